@@ -1,0 +1,297 @@
+"""Every setting of a run: its default, its symbol in the paper, its meaning.
+
+The defaults are those of the authors' release for CUB; `configs/` holds one
+file per data set with what differs there. Precedence: preset < file < flag.
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterable, Mapping
+
+from gmn_tf.errors import InputError
+from gmn_tf.suggest import nearest
+from gmn_tf.variants import VARIANTS
+
+
+def setting(default, help_text: str, choices: tuple[str, ...] = (), least=None):
+    """A dataclass field with the text of its flag and its allowed values."""
+    return dataclasses.field(
+        default=default,
+        metadata={"help": help_text, "choices": choices, "least": least},
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The settings that decide a run's numbers; see each field's help."""
+
+    # --- What is learned from what ------------------------------------------
+    dataset: str = setting(
+        "cub", "Data set: cub, sun, awa, awa2, apy, flo, synthetic or your own."
+    )
+    variant: str = setting(
+        "cwgan_gm", "Which model, a name from variants.py.", tuple(VARIANTS)
+    )
+    features_file: str = setting(
+        "res101.mat", "File of the features, inside the data set's folder."
+    )
+    embedding: str = setting(
+        "att",
+        "Class embedding a: `att` reads att_splits.mat, NAME reads "
+        "NAME_splits.mat, `att+sent` joins two.",
+    )
+    embedding_norm: str = setting(
+        "l2",
+        "How embeddings are scaled: l2 (each row has length 1), matrix "
+        "(divided by the norm of the whole matrix) or none; one value for all "
+        "parts of --embedding, or one per part, as in `l2,matrix`.",
+    )
+    split: str = setting(
+        "test",
+        "test: train on the seen classes, score on the test splits; tune: the "
+        "same within the training classes, for choosing settings.",
+        ("test", "tune"),
+    )
+    seed: int = setting(1, "Seed of everything random in training.", least=0)
+
+    # --- Generator (3.1) ----------------------------------------------------
+    noise: str = setting(
+        "latent",
+        "latent: z ~ N(mu(a), Sigma(a)); concat: [z, a] with z ~ N(0, I).",
+        ("latent", "concat"),
+    )
+    noise_dim: int = setting(512, "Size of the noise, d_z.", least=1)
+    noise_mean: str = setting(
+        "linear", "mu(a): linear, or tanh of it.", ("linear", "tanh")
+    )
+    noise_covariance: str = setting(
+        "learned",
+        "Sigma(a): learned, or the identity.",
+        ("learned", "identity"),
+    )
+    generator_units: tuple[int, ...] = setting(
+        (2048,), "Hidden layers of the generator G, as in 2048,2048.", least=1
+    )
+    generator_output: str = setting(
+        "relu",
+        "Last activation: relu for features >= 0, linear for signed ones.",
+        ("relu", "linear"),
+    )
+    activation: str = setting(
+        "leaky_relu",
+        "Hidden activation of generator and critic (leaky_relu: slope 0.2).",
+        ("leaky_relu", "relu"),
+    )
+
+    # --- Critic and WGAN-GP (Eq. 1, 7-9) ------------------------------------
+    critic_units: tuple[int, ...] = setting(
+        (1024,), "Hidden layers of the critic D.", least=1
+    )
+    critic_steps: int = setting(5, "Critic steps per generator step.", least=1)
+    batch_size: int = setting(256, "Real samples in a critic step.", least=1)
+    sampling: str = setting(
+        "balanced",
+        "Critic batches: balanced over classes, or uniform over samples.",
+        ("balanced", "uniform"),
+    )
+    gradient_penalty_weight: float = setting(
+        10.0, "Weight of the gradient penalty, lambda in Eq. 1.", least=0.0
+    )
+    steps: int = setting(100_000, "Generator steps.", least=1)
+    learning_rate: float = setting(1e-4, "Adam's learning rate.", least=0.0)
+    beta_1: float = setting(0.0, "Adam's beta_1.", least=0.0)
+    beta_2: float = setting(0.999, "Adam's beta_2.", least=0.0)
+
+    # --- Guidance: gradient matching (Eq. 2-5), L_CLS ------------------------
+    compatibility: str = setting(
+        "bilinear",
+        "f: bilinear (Eq. 6), or linear with one weight vector per class.",
+        ("bilinear", "linear"),
+    )
+    matching_weight: float = setting(
+        500.0,
+        "Weight of L_GM, beta in Eq. 5, on the mean over the classes of a step "
+        "(the release sums them with 100 each).",
+        least=0.0,
+    )
+    matching_distance: str = setting(
+        "per_unit",
+        "L_GM: global, one cosine over all parameters (Eq. 4); per_unit, one "
+        "per embedding dimension, averaged, plus one for the bias.",
+        ("per_unit", "global"),
+    )
+    matching_norm_weight: float = setting(
+        0.0, "Weight of the added || g_r - g_s ||_p.", least=0.0
+    )
+    matching_norm_order: float = setting(2.0, "p of that norm.", least=1.0)
+    matching_classes: int = setting(5, "Classes matched per step.", least=1)
+    matching_real: int = setting(
+        60, "Real samples per matched class; repeated if it has fewer.", least=1
+    )
+    matching_fake: int = setting(
+        120, "Synthetic samples per matched class.", least=1
+    )
+    theta_reset_steps: int = setting(
+        1,
+        "theta of f is drawn anew every N steps and trained on real data "
+        "between; 1: always fresh, never trained.",
+        least=1,
+    )
+    theta_learning_rate: float = setting(
+        0.01, "Learning rate of theta between resets.", least=0.0
+    )
+    classification_weight: float = setting(
+        0.01, "Weight of L_CLS in the variants that have it.", least=0.0
+    )
+
+    # --- Synthesis and final classifier (3.4) -------------------------------
+    synthetic_per_class: int = setting(
+        250, "Synthetic features per unseen class.", least=1
+    )
+    seen_floor: int = setting(
+        0,
+        "Seen classes with fewer real samples are topped up to this number.",
+        least=0,
+    )
+    classifier_learning_rate: float = setting(
+        0.01, "SGD's learning rate.", least=0.0
+    )
+    classifier_decay: float = setting(
+        0.97, "Factor on that rate after each epoch.", least=0.0
+    )
+    classifier_momentum: float = setting(0.9, "SGD's momentum.", least=0.0)
+    classifier_weight_decay: float = setting(
+        0.001, "L2 weight decay of the classifier.", least=0.0
+    )
+    classifier_batch_size: int = setting(
+        256, "Samples in a classifier step.", least=1
+    )
+    classifier_epochs: int = setting(
+        200, "Epochs of the final classifier; the last one counts.", least=1
+    )
+    classifier_seeds: int = setting(
+        5, "Classifiers trained and scored per generator.", least=1
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = _coerced(field, getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
+
+    def replace(self, settings: Mapping) -> "Config":
+        """This configuration with other settings.
+
+        Raises:
+            InputError: for a name or a value that does not exist.
+        """
+        refuse_unknown_settings(settings)
+        return dataclasses.replace(self, **settings)
+
+    def to_dict(self) -> dict:
+        """Plain values, as written to JSON."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def field_names() -> tuple[str, ...]:
+    """The names of all settings."""
+    return tuple(field.name for field in dataclasses.fields(Config))
+
+
+def refuse_unknown_settings(names: Iterable[str]) -> None:
+    """Raises InputError, with the nearest valid name, for a misspelt one."""
+    for name in names:
+        if name not in field_names():
+            raise InputError(
+                f"Unknown setting {name!r}.",
+                "a field of gmn_tf.Config",
+                repr(name),
+                f"did you mean {nearest(name, field_names())!r}?",
+            )
+
+
+def read_config_file(path: str) -> dict:
+    """Settings from a JSON file: a flat object, or a run's config.json.
+
+    Raises:
+        InputError: if the file is missing, is no JSON object or names a
+            setting that does not exist.
+    """
+    try:
+        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise InputError(
+            f"Cannot read the configuration file {path}.",
+            "a JSON object of settings",
+            str(error),
+            "check the path, or compare with the config.json of a run",
+        ) from error
+    if isinstance(content, dict) and isinstance(content.get("config"), dict):
+        content = content["config"]
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path} is not an object of settings.",
+            '{"setting": value, ...}',
+            type(content).__name__,
+            "compare with the config.json of a run",
+        )
+    refuse_unknown_settings(content)
+    return content
+
+
+def _coerced(field: dataclasses.Field, value):
+    """The value in its field's type, or an InputError that names the field."""
+    kind = type(field.default)
+    try:
+        if kind is tuple:
+            return tuple(
+                _checked(field, _number(int, v)) for v in _items(value)
+            )
+        if kind is str:
+            if not isinstance(value, str):
+                raise ValueError
+            return _checked(field, value)
+        return _checked(field, _number(kind, value))
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"Bad value for --{field.name}.",
+            f"a value of type {kind.__name__}, such as {field.default!r}",
+            repr(value),
+            field.metadata["help"],
+        ) from None
+
+
+def _items(value) -> list:
+    if isinstance(value, str):
+        return value.split(",")
+    return list(value)
+
+
+def _number(kind: type, value):
+    number = kind(value)
+    if isinstance(value, bool) or (kind is int and number != float(value)):
+        raise ValueError
+    if number != number or number in (float("inf"), float("-inf")):
+        raise ValueError
+    return number
+
+
+def _checked(field: dataclasses.Field, value):
+    choices, least = field.metadata["choices"], field.metadata["least"]
+    if choices and value not in choices:
+        raise InputError(
+            f"Unknown value for --{field.name}.",
+            "one of " + ", ".join(choices),
+            repr(value),
+            f"did you mean {nearest(value, choices)!r}?",
+        )
+    if least is not None and value < least:
+        raise InputError(
+            f"Value for --{field.name} is too small.",
+            f"at least {least}",
+            repr(value),
+            field.metadata["help"],
+        )
+    return value

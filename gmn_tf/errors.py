@@ -1,0 +1,22 @@
+"""The one error that is the user's to mend: expected, received, what to do."""
+
+
+class InputError(ValueError):
+    """Input from outside (files, flags, folders) that cannot be used.
+
+    The commands print it without a stack trace and exit with status 1.
+
+    Args:
+        problem: what is wrong, with the file, flag or row it was found in.
+        expected: what would have been right.
+        received: what was found instead.
+        action: what the user can do about it.
+    """
+
+    def __init__(self, problem: str, expected, received, action: str):
+        super().__init__(
+            f"{problem}\n"
+            f"  expected: {expected}\n"
+            f"  received: {received}\n"
+            f"  what to do: {action}"
+        )

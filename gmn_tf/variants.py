@@ -1,0 +1,63 @@
+"""Tables 2 and 3, Fig. 5: each variant as a composition of parts.
+
+A variant says which features the critic sees (the *stream*), which critic
+looks at them, and what else guides the generator. Nothing else in the package
+asks for a variant's name.
+"""
+
+import dataclasses
+
+SEEN = "seen"  # Eq. 7: fake and real from the seen classes
+SEEN_AND_UNLABELLED = "seen+unlabelled"  # Eq. 8: all, unseen without labels
+
+UNCONDITIONAL = "D(x)"
+CONDITIONAL = "D(x, a)"
+
+MATCHING = "matching"  # L_GM, Eq. 4
+CLASSIFICATION = "classification"  # L_CLS
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """A row of the paper's tables.
+
+    Args:
+        stream: what the critic sees, `SEEN` or `SEEN_AND_UNLABELLED`.
+        critic: `UNCONDITIONAL`, `CONDITIONAL`, or None for no critic.
+        guidance: what else moves the generator, in the order of the sum.
+        source: where in the paper it stands.
+    """
+
+    stream: str
+    critic: str | None
+    guidance: tuple[str, ...]
+    source: str
+
+    @property
+    def has_generator(self) -> bool:
+        """Whether there is anything to train a generator with."""
+        return self.critic is not None or bool(self.guidance)
+
+
+VARIANTS = {
+    "real_only": Variant(SEEN, None, (), "Table 2 row 1"),
+    "wgan": Variant(SEEN, UNCONDITIONAL, (), "Fig. 5"),
+    "gm": Variant(SEEN, None, (MATCHING,), "Fig. 5"),
+    "wgan_cls": Variant(
+        SEEN, UNCONDITIONAL, (CLASSIFICATION,), "Table 2 row 2"
+    ),
+    "cwgan": Variant(SEEN, CONDITIONAL, (), "Table 2 row 3"),
+    "wgan_gm": Variant(SEEN, UNCONDITIONAL, (MATCHING,), "Table 2 row 4"),
+    "cwgan_gm": Variant(
+        SEEN, CONDITIONAL, (MATCHING,), "Table 2 row 5, Table 3"
+    ),
+    "wgan_transductive": Variant(
+        SEEN_AND_UNLABELLED, UNCONDITIONAL, (), "Fig. 5"
+    ),
+    "wgan_gm_transductive": Variant(
+        SEEN_AND_UNLABELLED, UNCONDITIONAL, (MATCHING,), "Table 2 row 6"
+    ),
+    "cwgan_cls": Variant(
+        SEEN, CONDITIONAL, (CLASSIFICATION,), "Table 3 (f-CLSWGAN)"
+    ),
+}
