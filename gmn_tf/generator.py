@@ -1,0 +1,164 @@
+"""Section 3.1: the generator G and its noise z ~ N(mu(a), Sigma(a))."""
+
+import keras
+from keras import ops
+
+from gmn_tf import layers
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class LatentNoise(keras.layers.Layer):
+    """z = mu(a) + sqrt(Sigma(a)) eps, drawn by reparameterisation.
+
+    Args:
+        dim: size of the noise, d_z.
+        mean: `linear` for mu = W_mu a + b_mu, `tanh` for the tanh of it.
+        covariance: `learned` for Sigma = diag exp(W_cov a + b_cov), or
+            `identity`.
+    """
+
+    def __init__(self, dim: int, mean: str, covariance: str, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+        self.mean = mean
+        self.covariance = covariance
+        self.mean_layer = layers.dense(
+            dim, "tanh" if mean == "tanh" else None, name="mean"
+        )
+        self.log_variance_layer = (
+            layers.dense(dim, name="log_variance")
+            if covariance == "learned"
+            else None
+        )
+
+    def build(self, noise_shape, embeddings_shape):
+        self.mean_layer.build(embeddings_shape)
+        if self.log_variance_layer is not None:
+            self.log_variance_layer.build(embeddings_shape)
+
+    def call(self, noise, embeddings):
+        """Standard noise `[..., dz]`, embeddings `[..., da]` -> `[..., dz]`.
+
+        The leading axes broadcast: the part of z that depends on the class
+        alone is computed once per embedding given.
+        """
+        mean = self.mean_layer(embeddings)
+        if self.log_variance_layer is None:
+            return mean + noise
+        log_variance = self.log_variance_layer(embeddings)
+        return mean + ops.exp(0.5 * log_variance) * noise
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "mean": self.mean,
+            "covariance": self.covariance,
+        }
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class ConcatenatedNoise(keras.layers.Layer):
+    """[z, a] with z ~ N(0, I): the embedding beside plain noise.
+
+    Args:
+        dim: size of the noise, d_z.
+    """
+
+    def __init__(self, dim: int, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = dim
+
+    def call(self, noise, embeddings):
+        """`[..., dz]` and `[..., da]` -> `[..., dz + da]`; axes broadcast."""
+        shape = (*ops.shape(noise)[:-1], embeddings.shape[-1])
+        return ops.concatenate(
+            [noise, ops.broadcast_to(embeddings, shape)], axis=-1
+        )
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim}
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class Generator(keras.Model):
+    """G: an MLP from noise and class embedding to a synthetic feature.
+
+    Args:
+        noise_layer: `LatentNoise` or `ConcatenatedNoise`.
+        feature_dim: size of a feature, d_x.
+        units: sizes of the hidden layers.
+        activation: hidden activation, `leaky_relu` (slope 0.2) or `relu`.
+        output_activation: `relu` for pooled features >= 0, else `linear`.
+    """
+
+    def __init__(
+        self,
+        noise_layer: keras.layers.Layer,
+        feature_dim: int,
+        units: tuple[int, ...],
+        activation: str,
+        output_activation: str,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.noise_layer = noise_layer
+        self.feature_dim = feature_dim
+        self.units = tuple(units)
+        self.activation = activation
+        self.output_activation = output_activation
+        self.hidden_layers = [
+            layers.dense(size, layers.activation(activation))
+            for size in self.units
+        ]
+        self.output_layer = layers.dense(feature_dim, output_activation)
+
+    @property
+    def noise_dim(self) -> int:
+        """Size of the noise, d_z."""
+        return self.noise_layer.dim
+
+    def build(self, noise_shape, embeddings_shape):
+        self.noise_layer.build(noise_shape, embeddings_shape)
+        size = self.noise_layer.compute_output_spec(
+            keras.KerasTensor(noise_shape), keras.KerasTensor(embeddings_shape)
+        ).shape[-1]
+        for layer in [*self.hidden_layers, self.output_layer]:
+            layer.build((None, size))
+            size = layer.units
+        self.built = True
+
+    def call(self, noise, embeddings):
+        """Synthesises features.
+
+        Args:
+            noise: `[..., dz]` standard normal numbers, eps.
+            embeddings: `[..., da]` class embeddings; leading axes broadcast.
+
+        Returns:
+            `[..., dx]` synthetic features.
+        """
+        hidden = self.noise_layer(noise, embeddings)
+        for layer in self.hidden_layers:
+            hidden = layer(hidden)
+        return self.output_layer(hidden)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "noise_layer": keras.saving.serialize_keras_object(
+                self.noise_layer
+            ),
+            "feature_dim": self.feature_dim,
+            "units": self.units,
+            "activation": self.activation,
+            "output_activation": self.output_activation,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        config["noise_layer"] = keras.saving.deserialize_keras_object(
+            config["noise_layer"], custom_objects=custom_objects
+        )
+        return cls(**config)

@@ -1,0 +1,143 @@
+"""What else may steer the generator beside the critic: the rest of Eq. 5.
+
+Each guidance is a layer with two methods, both called in every step:
+
+* `targets(batch)`: what does not depend on the generator;
+* `loss(fake, synthesise, batch, targets)`: its loss, already weighted, and the
+  parts of it to watch. `fake` are the samples the critic sees in this step,
+  `synthesise(noise, labels)` makes others.
+
+A guidance with weights of its own trains them by `own_loss(batch)`.
+"""
+
+import keras
+import tensorflow as tf
+
+from gmn_tf import compatibility, gradient_matching
+
+
+class GradientMatching(keras.layers.Layer):
+    """beta L_GM (Eq. 4), and the compatibility f whose gradients are matched.
+
+    theta = (W, b) is drawn anew every N steps and trained on real data in
+    between, so that gradients are matched all along f's training (the paper);
+    with N = 1 it is always fresh and never trained (the release).
+
+    Args:
+        embeddings: `[S, da]` of the seen classes, or None for the linear f.
+        theta_shape: (dx, units) of W; units is d_a, or S for the linear f.
+        distance: `per_unit` or `global`.
+        weight: beta.
+        norm_weight: weight of the added || g_r - g_s ||_p; 0 leaves it out.
+        norm_order: p.
+        reset_steps: N.
+    """
+
+    def __init__(
+        self,
+        embeddings,
+        theta_shape: tuple[int, int],
+        distance: str,
+        weight: float,
+        norm_weight: float = 0.0,
+        norm_order: float = 2.0,
+        reset_steps: int = 1,
+    ):
+        super().__init__(name="gradient_matching")
+        self.embeddings = embeddings
+        self.theta_shape = theta_shape
+        self.distance = gradient_matching.DISTANCES[distance]
+        self.weight = weight
+        self.norm_weight = norm_weight
+        self.norm_order = norm_order
+        self.reset_steps = reset_steps
+        self.theta = ()
+        if reset_steps > 1:
+            self.theta = (
+                self.add_weight(theta_shape, name="theta_w"),
+                self.add_weight(theta_shape[1:], name="theta_b"),
+            )
+        self.built = True
+
+    def targets(self, batch):
+        """theta at this step, and g_r of the step's classes."""
+        theta = self._current_theta(batch)
+        classes = batch["matching"]
+        return theta, gradient_matching.compatibility_gradient(
+            classes["features"], classes["labels"], theta, self.embeddings
+        )
+
+    def loss(self, fake, synthesise, batch, targets):
+        """beta L_GM on fresh samples of the step's classes."""
+        theta, real_gradient = targets
+        classes = batch["matching"]
+        fake_gradient = gradient_matching.compatibility_gradient(
+            synthesise(classes["noise"], classes["labels"]),
+            classes["labels"],
+            theta,
+            self.embeddings,
+        )
+        distances, parts = self.distance(real_gradient, fake_gradient)
+        parts = {"matching_loss": distances, **parts}
+        if self.norm_weight:
+            norms = gradient_matching.norm_distance(
+                real_gradient, fake_gradient, self.norm_order
+            )
+            distances += self.norm_weight * norms
+            parts["matching_norm"] = norms
+        share = classes["share"]
+        parts = {
+            name: tf.reduce_sum(share * value) for name, value in parts.items()
+        }
+        return self.weight * tf.reduce_sum(share * distances), parts
+
+    def own_loss(self, batch):
+        """Cross-entropy of f on real seen samples, which trains theta."""
+        samples = batch["theta"]
+        class_scores = compatibility.scores(
+            samples["features"], self.theta, self.embeddings
+        )
+        return tf.reduce_mean(
+            compatibility.cross_entropy(class_scores, samples["labels"])
+        )
+
+    def _current_theta(self, batch):
+        fresh = lambda: compatibility.initial_theta(  # noqa: E731
+            *self.theta_shape, batch["theta_seed"]
+        )
+        if not self.theta:
+            return fresh()
+        kept = lambda: tuple(map(tf.convert_to_tensor, self.theta))  # noqa: E731
+        theta = tf.cond(
+            tf.equal(batch["step"] % self.reset_steps, 0), fresh, kept
+        )
+        for variable, value in zip(self.theta, theta):
+            variable.assign(value)
+        return theta
+
+
+class Classification(keras.layers.Layer):
+    """L_CLS: cross-entropy of the fakes under a frozen f (Xian et al.).
+
+    Args:
+        embeddings: `[S, da]` of the seen classes, or None for the linear f.
+        theta: W and b of f, trained beforehand on real seen samples.
+        weight: its weight in the generator's loss.
+    """
+
+    def __init__(self, embeddings, theta, weight: float):
+        super().__init__(name="classification")
+        self.embeddings = embeddings
+        self.theta = tuple(map(tf.convert_to_tensor, theta))
+        self.weight = weight
+        self.built = True
+
+    def targets(self, batch):
+        """Nothing: the labels are in the batch."""
+
+    def loss(self, fake, synthesise, batch, targets):
+        """weight L_CLS on the samples the critic sees."""
+        class_scores = compatibility.scores(fake, self.theta, self.embeddings)
+        labels = batch["generator"]["labels"]
+        loss = tf.reduce_mean(compatibility.cross_entropy(class_scores, labels))
+        return self.weight * loss, {"classification_loss": loss}
