@@ -1,0 +1,181 @@
+"""Section 3.4: the final classifier, f of Eq. 6 over seen and unseen classes.
+
+Trained by SGD, W stays W_0 plus a combination of the embeddings, so only the
+embeddings' span matters: with an orthonormal basis Q `[da, r]` of it, SGD on
+W Q with embeddings A Q takes the same steps as SGD on W with A. With fewer
+classes than embedding dimensions that is several times less work.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf import compatibility
+from gmn_tf.data import Samples
+
+
+@dataclasses.dataclass(frozen=True)
+class SGD:
+    """Settings of the classifier's training; see `gmn_tf.Config`."""
+
+    learning_rate: float
+    decay: float
+    momentum: float
+    weight_decay: float
+    batch_size: int
+    epochs: int
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class Classifier(keras.Model):
+    """f(x, a) as a model: features in, scores of all classes out.
+
+    Args:
+        feature_dim: d_x.
+        num_classes: C.
+        embedding_dim: d_a, or None for the linear f.
+        span_dim: r, the size of the embeddings' span.
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        num_classes: int,
+        embedding_dim: int | None,
+        span_dim: int,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.sizes = {
+            "feature_dim": feature_dim,
+            "num_classes": num_classes,
+            "embedding_dim": embedding_dim,
+            "span_dim": span_dim,
+        }
+        self.kernel = self.add_weight((feature_dim, span_dim), name="kernel")
+        self.bias = self.add_weight((span_dim,), name="bias")
+        self.embeddings = self.basis = None
+        if embedding_dim is not None:
+            self.embeddings = self.add_weight(
+                (num_classes, embedding_dim), name="embeddings", trainable=False
+            )
+            self.basis = self.add_weight(
+                (embedding_dim, span_dim), name="basis", trainable=False
+            )
+
+    def build(self, features_shape):
+        self.built = True
+
+    @property
+    def theta(self):
+        """W `[dx, units]` and b `[units]` of Eq. 6, in full."""
+        kernel, bias = map(tf.convert_to_tensor, (self.kernel, self.bias))
+        if self.basis is None:
+            return kernel, bias
+        return (
+            tf.matmul(kernel, self.basis, transpose_b=True),
+            tf.linalg.matvec(self.basis, bias),
+        )
+
+    def call(self, features):
+        """Features `[n, dx]` -> scores `[n, C]`, higher is likelier."""
+        embeddings = None
+        if self.embeddings is not None:
+            embeddings = tf.matmul(self.embeddings, self.basis)
+        return compatibility.scores(
+            features, (self.kernel, self.bias), embeddings
+        )
+
+    def get_config(self):
+        return {**super().get_config(), **self.sizes}
+
+
+def span_basis(embeddings: np.ndarray) -> np.ndarray:
+    """An orthonormal basis `[da, r]` of the rows' span, r = min(C, da)."""
+    if embeddings.shape[0] >= embeddings.shape[1]:
+        return np.eye(embeddings.shape[1], dtype=np.float32)
+    basis, _ = np.linalg.qr(embeddings.T.astype(np.float64))
+    return basis.astype(np.float32)
+
+
+def fit(
+    samples: Samples,
+    embeddings: np.ndarray | None,
+    num_classes: int,
+    sgd: SGD,
+    seed: int,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> Classifier:
+    """Trains f with cross-entropy over all classes; the last epoch counts.
+
+    Args:
+        samples: real and synthetic samples, labels 0..C-1.
+        embeddings: `[C, da]`, or None for the linear f.
+        num_classes: C.
+        sgd: the optimiser's settings.
+        seed: decides the initial values and the order of samples.
+        on_epoch: called after each epoch.
+    """
+    feature_dim = samples.features.shape[1]
+    basis = None if embeddings is None else span_basis(embeddings)
+    units = num_classes if basis is None else basis.shape[1]
+    rotated = None if basis is None else tf.constant(embeddings @ basis)
+    features, labels = (
+        tf.constant(samples.features),
+        tf.constant(samples.labels),
+    )
+    theta = compatibility.initial_theta(feature_dim, units, [seed, 0])
+    velocity = tuple(map(tf.zeros_like, theta))
+    for epoch in range(sgd.epochs):
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(samples)), [seed, epoch + 1]
+        )
+        theta, velocity = _epoch(
+            theta,
+            velocity,
+            (features, labels, rotated),
+            order,
+            tf.constant(sgd.learning_rate * sgd.decay**epoch, tf.float32),
+            sgd,
+        )
+        on_epoch()
+    model = Classifier(
+        feature_dim,
+        num_classes,
+        None if basis is None else basis.shape[0],
+        units,
+    )
+    model.build((None, feature_dim))
+    model.kernel.assign(theta[0])
+    model.bias.assign(theta[1])
+    if basis is not None:
+        model.embeddings.assign(embeddings)
+        model.basis.assign(basis)
+    return model
+
+
+@tf.function(reduce_retracing=True)
+def _epoch(theta, velocity, data, order, learning_rate, sgd: SGD):
+    """One pass of SGD with momentum and (coupled) L2 weight decay."""
+    features, labels, embeddings = data
+    for start in tf.range(0, tf.size(order), sgd.batch_size):
+        rows = order[start : start + sgd.batch_size]
+        batch = tf.gather(features, rows)
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            class_scores = compatibility.scores(batch, theta, embeddings)
+            loss = tf.reduce_mean(
+                compatibility.cross_entropy(
+                    class_scores, tf.gather(labels, rows)
+                )
+            )
+        gradients = tape.gradient(loss, theta)
+        velocity = tuple(
+            sgd.momentum * v + g + sgd.weight_decay * t
+            for v, g, t in zip(velocity, gradients, theta)
+        )
+        theta = tuple(t - learning_rate * v for t, v in zip(theta, velocity))
+    return theta, velocity

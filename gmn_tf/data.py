@@ -1,0 +1,182 @@
+"""Prepared splits -> embeddings, arrays, and the batches of training steps.
+
+Classes are numbered anew, seen ones first: labels 0..S-1 are seen, S..C-1
+unseen. `split="tune"` makes the same object inside the training classes, where
+the validation classes play the unseen ones: no record of a test split is read.
+"""
+
+import base64
+import dataclasses
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from gmn_tf.errors import InputError
+
+SPLITS = {
+    "test": ("train", "test_seen", "test_unseen"),
+    "tune": ("tune_train", "tune_seen", "tune_unseen"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """Features `[n, dx]` float32 and labels `[n]` int32."""
+
+    features: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class ZeroShotData:
+    """All of a prepared data set that a run looks at.
+
+    Attributes:
+        class_names: `C` names, seen classes first.
+        num_seen: S.
+        embeddings: `[C, da]` normalised class embeddings.
+        validation_classes: labels of classes kept for validation; unseen ones
+            in the `tune` split, and seen ones in the `test` split.
+        train: samples of seen classes to learn from.
+        seen: samples of seen classes to score.
+        unseen: samples of unseen classes to score.
+        metadata: what the builder recorded.
+    """
+
+    class_names: tuple[str, ...]
+    num_seen: int
+    embeddings: np.ndarray
+    validation_classes: np.ndarray
+    train: Samples
+    seen: Samples
+    unseen: Samples
+    metadata: dict
+
+    @property
+    def feature_dim(self) -> int:
+        """d_x."""
+        return self.train.features.shape[1]
+
+    @property
+    def num_classes(self) -> int:
+        """C = S + U."""
+        return len(self.class_names)
+
+
+def load(
+    name: str, data_dir: str, split: str = "test", embedding_norm: str = "l2"
+) -> ZeroShotData:
+    """Reads a prepared data set.
+
+    Args:
+        name: its TFDS name, as the builder's `prepare` returned it.
+        data_dir: where it was prepared.
+        split: `test` or `tune`.
+        embedding_norm: see `gmn_tf.Config`.
+
+    Raises:
+        InputError: for an embedding that cannot be normalised.
+    """
+    builder = tfds.builder(name, data_dir=data_dir)
+    metadata = dict(builder.info.metadata)
+    arrays = {
+        part: _read(builder, tfds_split)
+        for part, tfds_split in zip(
+            ("train", "seen", "unseen"), SPLITS[split], strict=True
+        )
+    }
+    names = metadata["class_names"]
+    embeddings = normalised_embeddings(
+        metadata["embeddings"], embedding_norm, names
+    )
+    validation = np.asarray(metadata["validation_classes"], int)
+    if split == "test":
+        seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
+    else:
+        seen = np.setdiff1d(metadata["seen_classes"], validation)
+        unseen = validation
+    order = np.concatenate([seen, unseen]).astype(int)
+    new_label = np.full(len(names), -1, np.int32)
+    new_label[order] = np.arange(len(order))
+    return ZeroShotData(
+        class_names=tuple(names[old] for old in order),
+        num_seen=len(seen),
+        embeddings=embeddings[order],
+        validation_classes=new_label[validation],
+        metadata=metadata,
+        **{
+            part: Samples(features, new_label[labels])
+            for part, (features, labels) in arrays.items()
+        },
+    )
+
+
+def normalised_embeddings(parts, norm: str, class_names) -> np.ndarray:
+    """The parts of an embedding, each normalised, side by side.
+
+    Args:
+        parts: the `embeddings` of the builder's metadata.
+        norm: `l2`, `matrix` or `none`, or one of them per part (`l2,matrix`).
+        class_names: names in label order, for messages.
+
+    Returns:
+        `[C, da]` float32.
+
+    Raises:
+        InputError: for an unknown norm, or a row that is zero.
+    """
+    norms = norm.split(",")
+    if len(norms) == 1:
+        norms *= len(parts)
+    if len(norms) != len(parts) or set(norms) - {"l2", "matrix", "none"}:
+        raise InputError(
+            "Bad value for --embedding_norm.",
+            f"l2, matrix or none, or {len(parts)} of them with commas",
+            repr(norm),
+            f"the embedding has {len(parts)} part(s): "
+            + ", ".join(part["name"] for part in parts),
+        )
+    scaled = []
+    for part, part_norm in zip(parts, norms):
+        matrix = decode_embedding(part)
+        zero = np.flatnonzero(np.linalg.norm(matrix, axis=1) == 0.0)
+        if len(zero) and part_norm != "none":
+            raise InputError(
+                f"Embedding {part['name']!r} has rows that are zero.",
+                "a description with at least one number that is not zero "
+                "for every class",
+                "zeros for " + ", ".join(class_names[c] for c in zero[:5]),
+                "complete the embedding, or use --embedding_norm=none",
+            )
+        if part_norm == "l2":
+            matrix = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+        elif part_norm == "matrix":
+            matrix = matrix / np.linalg.norm(matrix)
+        scaled.append(matrix)
+    return np.concatenate(scaled, axis=1).astype(np.float32)
+
+
+def decode_embedding(part: dict) -> np.ndarray:
+    """One raw embedding `[C, dim]` from the builder's metadata."""
+    values = np.frombuffer(base64.b64decode(part["values"]), "<f4")
+    return values.reshape(-1, part["dim"]).astype(np.float64)
+
+
+def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """All features and labels of a split, in one pass over its records."""
+    size = builder.info.splits[split].num_examples
+    features_dim = builder.info.features["features"].shape[0]
+    features = np.empty((size, features_dim), np.float32)
+    labels = np.empty(size, np.int64)
+    start = 0
+    read_config = tfds.ReadConfig(interleave_cycle_length=1)
+    batches = builder.as_dataset(split=split, read_config=read_config)
+    for batch in batches.batch(512).as_numpy_iterator():
+        stop = start + len(batch["label"])
+        features[start:stop] = batch["features"]
+        labels[start:stop] = batch["label"]
+        start = stop
+    return features, labels

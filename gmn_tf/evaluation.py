@@ -1,0 +1,94 @@
+"""Section 4: T-1, u, s and h of final classifiers, by the joint protocol.
+
+Joint (Table 3): one classifier over all classes gives all four scores.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gmn_tf.data import Samples, ZeroShotData
+
+JOINT = "joint"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """The scores of one classifier, in percent.
+
+    Attributes:
+        t1: T-1, accuracy on unseen samples with unseen candidates only.
+        u: accuracy on unseen samples, all classes being candidates.
+        s: accuracy on seen samples, all classes being candidates.
+        h: harmonic mean of u and s.
+        class_accuracies: `[C]`, all classes being candidates; NaN for a class
+            without a sample to score.
+    """
+
+    t1: float
+    u: float
+    s: float
+    h: float
+    class_accuracies: np.ndarray
+
+
+def class_accuracies(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Accuracy of each class, `[C]`; NaN for one without a sample."""
+    total = np.bincount(labels, minlength=num_classes)
+    right = np.bincount(labels[labels == predictions], minlength=num_classes)
+    with np.errstate(invalid="ignore"):
+        return right / np.where(total == 0, np.nan, total)
+
+
+def harmonic_mean(u: float, s: float) -> float:
+    """h = 2us / (u + s), 0 if both are."""
+    return 2.0 * u * s / (u + s) if u + s else 0.0
+
+
+def score(classifier, data: ZeroShotData) -> Scores:
+    """Scores a classifier on the seen and unseen samples held back.
+
+    Every accuracy is a mean over classes, so that a class with many samples
+    counts no more than one with few.
+    """
+    unseen_scores = _predict(classifier, data.unseen)
+    seen_scores = _predict(classifier, data.seen)
+    classes, num_seen = data.num_classes, data.num_seen
+    among_unseen = num_seen + unseen_scores[:, num_seen:].argmax(axis=1)
+    unseen = class_accuracies(
+        data.unseen.labels, unseen_scores.argmax(axis=1), classes
+    )
+    seen = class_accuracies(
+        data.seen.labels, seen_scores.argmax(axis=1), classes
+    )
+    t1 = class_accuracies(data.unseen.labels, among_unseen, classes)
+    u, s = np.nanmean(unseen), np.nanmean(seen)
+    return Scores(
+        t1=100.0 * float(np.nanmean(t1)),
+        u=100.0 * float(u),
+        s=100.0 * float(s),
+        h=100.0 * harmonic_mean(float(u), float(s)),
+        class_accuracies=np.where(np.isnan(seen), unseen, seen),
+    )
+
+
+def summary(scores: list[Scores]) -> dict:
+    """Mean and standard deviation (over classifiers) of each score."""
+    return {
+        name: {
+            "mean": float(np.mean([getattr(one, name) for one in scores])),
+            "std": float(np.std([getattr(one, name) for one in scores])),
+        }
+        for name in ("t1", "u", "s", "h")
+    }
+
+
+def _predict(classifier, samples: Samples) -> np.ndarray:
+    return np.concatenate(
+        [
+            classifier(samples.features[start : start + 4096])
+            for start in range(0, len(samples), 4096)
+        ]
+    )

@@ -1,0 +1,309 @@
+"""Section 3.2: what a training step is fed, as a function of its number.
+
+Every row, class and random number of step t follows from the seed and t
+alone. So a run can be stopped and continued anywhere, and the batch of a step
+is the same however many replicas share it.
+"""
+
+import dataclasses
+
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf.data import Samples
+from gmn_tf.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchSizes:
+    """How much a training step takes, over all replicas together.
+
+    Attributes:
+        critic_steps: critic steps per generator step.
+        batch: samples per critic step, and per generator step.
+        noise_dim: d_z.
+        classes: classes matched; 0 leaves that part out.
+        real: real samples per matched class.
+        fake: synthetic samples per matched class.
+        theta: labelled real samples to train theta with; 0 leaves them out.
+    """
+
+    critic_steps: int
+    batch: int
+    noise_dim: int
+    classes: int = 0
+    real: int = 0
+    fake: int = 0
+    theta: int = 0
+
+
+class Stream:
+    """Real samples to draw from: seen ones, and unlabelled ones if given.
+
+    Args:
+        train: labelled samples of the classes 0..S-1.
+        num_seen: S.
+        sampling: `balanced` draws a class, then one of its samples; `uniform`
+            goes through all samples in epochs, shuffled anew each time.
+        unlabelled: `[m, dx]` features of unseen classes (Eq. 8), or None. No
+            label of them exists here; wherever a class is needed for one, it
+            is drawn at random from the unseen ones.
+        num_unseen: U.
+    """
+
+    def __init__(
+        self,
+        train: Samples,
+        num_seen: int,
+        sampling: str,
+        unlabelled: np.ndarray | None = None,
+        num_unseen: int = 0,
+    ):
+        order = np.argsort(train.labels, kind="stable")
+        features = train.features[order]
+        self.labels = tf.constant(train.labels[order], tf.int32)
+        counts = np.bincount(train.labels, minlength=num_seen)
+        self.counts = tf.constant(counts, tf.int32)
+        self.first = tf.constant(np.cumsum(counts) - counts, tf.int32)
+        self.num_labelled = len(train)
+        self.num_seen = num_seen
+        self.num_unseen = 0
+        self.sampling = sampling
+        if unlabelled is not None:
+            features = np.concatenate([features, unlabelled])
+            self.num_unseen = num_unseen
+        self.features = tf.constant(features)
+        self.size = len(features)
+
+    def class_rows(self, labels, seed):
+        """One row for each label; a row per unseen one, whichever."""
+        seen = labels < self.num_seen
+        known = tf.where(seen, labels, 0)
+        first = tf.where(seen, tf.gather(self.first, known), self.num_labelled)
+        count = tf.where(
+            seen,
+            tf.gather(self.counts, known),
+            self.size - self.num_labelled,
+        )
+        share = tf.random.stateless_uniform(tf.shape(labels), seed)
+        offset = tf.cast(share * tf.cast(count, tf.float32), tf.int32)
+        return first + tf.minimum(offset, count - 1)
+
+    def samples(self, start, count: int, seed):
+        """Rows and labels of `count` draws from number `start` on."""
+        seeds = tf.random.split(tf.random.fold_in(seed, start), num=3)
+        unseen_labels = tf.random.stateless_uniform(
+            [count],
+            seeds[0],
+            self.num_seen,
+            self.num_seen + max(self.num_unseen, 1),
+            tf.int32,
+        )
+        if self.sampling == "balanced":
+            labels = tf.random.stateless_uniform(
+                [count],
+                seeds[1],
+                0,
+                self.num_seen + self.num_unseen,
+                tf.int32,
+            )
+            return self.class_rows(labels, seeds[2]), labels
+        rows = _shuffled_epochs(start, count, self.size, seed)
+        labels = tf.where(
+            rows < self.num_labelled,
+            tf.gather(self.labels, tf.minimum(rows, self.num_labelled - 1)),
+            unseen_labels,
+        )
+        return rows, labels
+
+    def distinct_classes(self, count: int, seed):
+        """`count` different seen classes."""
+        return _shuffled(
+            tf.range(count),
+            tf.broadcast_to(seed, [count, 2]),
+            tf.fill([count], self.num_seen),
+        )
+
+    def rows_of_classes(self, labels, count: int, seed):
+        """`[classes, count]` rows of each class, repeated if it has fewer."""
+        sizes = tf.gather(self.counts, labels)[:, tf.newaxis]
+        places = tf.range(count)[tf.newaxis] % sizes
+        class_seeds = seed + tf.cast(labels, seed.dtype)[:, tf.newaxis]
+        offsets = _shuffled(
+            tf.reshape(places, [-1]),
+            tf.repeat(class_seeds, count, axis=0),
+            tf.repeat(sizes[:, 0], count),
+        )
+        first = tf.gather(self.first, labels)[:, tf.newaxis]
+        return first + tf.reshape(offsets, [-1, count])
+
+
+def _shuffled_epochs(start, count: int, size: int, seed):
+    """Numbers start.. in endless passes over 0..size-1, each shuffled anew."""
+    number = start + tf.range(count, dtype=tf.int64)
+    epoch = number // size
+    seeds = seed + tf.stack([tf.zeros_like(epoch), epoch], axis=-1)
+    place = tf.cast(number % size, tf.int32)
+    return _shuffled(place, seeds, tf.fill([count], size))
+
+
+def _shuffled(index, seeds, size):
+    """Where `index` `[n]` lands in a permutation of 0..size-1 per seed.
+
+    `tf.random.experimental.index_shuffle` promises the same for one seed per
+    index, but pads the wrong axis of seeds `[n, 2]` (TensorFlow 2.21).
+    """
+    return tf.raw_ops.RandomIndexShuffle(
+        index=index,
+        seed=tf.pad(seeds, [[0, 0], [0, 1]]),
+        max_index=size - 1,
+        rounds=4,
+    )
+
+
+def refuse_impossible_sizes(
+    sizes: BatchSizes, num_seen: int, replicas: int
+) -> None:
+    """Raises InputError for batches that cannot be drawn or shared out."""
+    if sizes.classes > num_seen:
+        raise InputError(
+            "--matching_classes is larger than the number of seen classes.",
+            f"at most {num_seen}",
+            sizes.classes,
+            "match fewer classes per step",
+        )
+    if sizes.batch % replicas:
+        raise InputError(
+            "--batch_size cannot be shared out evenly.",
+            f"a multiple of the {replicas} devices",
+            sizes.batch,
+            "choose another batch size, or --strategy=one",
+        )
+
+
+def training_batches(
+    stream: Stream,
+    sizes: BatchSizes,
+    seed: int,
+    first_step: int = 0,
+    replicas: int = 1,
+    local_replicas: range = range(1),
+) -> tf.data.Dataset:
+    """The batches of all steps from `first_step` on, without end.
+
+    Args:
+        stream: where samples come from.
+        sizes: how much a step takes.
+        seed: decides everything drawn.
+        first_step: number of the first step.
+        replicas: over how many devices a step is shared.
+        local_replicas: which of them this process feeds; their batches follow
+            each other, step after step.
+
+    Returns:
+        A data set of dictionaries, with n = replicas, B = batch / n and
+        K = the share of `classes` (filled up, with `share` 0, if uneven):
+
+        * `step` `[]` int64, `theta_seed` `[2]`;
+        * `critic`: `features` `[critic_steps, B, dx]`, `labels` and `mix`
+          `[critic_steps, B]`, `noise` `[critic_steps, B, dz]`;
+        * `generator`: `labels` `[B]`, `noise` `[B, dz]`;
+        * `matching`: `features` `[K, real, dx]`, `labels` `[K]`, `noise`
+          `[K, fake, dz]`, `share` `[K]` (n / classes, 0 for a filler);
+        * `theta`: `features` `[theta / n, dx]`, `labels` `[theta / n]`.
+    """
+    refuse_impossible_sizes(sizes, stream.num_seen, replicas)
+    local = len(local_replicas)
+
+    def batch(number):
+        step = first_step + number // local
+        replica = local_replicas.start + number % local
+        return step_batch(stream, sizes, seed, step, replica, replicas)
+
+    return (
+        tf.data.Dataset.counter()
+        .map(batch, num_parallel_calls=1)
+        .prefetch(2 * local)
+    )
+
+
+def step_batch(
+    stream: Stream, sizes: BatchSizes, seed: int, step, replica, replicas: int
+) -> dict:
+    """One replica's batch of one step; see `training_batches`."""
+    # Uniform epochs run across steps, so their seed must not know the step.
+    run_seed = tf.constant([seed, 0], tf.int64)
+    seeds = tf.random.split(tf.random.fold_in(run_seed, step), num=10)
+    share = sizes.batch // replicas
+
+    def mine(tensor, axis):
+        part = tf.gather(
+            tensor, replica * share + tf.range(share, dtype=tf.int64), axis=axis
+        )
+        return tf.ensure_shape(
+            part, [*tensor.shape[:axis], share, *tensor.shape[axis + 1 :]]
+        )
+
+    total = sizes.critic_steps * sizes.batch
+    grid = [sizes.critic_steps, sizes.batch]
+    rows, labels = stream.samples(step * total, total, run_seed)
+    _, generator_labels = stream.samples(
+        step * sizes.batch, sizes.batch, seeds[0]
+    )
+    normal = tf.random.stateless_normal
+    batch = {
+        "step": step,
+        "theta_seed": seeds[1],
+        "critic": {
+            "features": tf.gather(
+                stream.features, mine(tf.reshape(rows, grid), 1)
+            ),
+            "labels": mine(tf.reshape(labels, grid), 1),
+            "noise": mine(normal([*grid, sizes.noise_dim], seeds[2]), 1),
+            "mix": mine(tf.random.stateless_uniform(grid, seeds[3]), 1),
+        },
+        "generator": {
+            "labels": mine(generator_labels, 0),
+            "noise": mine(normal([sizes.batch, sizes.noise_dim], seeds[4]), 0),
+        },
+    }
+    if sizes.classes:
+        batch["matching"] = _matching_batch(
+            stream, sizes, seeds[5:8], replica, replicas
+        )
+    if sizes.theta:
+        rows, labels = _labelled_rows(stream, sizes.theta, seeds[8:10])
+        batch["theta"] = {
+            "features": tf.gather(stream.features, rows),
+            "labels": labels,
+        }
+    return batch
+
+
+def _matching_batch(stream, sizes, seeds, replica, replicas):
+    """Class batches for L_GM; the last replica's may hold fillers."""
+    labels = stream.distinct_classes(sizes.classes, seeds[0])
+    noise = tf.random.stateless_normal(
+        [sizes.classes, sizes.fake, sizes.noise_dim], seeds[1]
+    )
+    share = -(-sizes.classes // replicas)
+    places = replica * share + tf.range(share, dtype=tf.int64)
+    valid = tf.cast(places < sizes.classes, tf.float32)
+    places = tf.minimum(places, sizes.classes - 1)
+    labels = tf.gather(labels, places)
+    return {
+        "features": tf.gather(
+            stream.features,
+            stream.rows_of_classes(labels, sizes.real, seeds[2]),
+        ),
+        "labels": labels,
+        "noise": tf.gather(noise, places),
+        "share": valid * (replicas / sizes.classes),
+    }
+
+
+def _labelled_rows(stream, count, seeds):
+    labels = tf.random.stateless_uniform(
+        [count], seeds[0], 0, stream.num_seen, tf.int32
+    )
+    return stream.class_rows(labels, seeds[1]), labels

@@ -1,0 +1,75 @@
+"""Section 3.4: synthetic features of classes nobody has a sample of."""
+
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf.data import Samples
+
+ROWS_AT_ONCE = 4096
+
+
+def synthetic_counts(
+    train: Samples, num_seen: int, num_classes: int, per_class: int, floor: int
+) -> np.ndarray:
+    """How many synthetic samples each class gets, `[C]`.
+
+    Args:
+        train: the real samples of seen classes.
+        num_seen: S.
+        num_classes: C.
+        per_class: number for every unseen class.
+        floor: seen classes with fewer real samples are topped up to it.
+    """
+    counts = np.full(num_classes, per_class)
+    real = np.bincount(train.labels, minlength=num_seen)
+    counts[:num_seen] = np.maximum(floor - real, 0)
+    return counts
+
+
+def synthesise(generator, embeddings, counts, seed: int) -> Samples:
+    """Draws `counts[c]` samples of each class c, in bounded memory.
+
+    The noise of a class follows from the seed and the class alone, and a
+    smaller count gives the first of the samples of a larger one.
+
+    Args:
+        generator: a `gmn_tf.Generator`.
+        embeddings: `[C, da]` class embeddings.
+        counts: `[C]` integers.
+        seed: decides the noise.
+    """
+    embeddings = tf.convert_to_tensor(embeddings)
+
+    # Rows are numbers, not shapes, so that one trace serves every class.
+    @tf.function(reduce_retracing=True)
+    def draw(label, part, rows):
+        noise = tf.random.stateless_normal(
+            [ROWS_AT_ONCE, generator.noise_dim],
+            tf.random.fold_in(
+                tf.random.fold_in(tf.constant([seed, 1], tf.int64), label), part
+            ),
+        )
+        embedding = tf.gather(embeddings, label)[tf.newaxis]
+        return generator(noise[:rows], embedding)
+
+    features = np.empty(
+        (int(np.sum(counts)), generator.feature_dim), np.float32
+    )
+    start = 0
+    for label in np.flatnonzero(counts):
+        for part, first in enumerate(range(0, counts[label], ROWS_AT_ONCE)):
+            rows = min(counts[label] - first, ROWS_AT_ONCE)
+            stop = start + rows
+            features[start:stop] = draw(
+                tf.constant(label), tf.constant(part), tf.constant(rows)
+            )
+            start = stop
+    return Samples(features, np.repeat(np.arange(len(counts)), counts))
+
+
+def joined(first: Samples, second: Samples) -> Samples:
+    """D_train and D_fake as one set."""
+    return Samples(
+        np.concatenate([first.features, second.features]),
+        np.concatenate([first.labels, second.labels]).astype(np.int32),
+    )

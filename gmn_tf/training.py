@@ -1,0 +1,244 @@
+"""From settings to a trained generator: strategy, data, model, fit.
+
+The only module that looks into `Config`, with `experiment.py`; all others
+take explicit arguments.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf import classifier, guidance, streams, variants
+from gmn_tf.config import Config
+from gmn_tf.critic import Critic
+from gmn_tf.data import ZeroShotData
+from gmn_tf.errors import InputError
+from gmn_tf.generator import ConcatenatedNoise, Generator, LatentNoise
+from gmn_tf.gmn import GMN
+from gmn_tf.suggest import nearest
+
+STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
+
+
+def make_strategy(name: str) -> tf.distribute.Strategy:
+    """How training is spread over devices.
+
+    Args:
+        name: `one` device; `mirrored` over all GPUs (or logical CPU devices)
+            of this machine; `multi_worker` over the machines in TF_CONFIG;
+            `auto`: mirrored if there are several GPUs, else one.
+
+    Raises:
+        InputError: for an unknown name.
+    """
+    if name not in STRATEGIES:
+        raise InputError(
+            "Unknown value for --strategy.",
+            "one of " + ", ".join(STRATEGIES),
+            repr(name),
+            f"did you mean {nearest(name, STRATEGIES)!r}?",
+        )
+    gpus = tf.config.list_logical_devices("GPU")
+    if name == "multi_worker":
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if name == "mirrored" or (name == "auto" and len(gpus) > 1):
+        devices = gpus or tf.config.list_logical_devices("CPU")
+        return tf.distribute.MirroredStrategy([d.name for d in devices])
+    return tf.distribute.get_strategy()
+
+
+def train(
+    config: Config,
+    data: ZeroShotData,
+    strategy: tf.distribute.Strategy,
+    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+) -> GMN:
+    """Trains a generator for `config.steps` steps.
+
+    Args:
+        config: the settings; the variant needs a generator.
+        data: what to learn from. The last step counts: nothing here looks at
+            the samples held back for scoring, except that a transductive
+            variant takes the features of the unseen ones, never their labels.
+        strategy: from `make_strategy`.
+        callbacks: of Keras, called every step.
+
+    Raises:
+        InputError: for sizes that do not fit the data, or if training
+            diverged.
+    """
+    keras.utils.set_random_seed(config.seed)
+    with strategy.scope():
+        model = build_model(config, data)
+    model.fit(
+        make_batches(config, data, strategy),
+        steps_per_epoch=config.steps,
+        shuffle=False,  # batches are drawn at random already
+        verbose=0,
+        callbacks=list(callbacks),
+    )
+    if not all(np.isfinite(w).all() for w in model.generator.get_weights()):
+        raise InputError(
+            "Training diverged: the generator's weights are not finite.",
+            "finite weights after the last step",
+            "NaN or infinite weights",
+            "lower --learning_rate, or raise --gradient_penalty_weight",
+        )
+    return model
+
+
+def build_model(config: Config, data: ZeroShotData) -> GMN:
+    """The networks of a variant, built and compiled."""
+    variant = variants.VARIANTS[config.variant]
+    generator = build_generator(config, data)
+    critic = None
+    if variant.critic is not None:
+        critic = Critic(
+            config.critic_units,
+            config.activation,
+            variant.critic == variants.CONDITIONAL,
+        )
+        critic.build((None, data.feature_dim), (None, data.embeddings.shape[1]))
+    model = GMN(
+        generator,
+        critic,
+        [GUIDANCES[name](config, data) for name in variant.guidance],
+        data.embeddings,
+        config.gradient_penalty_weight,
+    )
+    model.compile(
+        optimizer=_adam(config),
+        critic_optimizer=_adam(config),
+        theta_optimizer=keras.optimizers.SGD(config.theta_learning_rate),
+        # On a CPU, XLA made the step slower than the plain graph.
+        jit_compile=bool(tf.config.list_physical_devices("GPU")),
+    )
+    return model
+
+
+def build_generator(config: Config, data: ZeroShotData) -> Generator:
+    """The generator of a configuration, built for a data set."""
+    if config.noise == "concat":
+        noise_layer = ConcatenatedNoise(config.noise_dim)
+    else:
+        noise_layer = LatentNoise(
+            config.noise_dim, config.noise_mean, config.noise_covariance
+        )
+    generator = Generator(
+        noise_layer,
+        data.feature_dim,
+        config.generator_units,
+        config.activation,
+        config.generator_output,
+    )
+    generator.build((None, config.noise_dim), (None, data.embeddings.shape[1]))
+    return generator
+
+
+def _gradient_matching(config: Config, data: ZeroShotData):
+    embeddings = seen_embeddings(config, data)
+    units = data.num_seen if embeddings is None else embeddings.shape[1]
+    return guidance.GradientMatching(
+        embeddings,
+        (data.feature_dim, units),
+        config.matching_distance,
+        config.matching_weight,
+        config.matching_norm_weight,
+        config.matching_norm_order,
+        config.theta_reset_steps,
+    )
+
+
+def _classification(config: Config, data: ZeroShotData):
+    embeddings = seen_embeddings(config, data)
+    frozen = classifier.fit(
+        data.train, embeddings, data.num_seen, make_sgd(config), config.seed
+    )
+    return guidance.Classification(
+        embeddings, frozen.theta, config.classification_weight
+    )
+
+
+GUIDANCES = {
+    variants.MATCHING: _gradient_matching,
+    variants.CLASSIFICATION: _classification,
+}
+
+
+def seen_embeddings(config: Config, data: ZeroShotData):
+    """What f takes for the seen classes: `[S, da]`, or None if linear."""
+    if config.compatibility == "linear":
+        return None
+    return tf.constant(data.embeddings[: data.num_seen])
+
+
+def make_sgd(config: Config) -> classifier.SGD:
+    """The classifier's settings out of all settings."""
+    return classifier.SGD(
+        learning_rate=config.classifier_learning_rate,
+        decay=config.classifier_decay,
+        momentum=config.classifier_momentum,
+        weight_decay=config.classifier_weight_decay,
+        batch_size=config.classifier_batch_size,
+        epochs=config.classifier_epochs,
+    )
+
+
+def make_batches(
+    config: Config, data: ZeroShotData, strategy: tf.distribute.Strategy
+):
+    """The batches of all steps, spread over the strategy's devices."""
+    variant = variants.VARIANTS[config.variant]
+    transductive = variant.stream == variants.SEEN_AND_UNLABELLED
+    stream = streams.Stream(
+        data.train,
+        data.num_seen,
+        config.sampling,
+        # Eq. 8: features alone; their labels stay behind.
+        data.unseen.features if transductive else None,
+        data.num_classes - data.num_seen,
+    )
+    sizes = batch_sizes(config, variant)
+    replicas = strategy.num_replicas_in_sync
+    streams.refuse_impossible_sizes(sizes, data.num_seen, replicas)
+    if replicas == 1:
+        return streams.training_batches(stream, sizes, config.seed)
+
+    def worker_batches(context):
+        local = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * local
+        return streams.training_batches(
+            stream,
+            sizes,
+            config.seed,
+            replicas=replicas,
+            local_replicas=range(first, first + local),
+        )
+
+    return strategy.distribute_datasets_from_function(worker_batches)
+
+
+def batch_sizes(
+    config: Config, variant: variants.Variant
+) -> streams.BatchSizes:
+    """What a step of this variant takes."""
+    matching = variants.MATCHING in variant.guidance
+    trains_theta = matching and config.theta_reset_steps > 1
+    return streams.BatchSizes(
+        critic_steps=config.critic_steps,
+        batch=config.batch_size,
+        noise_dim=config.noise_dim,
+        classes=config.matching_classes if matching else 0,
+        real=config.matching_real,
+        fake=config.matching_fake,
+        theta=config.batch_size if trains_theta else 0,
+    )
+
+
+def _adam(config: Config) -> keras.optimizers.Adam:
+    return keras.optimizers.Adam(
+        config.learning_rate,
+        config.beta_1,
+        config.beta_2,
+        epsilon=1e-8,
+    )

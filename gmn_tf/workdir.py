@@ -1,0 +1,174 @@
+"""What a run leaves behind, and the rules of the folder it is left in.
+
+config.json         all settings, the data and its fingerprint, versions
+metrics.json        the scores
+class_accuracy.csv  and .png: accuracy of each class
+generator.keras     G
+classifier_K.keras  final classifier number K, on real and synthetic samples
+baseline_K.keras    the same on real samples alone
+logs/               for TensorBoard
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import tempfile
+
+import keras
+import numpy as np
+
+from gmn_tf.config import Config
+from gmn_tf.errors import InputError
+from gmn_tf.version import __version__
+
+
+class Workdir:
+    """The folder of one run.
+
+    Args:
+        path: the folder; it is made by `start`.
+    """
+
+    def __init__(self, path: str):
+        self.path = pathlib.Path(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def logs(self) -> str:
+        """Where TensorBoard finds this run."""
+        return str(self.path / "logs")
+
+    def start(self, config: Config, source: dict) -> None:
+        """Makes the folder and writes config.json.
+
+        Args:
+            config: the settings.
+            source: what the data is: `name`, `data_dir`, `split_fingerprint`.
+
+        Raises:
+            InputError: if the folder belongs to a run of other settings or
+                other data, or cannot be written.
+        """
+        if (self.path / "config.json").exists():
+            self._refuse_other(config, source)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.write_json(
+                "config.json",
+                {
+                    "config": config.to_dict(),
+                    "data": source,
+                    "versions": versions(),
+                },
+            )
+        except OSError as error:
+            raise InputError(
+                f"Cannot write to the folder {self.path}.",
+                "a folder that can be made and written",
+                str(error),
+                "choose another --workdir",
+            ) from error
+
+    def read_config(self) -> tuple[Config, dict]:
+        """The settings and the data of the run that lies here.
+
+        Raises:
+            InputError: if there is none, or it cannot be read.
+        """
+        stored = self.read_json("config.json")
+        try:
+            return Config(**stored["config"]), stored["data"]
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.path / 'config.json'} is not the file of a run.",
+                'an object with "config" and "data"',
+                str(error),
+                "train again into another --workdir",
+            ) from error
+
+    def read_json(self, name: str) -> dict:
+        """Contents of a file of the run; InputError if it cannot be read."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"Cannot read {self.path / name}.",
+                "the folder of a finished run of bin/train",
+                str(error),
+                "check --workdir, or run bin/train first",
+            ) from error
+
+    def finished(self) -> bool:
+        """Whether a run has come to its end here."""
+        return (self.path / "metrics.json").exists()
+
+    def write_json(self, name: str, content: dict) -> None:
+        """Writes a JSON file, whole or not at all."""
+        self.write_text(name, json.dumps(content, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a text file, whole or not at all."""
+        with _replacing(self.path / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def save_model(self, name: str, model: keras.Model) -> None:
+        """Saves a model as `name`.keras, whole or not at all."""
+        with _replacing(self.path / f"{name}.keras") as temporary:
+            model.save(temporary)
+
+    def load_model(self, name: str) -> keras.Model:
+        """Loads `name`.keras; InputError if it is missing or damaged."""
+        path = self.path / f"{name}.keras"
+        try:
+            return keras.saving.load_model(path, compile=False)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"Cannot load {path}.",
+                "a model saved by bin/train",
+                str(error).splitlines()[0],
+                "train again into another --workdir",
+            ) from error
+
+    def _refuse_other(self, config: Config, source: dict) -> None:
+        stored, stored_source = self.read_config()
+        old = {**stored.to_dict(), **_identity(stored_source)}
+        new = {**config.to_dict(), **_identity(source)}
+        changed = [name for name in new if new[name] != old.get(name)]
+        if changed:
+            raise InputError(
+                f"{self.path} holds a run with other settings.",
+                ", ".join(f"{name}={old.get(name)!r}" for name in changed),
+                ", ".join(f"{name}={new[name]!r}" for name in changed),
+                "choose another --workdir, or remove that folder",
+            )
+
+
+def versions() -> dict:
+    """Versions of what decides a run's numbers."""
+    import tensorflow as tf
+
+    return {
+        "gmn_tf": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def _identity(source: dict) -> dict:
+    """The data apart from the place it lies in."""
+    return {k: v for k, v in source.items() if k != "data_dir"}
+
+
+@contextlib.contextmanager
+def _replacing(path: pathlib.Path):
+    """A temporary path that takes the place of `path` once it is written."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
+        temporary = pathlib.Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
