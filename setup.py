@@ -39,6 +39,7 @@ setuptools.setup(
     },
     install_requires=[
         "absl-py>=2.1",
+        "h5py>=3.10",
         # download_and_prepare of tensorflow-datasets imports it undeclared.
         "importlib_resources>=6.0",
         "keras>=3.10",

@@ -1,0 +1,104 @@
+"""Known data sets, and where their files lie in what a user has."""
+
+import difflib
+import re
+
+from etils import epath
+
+from gmn_tf.errors import InputError
+from gmn_tf_datasets.zero_shot.source import splits_file
+
+SYNTHETIC = "synthetic"
+# Folder of each data set in xlsa17. `flo` is not part of it, but goes round
+# in the same layout.
+FOLDERS = {
+    "cub": "CUB",
+    "sun": "SUN",
+    "awa": "AWA1",
+    "awa2": "AWA2",
+    "apy": "APY",
+    "flo": "FLO",
+}
+DOWNLOADABLE = ("cub", "sun", "awa", "awa2", "apy")
+DATASETS = (*FOLDERS, SYNTHETIC)
+
+
+def check_names(dataset: str, features_file: str, embedding: str) -> None:
+    """Refuses names that no file could have."""
+    _check_name("dataset", dataset, r"\w+", "cub, or a folder's name")
+    _check_name("features_file", features_file, r"[\w.+-]+", "res101.mat")
+    _check_name("embedding", embedding, r"[\w.-]+(\+[\w.-]+)*", "att+sent")
+    parts = embedding.split("+")
+    if len(set(parts)) < len(parts):
+        raise InputError(
+            f"embedding {embedding!r} joins a part with itself.",
+            "different parts, as in att+sent",
+            embedding,
+            "Name each part once.",
+        )
+
+
+def _check_name(name: str, value: str, pattern: str, example: str) -> None:
+    if not re.fullmatch(pattern, value):
+        raise InputError(
+            f"{name} {value!r} is not a usable name.",
+            f"a plain name without folders, as in {example}",
+            repr(value),
+            "Name the folder by manual_dir and the file by its name only.",
+        )
+
+
+def unknown_dataset(dataset: str) -> InputError:
+    """The error for a name that is no known data set."""
+    close = difflib.get_close_matches(dataset.lower(), DATASETS, 1, 0.3)
+    return InputError(
+        f"There is no data set {dataset!r} to download.",
+        ", ".join(DATASETS),
+        dataset,
+        (f"Did you mean {close[0]}? " if close else "")
+        + "For data of your own, name the folder of its two .mat files with "
+        "--manual_dir.",
+    )
+
+
+def find(
+    dataset: str, manual_dir: epath.Path, features_file: str, embedding: str
+) -> epath.Path:
+    """The folder with the .mat files: inside `manual_dir`, or itself."""
+    folders = [
+        folder for folder in _candidates(dataset, manual_dir) if _is_dir(folder)
+    ]
+    wanted = [features_file, *map(splits_file, embedding.split("+"))]
+    # A folder with all files wins over one with some: attributes often lie
+    # about without features.
+    for enough in (all, any):
+        for folder in folders:
+            if enough((folder / name).exists() for name in wanted):
+                return folder
+    raise InputError(
+        f"{manual_dir} does not hold the data set {dataset}.",
+        f"{' and '.join(wanted)}, there or in {_folder_names(dataset)[0]}/ or "
+        f"xlsa17/data/{_folder_names(dataset)[0]}/",
+        "none of these files" if _is_dir(manual_dir) else "no such folder",
+        "Name the unpacked xlsa17 folder, or the one with the .mat files.",
+    )
+
+
+def _candidates(dataset: str, manual_dir: epath.Path) -> list[epath.Path]:
+    return [
+        manual_dir / above / name
+        for name in _folder_names(dataset)
+        for above in ("xlsa17/data", "data", "")
+    ] + [manual_dir]
+
+
+def _folder_names(dataset: str) -> list[str]:
+    known = FOLDERS.get(dataset)
+    return [known] if known else [dataset, dataset.upper(), dataset.lower()]
+
+
+def _is_dir(folder: epath.Path) -> bool:
+    try:
+        return folder.is_dir()
+    except OSError:  # Such as a file in the middle of the path.
+        return False

@@ -1,0 +1,111 @@
+"""The rules by which rows get into splits."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gmn_tf_datasets.zero_shot import splits
+from gmn_tf_datasets.zero_shot.source import Embedding, Source
+
+# Rows of each class: 0 to 4 are seen, 5 is unseen, 6 has no row.
+COUNTS = (7, 6, 5, 4, 1, 3, 0)
+LABELS = np.repeat(np.arange(len(COUNTS)), COUNTS)
+TEST_SEEN = np.array([0, 7])
+TEST_UNSEEN = np.flatnonzero(LABELS == 5)
+TRAINVAL = np.setdiff1d(np.flatnonzero(LABELS < 5), TEST_SEEN)
+VAL = np.flatnonzero(np.isin(LABELS, (1, 3)))
+TRAIN = np.setdiff1d(TRAINVAL, VAL)
+
+
+def _source(validation_names=(), **rows) -> Source:
+    return Source(
+        dataset="birds",
+        features=np.zeros((len(LABELS), 2)),
+        labels=LABELS,
+        class_names=tuple("abcdefg"),
+        embeddings=(Embedding("att", np.ones((7, 3), np.float32)),),
+        rows={
+            "trainval": TRAINVAL,
+            "test_seen": TEST_SEEN,
+            "test_unseen": TEST_UNSEEN,
+            **rows,
+        },
+        validation_names=tuple(validation_names),
+        feature_file="res101.mat",
+        files=(),
+        origin="manual",
+    )
+
+
+def _assert_partition(made: splits.Splits) -> None:
+    tuning = np.concatenate(
+        [made.rows[f"tune_{name}"] for name in ("train", "seen", "unseen")]
+    )
+    np.testing.assert_array_equal(np.sort(tuning), TRAINVAL)
+    for name in ("train", "seen"):
+        labels = LABELS[made.rows[f"tune_{name}"]]
+        assert not np.isin(labels, made.validation).any()
+    assert set(LABELS[made.rows["tune_train"]]) == set(made.seen) - set(
+        made.validation
+    )
+
+
+def test_leaked_rows_are_counted_and_kept_out():
+    made = splits.make(
+        _source(
+            train=np.append(TRAIN, [0, TEST_UNSEEN[0]]),
+            val=np.append(VAL, [7]),
+        )
+    )
+    _assert_partition(made)
+    assert made.version == "v1"
+    # Row 7 is of class 1, so it is in VAL already.
+    assert made.leaked_rows == {"train_loc": 1, "val_loc": 1}
+    assert made.leaked_unseen_rows == {"train_loc": 1, "val_loc": 0}
+    assert made.validation == (1, 3)
+    assert made.validation_source == "val_loc"
+    assert "2 test_seen rows" in made.notes[0]
+    assert "1 test_unseen rows" in made.notes[1]
+
+
+def test_clean_rows_are_version_2():
+    made = splits.make(_source(train=TRAIN, val=np.setdiff1d(VAL, [7])))
+    _assert_partition(made)
+    assert made.version == "v2"
+    assert made.notes == []
+
+
+def test_a_fifth_of_each_class_is_held_out():
+    made = splits.make(_source(train=TRAIN, val=np.setdiff1d(VAL, [7])))
+    # Training rows 1 to 6 of class 0, 13 to 17 of class 2, one of class 4.
+    np.testing.assert_array_equal(made.rows["tune_seen"], [3, 15])
+
+
+@pytest.mark.parametrize(
+    "names, rows, expected, origin",
+    [
+        ("bc", {}, (1, 2), "valclasses1.txt"),
+        # Neither unknown names nor unseen classes are of use.
+        ("zf", {}, (2,), "rule"),
+        ("", {}, (2,), "rule"),
+        # val_loc shares class 2 with train_loc.
+        ("d", {"train": TRAIN, "val": np.append(VAL, 13)}, (3,), "valcl"),
+        ("d", {"val": VAL}, (3,), "valcl"),
+    ],
+)
+def test_where_validation_classes_come_from(names, rows, expected, origin):
+    made = splits.make(_source(names, **rows))
+    _assert_partition(made)
+    assert made.validation == expected
+    assert made.validation_source.startswith(origin)
+    assert made.validation_source in made.notes[-1]
+
+
+def test_fingerprint_depends_on_every_split():
+    made = splits.make(_source())
+    assert made.fingerprint == splits.make(_source()).fingerprint
+    for name in splits.NAMES:
+        rows = {**made.rows, name: made.rows[name][::-1] + 1}
+        changed = dataclasses.replace(made, rows=rows)
+        assert changed.fingerprint != made.fingerprint

@@ -1,0 +1,130 @@
+"""Prepared data on disk: its name, finding it, and writing it whole."""
+
+import contextlib
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterator
+
+import tensorflow_datasets as tfds
+from absl import logging
+from etils import epath
+from tqdm import tqdm
+
+from gmn_tf.errors import InputError
+from gmn_tf_datasets.zero_shot import locking
+from gmn_tf_datasets.zero_shot.splits import Splits
+from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
+    FORMAT_VERSION,
+    Builder,
+    ZeroShotConfig,
+)
+
+_DIGEST_LENGTH = 8
+
+
+def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
+    """The part of the name that does not depend on the content."""
+    stem = features_file.removesuffix(".mat")
+    return "-".join(
+        re.sub(r"\W", "_", part)
+        for part in (dataset, stem, embedding.replace("+", "_and_"))
+    )
+
+
+def config_name(prefix: str, content: list) -> str:
+    """A name that differs whenever the content does.
+
+    Args:
+      prefix: from `config_prefix`.
+      content: whatever decides on the prepared data, as JSON can hold it.
+    """
+    text = json.dumps([FORMAT_VERSION, *content], sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f"{prefix}-{digest[:_DIGEST_LENGTH]}"
+
+
+def is_prepared(data_dir: epath.Path, config: str) -> bool:
+    """Whether a whole preparation of that name exists."""
+    # TFDS renames the folder when all is written, so its presence suffices.
+    return _is_there(_version_dir(data_dir, config) / "dataset_info.json")
+
+
+def find_prepared(data_dir: epath.Path, prefix: str) -> list[str]:
+    """Names of the preparations that differ in content only."""
+    pattern = re.compile(re.escape(prefix) + f"-[0-9a-f]{{{_DIGEST_LENGTH}}}")
+    folder = data_dir / Builder.name
+    if not _is_there(folder):
+        return []
+    return sorted(
+        path.name
+        for path in folder.iterdir()
+        if pattern.fullmatch(path.name) and is_prepared(data_dir, path.name)
+    )
+
+
+def full_name(config: str) -> str:
+    """The name that `tfds.load` and `tfds.builder` know the data by."""
+    return f"{Builder.name}/{config}"
+
+
+def write(data_dir: epath.Path, config: ZeroShotConfig, quiet: bool) -> None:
+    """Writes the data, all of it or nothing."""
+    folder = data_dir / Builder.name / config.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with locking.only_one_process(folder):
+            if is_prepared(data_dir, config.name):
+                return  # By another process, while this one waited.
+            _remove_remains(folder)
+            with _silent_tfds(), _progress_bar(config.splits, quiet) as bar:
+                config.progress = bar.update
+                Builder(data_dir=data_dir, config=config).download_and_prepare()
+    except OSError as error:
+        raise InputError(
+            f"data_dir {data_dir} cannot be written.",
+            "a folder with write permission and free space",
+            error.strerror or str(error),
+            "Choose another folder with --data_dir, or make room.",
+        ) from error
+
+
+def _version_dir(data_dir: epath.Path, config: str) -> epath.Path:
+    return data_dir / Builder.name / config / str(Builder.VERSION)
+
+
+def _is_there(path: epath.Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # Such as a file in the middle of the path.
+        return False
+
+
+def _remove_remains(folder: epath.Path) -> None:
+    """Removes what processes that were killed while writing have left."""
+    for remains in folder.glob("incomplete.*"):
+        remains.rmtree()
+
+
+def _progress_bar(splits: Splits, quiet: bool) -> tqdm:
+    total = sum(len(rows) for rows in splits.rows.values())
+    return tqdm(
+        desc="Writing", total=total, unit=" rows", leave=False, disable=quiet
+    )
+
+
+@contextlib.contextmanager
+def _silent_tfds() -> Iterator[None]:
+    """Hides what TFDS says about itself."""
+    # It announces a download on stdout, warns of each configuration that is
+    # not built in, and has two bars per split that name temporary files.
+    verbosity = logging.get_verbosity()
+    try:
+        logging.set_verbosity(logging.ERROR)
+        tfds.disable_progress_bar()
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+        tfds.enable_progress_bar()

@@ -1,0 +1,149 @@
+"""A small data set drawn from a documented random process.
+
+1. Classes come in groups of related ones, as species do. Each class has a few
+   hidden factors u = g + d e, with normal g (one per group) and e (one per
+   class). Its embedding is a = tanh(B u) with a random matrix B: more numbers
+   than factors, so that they depend on each other, as attributes do.
+2. An unknown smooth map, a random network with one hidden layer of tanh units,
+   takes a to the mean of the class, m = tanh(a W1 + b1) W2.
+3. A sample is x = ReLU(m + s e1 V + t e2 - c), with normal e1 and e2. The
+   directions V are shared by all classes; c makes many features zero. So the
+   features are sparse and not negative, as pooled activations of a
+   convolutional network are.
+4. The unseen classes are drawn at random, and so are the validation classes, a
+   third of the seen ones. A fifth of the rows of each seen class is for
+   testing.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from gmn_tf_datasets.zero_shot.source import Embedding, Source
+
+FEATURE_FILE = "drawn"
+PROCESS_VERSION = 1  # Counts changes of the process itself.
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticParameters:
+    """What the process is drawn with; the letters are those above.
+
+    Attributes:
+      num_classes: seen and unseen classes together.
+      num_unseen: classes without training rows.
+      factors: length of u.
+      num_groups: number of groups of related classes.
+      group_spread: d.
+      embedding_dim: length of a.
+      hidden_units: units of the unknown map.
+      feature_dim: length of x.
+      min_samples: rows of the smallest class, and `max_samples` of the
+        largest.
+      max_samples: see `min_samples`.
+      mean_scale: standard deviation of m over the classes, roughly.
+      shared_directions: rows of V.
+      shared_scale: s.
+      noise_scale: t.
+      shift: c.
+      seed: of all random numbers.
+    """
+
+    num_classes: int = 60
+    num_unseen: int = 15
+    factors: int = 6
+    num_groups: int = 12
+    group_spread: float = 0.4
+    embedding_dim: int = 32
+    hidden_units: int = 64
+    feature_dim: int = 256
+    min_samples: int = 50
+    max_samples: int = 80
+    mean_scale: float = 1.0
+    shared_directions: int = 16
+    shared_scale: float = 1.5
+    noise_scale: float = 0.5
+    shift: float = 0.5
+    seed: int = 0
+
+
+def draw(parameters: SyntheticParameters) -> Source:
+    """Draws the data set; equal parameters give equal data."""
+    rng = np.random.default_rng(parameters.seed)
+    embeddings = _draw_embeddings(parameters, rng)
+    means = _draw_means(embeddings, parameters, rng)
+    counts = rng.integers(
+        parameters.min_samples,
+        parameters.max_samples + 1,
+        parameters.num_classes,
+    )
+    labels = np.repeat(np.arange(parameters.num_classes), counts)
+    return Source(
+        dataset="synthetic",
+        features=_draw_features(means[labels], parameters, rng),
+        labels=labels,
+        class_names=tuple(
+            f"class_{number:03d}"
+            for number in range(1, parameters.num_classes + 1)
+        ),
+        embeddings=(Embedding("att", embeddings.astype(np.float32)),),
+        rows=_draw_rows(labels, parameters, rng),
+        validation_names=(),
+        feature_file=FEATURE_FILE,
+        files=(),
+        origin="synthetic",
+    )
+
+
+def _draw_embeddings(parameters: SyntheticParameters, rng) -> np.ndarray:
+    centres = rng.normal(size=(parameters.num_groups, parameters.factors))
+    groups = np.arange(parameters.num_classes) % parameters.num_groups
+    deviations = rng.normal(size=(parameters.num_classes, parameters.factors))
+    factors = centres[groups] + parameters.group_spread * deviations
+    basis = rng.normal(size=(parameters.factors, parameters.embedding_dim))
+    return np.tanh(factors @ basis / np.sqrt(parameters.factors))
+
+
+def _draw_means(
+    embeddings: np.ndarray, parameters: SyntheticParameters, rng
+) -> np.ndarray:
+    units = parameters.hidden_units
+    first = rng.normal(size=(parameters.embedding_dim, units))
+    second = rng.normal(size=(units, parameters.feature_dim))
+    hidden = np.tanh(
+        embeddings @ first / np.sqrt(parameters.embedding_dim)
+        + rng.normal(size=units) / 2
+    )
+    return parameters.mean_scale * hidden @ second / np.sqrt(units / 4)
+
+
+def _draw_features(
+    means: np.ndarray, parameters: SyntheticParameters, rng
+) -> np.ndarray:
+    directions = parameters.shared_directions
+    shared = rng.normal(size=(directions, parameters.feature_dim))
+    shared *= parameters.shared_scale / np.sqrt(directions)
+    noise = rng.normal(size=(len(means), directions)) @ shared
+    noise += parameters.noise_scale * rng.normal(size=means.shape)
+    return np.maximum(means + noise - parameters.shift, 0).astype(np.float32)
+
+
+def _draw_rows(
+    labels: np.ndarray, parameters: SyntheticParameters, rng
+) -> dict[str, np.ndarray]:
+    classes = rng.permutation(parameters.num_classes)
+    unseen, seen = np.split(classes, [parameters.num_unseen])
+    is_unseen = np.isin(labels, unseen)
+    is_val = np.isin(labels, seen[: max(1, len(seen) // 3)])
+    is_test = np.zeros(len(labels), bool)
+    for label in seen:
+        # Rows of a class are drawn alike, so any fifth is a random fifth.
+        is_test[np.flatnonzero(labels == label)[::5]] = True
+    is_train = ~is_unseen & ~is_test
+    return {
+        "trainval": np.flatnonzero(is_train),
+        "test_seen": np.flatnonzero(is_test),
+        "test_unseen": np.flatnonzero(is_unseen),
+        "train": np.flatnonzero(is_train & ~is_val),
+        "val": np.flatnonzero(is_train & is_val),
+    }
