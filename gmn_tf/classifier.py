@@ -107,9 +107,10 @@ def fit(
     num_classes: int,
     sgd: SGD,
     seed: int,
+    num_competing: int | None = None,
     on_epoch: Callable[[], None] = lambda: None,
 ) -> Classifier:
-    """Trains f with cross-entropy over all classes; the last epoch counts.
+    """Trains f with cross-entropy; the last epoch counts.
 
     Args:
         samples: real and synthetic samples, labels 0..C-1.
@@ -117,12 +118,18 @@ def fit(
         num_classes: C.
         sgd: the optimiser's settings.
         seed: decides the initial values and the order of samples.
+        num_competing: the cross-entropy runs over the classes 0..n-1 with this
+            n; without it over all. Real samples alone must compete among the
+            seen classes: against unseen ones, which never occur, f would
+            only learn never to choose those.
         on_epoch: called after each epoch.
     """
     feature_dim = samples.features.shape[1]
     basis = None if embeddings is None else span_basis(embeddings)
     units = num_classes if basis is None else basis.shape[1]
-    rotated = None if basis is None else tf.constant(embeddings @ basis)
+    competing = None
+    if basis is not None:
+        competing = tf.constant((embeddings @ basis)[:num_competing])
     features, labels = (
         tf.constant(samples.features),
         tf.constant(samples.labels),
@@ -136,7 +143,7 @@ def fit(
         theta, velocity = _epoch(
             theta,
             velocity,
-            (features, labels, rotated),
+            (features, labels, competing),
             order,
             tf.constant(sgd.learning_rate * sgd.decay**epoch, tf.float32),
             sgd,

@@ -1,0 +1,54 @@
+"""Zero-shot learning with gradient matching networks, in TensorFlow.
+
+The method is that of Sariyildiz and Cinbis, "Gradient Matching Generative
+Networks for Zero-Shot Learning", CVPR 2019 ("the paper"). Where to find it:
+
+=====================  ======================================================
+Section 3.1            `generator`: noise z ~ N(mu(a), Sigma(a)) and G
+Section 3.2            `critic`: D(x) or D(x, a); `streams`: what it sees
+Eq. 1, 7-9             `wgan_gp`
+Eq. 2-4                `gradient_matching`
+Eq. 5                  `gmn`: the training step; `guidance`: its other terms
+Eq. 6                  `compatibility`: f(x, a)
+Section 3.4            `synthesis`, `classifier`
+Section 4              `evaluation`: T-1, u, s, h
+Tables 2-3, Fig. 5     `variants`
+=====================  ======================================================
+
+`data` reads what the builder in `datasets/` prepared; `config` and `configs`
+hold every setting; `training` and `experiment` put it all together; `workdir`,
+`monitoring`, `pictures` and `report` are what a run leaves and shows;
+`commands` is behind bin/.
+
+Letters in shapes: C classes, S of them seen and U unseen; dx size of a
+feature, da of an embedding, dz of the noise; n samples, h hidden units. Seen
+classes have the labels 0..S-1.
+
+Where this package differs from the paper is listed in README.md.
+"""
+
+import importlib
+
+from gmn_tf.version import __version__
+
+# Public name -> module. Imported on first use: TensorFlow takes seconds.
+_PUBLIC = {
+    "Classifier": "classifier",
+    "Config": "config",
+    "Critic": "critic",
+    "GMN": "gmn",
+    "Generator": "generator",
+    "InputError": "errors",
+    "Scores": "evaluation",
+    "VARIANTS": "variants",
+    "Workdir": "workdir",
+    "ZeroShotData": "data",
+}
+
+__all__ = [*_PUBLIC, "__version__"]
+
+
+def __getattr__(name: str):
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'gmn_tf' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"gmn_tf.{_PUBLIC[name]}"), name)

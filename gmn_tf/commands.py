@@ -1,0 +1,235 @@
+"""What bin/train and bin/evaluate do: flags, and one call each.
+
+TensorFlow is imported inside the commands, so that --help and a misspelt flag
+answer at once.
+"""
+
+import dataclasses
+import logging
+import os
+import pathlib
+import sys
+
+from absl import app, flags
+
+from gmn_tf import configs
+from gmn_tf.config import Config, read_config_file
+from gmn_tf.errors import InputError
+
+# Said by libraries at every start; nothing a user could act on.
+NOISE = (
+    "Using custom data configuration",
+    "`FeatureConnector.dtype` is deprecated",
+)
+
+
+def train() -> None:
+    """bin/train."""
+    _define_setting_flags()
+    _define_data_flags()
+    flags.DEFINE_string(
+        "config", None, "JSON file of settings, such as a run's config.json."
+    )
+    flags.DEFINE_string(
+        "preset", "release", "Settings to start from: release or paper."
+    )
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "Folder for results; default: runs/<dataset>-<variant>-<seed>.",
+    )
+    flags.DEFINE_string(
+        "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
+    )
+    flags.DEFINE_integer(
+        "log_every", 50, "Steps between entries for TensorBoard.", 1
+    )
+    flags.DEFINE_integer(
+        "picture_every", 500, "Steps between pictures for TensorBoard.", 1
+    )
+    _run(_train)
+
+
+def evaluate() -> None:
+    """bin/evaluate."""
+    flags.DEFINE_string("workdir", None, "Folder of a run of bin/train.")
+    flags.DEFINE_string(
+        "synthetic_per_class",
+        None,
+        "Numbers such as 10,25,50: writes the curve of Fig. 3 as curve.csv "
+        "and curve.png.",
+    )
+    _define_data_flags()
+    flags.mark_flag_as_required("workdir")
+    _run(_evaluate)
+
+
+def _train(values) -> None:
+    config = _resolve(values)
+    from gmn_tf import experiment, report, training
+    from gmn_tf.workdir import Workdir
+
+    strategy = training.make_strategy(values.strategy)
+    workdir = Workdir(
+        values.workdir
+        or f"runs/{config.dataset}-{config.variant}-{config.seed}"
+    )
+    name, data_dir = _prepare(config, values)
+    data = _load(config, name, data_dir)
+    workdir.start(config, _source(name, data_dir, data))
+    if workdir.finished():
+        _say(values, f"{workdir} holds this run already; its results:\n")
+        metrics = workdir.read_json("metrics.json")
+    else:
+        _say(values, report.data_summary(data))
+        watching = experiment.Watching(
+            values.quiet, values.log_every, values.picture_every
+        )
+        metrics = experiment.run(config, data, workdir, strategy, watching)
+    _say(values, report.scores_table(metrics))
+    _say(values, f"Written to {workdir}; watch: tensorboard --logdir={workdir}")
+
+
+def _evaluate(values) -> None:
+    from gmn_tf import experiment, report
+    from gmn_tf.workdir import Workdir
+
+    workdir = Workdir(values.workdir)
+    config, source = workdir.read_config()
+    counts = _counts(values.synthetic_per_class)
+    name, data_dir = source["name"], values.data_dir or source["data_dir"]
+    data = _load(config, name, data_dir)
+    if counts:
+        rows = experiment.synthetic_count_curve(
+            config, data, workdir, counts, values.quiet
+        )
+        _say(values, report.curve_table(rows))
+        _say(values, f"Written to {workdir}: curve.csv, curve.png")
+        return
+    metrics = experiment.evaluate(config, data, workdir)
+    recorded = workdir.read_json("metrics.json")
+    _say(values, report.scores_table(metrics))
+    if metrics != recorded:
+        raise InputError(
+            "The scores differ from those the run recorded.",
+            f"h {recorded['h']['mean']:.4f} (metrics.json)",
+            f"h {metrics['h']['mean']:.4f}",
+            "compare the versions in config.json with those installed",
+        )
+    _say(values, "The same as recorded in metrics.json.")
+
+
+def _run(command) -> None:
+    """Runs a command; an InputError is printed and ends with status 1."""
+    # 1: TensorFlow's start-up information is left out, warnings are not.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    logging.getLogger("absl").addFilter(
+        lambda record: not record.getMessage().startswith(NOISE)
+    )
+
+    def main(argv):
+        if len(argv) > 1:
+            raise app.UsageError(f"Unexpected argument: {argv[1]}")
+        try:
+            command(flags.FLAGS)
+        except InputError as error:
+            sys.exit(f"Error: {error}")
+
+    app.run(main)
+
+
+def _define_setting_flags() -> None:
+    """One flag for each setting; left out, the preset decides."""
+    for field in dataclasses.fields(Config):
+        default = field.default
+        if isinstance(default, tuple):
+            default = ",".join(map(str, default))
+        text = f"{field.metadata['help']} (CUB: {default})"
+        flags.DEFINE_string(field.name, None, text)
+
+
+def _define_data_flags() -> None:
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Where prepared data is kept; default: TFDS_DATA_DIR or "
+        "~/tensorflow_datasets.",
+    )
+    flags.DEFINE_string(
+        "manual_dir",
+        None,
+        "The unpacked xlsa17 folder, or a folder with the two .mat files; "
+        "without it the data is downloaded.",
+    )
+    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+
+
+def _resolve(values) -> Config:
+    """The settings: preset < file < flag."""
+    from_flags = {
+        field.name: values[field.name].value
+        for field in dataclasses.fields(Config)
+        if values[field.name].value is not None
+    }
+    from_file = read_config_file(values.config) if values.config else {}
+    chosen = {**from_file, **from_flags}
+    dataset = chosen.get("dataset", Config.dataset)
+    preset = configs.preset(str(dataset), values.preset)
+    return Config().replace({**preset, **chosen})
+
+
+def _prepare(config: Config, values) -> tuple[str, str]:
+    """Name and place of the prepared data, which is made if need be."""
+    from gmn_tf_datasets.zero_shot.prepare import prepare
+
+    data_dir = str(pathlib.Path(_data_dir(values)).expanduser().absolute())
+    name = prepare(
+        config.dataset,
+        data_dir=data_dir,
+        manual_dir=values.manual_dir,
+        features_file=config.features_file,
+        embedding=config.embedding,
+        quiet=values.quiet,
+    )
+    return name, data_dir
+
+
+def _data_dir(values) -> str:
+    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    return values.data_dir or default
+
+
+def _load(config: Config, name: str, data_dir: str):
+    from gmn_tf import data
+
+    return data.load(name, data_dir, config.split, config.embedding_norm)
+
+
+def _source(name: str, data_dir: str, data) -> dict:
+    return {
+        "name": name,
+        "data_dir": data_dir,
+        "split_fingerprint": data.metadata["split_fingerprint"],
+    }
+
+
+def _counts(text: str | None) -> list[int]:
+    if text is None:
+        return []
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = [0]
+    if min(counts) < 1:
+        raise InputError(
+            "Bad value for --synthetic_per_class.",
+            "positive whole numbers, as in 10,25,50",
+            repr(text),
+            "separate the numbers by commas",
+        )
+    return sorted(set(counts))
+
+
+def _say(values, text: str) -> None:
+    if not values.quiet:
+        print(text, flush=True)

@@ -1,0 +1,260 @@
+"""One experiment: a generator is trained, classifiers are, and all is scored.
+
+Everything a run leaves is written here, into its `Workdir`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf import (
+    classifier,
+    evaluation,
+    monitoring,
+    pictures,
+    report,
+    synthesis,
+    training,
+    variants,
+)
+from gmn_tf.config import Config
+from gmn_tf.data import Samples, ZeroShotData
+from gmn_tf.errors import InputError
+from gmn_tf.workdir import Workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Watching:
+    """How a run is watched; none of it changes a number.
+
+    Attributes:
+        quiet: print nothing.
+        log_every: steps between entries for TensorBoard.
+        picture_every: steps between pictures for TensorBoard.
+    """
+
+    quiet: bool = False
+    log_every: int = 50
+    picture_every: int = 500
+
+
+def run(
+    config: Config,
+    data: ZeroShotData,
+    workdir: Workdir,
+    strategy: tf.distribute.Strategy,
+    watching: Watching,
+) -> dict:
+    """Trains, scores and writes down a whole run.
+
+    Returns:
+        What metrics.json holds.
+    """
+    generator = None
+    if variants.VARIANTS[config.variant].has_generator:
+        model = training.train(
+            config, data, strategy, _callbacks(config, data, workdir, watching)
+        )
+        generator = model.generator
+        workdir.save_model("generator", generator)
+    with report.progress(
+        "classifiers", _classifier_epochs(config, generator), watching.quiet
+    ) as advance:
+        main = fit_classifiers(config, data, generator, advance)
+        baseline = (
+            fit_classifiers(config, data, None, advance) if generator else []
+        )
+    for name, models in (("classifier", main), ("baseline", baseline)):
+        for number, model in enumerate(models):
+            workdir.save_model(f"{name}_{number}", model)
+    return _write_scores(config, data, workdir, main, baseline)
+
+
+def evaluate(config: Config, data: ZeroShotData, workdir: Workdir) -> dict:
+    """Scores the saved classifiers of a run again; writes nothing.
+
+    Returns:
+        The same as metrics.json.
+    """
+    has_generator = variants.VARIANTS[config.variant].has_generator
+    main = _load_classifiers(config, workdir, "classifier")
+    baseline = (
+        _load_classifiers(config, workdir, "baseline") if has_generator else []
+    )
+    refuse_other_dimension(main[0], data)
+    return metrics(
+        config,
+        [evaluation.score(model, data) for model in main],
+        [evaluation.score(model, data) for model in baseline],
+    )
+
+
+def synthetic_count_curve(
+    config: Config,
+    data: ZeroShotData,
+    workdir: Workdir,
+    counts: list[int],
+    quiet: bool,
+) -> list[dict]:
+    """Fig. 3: scores against the number of synthetic features per class.
+
+    Writes curve.csv and curve.png.
+
+    Raises:
+        InputError: if the run has no generator.
+    """
+    if not variants.VARIANTS[config.variant].has_generator:
+        raise InputError(
+            f"The variant {config.variant} makes no synthetic features.",
+            "the folder of a run with a generator",
+            str(workdir),
+            "leave --synthetic_per_class out, or choose another --workdir",
+        )
+    generator = workdir.load_model("generator")
+    rows = []
+    total = len(counts) * config.classifier_seeds * config.classifier_epochs
+    with report.progress("classifiers", total, quiet) as advance:
+        for count in counts:
+            changed = config.replace({"synthetic_per_class": count})
+            models = fit_classifiers(changed, data, generator, advance)
+            scores = [evaluation.score(model, data) for model in models]
+            rows.append({"n": count, **evaluation.summary(scores)})
+    workdir.write_text("curve.csv", report.curve_csv(rows))
+    figure = pictures.synthetic_count_curve(
+        rows, title=f"{config.dataset}, {config.variant}"
+    )
+    pictures.save(figure, workdir.path / "curve.png")
+    return rows
+
+
+def fit_classifiers(
+    config: Config,
+    data: ZeroShotData,
+    generator,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> list[classifier.Classifier]:
+    """The final classifiers, one per classifier seed.
+
+    Args:
+        config: the settings.
+        data: what to learn from.
+        generator: makes the samples of unseen classes; None leaves real ones
+            alone.
+        on_epoch: called after each epoch.
+    """
+    samples = data.train
+    num_competing = data.num_seen
+    if generator is not None:
+        fake = draw_synthetic(config, data, generator)
+        samples = synthesis.joined(samples, fake)
+        num_competing = data.num_classes
+    # Without samples of unseen classes only their embeddings tell them apart.
+    linear = config.compatibility == "linear" and generator is not None
+    return [
+        classifier.fit(
+            samples,
+            None if linear else data.embeddings,
+            data.num_classes,
+            training.make_sgd(config),
+            seed=1000 * config.seed + number,
+            num_competing=num_competing,
+            on_epoch=on_epoch,
+        )
+        for number in range(config.classifier_seeds)
+    ]
+
+
+def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
+    """D_fake: as many synthetic samples of each class as the settings say."""
+    counts = synthesis.synthetic_counts(
+        data.train,
+        data.num_seen,
+        data.num_classes,
+        config.synthetic_per_class,
+        config.seen_floor,
+    )
+    return synthesis.synthesise(generator, data.embeddings, counts, config.seed)
+
+
+def refuse_other_dimension(model, data: ZeroShotData) -> None:
+    """Raises InputError if a saved model and the data do not fit."""
+    saved = model.sizes["feature_dim"]
+    if saved != data.feature_dim:
+        raise InputError(
+            "The data's features are not those the model was trained on.",
+            f"{saved} dimensions",
+            f"{data.feature_dim} dimensions",
+            "prepare the data with the --features_file of the run",
+        )
+
+
+def metrics(config: Config, scores, baseline_scores) -> dict:
+    """The contents of metrics.json, in percent."""
+    return {
+        "dataset": config.dataset,
+        "variant": config.variant,
+        "protocol": evaluation.JOINT,
+        "split": config.split,
+        "steps": config.steps,
+        "seed": config.seed,
+        "classifier_seeds": config.classifier_seeds,
+        **evaluation.summary(scores),
+        **(
+            {"baseline": evaluation.summary(baseline_scores)}
+            if baseline_scores
+            else {}
+        ),
+    }
+
+
+def _load_classifiers(config, workdir, name: str) -> list:
+    return [
+        workdir.load_model(f"{name}_{number}")
+        for number in range(config.classifier_seeds)
+    ]
+
+
+def _write_scores(config, data, workdir, main, baseline) -> dict:
+    scores = [evaluation.score(model, data) for model in main]
+    baseline_scores = [evaluation.score(model, data) for model in baseline]
+    result = metrics(config, scores, baseline_scores)
+    accuracies = np.stack([one.class_accuracies for one in scores])
+    workdir.write_text(
+        "class_accuracy.csv",
+        report.class_accuracy_csv(
+            data.class_names,
+            data.num_seen,
+            accuracies,
+            np.stack([one.class_accuracies for one in baseline_scores])
+            if baseline_scores
+            else None,
+        ),
+    )
+    figure = pictures.class_accuracy_bars(
+        accuracies.mean(axis=0), data.class_names, data.num_seen
+    )
+    pictures.save(figure, workdir.path / "class_accuracy.png")
+    monitoring.write_scores(workdir.logs, result, config.steps)
+    monitoring.write_hparams(workdir.logs, config.to_dict(), result)
+    workdir.write_json("metrics.json", result)
+    return result
+
+
+def _callbacks(config, data, workdir, watching):
+    monitor = monitoring.TrainingMonitor(
+        workdir.logs,
+        data,
+        watching.log_every,
+        watching.picture_every,
+        probe_samples_of=monitoring.probe_samples(data, config.split),
+    )
+    if watching.quiet:
+        return (monitor,)
+    return (monitor, monitoring.ProgressLine())
+
+
+def _classifier_epochs(config: Config, generator) -> int:
+    rounds = 1 if generator is None else 2
+    return rounds * config.classifier_seeds * config.classifier_epochs
