@@ -237,6 +237,8 @@ def step_batch(
     share = sizes.batch // replicas
 
     def mine(tensor, axis):
+        if replicas == 1:
+            return tensor
         part = tf.gather(
             tensor, replica * share + tf.range(share, dtype=tf.int64), axis=axis
         )

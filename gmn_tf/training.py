@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf import classifier, guidance, streams, variants
+from gmn_tf.adam import Adam
 from gmn_tf.config import Config
 from gmn_tf.critic import Critic
 from gmn_tf.data import ZeroShotData
@@ -235,8 +236,8 @@ def batch_sizes(
     )
 
 
-def _adam(config: Config) -> keras.optimizers.Adam:
-    return keras.optimizers.Adam(
+def _adam(config: Config) -> Adam:
+    return Adam(
         config.learning_rate,
         config.beta_1,
         config.beta_2,

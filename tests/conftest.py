@@ -1,0 +1,69 @@
+"""Data shared by tests: a tiny set through the real builder and pipeline."""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+import pytest
+
+from gmn_tf import data
+from gmn_tf.config import Config
+from gmn_tf.configs import preset
+from gmn_tf_datasets.zero_shot.prepare import prepare
+from gmn_tf_datasets.zero_shot.synthetic import SyntheticParameters
+
+TINY = SyntheticParameters(
+    num_classes=9,
+    num_unseen=3,
+    num_groups=3,
+    embedding_dim=5,
+    feature_dim=14,
+    min_samples=10,
+    max_samples=13,
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_dir(tmp_path_factory):
+    """A folder with the tiny set prepared in it."""
+    return tmp_path_factory.mktemp("prepared")
+
+
+@pytest.fixture(scope="session")
+def tiny_name(tiny_dir):
+    """The TFDS name of the tiny set."""
+    return prepare(
+        "synthetic",
+        data_dir=tiny_dir,
+        quiet=True,
+        synthetic_parameters=TINY,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tiny_name, tiny_dir):
+    """The tiny set, as a run sees it."""
+    return data.load(tiny_name, tiny_dir)
+
+
+@pytest.fixture
+def tiny_config():
+    """The preset of the synthetic set, shrunk until it runs in a moment."""
+    return Config().replace(
+        {
+            **preset("synthetic"),
+            "noise_dim": 3,
+            "generator_units": (8,),
+            "critic_units": (6,),
+            "critic_steps": 2,
+            "batch_size": 4,
+            "steps": 3,
+            "matching_classes": 3,
+            "matching_real": 4,
+            "matching_fake": 7,
+            "synthetic_per_class": 5,
+            "classifier_epochs": 2,
+            "classifier_seeds": 2,
+            "classifier_batch_size": 16,
+        }
+    )

@@ -1,0 +1,310 @@
+"""From prepared data to scores: what a run leaves, reads and repeats."""
+
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gmn_tf import data, experiment, training
+from gmn_tf.data import Samples
+from gmn_tf.errors import InputError
+from gmn_tf.variants import SEEN_AND_UNLABELLED, VARIANTS
+from gmn_tf.workdir import Workdir
+
+ROOT = pathlib.Path(__file__).parent.parent
+WATCHING = experiment.Watching(quiet=True, log_every=1, picture_every=2)
+SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
+
+
+def run(config, tiny_data, path):
+    workdir = Workdir(path)
+    workdir.start(config, SOURCE)
+    strategy = training.make_strategy("one")
+    metrics = experiment.run(config, tiny_data, workdir, strategy, WATCHING)
+    return workdir, metrics
+
+
+def generator_weights(config, tiny_data):
+    model = training.train(config, tiny_data, training.make_strategy("one"))
+    return np.concatenate([w.ravel() for w in model.generator.get_weights()])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_runs_and_repeats(
+    variant, tiny_config, tiny_data, tmp_path
+):
+    config = tiny_config.replace({"variant": variant})
+    workdir, metrics = run(config, tiny_data, tmp_path / "run")
+
+    assert workdir.read_json("metrics.json") == metrics
+    assert experiment.evaluate(config, tiny_data, workdir) == metrics
+    for name in ("t1", "u", "s", "h"):
+        assert 0.0 <= metrics[name]["mean"] <= 100.0
+    assert ("baseline" in metrics) == (variant != "real_only")
+    assert (workdir.path / "generator.keras").exists() == (
+        variant != "real_only"
+    )
+    assert (workdir.path / "class_accuracy.png").exists()
+    with open(workdir.path / "class_accuracy.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == tiny_data.num_classes
+    assert list(pathlib.Path(workdir.logs).rglob("*tfevents*"))
+
+
+def test_linear_compatibility_runs(tiny_config, tiny_data, tmp_path):
+    config = tiny_config.replace({"compatibility": "linear"})
+    workdir, metrics = run(config, tiny_data, tmp_path / "run")
+
+    assert experiment.evaluate(config, tiny_data, workdir) == metrics
+
+
+def test_trained_theta_and_norm_run(tiny_config, tiny_data):
+    config = tiny_config.replace(
+        {
+            "theta_reset_steps": 2,
+            "matching_distance": "global",
+            "matching_norm_weight": 0.1,
+        }
+    )
+
+    assert np.isfinite(generator_weights(config, tiny_data)).all()
+
+
+def test_the_same_seed_gives_the_same_run(tiny_config, tiny_data):
+    first = generator_weights(tiny_config, tiny_data)
+    second = generator_weights(tiny_config, tiny_data)
+    other = generator_weights(tiny_config.replace({"seed": 2}), tiny_data)
+
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - other).max() > 0.01
+
+
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "real_only"])
+def test_training_never_sees_a_label_held_back(variant, tiny_config, tiny_data):
+    config = tiny_config.replace({"variant": variant})
+    rng = np.random.default_rng(0)
+    shuffled = dataclasses.replace(
+        tiny_data,
+        seen=Samples(
+            rng.random(tiny_data.seen.features.shape, np.float32),
+            rng.permutation(tiny_data.seen.labels),
+        ),
+        unseen=Samples(
+            tiny_data.unseen.features,
+            rng.permutation(tiny_data.unseen.labels),
+        ),
+    )
+
+    np.testing.assert_array_equal(
+        generator_weights(config, tiny_data),
+        generator_weights(config, shuffled),
+    )
+
+
+@pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
+def test_unseen_features_matter_to_transductive_variants_only(
+    variant, tiny_config, tiny_data
+):
+    config = tiny_config.replace({"variant": variant})
+    unseen = tiny_data.unseen
+    changed = dataclasses.replace(
+        tiny_data, unseen=Samples(unseen.features + 1.0, unseen.labels)
+    )
+    same = np.array_equal(
+        generator_weights(config, tiny_data),
+        generator_weights(config, changed),
+    )
+
+    assert same == (VARIANTS[variant].stream != SEEN_AND_UNLABELLED)
+
+
+def test_tuning_reads_no_test_record(
+    tiny_config, tiny_name, tiny_dir, tmp_path
+):
+    shutil.copytree(tiny_dir, tmp_path / "data")
+    removed = [
+        path.unlink()
+        for split in ("-train.", "-test_seen.", "-test_unseen.")
+        for path in (tmp_path / "data").rglob(f"*{split}tfrecord*")
+    ]
+    assert len(removed) == 3
+    config = tiny_config.replace({"split": "tune"})
+    tune_data = data.load(tiny_name, tmp_path / "data", "tune")
+    _, metrics = run(config, tune_data, tmp_path / "run")
+
+    assert metrics["split"] == "tune"
+    unseen = np.arange(tune_data.num_seen, tune_data.num_classes)
+    np.testing.assert_array_equal(np.sort(tune_data.validation_classes), unseen)
+
+
+def test_another_run_in_the_same_folder_is_refused(tiny_config, tmp_path):
+    workdir = Workdir(tmp_path / "run")
+    workdir.start(tiny_config, SOURCE)
+    workdir.start(tiny_config, {**SOURCE, "data_dir": "moved"})
+
+    with pytest.raises(InputError, match="beta_1"):
+        workdir.start(tiny_config.replace({"beta_1": 0.5}), SOURCE)
+    with pytest.raises(InputError, match="split_fingerprint"):
+        workdir.start(tiny_config, {**SOURCE, "split_fingerprint": "g"})
+
+
+def test_a_model_for_other_features_is_refused(
+    tiny_config, tiny_data, tmp_path
+):
+    config = tiny_config.replace({"variant": "real_only"})
+    workdir, _ = run(config, tiny_data, tmp_path / "run")
+    wider = dataclasses.replace(
+        tiny_data, train=Samples(np.zeros((6, 15)), np.arange(6))
+    )
+
+    with pytest.raises(InputError, match="14 dimensions"):
+        experiment.evaluate(config, wider, workdir)
+
+
+def test_the_curve_has_a_row_per_count(tiny_config, tiny_data, tmp_path):
+    workdir, metrics = run(tiny_config, tiny_data, tmp_path / "run")
+    rows = experiment.synthetic_count_curve(
+        tiny_config, tiny_data, workdir, [2, 5], quiet=True
+    )
+
+    assert [row["n"] for row in rows] == [2, 5]
+    assert rows[1]["h"] == metrics["h"]
+    assert (workdir.path / "curve.png").exists()
+    assert len((workdir.path / "curve.csv").read_text().splitlines()) == 3
+
+
+def command(name, *arguments, cwd=None, data_dir):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "bin" / name), *arguments],
+        env={**os.environ, "TFDS_DATA_DIR": str(data_dir)},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+QUICK = (
+    "--dataset=synthetic",
+    "--steps=2",
+    "--classifier_epochs=1",
+    "--classifier_seeds=1",
+)
+
+
+@pytest.fixture(scope="module")
+def commands_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("commands")
+
+
+def test_commands_train_and_evaluate(commands_dir):
+    trained = command("train", *QUICK, cwd=commands_dir, data_dir=commands_dir)
+    assert trained.returncode == 0, trained.stderr
+    assert "real_only" in trained.stdout
+    workdir = commands_dir / "runs" / "synthetic-cwgan_gm-1"
+    stored = json.loads((workdir / "config.json").read_text())
+    assert stored["config"]["steps"] == 2
+    assert stored["data"]["split_fingerprint"]
+
+    evaluated = command(
+        "evaluate", f"--workdir={workdir}", data_dir=commands_dir
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "The same as recorded" in evaluated.stdout
+
+    repeated = command(
+        "train",
+        f"--config={workdir}/config.json",
+        "--quiet",
+        cwd=commands_dir,
+        data_dir=commands_dir,
+    )
+    assert repeated.returncode == 0, repeated.stderr
+    assert repeated.stdout == ""
+
+    refused = command(
+        "train",
+        *QUICK,
+        "--batch_size=64",
+        cwd=commands_dir,
+        data_dir=commands_dir,
+    )
+    assert refused.returncode == 1
+    assert "batch_size=128" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--varaint=cwgan",), "variant"),
+        (("--variant=cwgan_mg",), "cwgan_gm"),
+        (("--dataset=cubb",), "cub"),
+        (("--preset=relase",), "release"),
+        (("--steps=-1",), "at least 1"),
+        (("--batch_size=many",), "batch_size"),
+        (("--config=missing.json",), "missing.json"),
+        (("--dataset=synthetic", "--matching_classes=99"), "at most 45"),
+        (("--dataset=synthetic", "--workdir=/proc/no"), "--workdir"),
+        (("--dataset=synthetic", "--data_dir=/proc/no"), "data_dir"),
+    ],
+)
+def test_bad_input_is_told_in_one_screen(arguments, hint, commands_dir):
+    told = command("train", *arguments, cwd=commands_dir, data_dir=commands_dir)
+
+    assert told.returncode == 1
+    assert hint in told.stderr
+    assert "Traceback" not in told.stderr
+    assert len(told.stderr.splitlines()) < 25
+
+
+TWO_DEVICES = """
+import sys
+import numpy as np
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration() for _ in range({devices})],
+)
+from gmn_tf import config, data, training
+settings = config.Config(**config.read_config_file(sys.argv[1]))
+model = training.train(
+    settings,
+    data.load({name!r}, {data_dir!r}),
+    training.make_strategy({strategy!r}),
+)
+np.savez(sys.argv[2], *model.generator.get_weights())
+"""
+
+
+def test_two_devices_train_as_one(tiny_config, tiny_name, tiny_dir, tmp_path):
+    (tmp_path / "config.json").write_text(
+        json.dumps(tiny_config.replace({"steps": 4}).to_dict())
+    )
+    weights = []
+    for devices, strategy in ((1, "one"), (2, "mirrored")):
+        out = tmp_path / f"{devices}.npz"
+        code = TWO_DEVICES.format(
+            devices=devices,
+            name=tiny_name,
+            data_dir=str(tiny_dir),
+            strategy=strategy,
+        )
+        subprocess.run(
+            [sys.executable, "-c", code, tmp_path / "config.json", out],
+            check=True,
+            timeout=300,
+        )
+        with np.load(out) as arrays:
+            weights.append([arrays[name] for name in arrays.files])
+
+    for one, two in zip(*weights):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
