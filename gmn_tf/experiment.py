@@ -236,7 +236,7 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
         accuracies.mean(axis=0), data.class_names, data.num_seen
     )
     pictures.save(figure, workdir.path / "class_accuracy.png")
-    monitoring.write_scores(workdir.logs, result, config.steps)
+    monitoring.write_scores(workdir.logs, result, figure)
     monitoring.write_hparams(workdir.logs, config.to_dict(), result)
     workdir.write_json("metrics.json", result)
     return result
@@ -246,9 +246,9 @@ def _callbacks(config, data, workdir, watching):
     monitor = monitoring.TrainingMonitor(
         workdir.logs,
         data,
+        monitoring.probe_samples(data, config.split),
         watching.log_every,
         watching.picture_every,
-        probe_samples_of=monitoring.probe_samples(data, config.split),
     )
     if watching.quiet:
         return (monitor,)
