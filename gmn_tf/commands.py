@@ -11,6 +11,7 @@ import pathlib
 import sys
 
 from absl import app, flags
+from absl import logging as absl_logging
 
 from gmn_tf import configs
 from gmn_tf.config import Config, read_config_file
@@ -76,6 +77,7 @@ def _train(values) -> None:
     )
     name, data_dir = _prepare(config, values)
     data = _load(config, name, data_dir)
+    training.refuse_impossible(config, data, strategy)
     workdir.start(config, _source(name, data_dir, data))
     if workdir.finished():
         _say(values, f"{workdir} holds this run already; its results:\n")
@@ -128,6 +130,7 @@ def _run(command) -> None:
     )
 
     def main(argv):
+        absl_logging.set_verbosity(absl_logging.WARNING)
         if len(argv) > 1:
             raise app.UsageError(f"Unexpected argument: {argv[1]}")
         try:

@@ -119,14 +119,22 @@ class Generator(keras.Model):
         return self.noise_layer.dim
 
     def build(self, noise_shape, embeddings_shape):
-        self.noise_layer.build(noise_shape, embeddings_shape)
+        if not self.noise_layer.built:  # as it is when loaded from a file
+            self.noise_layer.build(noise_shape, embeddings_shape)
         size = self.noise_layer.compute_output_spec(
             keras.KerasTensor(noise_shape), keras.KerasTensor(embeddings_shape)
         ).shape[-1]
         for layer in [*self.hidden_layers, self.output_layer]:
             layer.build((None, size))
             size = layer.units
+        self.embedding_dim = embeddings_shape[-1]
         self.built = True
+
+    def get_build_config(self):
+        return {"embedding_dim": self.embedding_dim}
+
+    def build_from_config(self, config):
+        self.build((None, self.noise_dim), (None, config["embedding_dim"]))
 
     def call(self, noise, embeddings):
         """Synthesises features.

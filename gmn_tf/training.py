@@ -48,6 +48,18 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+def refuse_impossible(
+    config: Config, data: ZeroShotData, strategy: tf.distribute.Strategy
+) -> None:
+    """Raises InputError for settings that do not fit the data or devices."""
+    variant = variants.VARIANTS[config.variant]
+    streams.refuse_impossible_sizes(
+        batch_sizes(config, variant),
+        data.num_seen,
+        strategy.num_replicas_in_sync,
+    )
+
+
 def train(
     config: Config,
     data: ZeroShotData,
@@ -65,9 +77,10 @@ def train(
         callbacks: of Keras, called every step.
 
     Raises:
-        InputError: for sizes that do not fit the data, or if training
-            diverged.
+        InputError: for settings that do not fit the data or the devices, or
+            if training diverged.
     """
+    refuse_impossible(config, data, strategy)
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         model = build_model(config, data)
@@ -201,7 +214,6 @@ def make_batches(
     )
     sizes = batch_sizes(config, variant)
     replicas = strategy.num_replicas_in_sync
-    streams.refuse_impossible_sizes(sizes, data.num_seen, replicas)
     if replicas == 1:
         return streams.training_batches(stream, sizes, config.seed)
 

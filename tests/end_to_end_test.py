@@ -86,7 +86,9 @@ def test_the_same_seed_gives_the_same_run(tiny_config, tiny_data):
     assert np.abs(first - other).max() > 0.01
 
 
-@pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "real_only"])
+@pytest.mark.parametrize(
+    "variant", ["cwgan_gm", "cwgan_cls", "wgan_gm_transductive"]
+)
 def test_training_never_sees_a_label_held_back(variant, tiny_config, tiny_data):
     config = tiny_config.replace({"variant": variant})
     rng = np.random.default_rng(0)
