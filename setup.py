@@ -66,6 +66,7 @@ setuptools.setup(
         "console_scripts": [
             "gmn-train = gmn_tf.commands:train",
             "gmn-evaluate = gmn_tf.commands:evaluate",
+            "gmn-summary = gmn_tf.commands:summary",
         ],
     },
 )

@@ -65,6 +65,14 @@ def evaluate() -> None:
     _run(_evaluate)
 
 
+def summary() -> None:
+    """bin/summary."""
+    flags.DEFINE_string(
+        "out", None, "Writes the table as OUT.md and OUT.csv too."
+    )
+    _run(_summary, takes_arguments=True)
+
+
 def _train(values) -> None:
     config = _resolve(values)
     from gmn_tf import experiment, report, training
@@ -121,7 +129,16 @@ def _evaluate(values) -> None:
     _say(values, "The same as recorded in metrics.json.")
 
 
-def _run(command) -> None:
+def _summary(values, paths) -> None:
+    from gmn_tf import summary
+
+    rows = summary.over_seeds(paths)
+    print(summary.markdown(rows))
+    if values.out:
+        summary.write(rows, values.out)
+
+
+def _run(command, takes_arguments: bool = False) -> None:
     """Runs a command; an InputError is printed and ends with status 1."""
     # 1: TensorFlow's start-up information is left out, warnings are not.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -131,10 +148,11 @@ def _run(command) -> None:
 
     def main(argv):
         absl_logging.set_verbosity(absl_logging.WARNING)
-        if len(argv) > 1:
-            raise app.UsageError(f"Unexpected argument: {argv[1]}")
+        arguments = argv[1:]
+        if arguments and not takes_arguments:
+            raise app.UsageError(f"Unexpected argument: {arguments[0]}")
         try:
-            command(flags.FLAGS)
+            command(flags.FLAGS, *([arguments] if takes_arguments else []))
         except InputError as error:
             sys.exit(f"Error: {error}")
 

@@ -14,11 +14,22 @@ from gmn_tf.suggest import nearest
 from gmn_tf.variants import VARIANTS
 
 
-def setting(default, help_text: str, choices: tuple[str, ...] = (), least=None):
+def setting(
+    default,
+    help_text: str,
+    choices: tuple[str, ...] = (),
+    least=None,
+    below=None,
+):
     """A dataclass field with the text of its flag and its allowed values."""
     return dataclasses.field(
         default=default,
-        metadata={"help": help_text, "choices": choices, "least": least},
+        metadata={
+            "help": help_text,
+            "choices": choices,
+            "least": least,
+            "below": below,
+        },
     )
 
 
@@ -53,7 +64,9 @@ class Config:
         "same within the training classes, for choosing settings.",
         ("test", "tune"),
     )
-    seed: int = setting(1, "Seed of everything random in training.", least=0)
+    seed: int = setting(
+        1, "Seed of everything random in training.", least=0, below=2**21
+    )
 
     # --- Generator (3.1) ----------------------------------------------------
     noise: str = setting(
@@ -100,8 +113,8 @@ class Config:
     )
     steps: int = setting(100_000, "Generator steps.", least=1)
     learning_rate: float = setting(1e-4, "Adam's learning rate.", least=0.0)
-    beta_1: float = setting(0.0, "Adam's beta_1.", least=0.0)
-    beta_2: float = setting(0.999, "Adam's beta_2.", least=0.0)
+    beta_1: float = setting(0.0, "Adam's beta_1.", least=0.0, below=1.0)
+    beta_2: float = setting(0.999, "Adam's beta_2.", least=0.0, below=1.0)
 
     # --- Guidance: gradient matching (Eq. 2-5), L_CLS ------------------------
     compatibility: str = setting(
@@ -252,7 +265,7 @@ def _coerced(field: dataclasses.Field, value):
                 raise ValueError
             return _checked(field, value)
         return _checked(field, _number(kind, value))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
@@ -291,6 +304,14 @@ def _checked(field: dataclasses.Field, value):
         raise InputError(
             f"Value for --{field.name} is too small.",
             f"at least {least}",
+            repr(value),
+            field.metadata["help"],
+        )
+    below = field.metadata["below"]
+    if below is not None and value >= below:
+        raise InputError(
+            f"Value for --{field.name} is too large.",
+            f"less than {below}",
             repr(value),
             field.metadata["help"],
         )

@@ -36,6 +36,9 @@ class LatentNoise(keras.layers.Layer):
         if self.log_variance_layer is not None:
             self.log_variance_layer.build(embeddings_shape)
 
+    def compute_output_shape(self, noise_shape, embeddings_shape):
+        return (*noise_shape[:-1], self.dim)
+
     def call(self, noise, embeddings):
         """Standard noise `[..., dz]`, embeddings `[..., da]` -> `[..., dz]`.
 
@@ -68,6 +71,12 @@ class ConcatenatedNoise(keras.layers.Layer):
     def __init__(self, dim: int, **kwargs):
         super().__init__(**kwargs)
         self.dim = dim
+
+    def build(self, noise_shape, embeddings_shape):
+        self.built = True
+
+    def compute_output_shape(self, noise_shape, embeddings_shape):
+        return (*noise_shape[:-1], noise_shape[-1] + embeddings_shape[-1])
 
     def call(self, noise, embeddings):
         """`[..., dz]` and `[..., da]` -> `[..., dz + da]`; axes broadcast."""
@@ -121,9 +130,9 @@ class Generator(keras.Model):
     def build(self, noise_shape, embeddings_shape):
         if not self.noise_layer.built:  # as it is when loaded from a file
             self.noise_layer.build(noise_shape, embeddings_shape)
-        size = self.noise_layer.compute_output_spec(
-            keras.KerasTensor(noise_shape), keras.KerasTensor(embeddings_shape)
-        ).shape[-1]
+        size = self.noise_layer.compute_output_shape(
+            noise_shape, embeddings_shape
+        )[-1]
         for layer in [*self.hidden_layers, self.output_layer]:
             layer.build((None, size))
             size = layer.units

@@ -210,7 +210,8 @@ def training_batches(
         * `generator`: `labels` `[B]`, `noise` `[B, dz]`;
         * `matching`: `features` `[K, real, dx]`, `labels` `[K]`, `noise`
           `[K, fake, dz]`, `share` `[K]` (n / classes, 0 for a filler);
-        * `theta`: `features` `[theta / n, dx]`, `labels` `[theta / n]`.
+        * `theta`: `features` `[theta, dx]`, `labels` `[theta]`; the same on
+          every replica.
     """
     refuse_impossible_sizes(sizes, stream.num_seen, replicas)
     local = len(local_replicas)
@@ -233,7 +234,8 @@ def step_batch(
     """One replica's batch of one step; see `training_batches`."""
     # Uniform epochs run across steps, so their seed must not know the step.
     run_seed = tf.constant([seed, 0], tf.int64)
-    seeds = tf.random.split(tf.random.fold_in(run_seed, step), num=10)
+    step_seed = tf.random.fold_in(tf.constant([seed, 1], tf.int64), step)
+    seeds = tf.random.split(step_seed, num=10)
     share = sizes.batch // replicas
 
     def mine(tensor, axis):

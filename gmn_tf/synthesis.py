@@ -38,20 +38,6 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
         counts: `[C]` integers.
         seed: decides the noise.
     """
-    embeddings = tf.convert_to_tensor(embeddings)
-
-    # Rows are numbers, not shapes, so that one trace serves every class.
-    @tf.function(reduce_retracing=True)
-    def draw(label, part, rows):
-        noise = tf.random.stateless_normal(
-            [ROWS_AT_ONCE, generator.noise_dim],
-            tf.random.fold_in(
-                tf.random.fold_in(tf.constant([seed, 1], tf.int64), label), part
-            ),
-        )
-        embedding = tf.gather(embeddings, label)[tf.newaxis]
-        return generator(noise[:rows], embedding)
-
     features = np.empty(
         (int(np.sum(counts)), generator.feature_dim), np.float32
     )
@@ -60,16 +46,30 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
         for part, first in enumerate(range(0, counts[label], ROWS_AT_ONCE)):
             rows = min(counts[label] - first, ROWS_AT_ONCE)
             stop = start + rows
-            features[start:stop] = draw(
-                tf.constant(label), tf.constant(part), tf.constant(rows)
+            features[start:stop] = _draw(
+                generator,
+                tf.constant(embeddings[label]),
+                tf.constant([seed, label, part]),
+                tf.constant(rows),
             )
             start = stop
-    return Samples(features, np.repeat(np.arange(len(counts)), counts))
+    labels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+    return Samples(features, labels)
+
+
+@tf.function(reduce_retracing=True)
+def _draw(generator, embedding, seeds, rows):
+    """`rows` samples of one class; the first rows are always the same."""
+    seed = tf.random.fold_in(tf.stack([seeds[0], 2]), seeds[1])
+    noise = tf.random.stateless_normal(
+        [rows, generator.noise_dim], tf.random.fold_in(seed, seeds[2])
+    )
+    return generator(noise, embedding[tf.newaxis])
 
 
 def joined(first: Samples, second: Samples) -> Samples:
     """D_train and D_fake as one set."""
     return Samples(
         np.concatenate([first.features, second.features]),
-        np.concatenate([first.labels, second.labels]).astype(np.int32),
+        np.concatenate([first.labels, second.labels]),
     )

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from gmn_tf import summary
+from gmn_tf.config import Config
+from gmn_tf.errors import InputError
+
+
+def finished_run(path, h, **settings):
+    config = Config(**settings)
+    scores = {
+        name: {"mean": value, "std": 9.0}
+        for name, value in {"t1": 50.0, "u": 20.0, "s": 30.0, "h": h}.items()
+    }
+    metrics = {**scores, "baseline": {**scores, "h": {"mean": 1.0, "std": 0.0}}}
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps({"config": config.to_dict()}))
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    return str(path)
+
+
+def test_runs_are_joined_over_seeds_alone(tmp_path):
+    rows = summary.over_seeds(
+        [
+            finished_run(tmp_path / "a", 10.0, seed=1),
+            finished_run(tmp_path / "b", 14.0, seed=2),
+            finished_run(tmp_path / "c", 30.0, seed=1, beta_1=0.5),
+        ]
+    )
+    by_variant = [(r["variant"], r["seeds"], r["h"], r["h_std"]) for r in rows]
+
+    assert by_variant == [
+        ("cwgan_gm", 2, 12.0, 2.0),
+        ("real_only", 2, 1.0, 0.0),
+        ("cwgan_gm", 1, 30.0, 0.0),
+    ]
+
+
+def test_tables_are_written(tmp_path):
+    rows = summary.over_seeds([finished_run(tmp_path / "a", 10.0)])
+    summary.write(rows, str(tmp_path / "out" / "table"))
+
+    assert "| 10.0 ± 0.0 |" in (tmp_path / "out" / "table.md").read_text()
+    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 3
+
+
+def test_folders_without_a_run_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no finished run"):
+        summary.over_seeds([str(tmp_path)])
+    with pytest.raises(InputError, match="Nothing to summarise"):
+        summary.over_seeds([])
