@@ -14,6 +14,8 @@ from gmn_tf import (
     evaluation,
     monitoring,
     pictures,
+    probes,
+    progress,
     report,
     synthesis,
     training,
@@ -59,7 +61,7 @@ def run(
         )
         generator = model.generator
         workdir.save_model("generator", generator)
-    with report.progress(
+    with progress.progress(
         "classifiers", _classifier_epochs(config, generator), watching.quiet
     ) as advance:
         main = fit_classifiers(config, data, generator, advance)
@@ -115,7 +117,7 @@ def synthetic_count_curve(
     generator = workdir.load_model("generator")
     rows = []
     total = len(counts) * config.classifier_seeds * config.classifier_epochs
-    with report.progress("classifiers", total, quiet) as advance:
+    with progress.progress("classifiers", total, quiet) as advance:
         for count in counts:
             changed = config.replace({"synthetic_per_class": count})
             models = fit_classifiers(changed, data, generator, advance)
@@ -233,7 +235,10 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
         ),
     )
     figure = pictures.class_accuracy_bars(
-        accuracies.mean(axis=0), data.class_names, data.num_seen
+        accuracies.mean(axis=0),
+        data.class_names,
+        data.num_seen,
+        accuracies.std(axis=0),
     )
     pictures.save(figure, workdir.path / "class_accuracy.png")
     monitoring.write_scores(workdir.logs, result, figure)
@@ -246,13 +251,13 @@ def _callbacks(config, data, workdir, watching):
     monitor = monitoring.TrainingMonitor(
         workdir.logs,
         data,
-        monitoring.probe_samples(data, config.split),
+        probes.probe_samples(data, config.split),
         watching.log_every,
         watching.picture_every,
     )
     if watching.quiet:
         return (monitor,)
-    return (monitor, monitoring.ProgressLine())
+    return (monitor, progress.ProgressLine())
 
 
 def _classifier_epochs(config: Config, generator) -> int:

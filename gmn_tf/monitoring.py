@@ -1,18 +1,22 @@
-"""What can be watched while a run goes on: a progress line, TensorBoard."""
+"""What a person watches in TensorBoard while training runs, and after.
 
-import sys
+Nothing here changes a number of the run: no global random state is used, and
+samples of test classes or held back for scoring are never looked at.
+"""
+
 import time
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
-from tensorboard.plugins.hparams import api as hparams
+from matplotlib.figure import Figure
 
-from gmn_tf import pictures, synthesis
+from gmn_tf import pictures, probes, report
 from gmn_tf.data import Samples, ZeroShotData
 
-# Group in TensorBoard of each entry of `GMN.train_step`.
-GROUPS = {
+# Scalar of a training step -> its tag, grouped by the network it speaks of.
+TAGS = {
     "critic_loss": "critic/loss",
     "critic_real_score": "critic/real_score",
     "critic_fake_score": "critic/fake_score",
@@ -21,48 +25,32 @@ GROUPS = {
     "generator_loss": "generator/loss",
     "adversarial_loss": "generator/adversarial_loss",
     "classification_loss": "generator/classification_loss",
+    "cycle_loss": "generator/cycle_loss",
     "matching_loss": "matching/loss",
     "matching_norm": "matching/norm",
     "cosine_weights": "matching/cosine_weights",
     "cosine_bias": "matching/cosine_bias",
 }
-ON_THE_LINE = ("critic_loss", "generator_loss", "cosine_weights")
-
-
-class ProgressLine(keras.callbacks.ProgbarLogger):
-    """Keras's progress line, with the losses a person reads and time left.
-
-    Where output goes to a file, it is a line in a hundred steps instead of one
-    that is overwritten.
-    """
-
-    def set_params(self, params):
-        super().set_params({**params, "verbose": 1})
-        self.every = 1 if sys.stdout.isatty() else 100
-
-    def on_train_batch_end(self, batch, logs=None):
-        if (batch + 1) % self.every == 0 or batch == 0:
-            super().on_train_batch_end(batch, _chosen(logs))
-
-    def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, _chosen(logs))
 
 
 class TrainingMonitor(keras.callbacks.Callback):
-    """Writes losses, moments of features, speed and pictures for TensorBoard.
+    """Writes scalars and pictures of a training run for TensorBoard.
 
-    Moments compare synthetic features with real ones for two groups of
-    classes, `seen` and `validation`. They are taken from `probe` alone, which
-    holds no sample of a test class.
+    Every `every` steps: the mean of each loss since the last entry, the time
+    per step, and `probes.moment_differences` of seen and of validation
+    classes. Every `picture_every` steps and at the end: real and synthetic
+    features of a few classes in the plane.
 
     Args:
-        log_dir: folder of the event files.
-        data: class names, embeddings and which classes are for validation.
+        log_dir: folder for the event file.
+        data: names the classes; its samples are not looked at.
         probe: real samples to compare with, from `probe_samples`.
         every: steps between entries.
         picture_every: steps between pictures.
-        classes: classes probed in each group.
-        samples: samples of each.
+        probe_classes: classes in a picture.
+        probe_size: real samples of each of them, at most. For the moments,
+            as many as all these are spread over all classes of the group.
+        first_step: steps done before this call of `fit`.
     """
 
     def __init__(
@@ -72,162 +60,181 @@ class TrainingMonitor(keras.callbacks.Callback):
         probe: Samples,
         every: int,
         picture_every: int,
-        classes: int = 4,
-        samples: int = 64,
+        probe_classes: int = 5,
+        probe_size: int = 64,
+        first_step: int = 0,
     ):
         super().__init__()
-        self.writer = tf.summary.create_file_writer(log_dir)
-        self.data = data
+        self.log_dir = str(log_dir)
+        self.class_names = data.class_names
         self.every = every
         self.picture_every = picture_every
-        self.groups = probe_classes(data, probe, classes)
-        self.samples = samples
-        self.real = {
-            label: probe.features[probe.labels == label][:samples]
-            for labels in self.groups.values()
-            for label in labels
-        }
-        self.last_time = None
+        self._step = self._logged_step = self._drawn_step = first_step
+        self._first_step = first_step
+        self._sums, self._count = {}, 0
+        self._timed_from = None
+        self._writer = None
+        self._moment_probes, self._picture_probes = {}, {}
+        for name, classes in probes.probe_groups(data, probe).items():
+            few = probes.spread(classes, probe_classes)
+            each = max(1, probe_classes * probe_size // len(classes))
+            self._moment_probes[name] = probes.take(probe, classes, each)
+            self._picture_probes[name] = probes.take(probe, few, probe_size)
 
     def on_train_begin(self, logs=None):
-        self.last_time = time.perf_counter()
+        if _reports(self.model):
+            self._writer = tf.summary.create_file_writer(self.log_dir)
 
     def on_train_batch_end(self, batch, logs=None):
-        step = batch + 1
-        is_last = step == self.params["steps"]
-        if step % self.every == 0 or is_last:
-            self._write_scalars(step, logs)
-        if step % self.picture_every == 0 or is_last:
-            self._write_picture(step)
+        if self._writer is None:
+            return
+        self._step = self._first_step + batch + 1
+        for name, value in (logs or {}).items():
+            self._sums[name] = self._sums.get(name, 0.0) + np.mean(value)
+        self._count += 1
+        if self._timed_from is None:  # the first step compiles: left out
+            self._timed_from = (time.perf_counter(), self._step)
+        if self._passed(self.every, self._logged_step):
+            self._log()
+        if self._passed(self.picture_every, self._drawn_step):
+            self._draw()
 
     def on_train_end(self, logs=None):
-        self.writer.close()
+        if self._writer is None:
+            return
+        if self._logged_step < self._step:
+            self._log()
+        if self._drawn_step < self._step:
+            self._draw()
+        self._writer.close()
+        self._writer = None
 
-    def _write_scalars(self, step: int, logs) -> None:
-        now = time.perf_counter()
-        steps = (step - 1) % self.every + 1
-        with self.writer.as_default(step):
-            for name, value in logs.items():
-                tf.summary.scalar(GROUPS.get(name, name), float(value))
-            tf.summary.scalar(
-                "speed/step_ms", 1000.0 * (now - self.last_time) / steps
+    def _passed(self, interval: int, last: int) -> bool:
+        # Keras may take several steps between two calls.
+        return self._step // interval > last // interval
+
+    def _log(self):
+        scalars = {
+            TAGS.get(name, f"training/{name}"): total / self._count
+            for name, total in self._sums.items()
+        }
+        start, first = self._timed_from
+        if self._step > first:
+            seconds = (time.perf_counter() - start) / (self._step - first)
+            scalars["speed/step_ms"] = 1000.0 * seconds
+        for group, real in self._moment_probes.items():
+            differences = probes.moment_differences(
+                real.features, self._synthesise(real).features
             )
-            for group, labels in self.groups.items():
-                real = np.concatenate([self.real[label] for label in labels])
-                for name, value in moments(real, self._fake(labels)).items():
-                    tf.summary.scalar(f"features_{group}/{name}", value)
-        self.last_time = time.perf_counter()
+            for name, value in differences.items():
+                scalars[f"moments_{group}/{name}"] = value
+        _write_scalars(self._writer, scalars, self._step)
+        self._sums, self._count = {}, 0
+        self._logged_step = self._step
+        self._timed_from = (time.perf_counter(), self._step)
 
-    def _write_picture(self, step: int) -> None:
-        labels = [
-            label for group in self.groups.values() for label in group[:3]
-        ]
-        figure = pictures.feature_projection(
-            [self.real[label] for label in labels],
-            [self._fake([label]) for label in labels],
-            [
-                f"{self.data.class_names[label]} ({group})"
-                for group, members in self.groups.items()
-                for label in members[:3]
-            ],
+    def _draw(self):
+        begun = time.perf_counter()
+        for group, real in self._picture_probes.items():
+            fake = self._synthesise(real)
+            drawable = len(real) > 1 and real.features.shape[1] > 1
+            if drawable and np.isfinite(fake.features).all():
+                figure = pictures.feature_projection(
+                    real,
+                    fake,
+                    self.class_names,
+                    f"{group.capitalize()} classes, step {self._step}",
+                )
+                _write_picture(
+                    self._writer, f"features/{group}", figure, self._step
+                )
+        self._drawn_step = self._step
+        # Drawing is no part of a step.
+        start, first = self._timed_from
+        drawing = time.perf_counter() - begun
+        self._timed_from = (start + drawing, first)
+
+    def _synthesise(self, real: Samples) -> Samples:
+        """As many samples of the same classes, from noise of a fixed seed."""
+        noise = tf.random.stateless_normal(
+            [len(real), self.model.generator.noise_dim], [0, 0]
         )
-        with self.writer.as_default(step):
-            write_image("features", figure)
-
-    def _fake(self, labels) -> np.ndarray:
-        counts = np.zeros(self.data.num_classes, int)
-        counts[labels] = self.samples
-        return synthesis.synthesise(
-            self.model.generator, self.data.embeddings, counts, seed=0
-        ).features
+        features = self.model.synthesise(noise, real.labels)
+        return Samples(features.numpy(), real.labels)
 
 
-def probe_samples(data: ZeroShotData, split: str) -> Samples:
-    """Real samples that may be looked at during training.
-
-    In the test split these are the training samples alone; in the tune split
-    those of the validation classes too, which play the unseen ones there.
-    """
-    if split == "tune":
-        return synthesis.joined(data.train, data.unseen)
-    return data.train
-
-
-def probe_classes(
-    data: ZeroShotData, probe: Samples, count: int
-) -> dict[str, np.ndarray]:
-    """A few classes, evenly spread, of the groups `seen` and `validation`."""
-    present = np.unique(probe.labels)
-    groups = {
-        "seen": np.setdiff1d(present, data.validation_classes),
-        "validation": np.intersect1d(present, data.validation_classes),
-    }
-    return {
-        name: labels[np.linspace(0, len(labels) - 1, count).astype(int)]
-        if len(labels) > count
-        else labels
-        for name, labels in groups.items()
-        if len(labels)
-    }
-
-
-def moments(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
-    """How synthetic features `[m, dx]` differ from real ones `[n, dx]`."""
-    real_variance, fake_variance = real.var(axis=0), fake.var(axis=0)
-    return {
-        "mean_difference": np.abs(real.mean(0) - fake.mean(0)).mean(),
-        "std_difference": np.abs(
-            np.sqrt(real_variance) - np.sqrt(fake_variance)
-        ).mean(),
-        "variance_ratio": fake_variance.sum() / max(real_variance.sum(), 1e-12),
-        "zeros_real": (real == 0.0).mean(),
-        "zeros_synthetic": (fake == 0.0).mean(),
-    }
-
-
-def write_scores(log_dir: str, metrics: dict, bars) -> None:
-    """Writes the scores as scalars, and the bars of classes as a picture.
+def write_scores(
+    log_dir: str, metrics: Mapping, figure: Figure | None = None
+) -> None:
+    """Writes the final scores as scalars.
 
     Args:
-        log_dir: folder of the event files.
+        log_dir: folder for the event file.
         metrics: the contents of metrics.json.
-        bars: a figure of accuracies per class.
+        figure: a picture of the accuracy of each class.
     """
-    writer = tf.summary.create_file_writer(log_dir)
-    with writer.as_default(metrics["steps"]):
-        for name in ("t1", "u", "s", "h"):
-            tf.summary.scalar(f"scores/{name}", metrics[name]["mean"])
-            if "baseline" in metrics:
-                tf.summary.scalar(
-                    f"scores_real_only/{name}",
-                    metrics["baseline"][name]["mean"],
-                )
-        write_image("class_accuracy", bars)
+    scalars = {tag: score["mean"] for tag, score in _tagged(metrics).items()}
+    writer = tf.summary.create_file_writer(str(log_dir))
+    _write_scalars(writer, scalars, metrics["steps"])
+    if figure is not None:
+        _write_picture(
+            writer, "scores/class_accuracy", figure, metrics["steps"]
+        )
     writer.close()
 
 
-def write_hparams(log_dir: str, config: dict, metrics: dict) -> None:
-    """Writes all settings, with the scores, for the HParams tab."""
-    names = ("t1", "u", "s", "h")
+def write_hparams(log_dir: str, config: Mapping, metrics: Mapping) -> None:
+    """Lists the run in the HParams tab.
+
+    The tab takes the scores from the scalars of `write_scores`.
+
+    Args:
+        log_dir: the folder given to `write_scores`.
+        config: all settings, as in config.json.
+        metrics: the contents of metrics.json.
+    """
+    from tensorboard.plugins.hparams import api
+
     settings = {
+        # The tab knows no lists.
         name: ",".join(map(str, value)) if isinstance(value, list) else value
         for name, value in config.items()
     }
-    writer = tf.summary.create_file_writer(log_dir)
-    with writer.as_default(metrics["steps"]):
-        hparams.hparams_config(
-            hparams=[hparams.HParam(name) for name in settings],
-            metrics=[hparams.Metric(f"scores/{name}") for name in names],
+    writer = tf.summary.create_file_writer(str(log_dir))
+    with writer.as_default(step=0):
+        api.hparams_config(
+            [api.HParam(name) for name in settings],
+            [api.Metric(tag) for tag in _tagged(metrics)],
         )
-        hparams.hparams(settings)
+        api.hparams(settings)
     writer.close()
 
 
-def write_image(name: str, figure) -> None:
-    """Writes a figure to the default summary writer."""
-    image = tf.io.decode_png(pictures.to_png(figure), channels=4)
-    tf.summary.image(name, image[tf.newaxis])
+def _tagged(metrics: Mapping) -> dict[str, Mapping]:
+    """Each score, and the baseline's, under its tag."""
+    rows = {"scores": metrics}
+    if "baseline" in metrics:
+        rows[f"scores_{report.BASELINE}"] = metrics["baseline"]
+    return {
+        f"{group}/{key}": row[key]
+        for group, row in rows.items()
+        for key in report.SCORES
+    }
 
 
-def _chosen(logs) -> dict:
-    return {name: logs[name] for name in ON_THE_LINE if name in (logs or {})}
+def _reports(model) -> bool:
+    """Whether this process, of several that train together, is to report."""
+    return model.distribute_strategy.extended.should_save_summary
+
+
+def _write_scalars(writer, scalars: Mapping, step: int) -> None:
+    with writer.as_default(step=step):
+        for tag, value in scalars.items():
+            tf.summary.scalar(tag, value)
+
+
+def _write_picture(writer, tag: str, figure: Figure, step: int) -> None:
+    pixels = tf.io.decode_png(pictures.to_png(figure), channels=3)
+    with writer.as_default(step=step):
+        tf.summary.image(tag, pixels[tf.newaxis])
+    writer.flush()

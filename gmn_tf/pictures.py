@@ -1,152 +1,244 @@
-"""Pictures of a run: features, accuracies of classes, the curve of Fig. 3.
-
-Figures are made without matplotlib's global state, so that they can be drawn
-anywhere, in threads too.
-"""
+"""Pictures of a run, drawn without any global state of matplotlib."""
 
 import io
 import os
 import pathlib
+import tempfile
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
 
-# Okabe and Ito's colours, which colour-blind readers tell apart.
+from gmn_tf.data import Samples
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; without
+# yellow, too pale for dots on white.
 COLOURS = (
     "#0072B2",
-    "#E69F00",
+    "#D55E00",
     "#009E73",
     "#CC79A7",
+    "#E69F00",
     "#56B4E9",
-    "#D55E00",
-    "#F0E442",
     "#000000",
 )
-SEEN_COLOUR, UNSEEN_COLOUR = COLOURS[0], COLOURS[5]
-MOST_NAMES = 60  # more names than this cannot be read under bars
+GREY = "#666666"
+MAX_NAMES = 60  # more names than this in a column cannot be read
+SCORE_STYLES = {
+    "t1": ("T-1, unseen among unseen", COLOURS[0], "o", "-"),
+    "u": ("u, unseen among all", COLOURS[1], "s", "--"),
+    "s": ("s, seen among all", COLOURS[2], "^", "-."),
+    "h": ("h, harmonic mean of u and s", COLOURS[6], "D", "-"),
+}
 
 
 def feature_projection(
-    real: list[np.ndarray], fake: list[np.ndarray], class_names: list[str]
+    real: Samples,
+    fake: Samples,
+    class_names: Sequence[str],
+    title: str = "Real and synthetic features",
 ) -> Figure:
-    """Real and synthetic features of a few classes in two dimensions.
+    """Real (dots) and synthetic (crosses) features in the plane.
 
     The plane is that of the real features' first two principal components.
 
     Args:
-        real: features `[n, dx]` of each class.
-        fake: synthetic features `[m, dx]` of each class.
-        class_names: their names.
+        real: two or more samples of two or more dimensions.
+        fake: synthetic samples of the same classes.
+        class_names: names by label; colours repeat after seven classes.
+        title: says what the classes are.
     """
-    plane = PCA(2, svd_solver="full").fit(np.concatenate(real))
-    figure, axes = _figure(8, 6)
-    for number, name in enumerate(class_names):
+    # Takes a second to import: only for those who draw.
+    from sklearn.decomposition import PCA
+
+    plane = PCA(n_components=2, random_state=0).fit(real.features)
+    figure, axes = _new_figure(7.5, 4.5)
+    handles, names = [], []
+    for number, label in enumerate(np.unique(real.labels)):
         colour = COLOURS[number % len(COLOURS)]
-        points = plane.transform(real[number])
-        axes.scatter(*points.T, s=14, color=colour, alpha=0.6, label=name)
-        points = plane.transform(fake[number])
-        axes.scatter(*points.T, s=26, color=colour, marker="x", linewidths=1)
+        dots = _scatter(axes, plane, real, label, colour, "o")
+        _scatter(axes, plane, fake, label, colour, "x")
+        handles.append(dots)
+        names.append(_plain(class_names[label]))
+    _legend(figure, handles, names)
+    marks = [axes.scatter([], [], 25, GREY, marker) for marker in "ox"]
+    _legend(figure, marks, ["real", "synthetic"], "lower")
     shares = 100.0 * plane.explained_variance_ratio_
-    axes.set_xlabel(f"first principal component ({shares[0]:.0f} %)")
-    axes.set_ylabel(f"second principal component ({shares[1]:.0f} %)")
-    axes.set_title("Real (dots) and synthetic (crosses) features")
-    axes.legend(frameon=False, fontsize=8)
+    axes.set_xlabel(f"Principal component 1 ({shares[0]:.0f} % of variance)")
+    axes.set_ylabel(f"Principal component 2 ({shares[1]:.0f} % of variance)")
+    axes.set_title(_plain(title, 70), loc="left")
     return figure
 
 
 def class_accuracy_bars(
-    accuracies: np.ndarray, class_names, num_seen: int
+    accuracies: np.ndarray,
+    class_names: Sequence[str],
+    num_seen: int,
+    std: np.ndarray | None = None,
 ) -> Figure:
     """Accuracy of each class, sorted, unseen and seen classes apart.
 
+    Names and error bars are drawn where there is room to read them.
+
     Args:
-        accuracies: `[C]`, 0..1; classes that are NaN are left out.
+        accuracies: `[C]` shares from 0 to 1; a class with NaN is left out.
         class_names: `C` names, seen classes first.
         num_seen: S.
+        std: `[C]` standard deviations of the accuracies, or None.
     """
-    figure = Figure(figsize=(11, 7.5), layout="constrained")
-    FigureCanvasAgg(figure)
-    groups = (
-        ("Unseen", np.arange(num_seen, len(accuracies)), UNSEEN_COLOUR),
-        ("Seen", np.arange(num_seen), SEEN_COLOUR),
-    )
-    for axes, (name, labels, colour) in zip(figure.subplots(2), groups):
-        labels = labels[~np.isnan(accuracies[labels])]
-        labels = labels[np.argsort(-accuracies[labels], kind="stable")]
-        values = 100.0 * accuracies[labels]
-        axes.bar(np.arange(len(labels)), values, color=colour, width=0.85)
-        mean = values.mean() if len(values) else 0.0
-        axes.axhline(mean, color="black", linewidth=1, linestyle="--")
+    percent = 100.0 * np.asarray(accuracies)
+    errors = None if std is None else 100.0 * np.asarray(std)
+    unseen, seen = np.arange(num_seen, len(percent)), np.arange(num_seen)
+    named = [len(group) for group in (unseen, seen) if len(group) <= MAX_NAMES]
+    height = 1.3 + 0.17 * max(named, default=0)
+    figure = Figure((10.0, max(4.0, height)), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for axes, name, labels, colour in (
+        (panels[0], "Unseen", unseen, COLOURS[1]),
+        (panels[1], "Seen", seen, COLOURS[0]),
+    ):
+        labels, without = _best_first(labels, percent)
+        _bars(axes, labels, percent, errors, class_names, colour)
+        # Bars of one thickness, if both panels have room for names.
+        rows = max(named) if len(named) == 2 else len(labels)
+        axes.set_ylim(max(rows, 1) - 0.4, -0.6)
         axes.set_title(
-            f"{name} classes: {len(labels)}, mean {mean:.1f} % (dashed)"
+            _group_title(name, percent[labels], without), loc="left", size=11
         )
-        axes.set_ylabel("accuracy (%)")
-        axes.set_ylim(0, 100)
-        axes.set_xlim(-0.6, max(len(labels), 1) - 0.4)
-        axes.set_xticks([])
-        if len(labels) <= MOST_NAMES:
-            axes.set_xticks(
-                np.arange(len(labels)),
-                [class_names[label] for label in labels],
-                rotation=90,
-                fontsize=7,
-            )
-        _without_box(axes)
     return figure
 
 
-def synthetic_count_curve(rows: list[dict], title: str) -> Figure:
+def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
     """Fig. 3: scores against the number of synthetic features per class.
 
     Args:
-        rows: for each number `n` the scores `t1, u, s, h`, each with `mean`
-            and `std` (drawn as a band), in percent.
-        title: what was measured.
+        rows: one dictionary per number: `n`, and `t1`, `u`, `s`, `h`, each
+            with `mean` and `std` (the band) in percent.
+        title: what was scored.
     """
-    figure, axes = _figure(7, 5)
+    rows = sorted(rows, key=lambda row: row["n"])
     counts = [row["n"] for row in rows]
-    names = {"t1": "T-1", "u": "u", "s": "s", "h": "h"}
-    for colour, (key, name) in zip(COLOURS, names.items()):
+    figure, axes = _new_figure(7.5, 4.5)
+    # The legend has the order of the lines' ends beside it.
+    last = rows[-1]
+    lines = {}
+    for key in sorted(SCORE_STYLES, key=lambda key: -last[key]["mean"]):
+        label, colour, marker, style = SCORE_STYLES[key]
         mean = np.array([row[key]["mean"] for row in rows])
         std = np.array([row[key]["std"] for row in rows])
-        axes.plot(counts, mean, "o-", color=colour, label=name)
-        axes.fill_between(
-            counts, mean - std, mean + std, color=colour, alpha=0.2
+        (lines[label],) = axes.plot(
+            counts, mean, color=colour, marker=marker, linestyle=style
         )
+        axes.fill_between(
+            counts, mean - std, mean + std, color=colour, alpha=0.2, lw=0
+        )
+    _legend(figure, lines.values(), lines.keys(), "center")
     axes.set_xscale("log")
-    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.set_xticks(counts, [str(n) for n in counts])
     axes.minorticks_off()
-    axes.set_xlabel("synthetic features per unseen class")
-    axes.set_ylabel("score (%)")
-    axes.set_title(title)
-    axes.legend(frameon=False)
+    axes.set_ylim(bottom=0.0)
+    axes.grid(axis="y", color="#dddddd")
+    axes.set_xlabel("Synthetic features per unseen class (log scale)")
+    axes.set_ylabel("Accuracy (%), mean ± standard deviation")
+    axes.set_title(_plain(title, 70), loc="left")
     return figure
 
 
-def to_png(figure: Figure) -> bytes:
+def to_png(figure: Figure, dpi: int = 100) -> bytes:
     """The picture as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=100)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
 
 
-def save(figure: Figure, path) -> None:
-    """Writes a PNG or SVG file, by its suffix; whole or not at all."""
+def save(figure: Figure, path: str | os.PathLike) -> None:
+    """Writes the picture, whole or not at all.
+
+    Args:
+        figure: the picture.
+        path: ends in `.png` or `.svg`, which decides the format.
+
+    Raises:
+        ValueError: for another suffix.
+    """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    figure.savefig(temporary, format=path.suffix[1:], dpi=150)
-    os.replace(temporary, path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise ValueError(
+            f"Expected a path that ends in .png or .svg; received {path}."
+        )
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
+        temporary = pathlib.Path(folder) / path.name
+        figure.savefig(temporary, format=kind, dpi=150)
+        os.replace(temporary, path)
 
 
-def _figure(width: float, height: float):
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
+def _new_figure(width: float, height: float):
+    """A figure in inches with one plain pair of axes."""
+    figure = Figure((width, height), layout="constrained")
     axes = figure.subplots()
-    _without_box(axes)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
     return figure, axes
 
 
-def _without_box(axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
+def _scatter(axes, plane, samples: Samples, label: int, colour, marker: str):
+    features = samples.features[samples.labels == label]
+    points = plane.transform(features) if len(features) else np.empty((0, 2))
+    size, width = {"o": (16, 0.0), "x": (22, 1.1)}[marker]
+    return axes.scatter(
+        *points.T, size, colour, marker, alpha=0.65, linewidths=width
+    )
+
+
+def _best_first(labels: np.ndarray, percent: np.ndarray):
+    """The labels that have an accuracy, and the number of those without."""
+    kept = labels[~np.isnan(percent[labels])]
+    order = np.argsort(-percent[kept], kind="stable")
+    return kept[order], len(labels) - len(kept)
+
+
+def _bars(axes, labels, percent, errors, class_names, colour) -> None:
+    named = len(labels) <= MAX_NAMES
+    axes.barh(
+        np.arange(len(labels)),
+        percent[labels],
+        color=colour,
+        height=0.75 if named else 1.0,
+        xerr=errors[labels] if named and errors is not None else None,
+        error_kw={"ecolor": GREY, "elinewidth": 1.0},
+    )
+    names = [_plain(class_names[label]) for label in labels] if named else []
+    axes.set_yticks(np.arange(len(names)), names, size=8)
+    axes.tick_params(axis="y", length=0)
+    if not named:
+        axes.set_ylabel(f"{len(labels)} classes, best first")
+    axes.set_xlim(0.0, 100.0)
+    axes.set_xlabel("Accuracy among all classes (%), dotted: mean")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    if len(labels):
+        axes.axvline(percent[labels].mean(), color="black", lw=1.0, ls=":")
+
+
+def _group_title(name: str, percent: np.ndarray, without: int) -> str:
+    title = f"{name} classes"
+    if len(percent):
+        title += f", mean {percent.mean():.1f} %"
+    return title + (f"\n({without} without a sample)" if without else "")
+
+
+def _legend(figure, handles, names, place: str = "upper") -> None:
+    """A legend to the right of the axes."""
+    figure.legend(
+        handles,
+        names,
+        loc=f"outside right {place}",
+        frameon=False,
+    )
+
+
+def _plain(name: str, longest: int = 30) -> str:
+    """A name as it stands: no formula in it, and not too long."""
+    if len(name) > longest:
+        name = name[: longest - 1] + "…"
+    return name.replace("$", r"\$")

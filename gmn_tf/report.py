@@ -1,154 +1,186 @@
-"""What a person reads: tables for the terminal, CSV for a spreadsheet."""
+"""What a run says in words and tables: terminal and CSV.
 
-import contextlib
+A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
+"""
+
 import csv
 import io
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-import tqdm
 
 from gmn_tf.data import ZeroShotData
 
 SCORES = {"t1": "T-1", "u": "u", "s": "s", "h": "h"}
+PARTS = ("mean", "std")
+BASELINE = "real_only"
+LEGEND = """\
+T-1: unseen classes, told apart among themselves; u, s: unseen and seen
+classes, told apart among all; h: harmonic mean of u and s. In percent,
+"""
 
 
-def data_summary(data: ZeroShotData) -> str:
-    """One line about what a run learns from."""
-    unseen = data.num_classes - data.num_seen
-    return (
-        f"{data.metadata['dataset']}: {data.num_seen} seen and {unseen} unseen "
-        f"classes; {len(data.train)} samples to train, {len(data.seen)} seen "
-        f"and {len(data.unseen)} unseen to score; features "
-        f"{data.feature_dim}-d, embeddings {data.embeddings.shape[1]}-d."
-    )
-
-
-def scores_table(metrics: dict) -> str:
+def scores_table(metrics: Mapping) -> str:
     """The scores of a run beside those of real samples alone.
 
     Args:
         metrics: the contents of metrics.json.
+
+    Returns:
+        Lines to print, without a line end after the last.
     """
-    rows = [("", *SCORES.values()), _row(metrics["variant"], metrics)]
+    seeds = metrics["classifier_seeds"]
     baseline = metrics.get("baseline")
+    rows = {metrics["variant"]: metrics}
     if baseline:
-        rows.append(_row("real_only", baseline))
-    heading = (
-        f"{metrics['dataset']}, {metrics['protocol']} protocol, scored on the "
-        f"{metrics['split']} split: {metrics['steps']} generator steps, seed "
-        f"{metrics['seed']}; percent, mean ± std over "
-        f"{metrics['classifier_seeds']} classifiers"
+        rows[BASELINE] = baseline
+    spread = (
+        f"mean ± standard deviation over {seeds} classifiers."
+        if seeds > 1
+        else "of one classifier."
     )
-    lines = ["", heading, "", _aligned(rows), ""]
+    parts = [
+        _heading(metrics),
+        "",
+        _aligned([_row(name, row, seeds) for name, row in rows.items()]),
+        "",
+        LEGEND + spread,
+    ]
     if baseline:
-        gain = metrics["h"]["mean"] - baseline["h"]["mean"]
-        lines += [
-            f"h is {abs(gain):.1f} points {'above' if gain >= 0 else 'below'} "
-            "that of the classifier trained on real samples alone.",
-            "",
-        ]
-    return "\n".join(lines)
-
-
-def curve_table(rows: list[dict]) -> str:
-    """The curve of Fig. 3 as a table; rows as in `curve_csv`."""
-    heading = ("synthetic per class", *SCORES.values())
-    return _aligned([heading, *(_row(str(row["n"]), row) for row in rows)])
-
-
-def curve_csv(rows: list[dict]) -> str:
-    """The curve of Fig. 3 as CSV.
-
-    Args:
-        rows: for each number of synthetic features `n` the scores, each with
-            `mean` and `std`.
-    """
-    columns = [f"{name}_{part}" for name in SCORES for part in ("mean", "std")]
-    return _csv(
-        [
-            ["synthetic_per_class", *columns],
-            *(
-                [
-                    row["n"],
-                    *(
-                        f"{row[name][part]:.4f}"
-                        for name in SCORES
-                        for part in ("mean", "std")
-                    ),
-                ]
-                for row in rows
-            ),
-        ]
-    )
+        parts.append(_comparison(metrics["h"], baseline["h"], seeds))
+    return "\n".join(parts)
 
 
 def class_accuracy_csv(
-    class_names,
+    class_names: Sequence[str],
     num_seen: int,
     accuracies: np.ndarray,
-    baseline: np.ndarray | None,
+    baseline: np.ndarray | None = None,
 ) -> str:
-    """Accuracy of each class in percent, as CSV.
+    """CSV with one row per class, in percent.
 
     Args:
         class_names: `C` names, seen classes first.
         num_seen: S.
-        accuracies: `[classifiers, C]`, 0..1; NaN for a class without samples.
-        baseline: the same of the classifiers on real samples alone, or None.
+        accuracies: `[classifiers, C]` shares from 0 to 1; NaN for a class
+            without a sample to score, whose cells stay empty.
+        baseline: the same for real samples alone, or None.
     """
-    rows = [["class", "seen", "accuracy", "std", "real_only"]]
-    for label, name in enumerate(class_names):
-        rows.append(
-            [
-                name,
-                "yes" if label < num_seen else "no",
-                _percent(accuracies[:, label].mean()),
-                _percent(accuracies[:, label].std()),
-                "" if baseline is None else _percent(baseline[:, label].mean()),
-            ]
-        )
-    return _csv(rows)
-
-
-@contextlib.contextmanager
-def progress(
-    what: str, total: int, quiet: bool
-) -> Iterator[Callable[[], object]]:
-    """A progress bar with the time left; gives the call that moves it on."""
-    with tqdm.tqdm(
-        total=total, desc=what, unit="epoch", disable=quiet, mininterval=0.5
-    ) as bar:
-        yield bar.update
-
-
-def _row(name: str, scores: dict) -> tuple[str, ...]:
-    return (
-        name,
-        *(
-            f"{scores[score]['mean']:.1f} ± {scores[score]['std']:.1f}"
-            for score in SCORES
+    if baseline is None:
+        baseline = np.full((1, len(class_names)), np.nan)
+    columns = 100.0 * np.stack(
+        [accuracies.mean(axis=0), accuracies.std(axis=0), baseline.mean(axis=0)]
+    )
+    header = (
+        "class",
+        "seen",
+        "accuracy_percent",
+        "std_percent",
+        f"{BASELINE}_percent",
+    )
+    return _csv(
+        header,
+        (
+            [name, "yes" if label < num_seen else "no", *map(_cell, values)]
+            for label, (name, values) in enumerate(zip(class_names, columns.T))
         ),
     )
 
 
-def _aligned(rows) -> str:
-    """First column to the left, the others to the right."""
+def curve_csv(rows: Iterable[Mapping]) -> str:
+    """CSV of Fig. 3: scores in percent for each number of features.
+
+    Args:
+        rows: dictionaries with `n`, the number of synthetic features per
+            class, and the scores `t1`, `u`, `s`, `h`.
+    """
+    columns = list(itertools.product(SCORES, PARTS))
+    return _csv(
+        ["n", *(f"{score}_{part}" for score, part in columns)],
+        (
+            [row["n"], *(_cell(row[score][part]) for score, part in columns)]
+            for row in rows
+        ),
+    )
+
+
+def curve_table(rows: Sequence[Mapping]) -> str:
+    """The same for the terminal."""
+    return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
+
+
+def data_summary(data: ZeroShotData) -> str:
+    """What a run is about to learn from, and what to know about it."""
+    unseen = data.num_classes - data.num_seen
+    tuning = bool(np.any(data.validation_classes >= data.num_seen))
+    lines = [
+        f"{data.metadata.get('dataset', 'data')}: {data.num_seen} seen and "
+        f"{unseen} unseen{' (validation)' if tuning else ''} classes, features "
+        f"of {data.feature_dim} dimensions, embeddings of "
+        f"{data.embeddings.shape[1]}.",
+        f"{len(data.train)} samples to learn from; to score: {len(data.seen)} "
+        f"of seen and {len(data.unseen)} of unseen classes.",
+        *(f"Note: {note}" for note in data.metadata.get("notes", ())),
+    ]
+    return "\n".join(lines)
+
+
+def _heading(metrics: Mapping) -> str:
+    seeds = metrics["classifier_seeds"]
+    parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
+    if metrics["variant"] != BASELINE:
+        parts.append(f"{metrics['steps']} generator steps")
+    parts.append(f"seed {metrics['seed']}")
+    parts.append(f"{seeds} classifier{'s' if seeds > 1 else ''}")
+    return f"{metrics['dataset']}, {metrics['variant']}: {', '.join(parts)}"
+
+
+def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
+    points = own["mean"] - other["mean"]
+    if abs(points) < 0.05:
+        return f"With this seed, h is the same as that of {BASELINE}."
+    direction = "above" if points > 0 else "below"
+    within = seeds > 1 and abs(points) <= own["std"] + other["std"]
+    return (
+        f"With this seed, h is {abs(points):.1f} points {direction} that of "
+        + BASELINE
+        + (",\nno more than classifiers differ by chance." if within else ".")
+    )
+
+
+def _row(name: str, scores: Mapping, seeds: int = 2) -> list[str]:
+    return [
+        name,
+        *(
+            f"{scores[key]['mean']:.1f}"
+            + (f" ± {scores[key]['std']:.1f}" if seeds > 1 else "")
+            for key in SCORES
+        ),
+    ]
+
+
+def _aligned(rows: list[list[str]], corner: str = "") -> str:
+    """Rows under the scores' names, in columns of equal width."""
+    rows = [[corner, *SCORES.values()], *rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
     return "\n".join(
-        "  ".join(
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths))
-        ).rstrip()
+        row[0].ljust(widths[0])
+        + "".join(
+            "   " + cell.rjust(width)
+            for cell, width in zip(row[1:], widths[1:])
+        )
         for row in rows
     )
 
 
-def _percent(accuracy: float) -> str:
-    return "" if np.isnan(accuracy) else f"{100.0 * accuracy:.2f}"
-
-
-def _csv(rows) -> str:
+def _csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
     return text.getvalue()
+
+
+def _cell(value: float) -> str:
+    return "" if np.isnan(value) else f"{value:.4f}"

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 
+import keras
 import pytest
 
 from gmn_tf import data
@@ -67,3 +68,13 @@ def tiny_config():
             "classifier_batch_size": 16,
         }
     )
+
+
+@pytest.fixture
+def float64():
+    """Makes Keras layers compute in double precision."""
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
