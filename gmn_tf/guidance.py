@@ -44,7 +44,7 @@ class GradientMatching(keras.layers.Layer):
         reset_steps: int = 1,
     ):
         super().__init__(name="gradient_matching")
-        self.embeddings = embeddings
+        self.embeddings = _constant(embeddings)
         self.theta_shape = theta_shape
         self.distance = gradient_matching.DISTANCES[distance]
         self.weight = weight
@@ -127,7 +127,7 @@ class Classification(keras.layers.Layer):
 
     def __init__(self, embeddings, theta, weight: float):
         super().__init__(name="classification")
-        self.embeddings = embeddings
+        self.embeddings = _constant(embeddings)
         self.theta = tuple(map(tf.convert_to_tensor, theta))
         self.weight = weight
         self.built = True
@@ -141,3 +141,7 @@ class Classification(keras.layers.Layer):
         labels = batch["generator"]["labels"]
         loss = tf.reduce_mean(compatibility.cross_entropy(class_scores, labels))
         return self.weight * loss, {"classification_loss": loss}
+
+
+def _constant(embeddings):
+    return None if embeddings is None else tf.convert_to_tensor(embeddings)

@@ -183,7 +183,7 @@ def seen_embeddings(config: Config, data: ZeroShotData):
     """What f takes for the seen classes: `[S, da]`, or None if linear."""
     if config.compatibility == "linear":
         return None
-    return tf.constant(data.embeddings[: data.num_seen])
+    return data.embeddings[: data.num_seen]
 
 
 def make_sgd(config: Config) -> classifier.SGD:
