@@ -31,6 +31,7 @@ TAGS = {
     "cosine_weights": "matching/cosine_weights",
     "cosine_bias": "matching/cosine_bias",
 }
+PICTURE_SHARE = 0.01  # of the time, at most
 
 
 class TrainingMonitor(keras.callbacks.Callback):
@@ -39,7 +40,8 @@ class TrainingMonitor(keras.callbacks.Callback):
     Every `every` steps: the mean of each loss since the last entry, the time
     per step, and `probes.moment_differences` of seen and of validation
     classes. Every `picture_every` steps and at the end: real and synthetic
-    features of a few classes in the plane.
+    features of a few classes in the plane. Where steps are fast, pictures come
+    less often, so that drawing them takes no more than 1 % of the time.
 
     Args:
         log_dir: folder for the event file.
@@ -73,6 +75,7 @@ class TrainingMonitor(keras.callbacks.Callback):
         self._first_step = first_step
         self._sums, self._count = {}, 0
         self._timed_from = None
+        self._no_picture_before = 0.0
         self._writer = None
         self._moment_probes, self._picture_probes = {}, {}
         for name, classes in probes.probe_groups(data, probe).items():
@@ -96,7 +99,10 @@ class TrainingMonitor(keras.callbacks.Callback):
             self._timed_from = (time.perf_counter(), self._step)
         if self._passed(self.every, self._logged_step):
             self._log()
-        if self._passed(self.picture_every, self._drawn_step):
+        if (
+            self._passed(self.picture_every, self._drawn_step)
+            and time.perf_counter() >= self._no_picture_before
+        ):
             self._draw()
 
     def on_train_end(self, logs=None):
@@ -149,9 +155,11 @@ class TrainingMonitor(keras.callbacks.Callback):
                     self._writer, f"features/{group}", figure, self._step
                 )
         self._drawn_step = self._step
+        now = time.perf_counter()
+        drawing = now - begun
+        self._no_picture_before = now + drawing / PICTURE_SHARE
         # Drawing is no part of a step.
         start, first = self._timed_from
-        drawing = time.perf_counter() - begun
         self._timed_from = (start + drawing, first)
 
     def _synthesise(self, real: Samples) -> Samples:

@@ -51,8 +51,13 @@ def feature_projection(
     # Takes a second to import: only for those who draw.
     from sklearn.decomposition import PCA
 
-    plane = PCA(n_components=2, random_state=0).fit(real.features)
-    figure, axes = _new_figure(7.5, 4.5)
+    # Two components of many: arpack takes a tenth of a full decomposition.
+    few = min(real.features.shape) > 2
+    solver = "arpack" if few else "full"
+    plane = PCA(2, svd_solver=solver, random_state=0).fit(real.features)
+    # Fixed margins: finding some to measure would draw all of it twice.
+    figure, axes = _new_figure(7.5, 4.5, layout=None)
+    figure.subplots_adjust(0.09, 0.11, 0.68, 0.93)
     handles, names = [], []
     for number, label in enumerate(np.unique(real.labels)):
         colour = COLOURS[number % len(COLOURS)]
@@ -60,9 +65,9 @@ def feature_projection(
         _scatter(axes, plane, fake, label, colour, "x")
         handles.append(dots)
         names.append(_plain(class_names[label]))
-    _legend(figure, handles, names)
+    _legend(figure, handles, names, "upper left", (0.68, 0.95))
     marks = [axes.scatter([], [], 25, GREY, marker) for marker in "ox"]
-    _legend(figure, marks, ["real", "synthetic"], "lower")
+    _legend(figure, marks, ["real", "synthetic"], "lower left", (0.68, 0.09))
     shares = 100.0 * plane.explained_variance_ratio_
     axes.set_xlabel(f"Principal component 1 ({shares[0]:.0f} % of variance)")
     axes.set_ylabel(f"Principal component 2 ({shares[1]:.0f} % of variance)")
@@ -132,7 +137,7 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
         axes.fill_between(
             counts, mean - std, mean + std, color=colour, alpha=0.2, lw=0
         )
-    _legend(figure, lines.values(), lines.keys(), "center")
+    _legend(figure, lines.values(), lines.keys(), "outside right center")
     axes.set_xscale("log")
     axes.set_xticks(counts, [str(n) for n in counts])
     axes.minorticks_off()
@@ -173,9 +178,9 @@ def save(figure: Figure, path: str | os.PathLike) -> None:
         os.replace(temporary, path)
 
 
-def _new_figure(width: float, height: float):
+def _new_figure(width: float, height: float, layout="constrained"):
     """A figure in inches with one plain pair of axes."""
-    figure = Figure((width, height), layout="constrained")
+    figure = Figure((width, height), layout=layout)
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
@@ -227,12 +232,14 @@ def _group_title(name: str, percent: np.ndarray, without: int) -> str:
     return title + (f"\n({without} without a sample)" if without else "")
 
 
-def _legend(figure, handles, names, place: str = "upper") -> None:
-    """A legend to the right of the axes."""
+def _legend(figure, handles, names, place: str, corner=None) -> None:
+    """A legend beside the axes, by default where there is room."""
     figure.legend(
         handles,
         names,
-        loc=f"outside right {place}",
+        loc=place,
+        bbox_to_anchor=corner,
+        fontsize=9,
         frameon=False,
     )
 

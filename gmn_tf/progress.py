@@ -2,9 +2,11 @@
 
 import contextlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import keras
+import numpy as np
 import tqdm
 
 # What the line shows; TensorBoard has the rest.
@@ -15,22 +17,42 @@ LINES_IN_A_FILE = 20
 class ProgressLine(keras.callbacks.ProgbarLogger):
     """Keras's progress line, with the few losses a person reads.
 
-    Where output goes to a file, twenty lines instead of one that is
-    overwritten.
+    Keras overwrites its line with control characters even where output goes
+    to a file; there, plain lines are printed instead, twenty in all.
     """
 
     def set_params(self, params):
         # `fit` is called with verbose=0, because its own line shows all.
         super().set_params({**params, "verbose": 1})
-        steps = params["steps"] or 1
-        self.every = 1 if sys.stdout.isatty() else -(-steps // LINES_IN_A_FILE)
+        self.steps = params["steps"]
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.plain = not sys.stdout.isatty()
+        self.begun = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if not self.plain:
+            super().on_epoch_begin(epoch, logs)
 
     def on_train_batch_end(self, batch, logs=None):
-        if (batch + 1) % self.every == 0:
+        if not self.plain:
             super().on_train_batch_end(batch, _watched(logs))
+        elif (batch + 1) % max(1, self.steps // LINES_IN_A_FILE) == 0:
+            self._print_plain(batch + 1, _watched(logs))
 
     def on_epoch_end(self, epoch, logs=None):
-        super().on_epoch_end(epoch, _watched(logs))
+        if not self.plain:
+            super().on_epoch_end(epoch, _watched(logs))
+
+    def _print_plain(self, done: int, values: dict) -> None:
+        seconds = (time.monotonic() - self.begun) / done
+        text = "".join(f", {k} {np.mean(v):.4g}" for k, v in values.items())
+        print(
+            f"step {done}/{self.steps}, {1000.0 * seconds:.0f} ms each, "
+            f"{seconds * (self.steps - done) / 60.0:.1f} min left{text}",
+            flush=True,
+        )
 
 
 @contextlib.contextmanager
