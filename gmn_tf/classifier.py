@@ -164,7 +164,8 @@ def fit(
     return model
 
 
-@tf.function(reduce_retracing=True)
+# Retraced for every shape: `scores` takes its order of products from shapes.
+@tf.function
 def _epoch(theta, velocity, data, order, learning_rate, sgd: SGD):
     """One pass of SGD with momentum and (coupled) L2 weight decay."""
     features, labels, embeddings = data
