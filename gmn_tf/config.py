@@ -257,9 +257,10 @@ def _coerced(field: dataclasses.Field, value):
     kind = type(field.default)
     try:
         if kind is tuple:
-            return tuple(
-                _checked(field, _number(int, v)) for v in _items(value)
-            )
+            items = tuple(_number(int, item) for item in _items(value))
+            if not items:
+                raise ValueError
+            return tuple(_checked(field, item) for item in items)
         if kind is str:
             if not isinstance(value, str):
                 raise ValueError
