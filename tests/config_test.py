@@ -1,0 +1,232 @@
+"""Settings: defaults, coercion, and what is refused."""
+
+import dataclasses
+import json
+
+import pytest
+
+from gmn_tf import configs
+from gmn_tf.config import Config, field_names, read_config_file
+from gmn_tf.errors import InputError
+from gmn_tf.suggest import nearest
+from gmn_tf.variants import VARIANTS
+
+FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+NUMBERS = [n for n, f in FIELDS.items() if isinstance(f.default, int | float)]
+COUNTS = [
+    name
+    for name, field in FIELDS.items()
+    if isinstance(field.default, int) and name not in ("seed", "seen_floor")
+]
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_explains_itself(name):
+    text = FIELDS[name].metadata["help"]
+
+    assert text.endswith(".")
+    assert len(text) > 10
+
+
+def test_defaults_are_those_of_the_release_for_cub():
+    config = Config()
+
+    assert config.critic_steps == 5
+    assert (config.beta_1, config.beta_2) == (0.0, 0.999)
+    assert config.learning_rate == 1e-4
+    assert config.batch_size == 256
+    assert config.generator_units == (2048,)
+    assert config.critic_units == (1024,)
+    assert config.noise_dim == 512
+    # Five classes a step, whose losses the release sums with 100 each.
+    assert config.matching_classes == 5
+    assert config.matching_weight == 500.0
+    assert (config.matching_real, config.matching_fake) == (60, 120)
+    assert config.theta_reset_steps == 1
+    assert config.synthetic_per_class == 250
+
+
+@pytest.mark.parametrize("dataset", ["cub", "sun", "awa", "flo", "own_data"])
+@pytest.mark.parametrize("preset", configs.PRESETS)
+def test_presets_are_valid(dataset, preset):
+    config = Config().replace(configs.preset(dataset, preset))
+
+    assert config.dataset == dataset
+    assert config.theta_reset_steps == (1 if preset == "release" else 100)
+
+
+def test_presets_of_the_release():
+    sun = Config().replace(configs.preset("sun"))
+    awa = Config().replace(configs.preset("awa"))
+
+    assert (sun.noise, sun.compatibility) == ("concat", "linear")
+    assert (sun.matching_classes, sun.matching_weight) == (20, 2000.0)
+    assert (sun.matching_real, sun.matching_fake) == (16, 160)
+    assert (sun.sampling, sun.steps) == ("uniform", 20_000)
+    assert sun.generator_units == sun.critic_units == (2048, 2048)
+    assert (awa.matching_classes, awa.matching_weight) == (2, 200.0)
+    assert (awa.beta_1, awa.beta_2) == (0.999, 0.999)
+    assert (awa.synthetic_per_class, awa.seen_floor) == (2300, 600)
+
+
+def test_an_unknown_preset_names_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'paper'"):
+        configs.preset("cub", "papre")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("steps", "1_0", 10),
+        ("steps", 10.0, 10),
+        ("learning_rate", "1e-3", 0.001),
+        ("learning_rate", 0, 0.0),
+        ("generator_units", "2048,1024", (2048, 1024)),
+        ("generator_units", [8, 4], (8, 4)),
+        ("critic_units", "7", (7,)),
+        ("seed", 0, 0),
+        ("variant", "gm", "gm"),
+    ],
+)
+def test_values_take_their_fields_type(name, value, expected):
+    coerced = getattr(Config(**{name: value}), name)
+
+    assert coerced == expected
+    assert type(coerced) is type(FIELDS[name].default)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", [True, None, "many", [3], float("nan"), "inf", float("inf"), -1]
+)
+def test_numbers_that_are_none_are_refused(name, value):
+    with pytest.raises(InputError, match=f"--{name}") as error:
+        Config(**{name: value})
+
+    lines = str(error.value).splitlines()
+    starts = [line.split(":")[0].strip() for line in lines[1:]]
+    assert starts == ["expected", "received", "what to do"]
+
+
+@pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.parametrize("value", [0, 1.5, "1.5"])
+def test_counts_are_whole_and_positive(name, value):
+    with pytest.raises(InputError, match=f"--{name}"):
+        Config(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("beta_1", 1.0), ("beta_2", 2), ("seed", 2**63)]
+)
+def test_numbers_that_are_too_large_are_refused(name, value):
+    with pytest.raises(InputError, match=f"--{name} is too large"):
+        Config(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "value", ["", "8,", "8,x", [8, 0], [8, True], [8, 1.5], 8, None, [], ()]
+)
+@pytest.mark.parametrize("name", ["generator_units", "critic_units"])
+def test_bad_layer_sizes_are_refused(name, value):
+    with pytest.raises(InputError, match=f"--{name}"):
+        Config(**{name: value})
+
+
+@pytest.mark.parametrize("value", [3, None, ["cub"], True])
+def test_texts_must_be_texts(value):
+    with pytest.raises(InputError, match="--dataset"):
+        Config(dataset=value)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, f in FIELDS.items() if f.metadata["choices"]]
+)
+def test_a_misspelt_value_names_the_nearest(name):
+    for choice in FIELDS[name].metadata["choices"]:
+        with pytest.raises(InputError, match=f"did you mean '{choice}'"):
+            Config(**{name: choice + "_"})
+
+
+def test_every_variant_is_a_choice():
+    assert FIELDS["variant"].metadata["choices"] == tuple(VARIANTS)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("varaint", "variant"), ("batchsize", "batch_size"), ("lambda_", None)],
+)
+def test_a_misspelt_setting_names_the_nearest(name, meant):
+    with pytest.raises(InputError, match=repr(name)) as error:
+        Config().replace({name: 3})
+
+    assert meant is None or f"did you mean {meant!r}" in str(error.value)
+
+
+def test_nearest():
+    assert nearest("cwgan_mg", VARIANTS) == "cwgan_gm"
+    assert nearest("zzz", ["cub", "sun"]) in ("cub", "sun")
+    assert nearest("cub", []) == ""
+
+
+def test_replace_changes_what_it_is_told():
+    config = Config(steps=7)
+    changed = config.replace({"critic_units": "3,4", "seed": "5"})
+
+    assert changed == Config(steps=7, critic_units=(3, 4), seed=5)
+    assert config == Config(steps=7)
+
+
+def written(tmp_path, content):
+    path = tmp_path / "config.json"
+    path.write_text(content, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_round_trip_through_json(nested, tmp_path):
+    config = Config(
+        variant="gm", generator_units=(3, 4), learning_rate=0.1, seed=7
+    )
+    content = config.to_dict()
+    assert content.keys() == set(field_names())
+    if nested:  # as a run leaves it
+        content = {"config": content, "versions": {"gmn_tf": "1"}}
+    path = written(tmp_path, json.dumps(content))
+
+    assert Config(**read_config_file(path)) == config
+
+
+def test_a_file_may_name_a_few_settings(tmp_path):
+    path = written(tmp_path, '{"steps": 3}')
+
+    assert read_config_file(path) == {"steps": 3}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "Cannot read"),
+        ("[1, 2]", "not an object"),
+        ('"steps"', "not an object"),
+        ('{"stpes": 3}', "did you mean 'steps'"),
+        ('{"config": {"stpes": 3}}', "did you mean 'steps'"),
+    ],
+)
+def test_bad_files_are_refused(content, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        read_config_file(written(tmp_path, content))
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    for path in (tmp_path / "none.json", tmp_path):
+        with pytest.raises(InputError, match="Cannot read") as error:
+            read_config_file(str(path))
+        assert str(path) in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(InputError, match="Cannot read"):
+        read_config_file(str(path))
