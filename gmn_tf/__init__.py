@@ -5,7 +5,8 @@ Networks for Zero-Shot Learning", CVPR 2019 ("the paper"). Where to find it:
 
 =====================  ======================================================
 Section 3.1            `generator`: noise z ~ N(mu(a), Sigma(a)) and G
-Section 3.2            `critic`: D(x) or D(x, a); `streams`: what it sees
+Section 3.2            `critic`: D(x) or D(x, a); `sampling`, `streams`: what
+                       it sees
 Eq. 1, 7-9             `wgan_gp`
 Eq. 2-4                `gradient_matching`
 Eq. 5                  `gmn`: the training step; `guidance`: its other terms

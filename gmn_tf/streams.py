@@ -7,11 +7,10 @@ is the same however many replicas share it.
 
 import dataclasses
 
-import numpy as np
 import tensorflow as tf
 
-from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
+from gmn_tf.sampling import Stream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +18,7 @@ class BatchSizes:
     """How much a training step takes, over all replicas together.
 
     Attributes:
-        critic_steps: critic steps per generator step.
+        critic_steps: critic steps per generator step; 0 without a critic.
         batch: samples per critic step, and per generator step.
         noise_dim: d_z.
         classes: classes matched; 0 leaves that part out.
@@ -35,130 +34,6 @@ class BatchSizes:
     real: int = 0
     fake: int = 0
     theta: int = 0
-
-
-class Stream:
-    """Real samples to draw from: seen ones, and unlabelled ones if given.
-
-    Args:
-        train: labelled samples of the classes 0..S-1.
-        num_seen: S.
-        sampling: `balanced` draws a class, then one of its samples; `uniform`
-            goes through all samples in epochs, shuffled anew each time.
-        unlabelled: `[m, dx]` features of unseen classes (Eq. 8), or None. No
-            label of them exists here; wherever a class is needed for one, it
-            is drawn at random from the unseen ones.
-        num_unseen: U.
-    """
-
-    def __init__(
-        self,
-        train: Samples,
-        num_seen: int,
-        sampling: str,
-        unlabelled: np.ndarray | None = None,
-        num_unseen: int = 0,
-    ):
-        order = np.argsort(train.labels, kind="stable")
-        features = train.features[order]
-        self.labels = tf.constant(train.labels[order], tf.int32)
-        counts = np.bincount(train.labels, minlength=num_seen)
-        self.counts = tf.constant(counts, tf.int32)
-        self.first = tf.constant(np.cumsum(counts) - counts, tf.int32)
-        self.num_labelled = len(train)
-        self.num_seen = num_seen
-        self.num_unseen = 0
-        self.sampling = sampling
-        if unlabelled is not None:
-            features = np.concatenate([features, unlabelled])
-            self.num_unseen = num_unseen
-        self.features = tf.constant(features)
-        self.size = len(features)
-
-    def class_rows(self, labels, seed):
-        """One row for each label; a row per unseen one, whichever."""
-        seen = labels < self.num_seen
-        known = tf.where(seen, labels, 0)
-        first = tf.where(seen, tf.gather(self.first, known), self.num_labelled)
-        count = tf.where(
-            seen,
-            tf.gather(self.counts, known),
-            self.size - self.num_labelled,
-        )
-        share = tf.random.stateless_uniform(tf.shape(labels), seed)
-        offset = tf.cast(share * tf.cast(count, tf.float32), tf.int32)
-        return first + tf.minimum(offset, count - 1)
-
-    def samples(self, start, count: int, seed):
-        """Rows and labels of `count` draws from number `start` on."""
-        seeds = tf.random.split(tf.random.fold_in(seed, start), num=3)
-        unseen_labels = tf.random.stateless_uniform(
-            [count],
-            seeds[0],
-            self.num_seen,
-            self.num_seen + max(self.num_unseen, 1),
-            tf.int32,
-        )
-        if self.sampling == "balanced":
-            labels = tf.random.stateless_uniform(
-                [count],
-                seeds[1],
-                0,
-                self.num_seen + self.num_unseen,
-                tf.int32,
-            )
-            return self.class_rows(labels, seeds[2]), labels
-        rows = _shuffled_epochs(start, count, self.size, seed)
-        labels = tf.where(
-            rows < self.num_labelled,
-            tf.gather(self.labels, tf.minimum(rows, self.num_labelled - 1)),
-            unseen_labels,
-        )
-        return rows, labels
-
-    def distinct_classes(self, count: int, seed):
-        """`count` different seen classes."""
-        return _shuffled(
-            tf.range(count),
-            tf.broadcast_to(seed, [count, 2]),
-            tf.fill([count], self.num_seen),
-        )
-
-    def rows_of_classes(self, labels, count: int, seed):
-        """`[classes, count]` rows of each class, repeated if it has fewer."""
-        sizes = tf.gather(self.counts, labels)[:, tf.newaxis]
-        places = tf.range(count)[tf.newaxis] % sizes
-        class_seeds = seed + tf.cast(labels, seed.dtype)[:, tf.newaxis]
-        offsets = _shuffled(
-            tf.reshape(places, [-1]),
-            tf.repeat(class_seeds, count, axis=0),
-            tf.repeat(sizes[:, 0], count),
-        )
-        first = tf.gather(self.first, labels)[:, tf.newaxis]
-        return first + tf.reshape(offsets, [-1, count])
-
-
-def _shuffled_epochs(start, count: int, size: int, seed):
-    """Numbers start.. in endless passes over 0..size-1, each shuffled anew."""
-    number = start + tf.range(count, dtype=tf.int64)
-    epoch = number // size
-    seeds = seed + tf.stack([tf.zeros_like(epoch), epoch], axis=-1)
-    place = tf.cast(number % size, tf.int32)
-    return _shuffled(place, seeds, tf.fill([count], size))
-
-
-def _shuffled(index, seeds, size):
-    """Where `index` `[n]` lands in a permutation of 0..size-1 per seed.
-
-    `tf.random.experimental.index_shuffle` promises the same for one seed per
-    index, but pads the wrong axis of seeds `[n, 2]` (TensorFlow 2.21).
-    """
-    return tf.raw_ops.RandomIndexShuffle(
-        index=index,
-        seed=tf.pad(seeds, [[0, 0], [0, 1]]),
-        max_index=size - 1,
-        rounds=4,
-    )
 
 
 def refuse_impossible_sizes(
@@ -248,29 +123,27 @@ def step_batch(
             part, [*tensor.shape[:axis], share, *tensor.shape[axis + 1 :]]
         )
 
-    total = sizes.critic_steps * sizes.batch
-    grid = [sizes.critic_steps, sizes.batch]
-    rows, labels = stream.samples(step * total, total, run_seed)
-    _, generator_labels = stream.samples(
-        step * sizes.batch, sizes.batch, seeds[0]
-    )
     normal = tf.random.stateless_normal
+    _, labels = stream.samples(step * sizes.batch, sizes.batch, seeds[0])
     batch = {
         "step": step,
         "theta_seed": seeds[1],
-        "critic": {
-            "features": tf.gather(
-                stream.features, mine(tf.reshape(rows, grid), 1)
-            ),
-            "labels": mine(tf.reshape(labels, grid), 1),
-            "noise": mine(normal([*grid, sizes.noise_dim], seeds[2]), 1),
-            "mix": mine(tf.random.stateless_uniform(grid, seeds[3]), 1),
-        },
         "generator": {
-            "labels": mine(generator_labels, 0),
+            "labels": mine(labels, 0),
             "noise": mine(normal([sizes.batch, sizes.noise_dim], seeds[4]), 0),
         },
     }
+    if sizes.critic_steps:
+        total = sizes.critic_steps * sizes.batch
+        grid = [sizes.critic_steps, sizes.batch]
+        rows, labels = stream.samples(step * total, total, run_seed)
+        rows = mine(tf.reshape(rows, grid), 1)
+        batch["critic"] = {
+            "features": tf.gather(stream.features, rows),
+            "labels": mine(tf.reshape(labels, grid), 1),
+            "noise": mine(normal([*grid, sizes.noise_dim], seeds[2]), 1),
+            "mix": mine(tf.random.stateless_uniform(grid, seeds[3]), 1),
+        }
     if sizes.classes:
         batch["matching"] = _matching_batch(
             stream, sizes, seeds[5:8], replica, replicas

@@ -238,7 +238,7 @@ def batch_sizes(
     matching = variants.MATCHING in variant.guidance
     trains_theta = matching and config.theta_reset_steps > 1
     return streams.BatchSizes(
-        critic_steps=config.critic_steps,
+        critic_steps=config.critic_steps if variant.critic else 0,
         batch=config.batch_size,
         noise_dim=config.noise_dim,
         classes=config.matching_classes if matching else 0,
