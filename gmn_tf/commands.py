@@ -5,6 +5,7 @@ answer at once.
 """
 
 import dataclasses
+import inspect
 import logging
 import os
 import pathlib
@@ -25,7 +26,10 @@ NOISE = (
 
 
 def train() -> None:
-    """bin/train."""
+    """Trains a variant on a data set and scores it.
+
+    bin/train --dataset=synthetic --variant=cwgan_gm
+    """
     _define_setting_flags()
     _define_data_flags()
     flags.DEFINE_string(
@@ -48,11 +52,14 @@ def train() -> None:
     flags.DEFINE_integer(
         "picture_every", 500, "Steps between pictures for TensorBoard.", 1
     )
-    _run(_train)
+    _run(_train, train.__doc__)
 
 
 def evaluate() -> None:
-    """bin/evaluate."""
+    """Scores a finished run again, or draws its curve of Fig. 3.
+
+    bin/evaluate --workdir=runs/synthetic-cwgan_gm-1
+    """
     flags.DEFINE_string("workdir", None, "Folder of a run of bin/train.")
     flags.DEFINE_string(
         "synthetic_per_class",
@@ -62,15 +69,18 @@ def evaluate() -> None:
     )
     _define_data_flags()
     flags.mark_flag_as_required("workdir")
-    _run(_evaluate)
+    _run(_evaluate, evaluate.__doc__)
 
 
 def summary() -> None:
-    """bin/summary."""
+    """Puts finished runs into one table: mean and std over their seeds.
+
+    bin/summary --out=results/flo runs/flo-*
+    """
     flags.DEFINE_string(
         "out", None, "Writes the table as OUT.md and OUT.csv too."
     )
-    _run(_summary, takes_arguments=True)
+    _run(_summary, summary.__doc__, takes_arguments=True)
 
 
 def _train(values) -> None:
@@ -86,6 +96,9 @@ def _train(values) -> None:
     name, data_dir = _prepare(config, values)
     data = _load(config, name, data_dir)
     training.refuse_impossible(config, data, strategy)
+    if not training.is_chief(strategy):
+        training.train(config, data, strategy)
+        return
     workdir.start(config, _source(name, data_dir, data))
     if workdir.finished():
         _say(values, f"{workdir} holds this run already; its results:\n")
@@ -138,8 +151,12 @@ def _summary(values, paths) -> None:
         summary.write(rows, values.out)
 
 
-def _run(command, takes_arguments: bool = False) -> None:
+def _run(command, usage: str, takes_arguments: bool = False) -> None:
     """Runs a command; an InputError is printed and ends with status 1."""
+    # --help shows the text and the flags of the main module alone.
+    sys.modules["__main__"].__doc__ = inspect.cleandoc(usage)
+    for flag in flags.FLAGS.flags_by_module_dict()[__name__]:
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     # 1: TensorFlow's start-up information is left out, warnings are not.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.getLogger("absl").addFilter(

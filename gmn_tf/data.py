@@ -78,16 +78,26 @@ def load(
         embedding_norm: see `gmn_tf.Config`.
 
     Raises:
-        InputError: for an embedding that cannot be normalised.
+        InputError: for a preparation that is missing or damaged, or an
+            embedding that cannot be normalised.
     """
-    builder = tfds.builder(name, data_dir=data_dir)
-    metadata = dict(builder.info.metadata)
-    arrays = {
-        part: _read(builder, tfds_split)
-        for part, tfds_split in zip(
-            ("train", "seen", "unseen"), SPLITS[split], strict=True
-        )
-    }
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+        metadata = dict(builder.info.metadata)
+        arrays = {
+            part: _read(builder, tfds_split)
+            for part, tfds_split in zip(
+                ("train", "seen", "unseen"), SPLITS[split], strict=True
+            )
+        }
+    except Exception as error:
+        # Damaged files make TFDS and TensorFlow raise almost anything.
+        raise InputError(
+            f"Cannot read the prepared data {name} in {data_dir}.",
+            "a whole preparation, as bin/train makes it",
+            (str(error).splitlines() or [type(error).__name__])[0][:200],
+            f"remove {data_dir}/{name}, and let bin/train prepare it again",
+        ) from error
     names = metadata["class_names"]
     embeddings = normalised_embeddings(
         metadata["embeddings"], embedding_norm, names

@@ -40,6 +40,10 @@ class GMN(keras.Model):
         self.guidances = guidances
         self.embeddings = tf.convert_to_tensor(embeddings)
         self.gradient_penalty_weight = gradient_penalty_weight
+        self.several_workers = isinstance(
+            tf.distribute.get_strategy(),
+            tf.distribute.MultiWorkerMirroredStrategy,
+        )
         self.built = True
 
     def compile(self, optimizer, critic_optimizer, theta_optimizer, **kwargs):
@@ -68,6 +72,9 @@ class GMN(keras.Model):
         logs |= self._generator_step(batch)
         for guidance in self.guidances:
             self._guidance_step(guidance, batch)
+        if self.several_workers:
+            # Keras averages logs of several workers over their first axis.
+            logs = {name: value[tf.newaxis] for name, value in logs.items()}
         return logs
 
     def synthesise(self, noise, labels):

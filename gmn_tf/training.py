@@ -39,13 +39,23 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
             repr(name),
             f"did you mean {nearest(name, STRATEGIES)!r}?",
         )
-    gpus = tf.config.list_logical_devices("GPU")
-    if name == "multi_worker":
+    if name == "multi_worker":  # first: it must come before any device
         return tf.distribute.MultiWorkerMirroredStrategy()
+    gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([d.name for d in devices])
     return tf.distribute.get_strategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process, of several that train together, keeps results."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    return resolver.task_type == "chief" or (
+        "chief" not in resolver.cluster_spec().jobs and resolver.task_id == 0
+    )
 
 
 def refuse_impossible(
@@ -124,8 +134,6 @@ def build_model(config: Config, data: ZeroShotData) -> GMN:
         optimizer=_adam(config),
         critic_optimizer=_adam(config),
         theta_optimizer=keras.optimizers.SGD(config.theta_learning_rate),
-        # On a CPU, XLA made the step slower than the plain graph.
-        jit_compile=bool(tf.config.list_physical_devices("GPU")),
     )
     return model
 

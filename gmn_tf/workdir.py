@@ -55,6 +55,8 @@ class Workdir:
         """
         if (self.path / "config.json").exists():
             self._refuse_other(config, source)
+        if self.finished():
+            return  # and keep the versions its numbers were made with
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self.write_json(
@@ -125,11 +127,12 @@ class Workdir:
         path = self.path / f"{name}.keras"
         try:
             return keras.saving.load_model(path, compile=False)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:
+            # A damaged file makes Keras raise almost anything.
             raise InputError(
                 f"Cannot load {path}.",
                 "a model saved by bin/train",
-                str(error).splitlines()[0],
+                (str(error).splitlines() or [type(error).__name__])[0],
                 "train again into another --workdir",
             ) from error
 

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 
 from gmn_tf import data, experiment, training
+from gmn_tf.config import Config
 from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
 from gmn_tf.variants import SEEN_AND_UNLABELLED, VARIANTS
@@ -170,6 +172,25 @@ def test_a_model_for_other_features_is_refused(
         experiment.evaluate(config, wider, workdir)
 
 
+def test_damaged_data_is_told(tiny_name, tiny_dir, tmp_path):
+    shutil.copytree(tiny_dir, tmp_path / "data")
+    with pytest.raises(InputError, match="whole preparation"):
+        data.load("zero_shot/gone", tmp_path / "data")
+    for record in (tmp_path / "data").rglob("*-train.tfrecord*"):
+        record.write_bytes(record.read_bytes()[:-20])
+    with pytest.raises(InputError, match="whole preparation"):
+        data.load(tiny_name, tmp_path / "data")
+
+
+def test_a_damaged_model_is_told(tiny_config, tmp_path):
+    workdir = Workdir(tmp_path / "run")
+    workdir.start(tiny_config, SOURCE)
+    (workdir.path / "generator.keras").write_bytes(b"PK no archive")
+
+    with pytest.raises(InputError, match=r"Cannot load .*generator\.keras"):
+        workdir.load_model("generator")
+
+
 def test_the_curve_has_a_row_per_count(tiny_config, tiny_data, tmp_path):
     workdir, metrics = run(tiny_config, tiny_data, tmp_path / "run")
     rows = experiment.synthetic_count_curve(
@@ -244,6 +265,14 @@ def test_commands_train_and_evaluate(commands_dir):
     assert "Traceback" not in refused.stderr
 
 
+def test_help_lists_every_setting(commands_dir):
+    told = command("train", "--help", data_dir=commands_dir)
+
+    assert "bin/train --dataset=synthetic" in told.stdout
+    for field in dataclasses.fields(Config):
+        assert f"--{field.name}:" in told.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
@@ -268,7 +297,7 @@ def test_bad_input_is_told_in_one_screen(arguments, hint, commands_dir):
     assert len(told.stderr.splitlines()) < 25
 
 
-TWO_DEVICES = """
+TRAINING = """
 import sys
 import numpy as np
 import tensorflow as tf
@@ -277,36 +306,67 @@ tf.config.set_logical_device_configuration(
     [tf.config.LogicalDeviceConfiguration() for _ in range({devices})],
 )
 from gmn_tf import config, data, training
+strategy = training.make_strategy({strategy!r})
 settings = config.Config(**config.read_config_file(sys.argv[1]))
-model = training.train(
-    settings,
-    data.load({name!r}, {data_dir!r}),
-    training.make_strategy({strategy!r}),
-)
-np.savez(sys.argv[2], *model.generator.get_weights())
+model = training.train(settings, data.load({name!r}, {data_dir!r}), strategy)
+if training.is_chief(strategy):
+    np.savez(sys.argv[2], *model.generator.get_weights())
 """
 
 
-def test_two_devices_train_as_one(tiny_config, tiny_name, tiny_dir, tmp_path):
-    (tmp_path / "config.json").write_text(
-        json.dumps(tiny_config.replace({"steps": 4}).to_dict())
-    )
-    weights = []
-    for devices, strategy in ((1, "one"), (2, "mirrored")):
-        out = tmp_path / f"{devices}.npz"
-        code = TWO_DEVICES.format(
+@pytest.fixture
+def train_apart(tiny_config, tiny_name, tiny_dir, tmp_path):
+    """Trains in processes of their own; gives the generator's weights."""
+    settings = tmp_path / "config.json"
+    settings.write_text(json.dumps(tiny_config.replace({"steps": 4}).to_dict()))
+
+    def run_all(strategy, devices=1, clusters=(None,)):
+        out = tmp_path / f"{strategy}.npz"
+        code = TRAINING.format(
             devices=devices,
             name=tiny_name,
             data_dir=str(tiny_dir),
             strategy=strategy,
         )
-        subprocess.run(
-            [sys.executable, "-c", code, tmp_path / "config.json", out],
-            check=True,
-            timeout=300,
-        )
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, settings, out],
+                env={
+                    **os.environ,
+                    **({"TF_CONFIG": json.dumps(cluster)} if cluster else {}),
+                },
+            )
+            for cluster in clusters
+        ]
+        assert [p.wait(timeout=300) for p in processes] == [0] * len(processes)
         with np.load(out) as arrays:
-            weights.append([arrays[name] for name in arrays.files])
+            return [arrays[name] for name in arrays.files]
 
-    for one, two in zip(*weights):
-        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
+    return run_all
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def test_devices_and_workers_train_as_one(train_apart):
+    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    clusters = [
+        {
+            "cluster": {"worker": workers},
+            "task": {"type": "worker", "index": index},
+        }
+        for index in range(2)
+    ]
+    one = train_apart("one")
+
+    for other in (
+        train_apart("mirrored", devices=2),
+        train_apart("multi_worker", clusters=clusters),
+    ):
+        for mine, theirs in zip(one, other):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
