@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from gmn_tf import compatibility
 from gmn_tf.data import Samples
+from gmn_tf.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +124,9 @@ def fit(
             seen classes: against unseen ones, which never occur, f would
             only learn never to choose those.
         on_epoch: called after each epoch.
+
+    Raises:
+        InputError: if training diverged.
     """
     feature_dim = samples.features.shape[1]
     basis = None if embeddings is None else span_basis(embeddings)
@@ -149,6 +153,13 @@ def fit(
             sgd,
         )
         on_epoch()
+    if not all(np.isfinite(part).all() for part in theta):
+        raise InputError(
+            "Training the classifier diverged.",
+            "finite weights after the last epoch",
+            "NaN or infinite weights",
+            "lower --classifier_learning_rate",
+        )
     model = Classifier(
         feature_dim,
         num_classes,

@@ -62,12 +62,15 @@ def evaluate() -> None:
     """
     flags.DEFINE_string("workdir", None, "Folder of a run of bin/train.")
     flags.DEFINE_string(
+        "data_dir", None, "Where the data is now, if it was moved."
+    )
+    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+    flags.DEFINE_string(
         "synthetic_per_class",
         None,
         "Numbers such as 10,25,50: writes the curve of Fig. 3 as curve.csv "
         "and curve.png.",
     )
-    _define_data_flags()
     flags.mark_flag_as_required("workdir")
     _run(_evaluate, evaluate.__doc__)
 
@@ -120,8 +123,10 @@ def _evaluate(values) -> None:
     workdir = Workdir(values.workdir)
     config, source = workdir.read_config()
     counts = _counts(values.synthetic_per_class)
-    name, data_dir = source["name"], values.data_dir or source["data_dir"]
-    data = _load(config, name, data_dir)
+    recorded = workdir.read_json("metrics.json")
+    data_dir = _absolute(values.data_dir or source["data_dir"])
+    data = _load(config, source["name"], data_dir)
+    workdir.refuse_other(config, _source(source["name"], data_dir, data))
     if counts:
         rows = experiment.synthetic_count_curve(
             config, data, workdir, counts, values.quiet
@@ -130,25 +135,25 @@ def _evaluate(values) -> None:
         _say(values, f"Written to {workdir}: curve.csv, curve.png")
         return
     metrics = experiment.evaluate(config, data, workdir)
-    recorded = workdir.read_json("metrics.json")
     _say(values, report.scores_table(metrics))
-    if metrics != recorded:
+    different = [k for k in metrics if metrics[k] != recorded.get(k)]
+    if different:
         raise InputError(
             "The scores differ from those the run recorded.",
-            f"h {recorded['h']['mean']:.4f} (metrics.json)",
-            f"h {metrics['h']['mean']:.4f}",
+            f"{different[0]} {recorded.get(different[0])} (metrics.json)",
+            f"{different[0]} {metrics[different[0]]}",
             "compare the versions in config.json with those installed",
         )
     _say(values, "The same as recorded in metrics.json.")
 
 
 def _summary(values, paths) -> None:
-    from gmn_tf import summary
+    from gmn_tf import over_seeds
 
-    rows = summary.over_seeds(paths)
-    print(summary.markdown(rows))
+    rows = over_seeds.table(paths)
+    print(over_seeds.markdown(rows))
     if values.out:
-        summary.write(rows, values.out)
+        over_seeds.write(rows, values.out)
 
 
 def _run(command, usage: str, takes_arguments: bool = False) -> None:
@@ -172,6 +177,8 @@ def _run(command, usage: str, takes_arguments: bool = False) -> None:
             command(flags.FLAGS, *([arguments] if takes_arguments else []))
         except InputError as error:
             sys.exit(f"Error: {error}")
+        except OSError as error:  # such as a disk that is full
+            sys.exit(f"Error: cannot read or write a file: {error}")
 
     app.run(main)
 
@@ -220,7 +227,8 @@ def _prepare(config: Config, values) -> tuple[str, str]:
     """Name and place of the prepared data, which is made if need be."""
     from gmn_tf_datasets.zero_shot.prepare import prepare
 
-    data_dir = str(pathlib.Path(_data_dir(values)).expanduser().absolute())
+    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    data_dir = _absolute(values.data_dir or default)
     name = prepare(
         config.dataset,
         data_dir=data_dir,
@@ -232,9 +240,8 @@ def _prepare(config: Config, values) -> tuple[str, str]:
     return name, data_dir
 
 
-def _data_dir(values) -> str:
-    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    return values.data_dir or default
+def _absolute(path: str) -> str:
+    return str(pathlib.Path(path).expanduser().absolute())
 
 
 def _load(config: Config, name: str, data_dir: str):

@@ -13,6 +13,8 @@ from gmn_tf.errors import InputError
 from gmn_tf.suggest import nearest
 from gmn_tf.variants import VARIANTS
 
+EMBEDDING_NORMS = ("l2", "matrix", "none")
+
 
 def setting(
     default,
@@ -64,6 +66,7 @@ class Config:
         "same within the training classes, for choosing settings.",
         ("test", "tune"),
     )
+    # 1000 seed + number of the classifier has to fit into 32 bits.
     seed: int = setting(
         1, "Seed of everything random in training.", least=0, below=2**21
     )
@@ -184,13 +187,22 @@ class Config:
         200, "Epochs of the final classifier; the last one counts.", least=1
     )
     classifier_seeds: int = setting(
-        5, "Classifiers trained and scored per generator.", least=1
+        5, "Classifiers trained and scored per generator.", least=1, below=1000
     )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
             value = _coerced(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
+        for norm in self.embedding_norm.split(","):
+            if norm not in EMBEDDING_NORMS:
+                raise InputError(
+                    "Unknown value for --embedding_norm.",
+                    "one of " + ", ".join(EMBEDDING_NORMS) + ", or several "
+                    "with commas",
+                    repr(self.embedding_norm),
+                    f"did you mean {nearest(norm, EMBEDDING_NORMS)!r}?",
+                )
 
     def replace(self, settings: Mapping) -> "Config":
         """This configuration with other settings.

@@ -1,4 +1,4 @@
-"""Prepared splits -> embeddings, arrays, and the batches of training steps.
+"""Prepared splits -> the arrays and embeddings of a run.
 
 Classes are numbered anew, seen ones first: labels 0..S-1 are seen, S..C-1
 unseen. `split="tune"` makes the same object inside the training classes, where

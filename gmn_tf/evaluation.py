@@ -10,6 +10,8 @@ import numpy as np
 from gmn_tf.data import Samples, ZeroShotData
 
 JOINT = "joint"
+SCORES = ("t1", "u", "s", "h")
+BASELINE = "real_only"  # the variant every other is compared with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,14 +76,14 @@ def score(classifier, data: ZeroShotData) -> Scores:
     )
 
 
-def summary(scores: list[Scores]) -> dict:
+def mean_and_std(scores: list[Scores]) -> dict:
     """Mean and standard deviation (over classifiers) of each score."""
     return {
         name: {
             "mean": float(np.mean([getattr(one, name) for one in scores])),
             "std": float(np.std([getattr(one, name) for one in scores])),
         }
-        for name in ("t1", "u", "s", "h")
+        for name in SCORES
     }
 
 

@@ -85,7 +85,7 @@ def evaluate(config: Config, data: ZeroShotData, workdir: Workdir) -> dict:
     baseline = (
         _load_classifiers(config, workdir, "baseline") if has_generator else []
     )
-    refuse_other_dimension(main[0], data)
+    refuse_other_data(main[0].sizes, data)
     return metrics(
         config,
         [evaluation.score(model, data) for model in main],
@@ -115,6 +115,13 @@ def synthetic_count_curve(
             "leave --synthetic_per_class out, or choose another --workdir",
         )
     generator = workdir.load_model("generator")
+    refuse_other_data(
+        {
+            "feature_dim": generator.feature_dim,
+            "embedding_dim": generator.embedding_dim,
+        },
+        data,
+    )
     rows = []
     total = len(counts) * config.classifier_seeds * config.classifier_epochs
     with progress.progress("classifiers", total, quiet) as advance:
@@ -122,12 +129,12 @@ def synthetic_count_curve(
             changed = config.replace({"synthetic_per_class": count})
             models = fit_classifiers(changed, data, generator, advance)
             scores = [evaluation.score(model, data) for model in models]
-            rows.append({"n": count, **evaluation.summary(scores)})
+            rows.append({"n": count, **evaluation.mean_and_std(scores)})
     workdir.write_text("curve.csv", report.curve_csv(rows))
     figure = pictures.synthetic_count_curve(
         rows, title=f"{config.dataset}, {config.variant}"
     )
-    pictures.save(figure, workdir.path / "curve.png")
+    workdir.save_picture("curve.png", figure)
     return rows
 
 
@@ -180,16 +187,28 @@ def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
     return synthesis.synthesise(generator, data.embeddings, counts, config.seed)
 
 
-def refuse_other_dimension(model, data: ZeroShotData) -> None:
-    """Raises InputError if a saved model and the data do not fit."""
-    saved = model.sizes["feature_dim"]
-    if saved != data.feature_dim:
-        raise InputError(
-            "The data's features are not those the model was trained on.",
-            f"{saved} dimensions",
-            f"{data.feature_dim} dimensions",
-            "prepare the data with the --features_file of the run",
-        )
+def refuse_other_data(saved: dict, data: ZeroShotData) -> None:
+    """Raises InputError if a saved model does not fit the data.
+
+    Args:
+        saved: sizes of the model: `feature_dim`, `embedding_dim` and
+            `num_classes`, as far as it has them.
+        data: the data.
+    """
+    given = {
+        "feature_dim": data.feature_dim,
+        "embedding_dim": data.embeddings.shape[1],
+        "num_classes": data.num_classes,
+    }
+    for name, size in given.items():
+        if saved.get(name) not in (None, size):
+            raise InputError(
+                "The data is not what the saved model was trained on.",
+                f"{name} {saved[name]}",
+                f"{name} {size}",
+                "prepare the data with the --features_file and --embedding of "
+                "the run",
+            )
 
 
 def metrics(config: Config, scores, baseline_scores) -> dict:
@@ -202,9 +221,9 @@ def metrics(config: Config, scores, baseline_scores) -> dict:
         "steps": config.steps,
         "seed": config.seed,
         "classifier_seeds": config.classifier_seeds,
-        **evaluation.summary(scores),
+        **evaluation.mean_and_std(scores),
         **(
-            {"baseline": evaluation.summary(baseline_scores)}
+            {"baseline": evaluation.mean_and_std(baseline_scores)}
             if baseline_scores
             else {}
         ),
@@ -240,7 +259,7 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
         data.num_seen,
         accuracies.std(axis=0),
     )
-    pictures.save(figure, workdir.path / "class_accuracy.png")
+    workdir.save_picture("class_accuracy.png", figure)
     monitoring.write_scores(workdir.logs, result, figure)
     monitoring.write_hparams(workdir.logs, config.to_dict(), result)
     workdir.write_json("metrics.json", result)

@@ -16,7 +16,7 @@ class GMN(keras.Model):
     """A generator, a critic or none, and any guidances.
 
     A batch is a dictionary with all that a step needs, its random numbers too
-    (see `data.training_batches`): a step is a function of weights and batch.
+    (see `streams.training_batches`): a step is a function of weights and batch.
 
     Args:
         generator: a `gmn_tf.Generator`.
@@ -65,7 +65,11 @@ class GMN(keras.Model):
         theta_optimizer.build(self._owned_variables())
 
     def train_step(self, batch):
-        """One step of the algorithm above; returns scalars to watch."""
+        """One step of the algorithm above.
+
+        Returns:
+            Scalars to watch; the critic's are those of its last step.
+        """
         logs = {}
         if self.critic is not None:
             logs |= self._critic_steps(batch["critic"])
@@ -88,14 +92,13 @@ class GMN(keras.Model):
             embeddings = embeddings[..., tf.newaxis, :]
         return self.generator(noise, embeddings)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Builds nothing: all is built, and Keras fails on nested batches."""
+
     def _critic_steps(self, batch):
         # The generator rests meanwhile, so all fakes come from one product.
         fake = self.synthesise(batch["noise"], batch["labels"])
-        embeddings = (
-            tf.gather(self.embeddings, batch["labels"])
-            if self.critic.conditional
-            else batch["labels"]  # not looked at
-        )
+        embeddings = tf.gather(self.embeddings, batch["labels"])
         for step in range(fake.shape[0]):
             with tf.GradientTape() as tape:
                 loss, logs = wgan_gp.critic_loss(

@@ -141,8 +141,13 @@ def norm_distance(real: FactoredGradient, fake: FactoredGradient, order: float):
         [real.weights - fake.weights, (real.bias - fake.bias)[:, tf.newaxis]],
         axis=1,
     )
-    if order == 1.0:
-        return tf.reduce_sum(tf.abs(difference), axis=(1, 2))
-    # Under the root, and so that |0|^p has a gradient for p < 2.
-    powers = (tf.square(difference) + EPSILON**2) ** (order / 2.0)
-    return (tf.reduce_sum(powers, axis=(1, 2)) + EPSILON) ** (1.0 / order)
+    # Divided by the largest entry, so that high powers stay in range.
+    largest = EPSILON + tf.stop_gradient(
+        tf.reduce_max(tf.abs(difference), axis=(1, 2))
+    )
+    scaled = difference / largest[:, tf.newaxis, tf.newaxis]
+    # |0|^p has no gradient for p < 2, hence the second EPSILON; the third is
+    # for the root of a difference that vanishes.
+    powers = (tf.square(scaled) + EPSILON**2) ** (order / 2.0)
+    total = tf.reduce_sum(powers, axis=(1, 2)) + EPSILON
+    return largest * total ** (1.0 / order)

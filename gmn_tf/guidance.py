@@ -1,6 +1,6 @@
 """What else may steer the generator beside the critic: the rest of Eq. 5.
 
-Each guidance is a layer with two methods, both called in every step:
+Each guidance is a layer with two methods, called in every step:
 
 * `targets(batch)`: what does not depend on the generator;
 * `loss(fake, synthesise, batch, targets)`: its loss, already weighted, and the
@@ -102,12 +102,16 @@ class GradientMatching(keras.layers.Layer):
         )
 
     def _current_theta(self, batch):
-        fresh = lambda: compatibility.initial_theta(  # noqa: E731
-            *self.theta_shape, batch["theta_seed"]
-        )
+        def fresh():
+            return compatibility.initial_theta(
+                *self.theta_shape, batch["theta_seed"]
+            )
+
+        def kept():
+            return tuple(map(tf.convert_to_tensor, self.theta))
+
         if not self.theta:
             return fresh()
-        kept = lambda: tuple(map(tf.convert_to_tensor, self.theta))  # noqa: E731
         theta = tf.cond(
             tf.equal(batch["step"] % self.reset_steps, 0), fresh, kept
         )

@@ -1,7 +1,7 @@
 """What a person watches in TensorBoard while training runs, and after.
 
-Nothing here changes a number of the run: no global random state is used, and
-samples of test classes or held back for scoring are never looked at.
+Nothing here changes a number of the run: no global random state is used. What
+real samples are shown, `probes` decides; none is of a test class.
 """
 
 import time
@@ -45,7 +45,7 @@ class TrainingMonitor(keras.callbacks.Callback):
 
     Args:
         log_dir: folder for the event file.
-        data: names the classes; its samples are not looked at.
+        data: names the classes; of its samples only `probe` is shown.
         probe: real samples to compare with, from `probe_samples`.
         every: steps between entries.
         picture_every: steps between pictures.

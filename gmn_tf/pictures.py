@@ -1,9 +1,6 @@
 """Pictures of a run, drawn without any global state of matplotlib."""
 
 import io
-import os
-import pathlib
-import tempfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -154,28 +151,6 @@ def to_png(figure: Figure, dpi: int = 100) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
-
-
-def save(figure: Figure, path: str | os.PathLike) -> None:
-    """Writes the picture, whole or not at all.
-
-    Args:
-        figure: the picture.
-        path: ends in `.png` or `.svg`, which decides the format.
-
-    Raises:
-        ValueError: for another suffix.
-    """
-    path = pathlib.Path(path)
-    kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg"):
-        raise ValueError(
-            f"Expected a path that ends in .png or .svg; received {path}."
-        )
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
-        temporary = pathlib.Path(folder) / path.name
-        figure.savefig(temporary, format=kind, dpi=150)
-        os.replace(temporary, path)
 
 
 def _new_figure(width: float, height: float, layout="constrained"):

@@ -1,6 +1,7 @@
 """The real samples that synthetic ones are compared with during training.
 
-None of them is of a test class or held back for scoring.
+None of them is of a test class. In the `tune` split, those of the validation
+classes are also scored; they are shown, and decide nothing.
 """
 
 import numpy as np

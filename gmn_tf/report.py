@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from gmn_tf.data import ZeroShotData
+from gmn_tf.evaluation import BASELINE as BASELINE
 
 SCORES = {"t1": "T-1", "u": "u", "s": "s", "h": "h"}
 PARTS = ("mean", "std")
-BASELINE = "real_only"
 LEGEND = """\
 T-1: unseen classes, told apart among themselves; u, s: unseen and seen
 classes, told apart among all; h: harmonic mean of u and s. In percent,

@@ -14,7 +14,7 @@ class Stream:
     """Real samples to draw from: seen ones, and unlabelled ones if given.
 
     Args:
-        train: labelled samples of the classes 0..S-1.
+        train: labelled samples of the classes 0..S-1, at least one of each.
         num_seen: S.
         sampling: `balanced` draws a class, then one of its samples; `uniform`
             goes through all samples in epochs, shuffled anew each time.
@@ -45,7 +45,8 @@ class Stream:
         if unlabelled is not None:
             features = np.concatenate([features, unlabelled])
             self.num_unseen = num_unseen
-        self.features = tf.constant(features)
+        with tf.device("CPU"):  # where batches are made
+            self.features = tf.constant(features)
         self.size = len(features)
 
     def class_rows(self, labels, seed):

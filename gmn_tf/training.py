@@ -1,7 +1,7 @@
 """From settings to a trained generator: strategy, data, model, fit.
 
-The only module that looks into `Config`, with `experiment.py`; all others
-take explicit arguments.
+Here and in `experiment` settings become explicit arguments; no layer and no
+loss knows of `Config`.
 """
 
 import keras

@@ -21,7 +21,7 @@ CLASSIFICATION = "classification"  # L_CLS
 class Variant:
     """A row of the paper's tables.
 
-    Args:
+    Attributes:
         stream: what the critic sees, `SEEN` or `SEEN_AND_UNLABELLED`.
         critic: `UNCONDITIONAL`, `CONDITIONAL`, or None for no critic.
         guidance: what else moves the generator, in the order of the sum.

@@ -14,6 +14,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import tempfile
 
 import keras
@@ -22,6 +23,8 @@ import numpy as np
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 from gmn_tf.version import __version__
+
+SOURCE = ("name", "data_dir", "split_fingerprint")
 
 
 class Workdir:
@@ -47,18 +50,20 @@ class Workdir:
 
         Args:
             config: the settings.
-            source: what the data is: `name`, `data_dir`, `split_fingerprint`.
+            source: what the data is, with the entries of `SOURCE`.
 
         Raises:
             InputError: if the folder belongs to a run of other settings or
                 other data, or cannot be written.
         """
-        if (self.path / "config.json").exists():
-            self._refuse_other(config, source)
-        if self.finished():
-            return  # and keep the versions its numbers were made with
         try:
+            if (self.path / "config.json").exists():
+                self.refuse_other(config, source)
+            if self.finished():
+                return  # and keep the versions its numbers were made with
             self.path.mkdir(parents=True, exist_ok=True)
+            # What an interrupted run has logged would stand beside this one's.
+            shutil.rmtree(self.logs, ignore_errors=True)
             self.write_json(
                 "config.json",
                 {
@@ -83,7 +88,8 @@ class Workdir:
         """
         stored = self.read_json("config.json")
         try:
-            return Config(**stored["config"]), stored["data"]
+            source = {name: stored["data"][name] for name in SOURCE}
+            return Config(**stored["config"]), source
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"{self.path / 'config.json'} is not the file of a run.",
@@ -122,6 +128,11 @@ class Workdir:
         with _replacing(self.path / f"{name}.keras") as temporary:
             model.save(temporary)
 
+    def save_picture(self, name: str, figure) -> None:
+        """Saves a figure as a PNG or SVG file, whole or not at all."""
+        with _replacing(self.path / name) as temporary:
+            figure.savefig(temporary, dpi=150)
+
     def load_model(self, name: str) -> keras.Model:
         """Loads `name`.keras; InputError if it is missing or damaged."""
         path = self.path / f"{name}.keras"
@@ -136,7 +147,8 @@ class Workdir:
                 "train again into another --workdir",
             ) from error
 
-    def _refuse_other(self, config: Config, source: dict) -> None:
+    def refuse_other(self, config: Config, source: dict) -> None:
+        """Raises InputError if these are not the settings and data here."""
         stored, stored_source = self.read_config()
         old = {**stored.to_dict(), **_identity(stored_source)}
         new = {**config.to_dict(), **_identity(source)}

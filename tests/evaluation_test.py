@@ -132,7 +132,7 @@ def test_summary_over_classifiers():
     ]
     spread = np.sqrt(14 / 3)
 
-    summary = evaluation.summary(scores)
+    summary = evaluation.mean_and_std(scores)
 
     assert summary.keys() == {"t1", "u", "s", "h"}
     for place, name in enumerate(("t1", "u", "s", "h"), start=1):

@@ -131,42 +131,6 @@ def test_curve_has_a_line_and_a_band_per_score():
     assert ticks == ["10", "100"]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")]
-)
-def test_saved_by_suffix_whole_or_not_at_all(tmp_path, suffix, start):
-    figure = pictures.synthetic_count_curve(make_rows([5]), "toy")
-    path = tmp_path / f"curve{suffix}"
-    path.write_bytes(b"older")
-    pictures.save(figure, path)
-
-    assert path.read_bytes().startswith(start)
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_failure_leaves_the_older_picture(tmp_path, monkeypatch):
-    figure = pictures.synthetic_count_curve(make_rows([5]), "toy")
-    path = tmp_path / "curve.png"
-    path.write_bytes(b"older")
-
-    def fail(temporary, **kwargs):
-        temporary.write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(figure, "savefig", fail)
-    with pytest.raises(OSError, match="disk full"):
-        pictures.save(figure, path)
-    assert path.read_bytes() == b"older"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_another_format_is_refused(tmp_path):
-    figure = pictures.synthetic_count_curve(make_rows([5]), "toy")
-
-    with pytest.raises(ValueError, match=r"\.png or \.svg"):
-        pictures.save(figure, tmp_path / "curve.jpg")
-
-
 def test_no_figure_is_kept_by_matplotlib():
     before = dict(matplotlib.rcParams)
     pictures.to_png(pictures.synthetic_count_curve(make_rows([5]), "toy"))

@@ -1,11 +1,11 @@
 """Known data sets, and where their files lie in what a user has."""
 
-import difflib
 import re
 
 from etils import epath
 
 from gmn_tf.errors import InputError
+from gmn_tf.suggest import nearest
 from gmn_tf_datasets.zero_shot.source import splits_file
 
 SYNTHETIC = "synthetic"
@@ -24,7 +24,13 @@ DATASETS = (*FOLDERS, SYNTHETIC)
 
 
 def check_names(dataset: str, features_file: str, embedding: str) -> None:
-    """Refuses names that no file could have."""
+    """Refuses names that no file could have, and known ones misspelt."""
+    for known, folder in FOLDERS.items():
+        if dataset not in FOLDERS and dataset.lower() in (
+            known,
+            folder.lower(),
+        ):
+            raise unknown_dataset(dataset)
     _check_name("dataset", dataset, r"\w+", "cub, or a folder's name")
     _check_name("features_file", features_file, r"[\w.+-]+", "res101.mat")
     _check_name("embedding", embedding, r"[\w.-]+(\+[\w.-]+)*", "att+sent")
@@ -50,14 +56,12 @@ def _check_name(name: str, value: str, pattern: str, example: str) -> None:
 
 def unknown_dataset(dataset: str) -> InputError:
     """The error for a name that is no known data set."""
-    close = difflib.get_close_matches(dataset.lower(), DATASETS, 1, 0.3)
     return InputError(
-        f"There is no data set {dataset!r} to download.",
+        f"There is no data set {dataset!r}.",
         ", ".join(DATASETS),
         dataset,
-        (f"Did you mean {close[0]}? " if close else "")
-        + "For data of your own, name the folder of its two .mat files with "
-        "--manual_dir.",
+        f"Did you mean {nearest(dataset.lower(), DATASETS)}? For data of your "
+        "own, name the folder of its two .mat files with --manual_dir.",
     )
 
 

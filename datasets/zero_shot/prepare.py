@@ -131,10 +131,11 @@ def _find_config(
         root, origin = epath.Path(manual_dir).expanduser(), "manual"
         is_there = root.exists()
     if not is_there:
-        prepared = _only_prepared(request, data_dir, manual_dir, quiet)
+        _check_manual_dir(manual_dir)
+        prepared = _only_prepared(request, data_dir, quiet)
         if prepared:
             return ZeroShotConfig(name=prepared)
-        _check_downloadable(request, manual_dir)
+        _check_downloadable(request)
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
     folder = folders.find(
         request.dataset, root, request.features_file, request.embedding
@@ -164,7 +165,7 @@ def _config_from_files(
 
 
 def _only_prepared(
-    request: _Request, data_dir: epath.Path, manual_dir, quiet
+    request: _Request, data_dir: epath.Path, quiet: bool
 ) -> str | None:
     """The one preparation that can be meant when its files are not there."""
     prepared = storage.find_prepared(data_dir, request.prefix)
@@ -178,12 +179,12 @@ def _only_prepared(
         )
     if not prepared:
         return None
-    where = f"{manual_dir} is not there" if manual_dir else "no manual_dir"
-    _say(f"Using {prepared[0]}, prepared earlier ({where}).", quiet)
+    _say(f"Using {prepared[0]}, prepared earlier.", quiet)
     return prepared[0]
 
 
-def _check_downloadable(request: _Request, manual_dir) -> None:
+def _check_manual_dir(manual_dir) -> None:
+    """Refuses a folder that is not there: none was given if it is None."""
     if manual_dir:
         raise InputError(
             f"manual_dir {manual_dir} does not exist.",
@@ -192,6 +193,9 @@ def _check_downloadable(request: _Request, manual_dir) -> None:
             "Correct the path, or leave it out to use what is prepared or "
             "can be downloaded.",
         )
+
+
+def _check_downloadable(request: _Request) -> None:
     if request.dataset not in DATASETS:
         raise folders.unknown_dataset(request.dataset)
     if request.dataset not in folders.DOWNLOADABLE:

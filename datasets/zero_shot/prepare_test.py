@@ -164,8 +164,8 @@ def test_uses_the_only_preparation_when_the_files_are_gone(
     name = prepare("birds", data_dir=data_dir, manual_dir=folder)
     assert prepare("birds", data_dir=data_dir) == name
     assert "prepared earlier" in capsys.readouterr().err
-    assert prepare("birds", data_dir=data_dir, manual_dir="/gone") == name
-    assert "/gone is not there" in capsys.readouterr().err
+    with pytest.raises(InputError, match="/gone does not exist"):
+        prepare("birds", data_dir=data_dir, manual_dir="/gone")
 
 
 def test_asks_which_of_two_preparations_is_meant(folder, data_dir):

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
@@ -81,11 +82,11 @@ def write(data_dir: epath.Path, config: ZeroShotConfig, quiet: bool) -> None:
             with _silent_tfds(), _progress_bar(config.splits, quiet) as bar:
                 config.progress = bar.update
                 Builder(data_dir=data_dir, config=config).download_and_prepare()
-    except OSError as error:
+    except (OSError, tf.errors.OpError) as error:
         raise InputError(
             f"data_dir {data_dir} cannot be written.",
             "a folder with write permission and free space",
-            error.strerror or str(error),
+            getattr(error, "strerror", None) or str(error).splitlines()[0],
             "Choose another folder with --data_dir, or make room.",
         ) from error
 

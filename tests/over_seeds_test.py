@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from gmn_tf import summary
+from gmn_tf import over_seeds
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 
@@ -15,13 +15,14 @@ def finished_run(path, h, **settings):
     }
     metrics = {**scores, "baseline": {**scores, "h": {"mean": 1.0, "std": 0.0}}}
     path.mkdir()
-    (path / "config.json").write_text(json.dumps({"config": config.to_dict()}))
+    stored = {"config": config.to_dict(), "data": {"name": "birds"}}
+    (path / "config.json").write_text(json.dumps(stored))
     (path / "metrics.json").write_text(json.dumps(metrics))
     return str(path)
 
 
 def test_runs_are_joined_over_seeds_alone(tmp_path):
-    rows = summary.over_seeds(
+    rows = over_seeds.table(
         [
             finished_run(tmp_path / "a", 10.0, seed=1),
             finished_run(tmp_path / "b", 14.0, seed=2),
@@ -37,16 +38,27 @@ def test_runs_are_joined_over_seeds_alone(tmp_path):
     ]
 
 
-def test_tables_are_written(tmp_path):
-    rows = summary.over_seeds([finished_run(tmp_path / "a", 10.0)])
-    summary.write(rows, str(tmp_path / "out" / "table"))
+def test_baselines_of_other_classifiers_stay_apart(tmp_path):
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / "a", 10.0, seed=1),
+            finished_run(tmp_path / "b", 10.0, seed=2, classifier_epochs=3),
+        ]
+    )
 
-    assert "| 10.0 ± 0.0 |" in (tmp_path / "out" / "table.md").read_text()
-    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 3
+    assert [row["seeds"] for row in rows] == [1, 1, 1, 1]
+
+
+def test_tables_are_written(tmp_path):
+    rows = over_seeds.table([finished_run(tmp_path / "a", 10.0)])
+    over_seeds.write(rows, str(tmp_path / "out" / "h0.5"))
+
+    assert "| 10.0 ± 0.0 |" in (tmp_path / "out" / "h0.5.md").read_text()
+    assert len((tmp_path / "out" / "h0.5.csv").read_text().splitlines()) == 3
 
 
 def test_folders_without_a_run_are_refused(tmp_path):
     with pytest.raises(InputError, match="no finished run"):
-        summary.over_seeds([str(tmp_path)])
+        over_seeds.table([str(tmp_path)])
     with pytest.raises(InputError, match="Nothing to summarise"):
-        summary.over_seeds([])
+        over_seeds.table([])

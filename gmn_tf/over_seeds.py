@@ -6,14 +6,13 @@ import pathlib
 
 import numpy as np
 
+from gmn_tf import evaluation
 from gmn_tf.errors import InputError
 
-SCORES = ("t1", "u", "s", "h")
-# What makes two runs the same experiment, beside all settings but the seed.
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
-def over_seeds(paths: list[str]) -> list[dict]:
+def table(paths: list[str]) -> list[dict]:
     """One row per experiment, from the folders of its finished runs.
 
     The `real_only` baseline of each run is an experiment too, unless the same
@@ -38,11 +37,10 @@ def over_seeds(paths: list[str]) -> list[dict]:
         )
     groups = {}
     for path in paths:
-        config, metrics = _read(pathlib.Path(path))
-        _add(groups, config, metrics)
-        if "baseline" in metrics:
-            baseline = {**config, "variant": "real_only", "steps": 0}
-            _add(groups, baseline, metrics["baseline"])
+        for settings, seed, scores in _read(pathlib.Path(path)):
+            key = json.dumps(settings, sort_keys=True)
+            # By seed, because a baseline is the same beside every variant.
+            groups.setdefault(key, {})[seed] = scores
     return [_row(json.loads(key), runs) for key, runs in groups.items()]
 
 
@@ -57,7 +55,10 @@ def markdown(rows: list[dict]) -> str:
                 f"{row['dataset']} {row['embedding']}",
                 str(row["steps"]),
                 str(row["seeds"]),
-                *(f"{row[s]:.1f} ± {row[f'{s}_std']:.1f}" for s in SCORES),
+                *(
+                    f"{row[s]:.1f} ± {row[f'{s}_std']:.1f}"
+                    for s in evaluation.SCORES
+                ),
             ]
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -65,50 +66,55 @@ def markdown(rows: list[dict]) -> str:
 
 def write(rows: list[dict], out: str) -> None:
     """Writes OUT.md and OUT.csv."""
-    path = pathlib.Path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.with_suffix(".md").write_text(markdown(rows) + "\n", encoding="utf-8")
-    with open(
-        path.with_suffix(".csv"), "w", newline="", encoding="utf-8"
-    ) as file:
+    pathlib.Path(out).parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{out}.md", "w", encoding="utf-8") as file:
+        file.write(markdown(rows) + "\n")
+    with open(f"{out}.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _read(path: pathlib.Path) -> tuple[dict, dict]:
+def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
+    """Settings, seed and scores of a run, and of its baseline."""
     try:
-        config, metrics = (
+        stored, metrics = (
             json.loads((path / name).read_text(encoding="utf-8"))
             for name in ("config.json", "metrics.json")
         )
-        return config["config"], metrics
-    except (OSError, ValueError, KeyError) as error:
+        config, data = stored["config"], stored["data"]["name"]
+        is_baseline = config["variant"] == evaluation.BASELINE
+        runs = [_run(config, data, metrics, is_baseline)]
+        if "baseline" in metrics:
+            runs.append(_run(config, data, metrics["baseline"], True))
+        return runs
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} holds no finished run.",
             "config.json and metrics.json, as bin/train writes them",
-            str(error),
+            f"{type(error).__name__}: {error}",
             "leave it out, or let bin/train finish there",
         ) from error
 
 
-def _add(groups: dict, config: dict, metrics: dict) -> None:
-    shown = {name: config[name] for name in SHOWN}
-    if config["variant"] == "real_only":
-        shown["steps"] = 0
-        rest = {}
-    else:
-        rest = {k: v for k, v in config.items() if k != "seed"}
-    key = json.dumps({**rest, **shown}, sort_keys=True)
-    # Keyed by seed: a seed's baseline is the same beside every variant.
-    groups.setdefault(key, {})[config["seed"]] = {
-        score: metrics[score]["mean"] for score in SCORES
-    }
+def _run(config: dict, data: str, scores: dict, is_baseline: bool):
+    settings = {k: v for k, v in config.items() if k != "seed"}
+    if is_baseline:
+        # What a classifier on real samples alone depends on, and no more.
+        settings = {
+            name: value
+            for name, value in settings.items()
+            if name in SHOWN
+            or name == "embedding_norm"
+            or name.startswith("classifier_")
+        } | {"variant": evaluation.BASELINE, "steps": 0}
+    means = {score: scores[score]["mean"] for score in evaluation.SCORES}
+    return {**settings, "data": data}, config["seed"], means
 
 
 def _row(config: dict, runs: dict) -> dict:
     row = {name: config[name] for name in SHOWN} | {"seeds": len(runs)}
-    for score in SCORES:
+    for score in evaluation.SCORES:
         values = [run[score] for run in runs.values()]
         row[score] = round(float(np.mean(values)), 3)
         row[f"{score}_std"] = round(float(np.std(values)), 3)
