@@ -23,7 +23,7 @@ setuptools.setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     packages=[
         "gmn_tf",
         "gmn_tf.configs",
@@ -37,29 +37,32 @@ setuptools.setup(
             "TAGS.txt",
         ],
     },
+    # The lower bounds are the versions the tests ran with.
     install_requires=[
-        "absl-py>=2.1",
-        "h5py>=3.10",
+        "absl-py>=2.5,<3",
+        "etils>=1.15,<2",
+        "h5py>=3.14,<4",
         # download_and_prepare of tensorflow-datasets imports it undeclared.
-        "importlib_resources>=6.0",
-        "keras>=3.10",
-        "keras-tuner>=1.4.7",
-        "matplotlib>=3.8",
-        "numpy>=1.26",
-        "scikit-learn>=1.4",
-        "scipy>=1.11",
-        "tensorboard>=2.18",
-        "tensorflow>=2.18",
-        "tensorflow-datasets>=4.9.7",
-        "tqdm>=4.66",
+        "importlib_resources>=7.1,<8",
+        "keras>=3.15,<3.16",
+        "keras-tuner>=1.4.8,<2",
+        "matplotlib>=3.11,<4",
+        "numpy>=2.4,<3",
+        "scikit-learn>=1.9,<2",
+        "scipy>=1.17,<2",
+        "tensorboard>=2.21,<2.22",
+        "tensorflow>=2.21,<2.22",
+        "tensorflow-datasets>=4.9.10,<4.10",
+        "tqdm>=4.70,<5",
     ],
     extras_require={
-        "gpu": ["tensorflow[and-cuda]>=2.18"],
+        "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "test": [
             # tfds.testing imports it undeclared.
-            "dill>=0.3.8",
-            "pytest>=8.0",
-            "ruff>=0.6",
+            "dill>=0.4.1,<1",
+            "pytest>=9.2,<10",
+            # The version of .pre-commit-config.yaml: formats differ.
+            "ruff==0.17.6",
         ],
     },
     entry_points={

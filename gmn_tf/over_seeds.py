@@ -55,10 +55,7 @@ def markdown(rows: list[dict]) -> str:
                 f"{row['dataset']} {row['embedding']}",
                 str(row["steps"]),
                 str(row["seeds"]),
-                *(
-                    f"{row[s]:.1f} ± {row[f'{s}_std']:.1f}"
-                    for s in evaluation.SCORES
-                ),
+                *(_mean_and_std(row, score) for score in evaluation.SCORES),
             ]
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -119,3 +116,9 @@ def _row(config: dict, runs: dict) -> dict:
         row[score] = round(float(np.mean(values)), 3)
         row[f"{score}_std"] = round(float(np.std(values)), 3)
     return row
+
+
+def _mean_and_std(row: dict, score: str) -> str:
+    if row["seeds"] == 1:
+        return f"{row[score]:.1f}"
+    return f"{row[score]:.1f} ± {row[f'{score}_std']:.1f}"

@@ -53,7 +53,7 @@ def test_tables_are_written(tmp_path):
     rows = over_seeds.table([finished_run(tmp_path / "a", 10.0)])
     over_seeds.write(rows, str(tmp_path / "out" / "h0.5"))
 
-    assert "| 10.0 ± 0.0 |" in (tmp_path / "out" / "h0.5.md").read_text()
+    assert "| 10.0 |" in (tmp_path / "out" / "h0.5.md").read_text()
     assert len((tmp_path / "out" / "h0.5.csv").read_text().splitlines()) == 3
 
 
