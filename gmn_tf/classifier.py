@@ -6,8 +6,8 @@ W Q with embeddings A Q takes the same steps as SGD on W with A. With fewer
 classes than embedding dimensions that is several times less work.
 """
 
-import dataclasses
 from collections.abc import Callable
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -18,8 +18,7 @@ from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
 
 
-@dataclasses.dataclass(frozen=True)
-class SGD:
+class SGD(NamedTuple):  # which tf.function compares by value
     """Settings of the classifier's training; see `gmn_tf.Config`."""
 
     learning_rate: float

@@ -1,6 +1,5 @@
 """Section 3.4: the final classifier."""
 
-import dataclasses
 
 import keras
 import numpy as np
@@ -81,7 +80,7 @@ DIMS = [8, 4, None]
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
     embeddings = embeddings_of(dim)
-    sgd = dataclasses.replace(SGD, epochs=epochs)
+    sgd = SGD._replace(epochs=epochs)
     model = fit(embeddings, sgd)
     rows = basis = np.eye(toys.NUM_CLASSES)
     if dim is not None:
@@ -198,7 +197,7 @@ def test_epochs_have_orders_of_their_own(recorded):
 def test_training_separates_what_can_be_separated():
     samples = toys.samples(COUNTS)
     samples.features[:, :6] = 3.0 * np.eye(6)[samples.labels]
-    sgd = dataclasses.replace(SGD, epochs=30, weight_decay=0.0, decay=1.0)
+    sgd = SGD._replace(epochs=30, weight_decay=0.0, decay=1.0)
     model = classifier.fit(samples, embeddings_of(8), 6, sgd, 1)
 
     predictions = np.argmax(model(samples.features), axis=1)
