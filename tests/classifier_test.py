@@ -1,6 +1,5 @@
 """Section 3.4: the final classifier."""
 
-
 import keras
 import numpy as np
 import pytest
