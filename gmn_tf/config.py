@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Iterable, Mapping
 
 from gmn_tf.errors import InputError
-from gmn_tf.suggest import nearest
+from gmn_tf.suggest import nearest, refuse_unknown
 from gmn_tf.variants import VARIANTS
 
 EMBEDDING_NORMS = ("l2", "matrix", "none")
@@ -195,14 +195,7 @@ class Config:
             value = _coerced(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
         for norm in self.embedding_norm.split(","):
-            if norm not in EMBEDDING_NORMS:
-                raise InputError(
-                    "Unknown value for --embedding_norm.",
-                    "one of " + ", ".join(EMBEDDING_NORMS) + ", or several "
-                    "with commas",
-                    repr(self.embedding_norm),
-                    f"did you mean {nearest(norm, EMBEDDING_NORMS)!r}?",
-                )
+            refuse_unknown("embedding_norm", norm, EMBEDDING_NORMS)
 
     def replace(self, settings: Mapping) -> "Config":
         """This configuration with other settings.
@@ -306,13 +299,8 @@ def _number(kind: type, value):
 
 def _checked(field: dataclasses.Field, value):
     choices, least = field.metadata["choices"], field.metadata["least"]
-    if choices and value not in choices:
-        raise InputError(
-            f"Unknown value for --{field.name}.",
-            "one of " + ", ".join(choices),
-            repr(value),
-            f"did you mean {nearest(value, choices)!r}?",
-        )
+    if choices:
+        refuse_unknown(field.name, value, choices)
     if least is not None and value < least:
         raise InputError(
             f"Value for --{field.name} is too small.",

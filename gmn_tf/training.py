@@ -16,7 +16,7 @@ from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
 from gmn_tf.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.gmn import GMN
-from gmn_tf.suggest import nearest
+from gmn_tf.suggest import refuse_unknown
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
 
@@ -32,13 +32,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     Raises:
         InputError: for an unknown name.
     """
-    if name not in STRATEGIES:
-        raise InputError(
-            "Unknown value for --strategy.",
-            "one of " + ", ".join(STRATEGIES),
-            repr(name),
-            f"did you mean {nearest(name, STRATEGIES)!r}?",
-        )
+    refuse_unknown("strategy", name, STRATEGIES)
     if name == "multi_worker":  # first: it must come before any device
         return tf.distribute.MultiWorkerMirroredStrategy()
     gpus = tf.config.list_logical_devices("GPU")

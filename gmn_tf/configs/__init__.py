@@ -8,8 +8,7 @@ definitions in their place wherever the two differ.
 import importlib
 import importlib.util
 
-from gmn_tf.errors import InputError
-from gmn_tf.suggest import nearest
+from gmn_tf.suggest import refuse_unknown
 
 PRESETS = ("release", "paper")
 
@@ -34,13 +33,7 @@ def preset(dataset: str, name: str = "release") -> dict:
     Raises:
         InputError: for an unknown preset.
     """
-    if name not in PRESETS:
-        raise InputError(
-            "Unknown value for --preset.",
-            "one of " + ", ".join(PRESETS),
-            repr(name),
-            f"did you mean {nearest(name, PRESETS)!r}?",
-        )
+    refuse_unknown("preset", name, PRESETS)
     settings = {"dataset": dataset, **_release(dataset)}
     return settings if name == "release" else {**settings, **PAPER}
 
