@@ -67,8 +67,6 @@ def prepare(
     if config.source is not None:
         _say(f"Preparing {storage.full_name(config.name)} in {data_dir}", quiet)
         storage.write(data_dir, config, quiet)
-        for note in config.splits.notes:
-            _say(f"Note: {note}", quiet)
     return storage.full_name(config.name)
 
 

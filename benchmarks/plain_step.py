@@ -1,0 +1,137 @@
+"""The training step as one would first write it, to time gmn_tf's against.
+
+Nested tapes around every formula as it is printed, Keras's own Adam, and none
+of the package's re-arrangements. Weights, batches and results are the same.
+"""
+
+import keras
+import tensorflow as tf
+
+from gmn_tf import compatibility, gradient_matching, guidance, wgan_gp
+from gmn_tf.gmn import GMN
+
+
+class PlainGMN(GMN):
+    """`GMN` with the critic's loss of Eq. 1 written out."""
+
+    def _critic_steps(self, batch):
+        for step in range(batch["labels"].shape[0]):
+            embeddings = tf.gather(self.embeddings, batch["labels"][step])
+            fake = self.generator(batch["noise"][step], embeddings)
+            with tf.GradientTape() as tape:
+                loss = critic_loss(
+                    self.critic,
+                    batch["features"][step],
+                    fake,
+                    embeddings,
+                    batch["mix"][step],
+                    self.gradient_penalty_weight,
+                )
+            self._descend(self.critic_optimizer, tape, loss, self.critic)
+        return {"critic_loss": loss}
+
+
+class PlainMatching(guidance.GradientMatching):
+    """`GradientMatching` with one pair of nested tapes per class (Eq. 2-4)."""
+
+    def targets(self, batch):
+        return self._current_theta(batch), None
+
+    def loss(self, fake, synthesise, batch, targets):
+        theta, _ = targets
+        classes = batch["matching"]
+        fakes = synthesise(classes["noise"], classes["labels"])
+        distances = []
+        for place in range(classes["labels"].shape[0]):
+            real_gradient, fake_gradient = (
+                self._gradient(samples[place], classes["labels"][place], theta)
+                for samples in (classes["features"], fakes)
+            )
+            distances.append(self._distance(real_gradient, fake_gradient))
+        loss = tf.reduce_sum(classes["share"] * tf.stack(distances))
+        return self.weight * loss, {"matching_loss": loss}
+
+    def _distance(self, real, fake):
+        if self.distance is gradient_matching.per_unit_distance:
+            result = per_unit_distance(real, fake)
+        else:
+            result = 1.0 - _cosine(_flat(real), _flat(fake))
+        if self.norm_weight:
+            norm = tf.norm(_flat(real) - _flat(fake), ord=self.norm_order)
+            result += self.norm_weight * norm
+        return result
+
+    def _gradient(self, features, label, theta):
+        labels = tf.repeat(label, features.shape[0])
+        with tf.GradientTape() as tape:
+            tape.watch(theta)
+            weights, bias = theta
+            class_scores = features @ weights + bias
+            if self.embeddings is not None:
+                class_scores = class_scores @ tf.transpose(self.embeddings)
+            loss = tf.reduce_mean(
+                compatibility.cross_entropy(class_scores, labels)
+            )
+        return tape.gradient(loss, theta)
+
+
+def plain(model: GMN) -> PlainGMN:
+    """The same model, its weights shared, with plain steps."""
+    twin = PlainGMN(
+        model.generator,
+        model.critic,
+        [_plain_guidance(one) for one in model.guidances],
+        model.embeddings,
+        model.gradient_penalty_weight,
+    )
+    adams = [
+        keras.optimizers.Adam.from_config(one.get_config())
+        for one in (model.optimizer, model.critic_optimizer)
+    ]
+    sgd = keras.optimizers.SGD.from_config(model.theta_optimizer.get_config())
+    twin.compile(*adams, sgd)
+    return twin
+
+
+def critic_loss(critic, real, fake, embeddings, mix, penalty_weight):
+    """Eq. 1 with the signs of Eq. 7-8; see `wgan_gp.critic_loss`."""
+    mixed = wgan_gp.interpolate(real, fake, mix)
+    with tf.GradientTape() as tape:
+        tape.watch(mixed)
+        scores = critic(mixed, embeddings)
+    norms = wgan_gp.gradient_norms(tape.gradient(scores, mixed))
+    return wgan_gp.wasserstein_loss(
+        critic(real, embeddings), critic(fake, embeddings)
+    ) + penalty_weight * wgan_gp.gradient_penalty(norms)
+
+
+def per_unit_distance(real, fake):
+    """Eq. 4 in the release's form for one class, from g for W and for b."""
+    weight_distance = 1.0 - tf.reduce_mean(_cosine(real[0], fake[0]))
+    return weight_distance + 1.0 - _cosine(real[1], fake[1])
+
+
+def _plain_guidance(one):
+    if not isinstance(one, guidance.GradientMatching):
+        return one
+    distances = gradient_matching.DISTANCES
+    return PlainMatching(
+        one.embeddings,
+        one.theta_shape,
+        next(name for name in distances if distances[name] is one.distance),
+        one.weight,
+        one.norm_weight,
+        one.norm_order,
+        one.reset_steps,
+    )
+
+
+def _cosine(first, second):
+    """Along the first axis."""
+    return tf.reduce_sum(first * second, axis=0) / (
+        tf.norm(first, axis=0) * tf.norm(second, axis=0)
+    )
+
+
+def _flat(gradient):
+    return tf.concat([tf.reshape(part, [-1]) for part in gradient], axis=0)
