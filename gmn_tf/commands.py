@@ -36,7 +36,7 @@ def train() -> None:
         "config", None, "JSON file of settings, such as a run's config.json."
     )
     flags.DEFINE_string(
-        "preset", "release", "Settings to start from: release or paper."
+        "preset", "release", "Settings to start from: release, paper or cpu."
     )
     flags.DEFINE_string(
         "workdir",

@@ -52,7 +52,7 @@ def test_presets_are_valid(dataset, preset):
     config = Config().replace(configs.preset(dataset, preset))
 
     assert config.dataset == dataset
-    assert config.theta_reset_steps == (1 if preset == "release" else 100)
+    assert config.theta_reset_steps == (100 if preset == "paper" else 1)
 
 
 def test_presets_of_the_release():
@@ -67,6 +67,20 @@ def test_presets_of_the_release():
     assert (awa.matching_classes, awa.matching_weight) == (2, 200.0)
     assert (awa.beta_1, awa.beta_2) == (0.999, 0.999)
     assert (awa.synthetic_per_class, awa.seen_floor) == (2300, 600)
+
+
+def test_the_cpu_preset_is_the_release_made_small():
+    settings = configs.preset("sun", "cpu")
+    cub = Config().replace(configs.preset("cub", "cpu"))
+    flo = Config().replace(configs.preset("flo", "cpu"))
+
+    assert (settings["noise"], settings["noise_dim"]) == ("concat", 256)
+    assert (settings["matching_classes"], settings["matching_real"]) == (20, 16)
+    assert settings["generator_units"] == (1024,)
+    assert (cub.synthetic_per_class, flo.synthetic_per_class) == (100, 250)
+    assert (cub.steps, cub.learning_rate) == (1000, 3e-4)
+    assert (cub.matching_real, cub.matching_fake) == (30, 60)
+    assert configs.preset("synthetic", "cpu")["generator_units"] == (256,)
 
 
 def test_an_unknown_preset_names_the_nearest():

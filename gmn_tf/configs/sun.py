@@ -23,3 +23,6 @@ RELEASE = {
     "classifier_decay": 0.96,
     "classifier_weight_decay": 0.01,
 }
+
+# Its 20 classes a step stay as small as they are.
+CPU = {"matching_real": 16, "matching_fake": 32}

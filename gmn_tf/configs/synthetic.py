@@ -14,3 +14,5 @@ RELEASE = {
     "synthetic_per_class": 100,
     "classifier_epochs": 40,
 }
+
+CPU = RELEASE  # its sizes are small already
