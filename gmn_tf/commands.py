@@ -5,24 +5,15 @@ answer at once.
 """
 
 import dataclasses
-import inspect
-import logging
 import os
 import pathlib
 import sys
 
-from absl import app, flags
-from absl import logging as absl_logging
+from absl import flags
 
-from gmn_tf import configs
+from gmn_tf import command_line, configs
 from gmn_tf.config import Config, read_config_file
 from gmn_tf.errors import InputError
-
-# Said by libraries at every start; nothing a user could act on.
-NOISE = (
-    "Using custom data configuration",
-    "`FeatureConnector.dtype` is deprecated",
-)
 
 
 def train() -> None:
@@ -41,7 +32,8 @@ def train() -> None:
     flags.DEFINE_string(
         "workdir",
         None,
-        "Folder for results; default: runs/<dataset>-<variant>-<seed>.",
+        "Folder for results; default: runs/<dataset>-<variant>-<seed>, with "
+        "the embedding and the split between if they are not att and test.",
     )
     flags.DEFINE_string(
         "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
@@ -52,7 +44,7 @@ def train() -> None:
     flags.DEFINE_integer(
         "picture_every", 500, "Steps between pictures for TensorBoard.", 1
     )
-    _run(_train, train.__doc__)
+    command_line.run(_train, train.__doc__)
 
 
 def evaluate() -> None:
@@ -71,8 +63,7 @@ def evaluate() -> None:
         "Numbers such as 10,25,50: writes the curve of Fig. 3 as curve.csv "
         "and curve.png.",
     )
-    flags.mark_flag_as_required("workdir")
-    _run(_evaluate, evaluate.__doc__)
+    command_line.run(_evaluate, evaluate.__doc__)
 
 
 def summary() -> None:
@@ -83,19 +74,19 @@ def summary() -> None:
     flags.DEFINE_string(
         "out", None, "Writes the table as OUT.md and OUT.csv too."
     )
-    _run(_summary, summary.__doc__, takes_arguments=True)
+    command_line.run(_summary, summary.__doc__)
 
 
-def _train(values) -> None:
+def _train(values, arguments) -> None:
+    command_line.refuse_arguments(arguments)
     config = _resolve(values)
+    command_line.start_tensorflow()
     from gmn_tf import experiment, report, training
     from gmn_tf.workdir import Workdir
 
     strategy = training.make_strategy(values.strategy)
-    workdir = Workdir(
-        values.workdir
-        or f"runs/{config.dataset}-{config.variant}-{config.seed}"
-    )
+    workdir = Workdir(values.workdir or _default_workdir(config))
+    workdir.refuse_other_settings(config)
     name, data_dir = _prepare(config, values)
     data = _load(config, name, data_dir)
     training.refuse_impossible(config, data, strategy)
@@ -113,14 +104,23 @@ def _train(values) -> None:
         )
         metrics = experiment.run(config, data, workdir, strategy, watching)
     _say(values, report.scores_table(metrics))
-    _say(values, f"Written to {workdir}; watch: tensorboard --logdir={workdir}")
+    _say(values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 
-def _evaluate(values) -> None:
+def _evaluate(values, arguments) -> None:
+    if not values.workdir and len(arguments) != 1:
+        raise InputError(
+            "Which run?",
+            "the folder of a finished run, as in "
+            "bin/evaluate --workdir=runs/synthetic-cwgan_gm-1",
+            " ".join(arguments) or "nothing",
+            "name one folder",
+        )
+    command_line.start_tensorflow()
     from gmn_tf import experiment, report
     from gmn_tf.workdir import Workdir
 
-    workdir = Workdir(values.workdir)
+    workdir = Workdir(values.workdir or arguments[0])
     config, source = workdir.read_config()
     counts = _counts(values.synthetic_per_class)
     recorded = workdir.read_json("metrics.json")
@@ -150,37 +150,15 @@ def _evaluate(values) -> None:
 def _summary(values, paths) -> None:
     from gmn_tf import over_seeds
 
-    rows = over_seeds.table(paths)
+    unfinished = [path for path in paths if over_seeds.is_unfinished(path)]
+    if unfinished:
+        print(
+            f"Left out, not finished: {', '.join(unfinished)}", file=sys.stderr
+        )
+    rows = over_seeds.table([p for p in paths if p not in unfinished])
     print(over_seeds.markdown(rows))
     if values.out:
         over_seeds.write(rows, values.out)
-
-
-def _run(command, usage: str, takes_arguments: bool = False) -> None:
-    """Runs a command; an InputError is printed and ends with status 1."""
-    # --help shows the text and the flags of the main module alone.
-    sys.modules["__main__"].__doc__ = inspect.cleandoc(usage)
-    for flag in flags.FLAGS.flags_by_module_dict()[__name__]:
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    # 1: TensorFlow's start-up information is left out, warnings are not.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    logging.getLogger("absl").addFilter(
-        lambda record: not record.getMessage().startswith(NOISE)
-    )
-
-    def main(argv):
-        absl_logging.set_verbosity(absl_logging.WARNING)
-        arguments = argv[1:]
-        if arguments and not takes_arguments:
-            raise app.UsageError(f"Unexpected argument: {arguments[0]}")
-        try:
-            command(flags.FLAGS, *([arguments] if takes_arguments else []))
-        except InputError as error:
-            sys.exit(f"Error: {error}")
-        except OSError as error:  # such as a disk that is full
-            sys.exit(f"Error: cannot read or write a file: {error}")
-
-    app.run(main)
 
 
 def _define_setting_flags() -> None:
@@ -190,6 +168,8 @@ def _define_setting_flags() -> None:
         if isinstance(default, tuple):
             default = ",".join(map(str, default))
         text = f"{field.metadata['help']} (CUB: {default})"
+        if field.metadata["choices"]:
+            text += " One of: " + ", ".join(field.metadata["choices"]) + "."
         flags.DEFINE_string(field.name, None, text)
 
 
@@ -221,6 +201,16 @@ def _resolve(values) -> Config:
     dataset = chosen.get("dataset", Config.dataset)
     preset = configs.preset(str(dataset), values.preset)
     return Config().replace({**preset, **chosen})
+
+
+def _default_workdir(config: Config) -> str:
+    """runs/<dataset>-<variant>-<seed>, and what else is not as usual."""
+    data = [config.dataset]
+    if config.embedding != Config.embedding:
+        data.append(config.embedding)
+    if config.split != Config.split:
+        data.append(config.split)
+    return f"runs/{'-'.join(data)}-{config.variant}-{config.seed}"
 
 
 def _prepare(config: Config, values) -> tuple[str, str]:

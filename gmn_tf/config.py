@@ -13,6 +13,12 @@ from gmn_tf.errors import InputError
 from gmn_tf.suggest import nearest, refuse_unknown
 from gmn_tf.variants import VARIANTS
 
+KINDS = {  # what a setting of this type is given as
+    int: "a whole number, as in 100",
+    float: "a number, as in 0.001",
+    str: "a text",
+    tuple: "whole numbers with commas, as in 2048,1024",
+}
 EMBEDDING_NORMS = ("l2", "matrix", "none")
 
 
@@ -275,10 +281,10 @@ def _coerced(field: dataclasses.Field, value):
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"Bad value for --{field.name}.",
-            f"a value of type {kind.__name__}, such as {field.default!r}",
+            f"Bad value for --{field.name}: {field.metadata['help']}",
+            KINDS[kind],
             repr(value),
-            field.metadata["help"],
+            "correct the flag, or that entry of the --config file",
         ) from None
 
 
@@ -303,17 +309,17 @@ def _checked(field: dataclasses.Field, value):
         refuse_unknown(field.name, value, choices)
     if least is not None and value < least:
         raise InputError(
-            f"Value for --{field.name} is too small.",
+            f"Value for --{field.name} is too small: " + field.metadata["help"],
             f"at least {least}",
             repr(value),
-            field.metadata["help"],
+            "give a larger one",
         )
     below = field.metadata["below"]
     if below is not None and value >= below:
         raise InputError(
-            f"Value for --{field.name} is too large.",
+            f"Value for --{field.name} is too large: " + field.metadata["help"],
             f"less than {below}",
             repr(value),
-            field.metadata["help"],
+            "give a smaller one",
         )
     return value

@@ -7,6 +7,7 @@ the validation classes play the unseen ones: no record of a test split is read.
 
 import base64
 import dataclasses
+import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -81,6 +82,13 @@ def load(
         InputError: for a preparation that is missing or damaged, or an
             embedding that cannot be normalised.
     """
+    if not (pathlib.Path(data_dir) / name).is_dir():
+        raise InputError(
+            f"There is no prepared data {name} in {data_dir}.",
+            "the folder of a whole preparation, as bin/train makes it",
+            "no such folder",
+            "check --data_dir, or let bin/train prepare it again",
+        )
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         metadata = dict(builder.info.metadata)

@@ -132,7 +132,9 @@ def synthetic_count_curve(
             rows.append({"n": count, **evaluation.mean_and_std(scores)})
     workdir.write_text("curve.csv", report.curve_csv(rows))
     figure = pictures.synthetic_count_curve(
-        rows, title=f"{config.dataset}, {config.variant}"
+        rows,
+        title=f"{config.dataset}, {config.variant}, {config.split} split, "
+        f"seed {config.seed}",
     )
     workdir.save_picture("curve.png", figure)
     return rows
@@ -242,15 +244,15 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
     baseline_scores = [evaluation.score(model, data) for model in baseline]
     result = metrics(config, scores, baseline_scores)
     accuracies = np.stack([one.class_accuracies for one in scores])
+    baseline_accuracies = (
+        np.stack([one.class_accuracies for one in baseline_scores])
+        if baseline_scores
+        else None
+    )
     workdir.write_text(
         "class_accuracy.csv",
         report.class_accuracy_csv(
-            data.class_names,
-            data.num_seen,
-            accuracies,
-            np.stack([one.class_accuracies for one in baseline_scores])
-            if baseline_scores
-            else None,
+            data.class_names, data.num_seen, accuracies, baseline_accuracies
         ),
     )
     figure = pictures.class_accuracy_bars(
@@ -258,6 +260,10 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
         data.class_names,
         data.num_seen,
         accuracies.std(axis=0),
+        None
+        if baseline_accuracies is None
+        else baseline_accuracies.mean(axis=0),
+        title=report.heading(result),
     )
     workdir.save_picture("class_accuracy.png", figure)
     monitoring.write_scores(workdir.logs, result, figure)

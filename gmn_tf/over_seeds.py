@@ -1,6 +1,7 @@
 """Runs that differ only in their seed -> mean and std over the seeds."""
 
 import csv
+import itertools
 import json
 import pathlib
 
@@ -22,8 +23,9 @@ def table(paths: list[str]) -> list[dict]:
         paths: folders written by bin/train.
 
     Returns:
-        Rows with the settings shown, `seeds`, and for each score the mean and
-        the standard deviation over generator seeds, in percent.
+        Rows with the settings shown, those that alone tell two rows apart,
+        `seeds`, and for each score the mean and the standard deviation over
+        generator seeds, in percent.
 
     Raises:
         InputError: if there is no folder, or one holds no finished run.
@@ -41,20 +43,35 @@ def table(paths: list[str]) -> list[dict]:
             key = json.dumps(settings, sort_keys=True)
             # By seed, because a baseline is the same beside every variant.
             groups.setdefault(key, {})[seed] = scores
-    return [_row(json.loads(key), runs) for key, runs in groups.items()]
+    settings = [json.loads(key) for key in groups]
+    telling = _telling_apart(settings)
+    return [
+        _row(one, runs, telling) for one, runs in zip(settings, groups.values())
+    ]
+
+
+def is_unfinished(path: str) -> bool:
+    """Whether a run was begun in this folder and has not ended."""
+    folder = pathlib.Path(path)
+    return (folder / "config.json").exists() and not (
+        folder / "metrics.json"
+    ).exists()
 
 
 def markdown(rows: list[dict]) -> str:
     """The rows as a Markdown table."""
-    heading = ["variant", "data", "steps", "seeds", "T-1", "u", "s", "h"]
+    after = list(rows[0]).index("seeds")
+    telling = list(rows[0])[len(SHOWN) : after]
+    heading = ["variant", "data", "split", "steps", *telling, "seeds"]
+    heading += ["T-1", "u", "s", "h"]
     lines = [heading, ["---"] * len(heading)]
     for row in rows:
         lines.append(
             [
                 row["variant"],
                 f"{row['dataset']} {row['embedding']}",
-                str(row["steps"]),
-                str(row["seeds"]),
+                row["split"],
+                *(str(row[name]) for name in ("steps", *telling, "seeds")),
                 *(_mean_and_std(row, score) for score in evaluation.SCORES),
             ]
         )
@@ -109,8 +126,23 @@ def _run(config: dict, data: str, scores: dict, is_baseline: bool):
     return {**settings, "data": data}, config["seed"], means
 
 
-def _row(config: dict, runs: dict) -> dict:
-    row = {name: config[name] for name in SHOWN} | {"seeds": len(runs)}
+def _telling_apart(settings: list[dict]) -> list[str]:
+    """What differs between rows that look the same by what is shown."""
+    names = []
+    for first, second in itertools.combinations(settings, 2):
+        if all(first[name] == second[name] for name in SHOWN):
+            names += [
+                name
+                for name in first
+                if name not in names and first[name] != second[name]
+            ]
+    return names
+
+
+def _row(config: dict, runs: dict, telling: list[str]) -> dict:
+    row = {name: config[name] for name in SHOWN}
+    row |= {name: config.get(name, "") for name in telling}
+    row["seeds"] = len(runs)
     for score in evaluation.SCORES:
         values = [run[score] for run in runs.values()]
         row[score] = round(float(np.mean(values)), 3)

@@ -77,6 +77,8 @@ def class_accuracy_bars(
     class_names: Sequence[str],
     num_seen: int,
     std: np.ndarray | None = None,
+    baseline: np.ndarray | None = None,
+    title: str = "",
 ) -> Figure:
     """Accuracy of each class, sorted, unseen and seen classes apart.
 
@@ -87,6 +89,8 @@ def class_accuracy_bars(
         class_names: `C` names, seen classes first.
         num_seen: S.
         std: `[C]` standard deviations of the accuracies, or None.
+        baseline: `[C]` shares for real samples alone, drawn as marks, or None.
+        title: what was scored.
     """
     percent = 100.0 * np.asarray(accuracies)
     errors = None if std is None else 100.0 * np.asarray(std)
@@ -94,6 +98,7 @@ def class_accuracy_bars(
     named = [len(group) for group in (unseen, seen) if len(group) <= MAX_NAMES]
     height = 1.3 + 0.17 * max(named, default=0)
     figure = Figure((10.0, max(4.0, height)), layout="constrained")
+    figure.suptitle(_plain(title, 90), x=0.01, ha="left", size=12)
     panels = figure.subplots(1, 2)
     for axes, name, labels, colour in (
         (panels[0], "Unseen", unseen, COLOURS[1]),
@@ -101,12 +106,23 @@ def class_accuracy_bars(
     ):
         labels, without = _best_first(labels, percent)
         _bars(axes, labels, percent, errors, class_names, colour)
+        if baseline is not None:
+            axes.scatter(
+                100.0 * np.asarray(baseline)[labels],
+                np.arange(len(labels)),
+                9,
+                "black",
+                label="real samples alone",
+            )
         # Bars of one thickness, if both panels have room for names.
         rows = max(named) if len(named) == 2 else len(labels)
         axes.set_ylim(max(rows, 1) - 0.4, -0.6)
         axes.set_title(
             _group_title(name, percent[labels], without), loc="left", size=11
         )
+    if baseline is not None:
+        handles, names = panels[0].get_legend_handles_labels()
+        _legend(figure, handles, names, "upper right")
     return figure
 
 

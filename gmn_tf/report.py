@@ -41,7 +41,7 @@ def scores_table(metrics: Mapping) -> str:
         else "of one classifier."
     )
     parts = [
-        _heading(metrics),
+        heading(metrics),
         "",
         _aligned([_row(name, row, seeds) for name, row in rows.items()]),
         "",
@@ -126,7 +126,8 @@ def data_summary(data: ZeroShotData) -> str:
     return "\n".join(lines)
 
 
-def _heading(metrics: Mapping) -> str:
+def heading(metrics: Mapping) -> str:
+    """What was scored, and how, in one line."""
     seeds = metrics["classifier_seeds"]
     parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
     if metrics["variant"] != BASELINE:
@@ -137,7 +138,8 @@ def _heading(metrics: Mapping) -> str:
 
 
 def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
-    points = own["mean"] - other["mean"]
+    # Of the rounded values, which a reader can check in the table.
+    points = round(own["mean"], 1) - round(other["mean"], 1)
     if abs(points) < 0.05:
         return f"With this seed, h is the same as that of {BASELINE}."
     direction = "above" if points > 0 else "below"

@@ -12,6 +12,13 @@ def nearest(name: str, candidates: Collection[str]) -> str:
     return matches[0] if matches else ""
 
 
+def hint(name: str, candidates: Collection[str]) -> str:
+    """A question after the nearest candidate, if any is near."""
+    if difflib.get_close_matches(name, candidates, n=1, cutoff=0.4):
+        return f"did you mean {nearest(name, candidates)!r}?"
+    return "choose one of these"
+
+
 def refuse_unknown(flag: str, value: str, choices: Collection[str]) -> None:
     """Raises InputError, with the nearest choice, for any other value."""
     if value not in choices:
@@ -19,5 +26,5 @@ def refuse_unknown(flag: str, value: str, choices: Collection[str]) -> None:
             f"Unknown value for --{flag}.",
             "one of " + ", ".join(choices),
             repr(value),
-            f"did you mean {nearest(value, choices)!r}?",
+            hint(value, choices),
         )

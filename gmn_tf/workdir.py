@@ -147,6 +147,21 @@ class Workdir:
                 "train again into another --workdir",
             ) from error
 
+    def refuse_other_settings(self, config: Config) -> None:
+        """Raises InputError for what can be told before any data is read."""
+        if (self.path / "config.json").exists():
+            self.refuse_other(config, self.read_config()[1])
+        there = self.path
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not (there.is_dir() and os.access(there, os.W_OK)):
+            raise InputError(
+                f"Cannot write to the folder {self.path}.",
+                "a folder that can be made and written",
+                f"{there} is not a folder to write to",
+                "choose another --workdir",
+            )
+
     def refuse_other(self, config: Config, source: dict) -> None:
         """Raises InputError if these are not the settings and data here."""
         stored, stored_source = self.read_config()
@@ -155,9 +170,13 @@ class Workdir:
         changed = [name for name in new if new[name] != old.get(name)]
         if changed:
             raise InputError(
-                f"{self.path} holds a run with other settings.",
-                ", ".join(f"{name}={old.get(name)!r}" for name in changed),
-                ", ".join(f"{name}={new[name]!r}" for name in changed),
+                f"{self.path} holds "
+                f"{'a' if self.finished() else 'an unfinished'} run with other "
+                "settings.",
+                "those of that run: "
+                + ", ".join(f"{name}={old.get(name)!r}" for name in changed),
+                "those asked for: "
+                + ", ".join(f"{name}={new[name]!r}" for name in changed),
                 "choose another --workdir, or remove that folder",
             )
 

@@ -260,6 +260,8 @@ def test_help_lists_every_setting(commands_dir):
         (("--variant=cwgan_mg",), "cwgan_gm"),
         (("--dataset=cubb",), "cub"),
         (("--preset=relase",), "release"),
+        (("synthetic",), "did you mean --synthetic"),
+        (("--embedding=att,sent",), "att+sent"),
         (("--steps=-1",), "at least 1"),
         (("--batch_size=many",), "batch_size"),
         (("--config=missing.json",), "missing.json"),
@@ -269,7 +271,13 @@ def test_help_lists_every_setting(commands_dir):
     ],
 )
 def test_bad_input_is_told_in_one_screen(arguments, hint, commands_dir):
-    told = command("train", *arguments, cwd=commands_dir, data_dir=commands_dir)
+    told = command(
+        "train",
+        "--seed=7",  # a folder without a run
+        *arguments,
+        cwd=commands_dir,
+        data_dir=commands_dir,
+    )
 
     assert told.returncode == 1
     assert hint in told.stderr

@@ -49,6 +49,31 @@ def test_baselines_of_other_classifiers_stay_apart(tmp_path):
     assert [row["seeds"] for row in rows] == [1, 1, 1, 1]
 
 
+def test_what_tells_rows_apart_is_shown(tmp_path):
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / "a", 10.0, learning_rate=1e-3),
+            finished_run(tmp_path / "b", 10.0, learning_rate=1e-4),
+            finished_run(tmp_path / "c", 10.0, split="tune", beta_1=0.5),
+        ]
+    )
+    heading, _, *lines = over_seeds.markdown(rows).splitlines()
+
+    assert "| split | steps | learning_rate | seeds |" in heading
+    assert "beta_1" not in heading
+    assert "| test | 100000 | 0.001 | 1 |" in lines[0]
+    assert "| test | 0 |  | 1 |" in lines[1]
+    assert "| tune |" in lines[3]
+
+
+def test_unfinished_runs_are_known(tmp_path):
+    path = finished_run(tmp_path / "a", 10.0)
+    assert not over_seeds.is_unfinished(path)
+    assert not over_seeds.is_unfinished(str(tmp_path))
+    (tmp_path / "a" / "metrics.json").unlink()
+    assert over_seeds.is_unfinished(path)
+
+
 def test_tables_are_written(tmp_path):
     rows = over_seeds.table([finished_run(tmp_path / "a", 10.0)])
     over_seeds.write(rows, str(tmp_path / "out" / "h0.5"))

@@ -33,6 +33,17 @@ def test_another_run_in_the_same_folder_is_refused(workdir):
         workdir.start(Config(), {**SOURCE, "split_fingerprint": "g"})
 
 
+def test_other_settings_are_refused_before_data_is_read(workdir, tmp_path):
+    workdir.refuse_other_settings(Config())
+    with pytest.raises(InputError, match="an unfinished run"):
+        workdir.refuse_other_settings(Config(beta_1=0.5))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is not a folder"):
+        Workdir(tmp_path / "file" / "run").refuse_other_settings(Config())
+    Workdir(tmp_path / "new" / "run").refuse_other_settings(Config())
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_finished_run_keeps_its_versions(workdir):
     workdir.write_json("metrics.json", {})
     stored = workdir.read_json("config.json")

@@ -19,6 +19,15 @@ FOLDERS = {
     "apy": "APY",
     "flo": "FLO",
 }
+# Seen and unseen classes as published: another number means other files.
+CLASSES = {
+    "cub": (150, 50),
+    "sun": (645, 72),
+    "awa": (40, 10),
+    "awa2": (40, 10),
+    "apy": (20, 12),
+    "flo": (82, 20),
+}
 DOWNLOADABLE = ("cub", "sun", "awa", "awa2", "apy")
 DATASETS = (*FOLDERS, SYNTHETIC)
 
@@ -45,6 +54,13 @@ def check_names(dataset: str, features_file: str, embedding: str) -> None:
 
 
 def _check_name(name: str, value: str, pattern: str, example: str) -> None:
+    if name == "embedding" and "," in value:
+        raise InputError(
+            f"embedding {value!r} is not a usable name.",
+            "parts joined by +",
+            repr(value),
+            f"Did you mean {value.replace(',', '+')}?",
+        )
     if not re.fullmatch(pattern, value):
         raise InputError(
             f"{name} {value!r} is not a usable name.",
@@ -63,6 +79,18 @@ def unknown_dataset(dataset: str) -> InputError:
         f"Did you mean {nearest(dataset.lower(), DATASETS)}? For data of your "
         "own, name the folder of its two .mat files with --manual_dir.",
     )
+
+
+def size_notes(dataset: str, seen: int, unseen: int) -> list[str]:
+    """What to say if a known data set has not the classes it should have."""
+    published = CLASSES.get(dataset, (seen, unseen))
+    if (seen, unseen) == published:
+        return []
+    return [
+        f"{dataset} is published with {published[0]} seen and {published[1]} "
+        f"unseen classes; these files have {seen} and {unseen}. Is this "
+        "another data set?"
+    ]
 
 
 def find(

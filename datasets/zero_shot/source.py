@@ -89,12 +89,13 @@ def _missing_file(folder: epath.Path, name: str) -> InputError:
         f"the file {name}",
         f"--embedding could be {_listed(embeddings)}; "
         f"--features_file could be {_listed(others)}",
-        "Name one of these, or put the missing file there.",
+        "Name one of these, or put the missing file there; or name the folder "
+        "it is in with --manual_dir.",
     )
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "nothing (no such file)"
+    return ", ".join(names) or "nothing here"
 
 
 def _describe(path: epath.Path) -> SourceFile:

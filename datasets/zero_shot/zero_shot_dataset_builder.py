@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
+from gmn_tf_datasets.zero_shot import folders
 from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
 
@@ -116,5 +117,10 @@ def describe(source: Source, splits: Splits) -> dict:
         "num_samples": {name: len(splits.rows[name]) for name in NAMES},
         "source_files": [dataclasses.asdict(file) for file in source.files],
         "source": source.origin,
-        "notes": splits.notes,
+        "notes": [
+            *folders.size_notes(
+                source.dataset, len(splits.seen), len(splits.unseen)
+            ),
+            *splits.notes,
+        ],
     }

@@ -1,0 +1,126 @@
+"""How every command starts and ends: flags, TensorFlow's noise, errors."""
+
+import contextlib
+import inspect
+import logging
+import os
+import pathlib
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+
+from absl import app, flags
+from absl import logging as absl_logging
+
+from gmn_tf.errors import InputError
+
+# Said by libraries at every start; nothing a user could act on.
+PYTHON_NOISE = (
+    "Using custom data configuration",
+    "`FeatureConnector.dtype` is deprecated",
+)
+START_UP_NOISE = re.compile(
+    r"before absl::InitializeLog\(\)|^I0000 |Could not find cuda drivers"
+)
+# Tells of a broken driver where there is a GPU, and of nothing elsewhere.
+NO_GPU_NOISE = re.compile(r"failed call to cuInit")
+GPU_DRIVER = pathlib.Path("/proc/driver/nvidia")
+INTERRUPTED = 130  # the shell's status for Ctrl-C
+
+
+def run(command: Callable, usage: str) -> None:
+    """Runs `command(flag values, arguments)` and ends the process.
+
+    Bad input, bad flags among it, is printed and ends with status 1.
+
+    Args:
+        command: what to do.
+        usage: what --help says above the flags.
+    """
+    # --help shows the text and the flags of the main module alone.
+    sys.modules["__main__"].__doc__ = inspect.cleandoc(usage)
+    for flag in flags.FLAGS.flags_by_module_dict()[command.__module__]:
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    # 1: TensorFlow's later information is left out, warnings are not.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    logging.getLogger("absl").addFilter(
+        lambda record: not record.getMessage().startswith(PYTHON_NOISE)
+    )
+
+    def main(argv):
+        absl_logging.set_verbosity(absl_logging.WARNING)
+        try:
+            command(flags.FLAGS, argv[1:])
+        except InputError as error:
+            sys.exit(f"Error: {error}")
+        except OSError as error:  # such as a disk that is full
+            sys.exit(f"Error: cannot read or write a file: {error}")
+        except KeyboardInterrupt:
+            print(
+                "\nInterrupted; no results were written. The same command "
+                "starts again from the beginning.",
+                file=sys.stderr,
+            )
+            sys.exit(INTERRUPTED)
+
+    app.run(main, flags_parser=_parse)
+
+
+def refuse_arguments(arguments: list[str]) -> None:
+    """Raises InputError for words that are no flags."""
+    if arguments:
+        raise InputError(
+            f"Unexpected argument: {arguments[0]}",
+            "flags alone, as in --dataset=synthetic",
+            " ".join(arguments),
+            f"did you mean --{arguments[0].lstrip('-')}, or a flag's value?",
+        )
+
+
+def start_tensorflow() -> None:
+    """Imports TensorFlow and finds its devices, without the usual noise.
+
+    Warnings a user could act on are passed on.
+    """
+    with _held_back() as lines:
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    for line in lines:
+        no_gpu = not GPU_DRIVER.exists() and NO_GPU_NOISE.search(line)
+        if not (no_gpu or START_UP_NOISE.search(line)):
+            sys.stderr.write(line)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    try:
+        return flags.FLAGS(argv)
+    except flags.Error as error:
+        sys.exit(
+            "Error: "
+            + str(
+                InputError(
+                    str(error).replace(" command line flag", " flag"),
+                    "a flag of this command, as in --name=value",
+                    " ".join(argv[1:])[:200],
+                    "--help lists all flags",
+                )
+            )
+        )
+
+
+@contextlib.contextmanager
+def _held_back() -> Iterator[list[str]]:
+    """Holds back what anybody, C++ too, writes to stderr; gives its lines."""
+    lines = []
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+        os.dup2(file.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            file.seek(0)
+            lines += file.read().decode(errors="replace").splitlines(True)

@@ -1,0 +1,65 @@
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from gmn_tf import command_line
+from gmn_tf.errors import InputError
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def test_words_that_are_no_flags_are_refused():
+    command_line.refuse_arguments([])
+    with pytest.raises(InputError, match="did you mean --dataset=cub"):
+        command_line.refuse_arguments(["dataset=cub"])
+
+
+def test_noise_is_left_out_and_warnings_are_not():
+    code = """
+import os
+from gmn_tf import command_line
+with command_line._held_back() as lines:
+    os.write(2, b"I0000 noise\\nWARNING: real\\n")
+print(lines)
+command_line.start_tensorflow()
+import tensorflow as tf
+tf.ones([])
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout == "['I0000 noise\\n', 'WARNING: real\\n']\n"
+    assert told.stderr == ""
+
+
+def test_ctrl_c_ends_in_one_line(tmp_path):
+    process = subprocess.Popen(
+        [
+            *(sys.executable, ROOT / "bin" / "train", "--dataset=synthetic"),
+            f"--workdir={tmp_path}/run",
+            f"--data_dir={tmp_path}",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    logs = tmp_path / "run" / "logs"
+    while not logs.exists() and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+
+    assert process.returncode == command_line.INTERRUPTED
+    assert "Interrupted" in told
+    assert "Traceback" not in told
+    assert not (tmp_path / "run" / "metrics.json").exists()
