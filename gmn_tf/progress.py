@@ -12,6 +12,7 @@ import tqdm
 # What the line shows; TensorBoard has the rest.
 WATCHED = ("critic_loss", "generator_loss", "cosine_weights")
 LINES_IN_A_FILE = 20
+SECONDS_IN_A_FILE = 30.0  # between two states of a bar
 
 
 class ProgressLine(keras.callbacks.ProgbarLogger):
@@ -60,8 +61,14 @@ def progress(
     what: str, total: int, quiet: bool
 ) -> Iterator[Callable[[], object]]:
     """A bar for a loop of `total` epochs; gives the call that moves it on."""
+    interval = 0.5 if sys.stderr.isatty() else SECONDS_IN_A_FILE
     with tqdm.tqdm(
-        total=total, desc=what, unit="epoch", disable=quiet, mininterval=0.5
+        total=total,
+        desc=what,
+        unit="epoch",
+        disable=quiet,
+        mininterval=interval,
+        maxinterval=interval,
     ) as bar:
         yield bar.update
 
