@@ -8,23 +8,23 @@ at random. Rounds of both forms take turns, so that what else the machine does
 meanwhile is shared by both; printed are medians over rounds.
 """
 
+import pathlib
 import statistics
+import sys
 import time
 
 import numpy as np
-import plain_step
 import tensorflow as tf
 from absl import app, flags
 
 from gmn_tf import configs, training
 from gmn_tf.config import Config
 from gmn_tf.data import Samples, ZeroShotData
+from gmn_tf.variants import VARIANTS
 
-FLAGS = flags.FLAGS
-flags.DEFINE_list("shapes", ["cub"], "Some of: cub_att_sent, cub, sun, ...")
-flags.DEFINE_list("variants", ["cwgan_gm"], "Names from variants.py.")
-flags.DEFINE_integer("rounds", 5, "Rounds of each form.", 1)
-flags.DEFINE_integer("steps", 3, "Steps in a round.", 1)
+# The plain form is one of the tests' references.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+import plain_step
 
 # data set of the preset, seen, unseen, d_x, d_a
 SHAPES = {
@@ -35,6 +35,18 @@ SHAPES = {
     "flo": ("flo", 82, 20, 2304, 1024),
 }
 ROWS_PER_CLASS = 40
+TRAINED = [name for name, variant in VARIANTS.items() if variant.has_generator]
+
+FLAGS = flags.FLAGS
+for flag, default, names in (
+    ("shapes", ["cub"], list(SHAPES)),
+    ("variants", ["cwgan_gm"], TRAINED),
+):
+    text = "one or more, with commas, of " + ", ".join(names)
+    flags.DEFINE_list(flag, default, text)
+    flags.register_validator(flag, set(names).issuperset, text)
+flags.DEFINE_integer("rounds", 5, "Rounds of each form.", 1)
+flags.DEFINE_integer("steps", 3, "Steps in a round.", 1)
 
 
 def random_data(seen, unseen, feature_dim, embedding_dim) -> ZeroShotData:

@@ -58,8 +58,8 @@ def run(command: Callable, usage: str) -> None:
             sys.exit(f"Error: cannot read or write a file: {error}")
         except KeyboardInterrupt:
             print(
-                "\nInterrupted; no results were written. The same command "
-                "starts again from the beginning.",
+                "\nInterrupted before the end. The same command starts again "
+                "from the beginning.",
                 file=sys.stderr,
             )
             sys.exit(INTERRUPTED)
@@ -83,14 +83,10 @@ def start_tensorflow() -> None:
 
     Warnings a user could act on are passed on.
     """
-    with _held_back() as lines:
+    with _without_noise():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
-    for line in lines:
-        no_gpu = not GPU_DRIVER.exists() and NO_GPU_NOISE.search(line)
-        if not (no_gpu or START_UP_NOISE.search(line)):
-            sys.stderr.write(line)
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -110,17 +106,25 @@ def _parse(argv: list[str]) -> list[str]:
         )
 
 
+def _is_noise(line: str) -> bool:
+    no_gpu = not GPU_DRIVER.exists() and NO_GPU_NOISE.search(line)
+    return bool(no_gpu or START_UP_NOISE.search(line))
+
+
 @contextlib.contextmanager
-def _held_back() -> Iterator[list[str]]:
-    """Holds back what anybody, C++ too, writes to stderr; gives its lines."""
-    lines = []
+def _without_noise() -> Iterator[None]:
+    """Holds stderr back, C++'s too, and at the end passes on all but noise."""
+    sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as file:
         os.dup2(file.fileno(), 2)
         try:
-            yield lines
+            yield
         finally:
+            sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
             file.seek(0)
-            lines += file.read().decode(errors="replace").splitlines(True)
+            for line in file.read().decode(errors="replace").splitlines(True):
+                if not _is_noise(line):
+                    sys.stderr.write(line)

@@ -108,19 +108,20 @@ def _train(values, arguments) -> None:
 
 
 def _evaluate(values, arguments) -> None:
-    if not values.workdir and len(arguments) != 1:
+    folders = ([values.workdir] if values.workdir else []) + arguments
+    if len(folders) != 1:
         raise InputError(
             "Which run?",
             "the folder of a finished run, as in "
             "bin/evaluate --workdir=runs/synthetic-cwgan_gm-1",
-            " ".join(arguments) or "nothing",
+            " ".join(folders) or "nothing",
             "name one folder",
         )
     command_line.start_tensorflow()
     from gmn_tf import experiment, report
     from gmn_tf.workdir import Workdir
 
-    workdir = Workdir(values.workdir or arguments[0])
+    workdir = Workdir(folders[0])
     config, source = workdir.read_config()
     counts = _counts(values.synthetic_per_class)
     recorded = workdir.read_json("metrics.json")

@@ -34,7 +34,7 @@ def table(paths: list[str]) -> list[dict]:
         raise InputError(
             "Nothing to summarise.",
             "folders of finished runs",
-            "no argument",
+            "none",
             "name them, as in: bin/summary runs/flo-*",
         )
     groups = {}
@@ -62,6 +62,8 @@ def markdown(rows: list[dict]) -> str:
     """The rows as a Markdown table."""
     after = list(rows[0]).index("seeds")
     telling = list(rows[0])[len(SHOWN) : after]
+    if len({row["features_file"] for row in rows}) > 1:
+        telling.insert(0, "features_file")
     heading = ["variant", "data", "split", "steps", *telling, "seeds"]
     heading += ["T-1", "u", "s", "h"]
     lines = [heading, ["---"] * len(heading)]
@@ -133,8 +135,8 @@ def _telling_apart(settings: list[dict]) -> list[str]:
         if all(first[name] == second[name] for name in SHOWN):
             names += [
                 name
-                for name in first
-                if name not in names and first[name] != second[name]
+                for name in first | second
+                if name not in names and first.get(name) != second.get(name)
             ]
     return names
 

@@ -14,9 +14,8 @@ def nearest(name: str, candidates: Collection[str]) -> str:
 
 def hint(name: str, candidates: Collection[str]) -> str:
     """A question after the nearest candidate, if any is near."""
-    if difflib.get_close_matches(name, candidates, n=1, cutoff=0.4):
-        return f"did you mean {nearest(name, candidates)!r}?"
-    return "choose one of these"
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.4)
+    return f"did you mean {matches[0]!r}?" if matches else "choose one of these"
 
 
 def refuse_unknown(flag: str, value: str, choices: Collection[str]) -> None:

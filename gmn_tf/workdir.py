@@ -151,6 +151,8 @@ class Workdir:
         """Raises InputError for what can be told before any data is read."""
         if (self.path / "config.json").exists():
             self.refuse_other(config, self.read_config()[1])
+        if self.finished():
+            return  # nothing will be written
         there = self.path
         while not there.exists() and there != there.parent:
             there = there.parent

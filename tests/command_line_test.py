@@ -23,10 +23,9 @@ def test_noise_is_left_out_and_warnings_are_not():
     code = """
 import os
 from gmn_tf import command_line
-with command_line._held_back() as lines:
-    os.write(2, b"I0000 noise\\nWARNING: real\\n")
-print(lines)
 command_line.start_tensorflow()
+with command_line._without_noise():
+    os.write(2, b"I0000 noise\\nWARNING: real\\n")
 import tensorflow as tf
 tf.ones([])
 """
@@ -38,8 +37,29 @@ tf.ones([])
         check=True,
     )
 
-    assert told.stdout == "['I0000 noise\\n', 'WARNING: real\\n']\n"
-    assert told.stderr == ""
+    assert told.stderr == "WARNING: real\n"
+
+
+def test_what_is_held_back_survives_an_error(capfd):
+    with pytest.raises(ImportError), command_line._without_noise():
+        os.write(2, b"the reason\n")
+        raise ImportError
+
+    assert capfd.readouterr().err == "the reason\n"
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "summary"])
+def test_what_is_not_installed_is_told(name):
+    told = subprocess.run(
+        [sys.executable, "-S", ROOT / "bin" / name],  # no installed packages
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 1
+    assert "pip install -e ." in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_ctrl_c_ends_in_one_line(tmp_path):
@@ -54,7 +74,9 @@ def test_ctrl_c_ends_in_one_line(tmp_path):
         text=True,
     )
     logs = tmp_path / "run" / "logs"
+    deadline = time.monotonic() + 120.0
     while not logs.exists() and process.poll() is None:
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)

@@ -74,10 +74,11 @@ def test_the_cpu_preset_is_the_release_made_small():
     cub = Config().replace(configs.preset("cub", "cpu"))
     flo = Config().replace(configs.preset("flo", "cpu"))
 
-    assert (settings["noise"], settings["noise_dim"]) == ("concat", 256)
+    assert (settings["noise"], settings["noise_dim"]) == ("concat", 102)
     assert (settings["matching_classes"], settings["matching_real"]) == (20, 16)
     assert settings["generator_units"] == (1024,)
     assert (cub.synthetic_per_class, flo.synthetic_per_class) == (100, 250)
+    assert (cub.noise_dim, flo.noise_dim) == (256, 256)
     assert (cub.steps, cub.learning_rate) == (1000, 3e-4)
     assert (cub.matching_real, cub.matching_fake) == (30, 60)
     assert configs.preset("synthetic", "cpu")["generator_units"] == (256,)

@@ -223,6 +223,13 @@ def test_commands_train_and_evaluate(commands_dir):
     assert evaluated.returncode == 0, evaluated.stderr
     assert "The same as recorded" in evaluated.stdout
 
+    folder_alone = command("evaluate", str(workdir), data_dir=commands_dir)
+    assert folder_alone.stdout == evaluated.stdout
+    for folders in ([], [str(workdir), "another"]):
+        unclear = command("evaluate", *folders, data_dir=commands_dir)
+        assert unclear.returncode == 1
+        assert "name one folder" in unclear.stderr
+
     repeated = command(
         "train",
         f"--config={workdir}/config.json",
@@ -261,7 +268,7 @@ def test_help_lists_every_setting(commands_dir):
         (("--dataset=cubb",), "cub"),
         (("--preset=relase",), "release"),
         (("synthetic",), "did you mean --synthetic"),
-        (("--embedding=att,sent",), "att+sent"),
+        (("--embedding=att,sent",), "join the parts"),
         (("--steps=-1",), "at least 1"),
         (("--batch_size=many",), "batch_size"),
         (("--config=missing.json",), "missing.json"),

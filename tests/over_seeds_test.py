@@ -66,6 +66,18 @@ def test_what_tells_rows_apart_is_shown(tmp_path):
     assert "| tune |" in lines[3]
 
 
+def test_other_features_are_shown_where_they_differ(tmp_path):
+    paths = [
+        finished_run(tmp_path / "a", 10.0),
+        finished_run(tmp_path / "b", 10.0, features_file="other.mat"),
+    ]
+
+    one = over_seeds.markdown(over_seeds.table(paths[:1]))
+    both = over_seeds.markdown(over_seeds.table(paths))
+    assert "res101.mat" not in one
+    assert "| res101.mat |" in both and "| other.mat |" in both
+
+
 def test_unfinished_runs_are_known(tmp_path):
     path = finished_run(tmp_path / "a", 10.0)
     assert not over_seeds.is_unfinished(path)

@@ -107,6 +107,21 @@ def test_names_only_where_they_can_be_read(num_seen, num_classes):
     assert figure.get_size_inches()[1] < 12.0
 
 
+def test_bars_have_marks_of_the_baseline_and_a_title():
+    accuracies = np.array([0.2, 0.6, 0.1, 0.9])
+    baseline = np.array([0.3, 0.4, 0.5, 0.7])
+    figure = pictures.class_accuracy_bars(
+        accuracies, "abcd", 2, baseline=baseline, title="birds"
+    )
+
+    for axes, expected in zip(figure.axes, ([70.0, 50.0], [40.0, 30.0])):
+        (marks,) = axes.collections
+        np.testing.assert_allclose(marks.get_offsets()[:, 0], expected)
+        np.testing.assert_allclose(marks.get_offsets()[:, 1], [0, 1])
+    assert figure.get_suptitle() == "birds"
+    assert len(figure.legends) == 1
+
+
 def test_bars_without_any_accuracy():
     figure = pictures.class_accuracy_bars(np.full(4, np.nan), "abcd", 2)
 

@@ -67,6 +67,13 @@ def test_comparison_claims_no_more_than_the_difference(own_h, sentence):
     assert sentence in report.scores_table(make_metrics(own_h))
 
 
+def test_comparison_is_that_of_the_table():
+    baseline = scores(65.1, 27.4, 77.8, 40.46)
+    table = report.scores_table(make_metrics(41.04, baseline=baseline))
+
+    assert "h is 0.5 points above" in table  # 41.0 - 40.5, though 0.58
+
+
 def test_one_classifier_has_no_spread():
     table = report.scores_table(make_metrics(seeds=1))
 

@@ -54,19 +54,13 @@ def check_names(dataset: str, features_file: str, embedding: str) -> None:
 
 
 def _check_name(name: str, value: str, pattern: str, example: str) -> None:
-    if name == "embedding" and "," in value:
-        raise InputError(
-            f"embedding {value!r} is not a usable name.",
-            "parts joined by +",
-            repr(value),
-            f"Did you mean {value.replace(',', '+')}?",
-        )
     if not re.fullmatch(pattern, value):
         raise InputError(
             f"{name} {value!r} is not a usable name.",
             f"a plain name without folders, as in {example}",
             repr(value),
-            "Name the folder by manual_dir and the file by its name only.",
+            "Name the folder by manual_dir and the file by its name only; join "
+            "the parts of an embedding with a plus sign.",
         )
 
 

@@ -74,6 +74,18 @@ def test_rows_come_back_as_they_were(folder, data_dir):
         )
 
 
+@pytest.mark.parametrize(("dataset", "notes"), [("cub", 1), ("birds", 0)])
+def test_a_known_set_with_other_classes_is_noted(
+    dataset, notes, folder, data_dir
+):
+    name = prepare(dataset, data_dir=data_dir, manual_dir=folder)
+    metadata = tfds.builder(name, data_dir=data_dir).info.metadata
+
+    assert len(metadata["notes"]) == notes
+    for note in metadata["notes"]:
+        assert "150 seen and 50 unseen classes; these files have 6" in note
+
+
 READER = """
 import json, sys
 import tensorflow_datasets as tfds

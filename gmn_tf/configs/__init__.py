@@ -22,8 +22,9 @@ PAPER = {
     "theta_reset_steps": 100,
 }
 
-# A step about five times cheaper, and a hundredth of the steps. The learning
-# rate was chosen on the tune splits of CUB and FLO (results/README.md).
+# Smaller networks and batches, and few steps. On two cores a step took 0.27 s
+# instead of 1.04 (CUB), 0.32 instead of 1.05 (FLO). The learning rate was
+# chosen on the tune splits of CUB and FLO (results/README.md).
 CPU = {
     "noise_dim": 256,
     "generator_units": (1024,),

@@ -5,9 +5,10 @@ of the package's re-arrangements. Weights, batches and results are the same.
 """
 
 import keras
+import reference
 import tensorflow as tf
 
-from gmn_tf import compatibility, gradient_matching, guidance, wgan_gp
+from gmn_tf import compatibility, gradient_matching, guidance
 from gmn_tf.gmn import GMN
 
 
@@ -19,7 +20,7 @@ class PlainGMN(GMN):
             embeddings = tf.gather(self.embeddings, batch["labels"][step])
             fake = self.generator(batch["noise"][step], embeddings)
             with tf.GradientTape() as tape:
-                loss = critic_loss(
+                loss = reference.critic_loss(
                     self.critic,
                     batch["features"][step],
                     fake,
@@ -55,10 +56,11 @@ class PlainMatching(guidance.GradientMatching):
         if self.distance is gradient_matching.per_unit_distance:
             result = per_unit_distance(real, fake)
         else:
-            result = 1.0 - _cosine(_flat(real), _flat(fake))
+            result = reference.global_distance(real, fake)
         if self.norm_weight:
-            norm = tf.norm(_flat(real) - _flat(fake), ord=self.norm_order)
-            result += self.norm_weight * norm
+            result += self.norm_weight * reference.norm_distance(
+                real, fake, self.norm_order
+            )
         return result
 
     def _gradient(self, features, label, theta):
@@ -93,22 +95,19 @@ def plain(model: GMN) -> PlainGMN:
     return twin
 
 
-def critic_loss(critic, real, fake, embeddings, mix, penalty_weight):
-    """Eq. 1 with the signs of Eq. 7-8; see `wgan_gp.critic_loss`."""
-    mixed = wgan_gp.interpolate(real, fake, mix)
-    with tf.GradientTape() as tape:
-        tape.watch(mixed)
-        scores = critic(mixed, embeddings)
-    norms = wgan_gp.gradient_norms(tape.gradient(scores, mixed))
-    return wgan_gp.wasserstein_loss(
-        critic(real, embeddings), critic(fake, embeddings)
-    ) + penalty_weight * wgan_gp.gradient_penalty(norms)
-
-
 def per_unit_distance(real, fake):
-    """Eq. 4 in the release's form for one class, from g for W and for b."""
-    weight_distance = 1.0 - tf.reduce_mean(_cosine(real[0], fake[0]))
-    return weight_distance + 1.0 - _cosine(real[1], fake[1])
+    """`reference.per_unit_distance` on all columns of W at once."""
+    products, real_squares, fake_squares = (
+        tf.reduce_sum(first * second, axis=0)
+        for first, second in (
+            (real[0], fake[0]),
+            (real[0], real[0]),
+            (fake[0], fake[0]),
+        )
+    )
+    cosines = products / tf.sqrt(real_squares * fake_squares)
+    bias_cosine = reference.cosine(real[1], fake[1])
+    return 2.0 - tf.reduce_mean(cosines) - bias_cosine
 
 
 def _plain_guidance(one):
@@ -124,14 +123,3 @@ def _plain_guidance(one):
         one.norm_order,
         one.reset_steps,
     )
-
-
-def _cosine(first, second):
-    """Along the first axis."""
-    return tf.reduce_sum(first * second, axis=0) / (
-        tf.norm(first, axis=0) * tf.norm(second, axis=0)
-    )
-
-
-def _flat(gradient):
-    return tf.concat([tf.reshape(part, [-1]) for part in gradient], axis=0)
