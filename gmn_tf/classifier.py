@@ -1,9 +1,6 @@
 """Section 3.4: the final classifier, f of Eq. 6 over seen and unseen classes.
 
-Trained by SGD, W stays W_0 plus a combination of the embeddings, so only the
-embeddings' span matters: with an orthonormal basis Q `[da, r]` of it, SGD on
-W Q with embeddings A Q takes the same steps as SGD on W with A. With fewer
-classes than embedding dimensions that is several times less work.
+theta is trained by SGD in the span of the embeddings (see `compatibility`).
 """
 
 from collections.abc import Callable
@@ -93,14 +90,6 @@ class Classifier(keras.Model):
         return {**super().get_config(), **self.sizes}
 
 
-def span_basis(embeddings: np.ndarray) -> np.ndarray:
-    """An orthonormal basis `[da, r]` of the rows' span, r = min(C, da)."""
-    if embeddings.shape[0] >= embeddings.shape[1]:
-        return np.eye(embeddings.shape[1], dtype=np.float32)
-    basis, _ = np.linalg.qr(embeddings.T.astype(np.float64))
-    return basis.astype(np.float32)
-
-
 def fit(
     samples: Samples,
     embeddings: np.ndarray | None,
@@ -128,7 +117,7 @@ def fit(
         InputError: if training diverged.
     """
     feature_dim = samples.features.shape[1]
-    basis = None if embeddings is None else span_basis(embeddings)
+    basis = None if embeddings is None else compatibility.span_basis(embeddings)
     units = num_classes if basis is None else basis.shape[1]
     competing = None
     if basis is not None:

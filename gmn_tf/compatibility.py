@@ -3,28 +3,44 @@
 theta = (W, b) is a pair of tensors. With embeddings A `[C, da]`, W is
 `[dx, da]` and b `[da]` (*bilinear*); without, W is `[dx, C]` and b `[C]`: one
 weight vector per class (*linear*), which is the bilinear form with A = I.
+
+Scores know theta through W A^T and b^T A^T alone, so only its part in the span
+of the rows of A matters. With an orthonormal basis Q `[da, r]` of that span,
+theta = (W Q, Q^T b) with embeddings A Q gives the same scores, is drawn from
+the same distribution and takes the same steps of SGD. With fewer classes than
+embedding dimensions that is several times less to draw, store and multiply.
 """
 
+import numpy as np
 import tensorflow as tf
 
 INITIAL_STDDEV = 0.02
 
 
-def initial_theta(feature_dim: int, unit_dim: int, seed):
+def initial_theta(feature_dim: int, unit_dim: int, seed, dtype="float32"):
     """theta_0 ~ N(0, 0.02^2).
 
     Args:
         feature_dim: d_x.
-        unit_dim: d_a, or the number of classes for the linear form.
+        unit_dim: d_a (r in the span), or C for the linear form.
         seed: `[2]` integers.
+        dtype: of theta.
 
     Returns:
         W `[dx, units]` and b `[units]`.
     """
     values = tf.random.stateless_normal(
-        [feature_dim + 1, unit_dim], seed, stddev=INITIAL_STDDEV
+        [feature_dim + 1, unit_dim], seed, stddev=INITIAL_STDDEV, dtype=dtype
     )
     return values[:-1], values[-1]
+
+
+def span_basis(embeddings: np.ndarray) -> np.ndarray:
+    """Q: an orthonormal basis `[da, r]` of the rows' span, r = min(C, da)."""
+    if embeddings.shape[0] >= embeddings.shape[1]:
+        return np.eye(embeddings.shape[1], dtype=embeddings.dtype)
+    basis, _ = np.linalg.qr(embeddings.T.astype(np.float64))
+    return basis.astype(embeddings.dtype)
 
 
 def scores(features, theta, embeddings):

@@ -11,8 +11,7 @@ class Critic(keras.Model):
 
     The first layer is kept in two parts, one for features and one for
     embeddings. Their sum is the first layer on the concatenation [x, a]; apart,
-    the embedding's share is computed once for real, fake and mixed samples of
-    the same classes.
+    the embedding's share is computed once for all samples of a class.
 
     Args:
         units: sizes of the hidden layers.
@@ -62,12 +61,18 @@ class Critic(keras.Model):
             size = layer.units
         self.built = True
 
-    def project(self, features, embeddings):
-        """The linear first layer: `[..., dx]`, `[..., da]` -> `[..., h]`."""
-        projection = self.feature_layer(features)
+    def condition(self, embeddings):
+        """The embeddings' share of the first layer: `[..., da]` -> `[..., h]`.
+
+        Zeros `[..., 1]` for an unconditional critic.
+        """
         if self.conditional:
-            projection += self.embedding_layer(embeddings)
-        return projection
+            return self.embedding_layer(embeddings)
+        return keras.ops.zeros_like(embeddings[..., :1])
+
+    def project(self, features, condition):
+        """The linear first layer: `[..., dx]` -> `[..., h]`."""
+        return self.feature_layer(features) + condition
 
     def score(self, projection):
         """All after the first layer: `[..., h]` -> scores `[...]`."""
@@ -87,7 +92,7 @@ class Critic(keras.Model):
         Returns:
             `[...]` scores, high for real.
         """
-        return self.score(self.project(features, embeddings))
+        return self.score(self.project(features, self.condition(embeddings)))
 
     def get_config(self):
         return {

@@ -39,17 +39,24 @@ class LatentNoise(keras.layers.Layer):
     def compute_output_shape(self, noise_shape, embeddings_shape):
         return (*noise_shape[:-1], self.dim)
 
-    def call(self, noise, embeddings):
-        """Standard noise `[..., dz]`, embeddings `[..., da]` -> `[..., dz]`.
+    def condition(self, embeddings):
+        """mu(a) and sqrt(Sigma(a)): `[..., da]` -> two of `[..., dz]`.
 
-        The leading axes broadcast: the part of z that depends on the class
-        alone is computed once per embedding given.
+        With the identity for Sigma, mu(a) alone.
         """
         mean = self.mean_layer(embeddings)
         if self.log_variance_layer is None:
-            return mean + noise
-        log_variance = self.log_variance_layer(embeddings)
-        return mean + ops.exp(0.5 * log_variance) * noise
+            return (mean,)
+        return mean, ops.exp(0.5 * self.log_variance_layer(embeddings))
+
+    def draw(self, noise, condition):
+        """z `[..., dz]` from standard noise `[..., dz]`; axes broadcast."""
+        mean, *stddev = condition
+        return mean + (stddev[0] * noise if stddev else noise)
+
+    def call(self, noise, embeddings):
+        """Standard noise `[..., dz]`, embeddings `[..., da]` -> `[..., dz]`."""
+        return self.draw(noise, self.condition(embeddings))
 
     def get_config(self):
         return {
@@ -78,12 +85,21 @@ class ConcatenatedNoise(keras.layers.Layer):
     def compute_output_shape(self, noise_shape, embeddings_shape):
         return (*noise_shape[:-1], noise_shape[-1] + embeddings_shape[-1])
 
-    def call(self, noise, embeddings):
+    def condition(self, embeddings):
+        """What is drawn with: the embeddings `[..., da]` themselves."""
+        return (embeddings,)
+
+    def draw(self, noise, condition):
         """`[..., dz]` and `[..., da]` -> `[..., dz + da]`; axes broadcast."""
+        (embeddings,) = condition
         shape = (*ops.shape(noise)[:-1], embeddings.shape[-1])
         return ops.concatenate(
             [noise, ops.broadcast_to(embeddings, shape)], axis=-1
         )
+
+    def call(self, noise, embeddings):
+        """As `draw`, with embeddings."""
+        return self.draw(noise, self.condition(embeddings))
 
     def get_config(self):
         return {**super().get_config(), "dim": self.dim}
@@ -155,7 +171,15 @@ class Generator(keras.Model):
         Returns:
             `[..., dx]` synthetic features.
         """
-        hidden = self.noise_layer(noise, embeddings)
+        return self.generate(noise, self.condition(embeddings))
+
+    def condition(self, embeddings):
+        """All that is computed from classes alone: `[..., da]` -> tuple."""
+        return self.noise_layer.condition(embeddings)
+
+    def generate(self, noise, condition):
+        """As `call`, with what `condition` gave; leading axes broadcast."""
+        hidden = self.noise_layer.draw(noise, condition)
         for layer in self.hidden_layers:
             hidden = layer(hidden)
         return self.output_layer(hidden)

@@ -6,6 +6,8 @@ generator     minimises  Eq. 5:  -E D(fake) + the guidances' losses
 guidances     train what they own (theta of f)
 """
 
+import math
+
 import keras
 import tensorflow as tf
 
@@ -87,10 +89,10 @@ class GMN(keras.Model):
         `labels` may lack the noise's last sample axis: one label then stands
         for all samples along it.
         """
-        embeddings = tf.gather(self.embeddings, labels)
-        if len(embeddings.shape) < len(noise.shape):
-            embeddings = embeddings[..., tf.newaxis, :]
-        return self.generator(noise, embeddings)
+        condition = self._condition(self.generator, labels)
+        if len(labels.shape) < len(noise.shape) - 1:
+            condition = [part[..., tf.newaxis, :] for part in condition]
+        return self.generator.generate(noise, condition)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Builds nothing: all is built, and Keras fails on nested batches."""
@@ -98,14 +100,13 @@ class GMN(keras.Model):
     def _critic_steps(self, batch):
         # The generator rests meanwhile, so all fakes come from one product.
         fake = self.synthesise(batch["noise"], batch["labels"])
-        embeddings = tf.gather(self.embeddings, batch["labels"])
         for step in range(fake.shape[0]):
             with tf.GradientTape() as tape:
                 loss, logs = wgan_gp.critic_loss(
                     self.critic,
                     batch["features"][step],
                     fake[step],
-                    embeddings[step],
+                    self._condition(self.critic, batch["labels"][step]),
                     batch["mix"][step],
                     self.gradient_penalty_weight,
                 )
@@ -120,8 +121,10 @@ class GMN(keras.Model):
             fake = self.synthesise(samples["noise"], samples["labels"])
             loss = 0.0
             if self.critic is not None:
-                embeddings = tf.gather(self.embeddings, samples["labels"])
-                loss = wgan_gp.generator_loss(self.critic(fake, embeddings))
+                condition = self._condition(self.critic, samples["labels"])
+                loss = wgan_gp.generator_loss(
+                    self.critic.score(self.critic.project(fake, condition))
+                )
                 logs["adversarial_loss"] = loss
             for guidance, target in zip(self.guidances, targets):
                 term, parts = guidance.loss(
@@ -138,6 +141,18 @@ class GMN(keras.Model):
         with tf.GradientTape() as tape:
             loss = guidance.own_loss(batch)
         self._descend(self.theta_optimizer, tape, loss, guidance)
+
+    def _condition(self, network, labels):
+        """What a network makes of classes alone, for each of the labels.
+
+        Computed once per class, unless there are fewer labels than classes.
+        """
+        if math.prod(labels.shape) < self.embeddings.shape[0]:
+            return network.condition(tf.gather(self.embeddings, labels))
+        return tf.nest.map_structure(
+            lambda part: tf.gather(part, labels),
+            network.condition(self.embeddings),
+        )
 
     def _descend(self, optimizer, tape, loss, network):
         """Moves one network down; the only place that knows of replicas.

@@ -41,13 +41,13 @@ class FactoredGradient(NamedTuple):
         return tf.reduce_sum(self.residuals, axis=1)
 
 
-def compatibility_gradient(features, labels, theta, embeddings):
+def compatibility_gradient(features, class_scores, labels, embeddings):
     """Eq. 2-3: the gradient of f's cross-entropy, one for each class.
 
     Args:
         features: `[classes, n, dx]` samples, n of each class.
+        class_scores: `[classes, n, S]` their scores f(x, a).
         labels: `[classes]` their classes, as rows of `embeddings`.
-        theta: W and b.
         embeddings: `[S, da]` of the seen classes, or None (linear f).
 
     Returns:
@@ -55,7 +55,6 @@ def compatibility_gradient(features, labels, theta, embeddings):
     """
     samples = features.shape[1]
     sample_labels = tf.repeat(labels[:, tf.newaxis], samples, axis=1)
-    class_scores = compatibility.scores(features, theta, embeddings)
     with tf.GradientTape() as tape:
         tape.watch(class_scores)
         losses = compatibility.cross_entropy(class_scores, sample_labels)

@@ -21,11 +21,14 @@ class GradientMatching(keras.layers.Layer):
 
     theta = (W, b) is drawn anew every N steps and trained on real data in
     between, so that gradients are matched all along f's training (the paper);
-    with N = 1 it is always fresh and never trained (the release).
+    with N = 1 it is always fresh and never trained (the release). It is kept in
+    the span of the embeddings (see `compatibility`); the gradients are those
+    with respect to all of it.
 
     Args:
         embeddings: `[S, da]` of the seen classes, or None for the linear f.
-        theta_shape: (dx, units) of W; units is d_a, or S for the linear f.
+        theta_shape: (dx, units) of W; units is r = min(S, da), the size of the
+            span, or S for the linear f.
         distance: `per_unit` or `global`.
         weight: beta.
         norm_weight: weight of the added || g_r - g_s ||_p; 0 leaves it out.
@@ -44,7 +47,11 @@ class GradientMatching(keras.layers.Layer):
         reset_steps: int = 1,
     ):
         super().__init__(name="gradient_matching")
-        self.embeddings = _constant(embeddings)
+        self.embeddings = self.span_embeddings = None
+        if embeddings is not None:
+            basis = compatibility.span_basis(embeddings)
+            self.embeddings = tf.convert_to_tensor(embeddings)
+            self.span_embeddings = tf.convert_to_tensor(embeddings @ basis)
         self.theta_shape = theta_shape
         self.distance = gradient_matching.DISTANCES[distance]
         self.weight = weight
@@ -63,19 +70,18 @@ class GradientMatching(keras.layers.Layer):
         """theta at this step, and g_r of the step's classes."""
         theta = self._current_theta(batch)
         classes = batch["matching"]
-        return theta, gradient_matching.compatibility_gradient(
-            classes["features"], classes["labels"], theta, self.embeddings
+        return theta, self._gradient(
+            classes["features"], classes["labels"], theta
         )
 
     def loss(self, fake, synthesise, batch, targets):
         """beta L_GM on fresh samples of the step's classes."""
         theta, real_gradient = targets
         classes = batch["matching"]
-        fake_gradient = gradient_matching.compatibility_gradient(
+        fake_gradient = self._gradient(
             synthesise(classes["noise"], classes["labels"]),
             classes["labels"],
             theta,
-            self.embeddings,
         )
         distances, parts = self.distance(real_gradient, fake_gradient)
         parts = {"matching_loss": distances, **parts}
@@ -95,16 +101,24 @@ class GradientMatching(keras.layers.Layer):
         """Cross-entropy of f on real seen samples, which trains theta."""
         samples = batch["theta"]
         class_scores = compatibility.scores(
-            samples["features"], self.theta, self.embeddings
+            samples["features"], self.theta, self.span_embeddings
         )
         return tf.reduce_mean(
             compatibility.cross_entropy(class_scores, samples["labels"])
         )
 
+    def _gradient(self, features, labels, theta):
+        class_scores = compatibility.scores(
+            features, theta, self.span_embeddings
+        )
+        return gradient_matching.compatibility_gradient(
+            features, class_scores, labels, self.embeddings
+        )
+
     def _current_theta(self, batch):
         def fresh():
             return compatibility.initial_theta(
-                *self.theta_shape, batch["theta_seed"]
+                *self.theta_shape, batch["theta_seed"], self.variable_dtype
             )
 
         def kept():
@@ -131,7 +145,9 @@ class Classification(keras.layers.Layer):
 
     def __init__(self, embeddings, theta, weight: float):
         super().__init__(name="classification")
-        self.embeddings = _constant(embeddings)
+        self.embeddings = (
+            None if embeddings is None else tf.convert_to_tensor(embeddings)
+        )
         self.theta = tuple(map(tf.convert_to_tensor, theta))
         self.weight = weight
         self.built = True
@@ -145,7 +161,3 @@ class Classification(keras.layers.Layer):
         labels = batch["generator"]["labels"]
         loss = tf.reduce_mean(compatibility.cross_entropy(class_scores, labels))
         return self.weight * loss, {"classification_loss": loss}
-
-
-def _constant(embeddings):
-    return None if embeddings is None else tf.convert_to_tensor(embeddings)

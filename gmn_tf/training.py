@@ -153,7 +153,7 @@ def build_generator(config: Config, data: ZeroShotData) -> Generator:
 
 def _gradient_matching(config: Config, data: ZeroShotData):
     embeddings = seen_embeddings(config, data)
-    units = data.num_seen if embeddings is None else embeddings.shape[1]
+    units = data.num_seen if embeddings is None else min(embeddings.shape)
     return guidance.GradientMatching(
         embeddings,
         (data.feature_dim, units),

@@ -35,7 +35,7 @@ def interpolate(real, fake, mix):
     return mix * real + (1.0 - mix) * fake
 
 
-def critic_loss(critic, real, fake, embeddings, mix, penalty_weight: float):
+def critic_loss(critic, real, fake, condition, mix, penalty_weight: float):
     """Eq. 1 with the signs of Eq. 7-8, and its parts.
 
     The critic's first layer is linear. So its output at x_hat is the mix of
@@ -46,7 +46,7 @@ def critic_loss(critic, real, fake, embeddings, mix, penalty_weight: float):
         critic: a `gmn_tf.Critic`.
         real: `[batch, dx]` real features.
         fake: `[batch, dx]` synthetic features of the same classes.
-        embeddings: `[batch, da]` embeddings of those classes.
+        condition: `[batch, h]`, `critic.condition` of those classes.
         mix: `[batch]` numbers from U[0, 1].
         penalty_weight: lambda.
 
@@ -54,7 +54,7 @@ def critic_loss(critic, real, fake, embeddings, mix, penalty_weight: float):
         The loss, and a dictionary of its parts.
     """
     real_projection, fake_projection = tf.unstack(
-        critic.project(tf.stack([real, fake]), embeddings)
+        critic.project(tf.stack([real, fake]), condition)
     )
     mixed_projection = interpolate(real_projection, fake_projection, mix)
     with tf.GradientTape() as tape:

@@ -84,7 +84,7 @@ def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
     rows = basis = np.eye(toys.NUM_CLASSES)
     if dim is not None:
         rows = embeddings
-        basis = classifier.span_basis(embeddings).astype(np.float64)
+        basis = compatibility.span_basis(embeddings).astype(np.float64)
     expected = by_hand(recorded, toys.samples(COUNTS), rows, basis, sgd)
 
     assert len(recorded[1].results) == epochs
@@ -101,7 +101,7 @@ def test_competing_classes_only_matter_to_the_loss(dim, recorded):
     model = classifier.fit(
         samples, embeddings, len(COUNTS), SGD, 1, num_competing=4
     )
-    basis = classifier.span_basis(embeddings).astype(np.float64)
+    basis = compatibility.span_basis(embeddings).astype(np.float64)
     expected = by_hand(recorded, samples, embeddings[:4], basis)
 
     assert model(samples.features).shape == (len(samples), len(COUNTS))
@@ -129,7 +129,7 @@ def test_scores_are_those_of_theta(dim):
 @pytest.mark.parametrize("dim", [8, 4])
 def test_basis_of_the_embeddings(dim):
     embeddings = embeddings_of(dim)
-    basis = classifier.span_basis(embeddings)
+    basis = compatibility.span_basis(embeddings)
 
     assert basis.shape == (dim, min(dim, toys.NUM_CLASSES))
     np.testing.assert_allclose(
@@ -143,7 +143,7 @@ def test_basis_of_the_embeddings(dim):
 def test_basis_of_embeddings_that_depend_on_each_other():
     embeddings = embeddings_of(8, rows=4)
     embeddings = np.concatenate([embeddings, embeddings[:2]])
-    basis = classifier.span_basis(embeddings)
+    basis = compatibility.span_basis(embeddings)
 
     np.testing.assert_allclose(basis.T @ basis, np.eye(6), atol=1e-6)
     np.testing.assert_allclose(

@@ -6,7 +6,7 @@ import reference
 import tensorflow as tf
 import toys
 
-from gmn_tf import gradient_matching
+from gmn_tf import compatibility, gradient_matching
 from gmn_tf.gradient_matching import FactoredGradient
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -34,6 +34,13 @@ def features(samples, seed=0):
     return tf.constant(toys.normal(len(LABELS), samples, toys.DX, seed=seed))
 
 
+def gradient_of(features, theta, embeddings):
+    class_scores = compatibility.scores(features, theta, embeddings)
+    return gradient_matching.compatibility_gradient(
+        features, class_scores, LABELS, embeddings
+    )
+
+
 def random_gradient(samples, units=toys.DA, seed=0):
     return FactoredGradient(
         features(samples, seed),
@@ -59,9 +66,7 @@ def uses_kernels(first, second):
 def test_gradient_is_that_of_a_tape_on_theta(dim):
     X, pair, embeddings = features(8), theta(dim), seen_embeddings(dim)
 
-    gradient = gradient_matching.compatibility_gradient(
-        X, LABELS, pair, embeddings
-    )
+    gradient = gradient_of(X, pair, embeddings)
 
     for place, label in enumerate(LABELS):
         weights, bias = reference.class_gradient(
@@ -76,9 +81,7 @@ def test_gradient_in_closed_form(dim):
     X, (weights, bias) = features(8), theta(dim)
     embeddings = seen_embeddings(dim)
 
-    gradient = gradient_matching.compatibility_gradient(
-        X, LABELS, (weights, bias), embeddings
-    )
+    gradient = gradient_of(X, (weights, bias), embeddings)
 
     for place, label in enumerate(LABELS):
         expected = reference.closed_form_gradient(
@@ -203,9 +206,7 @@ def matching_gradients(generator, samples, dim, name, norm):
 
     def loss():
         gradients = [
-            gradient_matching.compatibility_gradient(
-                x, LABELS, pair, embeddings
-            )
+            gradient_of(x, pair, embeddings)
             for x in (real, generator(eps, class_embeddings))
         ]
         distances, _ = gradient_matching.DISTANCES[name](*gradients)

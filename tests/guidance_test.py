@@ -10,13 +10,15 @@ from gmn_tf import compatibility, gradient_matching, guidance
 
 LABELS = np.array([3, 1, 0])
 REAL, FAKE = 8, 10
+EMBEDDINGS = toys.normal(toys.NUM_SEEN, toys.DA).astype(np.float32)
 
 
 def matching_layer(**kwargs):
     """Gradient matching on a fixed set of embeddings."""
-    embeddings = tf.constant(toys.normal(toys.NUM_SEEN, toys.DA), tf.float32)
     settings = {"distance": "per_unit", "weight": 500.0, **kwargs}
-    return guidance.GradientMatching(embeddings, (toys.DX, toys.DA), **settings)
+    return guidance.GradientMatching(
+        EMBEDDINGS, (toys.DX, toys.NUM_SEEN), **settings
+    )
 
 
 def batch(step=0, theta_seed=(1, 2), classes=3):
@@ -58,7 +60,7 @@ def test_matching_loss_is_the_weighted_mean_over_classes(distance, norm):
     )
     samples = batch()
     classes = samples["matching"]
-    theta = compatibility.initial_theta(toys.DX, toys.DA, samples["theta_seed"])
+    theta = toys.full_theta(EMBEDDINGS, samples["theta_seed"])
     real, fake, *theta, embeddings = (
         tf.cast(tensor, tf.float64)
         for tensor in (
@@ -115,7 +117,7 @@ def test_theta_is_fresh_in_every_step_if_it_is_not_trained():
     first, _ = layer.targets(batch(0, (1, 2)))
     again, _ = layer.targets(batch(1, (1, 2)))
     other, _ = layer.targets(batch(2, (1, 3)))
-    expected = compatibility.initial_theta(toys.DX, toys.DA, [1, 2])
+    expected = compatibility.initial_theta(toys.DX, toys.NUM_SEEN, [1, 2])
 
     assert not layer.variables
     for place in range(2):
@@ -127,8 +129,12 @@ def test_theta_is_fresh_in_every_step_if_it_is_not_trained():
 def test_targets_hold_the_gradient_on_real_samples():
     layer, samples = matching_layer(), batch()
     theta, gradient = layer.targets(samples)
+    features = samples["matching"]["features"]
     expected = gradient_matching.compatibility_gradient(
-        samples["matching"]["features"], LABELS, theta, layer.embeddings
+        features,
+        compatibility.scores(features, theta, layer.span_embeddings),
+        LABELS,
+        layer.embeddings,
     )
 
     np.testing.assert_array_equal(gradient.weights, expected.weights)
@@ -151,7 +157,9 @@ def test_theta_is_trained_between_resets():
         theta, _ = layer.targets(samples)
         expected = trained
         if step % 3 == 0:
-            expected = compatibility.initial_theta(toys.DX, toys.DA, [1, step])
+            expected = compatibility.initial_theta(
+                toys.DX, toys.NUM_SEEN, [1, step]
+            )
         for place in range(2):
             np.testing.assert_array_equal(theta[place], expected[place])
             np.testing.assert_array_equal(theta[place], layer.theta[place])
@@ -163,7 +171,9 @@ def test_theta_is_trained_between_resets():
 
 def test_own_loss_is_the_mean_cross_entropy_of_real_samples():
     layer, samples = matching_layer(reset_steps=3), batch()
-    weights, bias = (np.array(part) for part in layer.targets(samples)[0])
+    layer.targets(samples)
+    theta = toys.full_theta(EMBEDDINGS, samples["theta_seed"])
+    weights, bias = (np.array(part) for part in theta)
     expected = [
         reference.cross_entropy(
             np.array(

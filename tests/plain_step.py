@@ -36,7 +36,13 @@ class PlainMatching(guidance.GradientMatching):
     """`GradientMatching` with one pair of nested tapes per class (Eq. 2-4)."""
 
     def targets(self, batch):
-        return self._current_theta(batch), None
+        weights, bias = self._current_theta(batch)
+        if self.embeddings is None:
+            return (weights, bias), None
+        # theta in full, not in the span of the embeddings.
+        basis = compatibility.span_basis(self.embeddings.numpy())
+        full = weights @ tf.transpose(basis), tf.linalg.matvec(basis, bias)
+        return full, None
 
     def loss(self, fake, synthesise, batch, targets):
         theta, _ = targets
@@ -45,7 +51,9 @@ class PlainMatching(guidance.GradientMatching):
         distances = []
         for place in range(classes["labels"].shape[0]):
             real_gradient, fake_gradient = (
-                self._gradient(samples[place], classes["labels"][place], theta)
+                self._class_gradient(
+                    samples[place], classes["labels"][place], theta
+                )
                 for samples in (classes["features"], fakes)
             )
             distances.append(self._distance(real_gradient, fake_gradient))
@@ -63,7 +71,7 @@ class PlainMatching(guidance.GradientMatching):
             )
         return result
 
-    def _gradient(self, features, label, theta):
+    def _class_gradient(self, features, label, theta):
         labels = tf.repeat(label, features.shape[0])
         with tf.GradientTape() as tape:
             tape.watch(theta)
@@ -115,7 +123,7 @@ def _plain_guidance(one):
         return one
     distances = gradient_matching.DISTANCES
     return PlainMatching(
-        one.embeddings,
+        None if one.embeddings is None else one.embeddings.numpy(),
         one.theta_shape,
         next(name for name in distances if distances[name] is one.distance),
         one.weight,

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf import compatibility
 from gmn_tf.critic import Critic
 from gmn_tf.data import Samples, ZeroShotData
 from gmn_tf.generator import ConcatenatedNoise, Generator, LatentNoise
@@ -91,6 +92,13 @@ def as_float64(batch):
     return tf.nest.map_structure(
         lambda t: tf.cast(t, tf.float64) if t.dtype.is_floating else t, batch
     )
+
+
+def full_theta(embeddings, seed, dtype="float32"):
+    """theta as gradient matching draws it, out of the embeddings' span."""
+    basis = compatibility.span_basis(np.asarray(embeddings))
+    weights, bias = compatibility.initial_theta(DX, basis.shape[1], seed, dtype)
+    return weights @ basis.T, tf.linalg.matvec(basis, bias)
 
 
 def zero_shot_data() -> ZeroShotData:

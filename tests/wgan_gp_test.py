@@ -25,6 +25,13 @@ def inputs(feature_dim=toys.DX):
     ]
 
 
+def critic_loss(critic, real, fake, embeddings, mix, penalty_weight):
+    condition = critic.condition(embeddings)
+    return wgan_gp.critic_loss(
+        critic, real, fake, condition, mix, penalty_weight
+    )
+
+
 def gradients_of(loss_function, model):
     with tf.GradientTape() as tape:
         loss = loss_function()
@@ -45,7 +52,7 @@ def test_a_slope_of_four_costs_nine():
     real, fake, embeddings, mix = inputs(4)
     real, fake = tf.abs(real), tf.abs(fake)
 
-    loss, parts = wgan_gp.critic_loss(
+    loss, parts = critic_loss(
         slope_four_critic(), real, fake, embeddings, mix, 10.0
     )
 
@@ -98,7 +105,7 @@ def test_critic_loss_and_its_gradients_are_those_of_nested_tapes(
     arguments = inputs()
 
     loss, gradients = gradients_of(
-        lambda: wgan_gp.critic_loss(model, *arguments, 10.0)[0], model
+        lambda: critic_loss(model, *arguments, 10.0)[0], model
     )
 
     expected_loss, expected = gradients_of(
@@ -147,7 +154,7 @@ def test_a_flat_critic_gives_no_nan():
     model.set_weights([np.zeros(w.shape) for w in model.get_weights()])
 
     loss, gradients = gradients_of(
-        lambda: wgan_gp.critic_loss(model, *inputs(), 10.0)[0], model
+        lambda: critic_loss(model, *inputs(), 10.0)[0], model
     )
 
     assert float(loss) == pytest.approx(10.0, rel=1e-5)
