@@ -17,9 +17,9 @@ class Adam(keras.optimizers.Adam):
         index = self._get_variable_index(variable)
         dtype = variable.dtype
         step = tf.cast(self.iterations + 1, dtype)
-        beta_1, beta_2 = (
-            tf.cast(self.beta_1, dtype),
-            tf.cast(self.beta_2, dtype),
+        beta_1, beta_2, epsilon = (
+            tf.constant(value, dtype)
+            for value in (self.beta_1, self.beta_2, self.epsilon)
         )
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
@@ -30,6 +30,6 @@ class Adam(keras.optimizers.Adam):
             lr=tf.cast(learning_rate, dtype),
             beta1=beta_1,
             beta2=beta_2,
-            epsilon=tf.cast(self.epsilon, dtype),
+            epsilon=epsilon,
             grad=gradient,
         )

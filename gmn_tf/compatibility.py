@@ -56,14 +56,14 @@ def scores(features, theta, embeddings):
     """
     weights, bias = theta
     if embeddings is None:
-        return tf.matmul(features, weights) + bias
+        return tf.tensordot(features, weights, 1) + bias
     if embeddings.shape[0] < embeddings.shape[1]:
         # Few classes: W A^T first, one weight vector per class.
         class_weights = tf.matmul(weights, embeddings, transpose_b=True)
         class_bias = tf.linalg.matvec(embeddings, bias)
-        return tf.matmul(features, class_weights) + class_bias
-    projection = tf.matmul(features, weights) + bias
-    return tf.matmul(projection, embeddings, transpose_b=True)
+        return tf.tensordot(features, class_weights, 1) + class_bias
+    projection = tf.tensordot(features, weights, 1) + bias
+    return tf.tensordot(projection, embeddings, [[-1], [1]])
 
 
 def cross_entropy(class_scores, labels):

@@ -30,7 +30,7 @@ class Critic(keras.Model):
         self.units = tuple(units)
         self.activation = activation
         self.conditional = conditional
-        self.activate = layers.activation(activation)
+        self.activate = layers.twice_differentiable(activation)
         self.feature_layer = keras.layers.Dense(self.units[0], name="features")
         self.embedding_layer = (
             keras.layers.Dense(self.units[0], use_bias=False, name="embeddings")

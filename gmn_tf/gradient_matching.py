@@ -63,30 +63,38 @@ def compatibility_gradient(features, class_scores, labels, embeddings):
         loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))
     residuals = tape.gradient(loss, class_scores)
     if embeddings is not None:
-        residuals = tf.matmul(residuals, embeddings)
+        residuals = tf.tensordot(residuals, embeddings, 1)
     return FactoredGradient(features, residuals)
 
 
-def weight_products(first: FactoredGradient, second: FactoredGradient):
-    """<g_1, g_2> for W, one for each of its columns: `[classes, units]`."""
-    n_1, n_2 = first.features.shape[1], second.features.shape[1]
-    feature_dim, units = first.features.shape[2], first.residuals.shape[2]
-    if n_1 * n_2 * (feature_dim + units) < (n_1 + n_2) * feature_dim * units:
-        kernel = tf.matmul(first.features, second.features, transpose_b=True)
-        return tf.reduce_sum(
-            first.residuals * tf.matmul(kernel, second.residuals), axis=1
-        )
-    return tf.reduce_sum(first.weights * second.weights, axis=1)
+def weight_products(real: FactoredGradient, fake: FactoredGradient):
+    """<g_r, g_s>, <g_r, g_r> and <g_s, g_s> for W, column by column.
+
+    Returns:
+        Three of `[classes, units]`.
+    """
+    n, m = real.features.shape[1], fake.features.shape[1]
+    feature_dim, units = real.features.shape[2], real.residuals.shape[2]
+    kernels = (n * m + n * n + m * m) * (feature_dim + units)
+    if kernels < (n + m) * feature_dim * units:
+        return [_by_kernel(*pair) for pair in _pairs(real, fake)]
+    return [
+        tf.reduce_sum(first * second, axis=1)
+        for first, second in _pairs(real.weights, fake.weights)
+    ]
+
+
+def bias_products(real: FactoredGradient, fake: FactoredGradient):
+    """The same for b: three of `[classes]`."""
+    return [
+        tf.reduce_sum(first * second, axis=-1)
+        for first, second in _pairs(real.bias, fake.bias)
+    ]
 
 
 def cosine(product, first_square, second_square):
     """<a, b> / (|a| |b|) from the three inner products."""
     return product * tf.math.rsqrt(first_square * second_square + EPSILON**2)
-
-
-def bias_products(first: FactoredGradient, second: FactoredGradient):
-    """<g_1, g_2> for b: `[classes]`."""
-    return tf.reduce_sum(first.bias * second.bias, axis=-1)
 
 
 def per_unit_distance(real: FactoredGradient, fake: FactoredGradient):
@@ -101,18 +109,9 @@ def per_unit_distance(real: FactoredGradient, fake: FactoredGradient):
         1 - cos for b; and both cosines, `[classes]`, as parts.
     """
     weight_cosine = tf.reduce_mean(
-        cosine(
-            weight_products(real, fake),
-            weight_products(real, real),
-            weight_products(fake, fake),
-        ),
-        axis=-1,
+        cosine(*weight_products(real, fake)), axis=-1
     )
-    bias_cosine = cosine(
-        bias_products(real, fake),
-        bias_products(real, real),
-        bias_products(fake, fake),
-    )
+    bias_cosine = cosine(*bias_products(real, fake))
     return (1.0 - weight_cosine) + (1.0 - bias_cosine), {
         "cosine_weights": weight_cosine,
         "cosine_bias": bias_cosine,
@@ -121,9 +120,11 @@ def per_unit_distance(real: FactoredGradient, fake: FactoredGradient):
 
 def global_distance(real: FactoredGradient, fake: FactoredGradient):
     """Eq. 4 as printed: one cosine over all of theta; else as above."""
-    pairs = ((real, fake), (real, real), (fake, fake))
-    weights = [tf.reduce_sum(weight_products(*pair), axis=-1) for pair in pairs]
-    biases = [bias_products(*pair) for pair in pairs]
+    weights = [
+        tf.reduce_sum(product, axis=-1)
+        for product in weight_products(real, fake)
+    ]
+    biases = bias_products(real, fake)
     joined = [weight + bias for weight, bias in zip(weights, biases)]
     return 1.0 - cosine(*joined), {
         "cosine_weights": cosine(*weights),
@@ -150,3 +151,15 @@ def norm_distance(real: FactoredGradient, fake: FactoredGradient, order: float):
     powers = (tf.square(scaled) + EPSILON**2) ** (order / 2.0)
     total = tf.reduce_sum(powers, axis=(1, 2)) + EPSILON
     return largest * total ** (1.0 / order)
+
+
+def _pairs(real, fake):
+    return (real, fake), (real, real), (fake, fake)
+
+
+def _by_kernel(first: FactoredGradient, second: FactoredGradient):
+    """<g_1, g_2> for W's columns, without a matrix of W's size."""
+    kernel = tf.matmul(first.features, second.features, transpose_b=True)
+    return tf.reduce_sum(
+        first.residuals * tf.matmul(kernel, second.residuals), axis=1
+    )

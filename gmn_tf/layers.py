@@ -1,8 +1,12 @@
-"""What the layers of generator and critic share: their initial values."""
+"""What generator and critic share: initial values and activations."""
 
+import functools
 import math
 
 import keras
+import tensorflow as tf
+
+SLOPES = {"leaky_relu": 0.2, "relu": 0.0}  # for inputs below zero
 
 
 def initial_stddev(fan_in: int, fan_out: int) -> float:
@@ -24,12 +28,21 @@ def dense(units: int, activation=None, **kwargs) -> keras.layers.Dense:
 
 def activation(name: str):
     """The hidden activation: `relu`, or `leaky_relu` with slope 0.2."""
-    if name == "leaky_relu":
-        return leaky_relu
-    return keras.activations.get(name)
+    return functools.partial(
+        keras.activations.leaky_relu, negative_slope=SLOPES[name]
+    )
 
 
-@keras.saving.register_keras_serializable("gmn_tf")
-def leaky_relu(inputs):
-    """LeakyReLU with slope 0.2."""
-    return keras.activations.leaky_relu(inputs, negative_slope=0.2)
+def twice_differentiable(name: str):
+    """The same activation, for networks whose gradient has a gradient.
+
+    Its slope is a constant on either side of zero. TensorFlow's own activations
+    do not know that, and would carry zeros back through all layers before.
+    """
+
+    def activate(inputs):
+        one, slope = (tf.cast(s, inputs.dtype) for s in (1.0, SLOPES[name]))
+        slopes = tf.where(inputs > 0.0, one, slope)
+        return inputs * tf.stop_gradient(slopes)
+
+    return activate

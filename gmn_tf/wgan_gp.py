@@ -53,10 +53,8 @@ def critic_loss(critic, real, fake, condition, mix, penalty_weight: float):
     Returns:
         The loss, and a dictionary of its parts.
     """
-    real_projection, fake_projection = tf.unstack(
-        critic.project(tf.stack([real, fake]), condition)
-    )
-    mixed_projection = interpolate(real_projection, fake_projection, mix)
+    projections = critic.project(tf.stack([real, fake]), condition)
+    mixed_projection = interpolate(*tf.unstack(projections), mix)
     with tf.GradientTape() as tape:
         tape.watch(mixed_projection)
         mixed_scores = critic.score(mixed_projection)
@@ -67,8 +65,7 @@ def critic_loss(critic, real, fake, condition, mix, penalty_weight: float):
     )
     norms = gradient_norms(gradients)
     penalty = gradient_penalty(norms)
-    real_scores = critic.score(real_projection)
-    fake_scores = critic.score(fake_projection)
+    real_scores, fake_scores = tf.unstack(critic.score(projections))
     loss = wasserstein_loss(real_scores, fake_scores) + penalty_weight * penalty
     return loss, {
         "critic_loss": loss,

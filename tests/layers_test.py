@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from gmn_tf import layers
 
@@ -26,3 +27,20 @@ def test_activation(name, slope):
     np.testing.assert_allclose(
         activation(np.float32([-5.0, 0.0, 3.0])), [-5.0 * slope, 0.0, 3.0]
     )
+
+
+@pytest.mark.parametrize("name", ["leaky_relu", "relu"])
+def test_twice_differentiable(name):
+    inputs = tf.constant([-5.0, -1.0, 3.0])
+    with tf.GradientTape() as outer:
+        outer.watch(inputs)
+        with tf.GradientTape() as inner:
+            inner.watch(inputs)
+            outputs = layers.twice_differentiable(name)(inputs)
+        gradient = inner.gradient(outputs, inputs)
+
+    np.testing.assert_array_equal(outputs, layers.activation(name)(inputs))
+    slope = layers.SLOPES[name]
+    np.testing.assert_array_equal(gradient, np.float32([slope, slope, 1.0]))
+    # Not zeros, which would have to be carried on.
+    assert outer.gradient(gradient, inputs) is None

@@ -8,7 +8,8 @@ import keras
 import reference
 import tensorflow as tf
 
-from gmn_tf import compatibility, gradient_matching, guidance
+from gmn_tf import compatibility, gradient_matching, guidance, layers
+from gmn_tf.critic import Critic
 from gmn_tf.gmn import GMN
 
 
@@ -89,7 +90,7 @@ def plain(model: GMN) -> PlainGMN:
     """The same model, its weights shared, with plain steps."""
     twin = PlainGMN(
         model.generator,
-        model.critic,
+        _plain_critic(model.critic),
         [_plain_guidance(one) for one in model.guidances],
         model.embeddings,
         model.gradient_penalty_weight,
@@ -100,6 +101,20 @@ def plain(model: GMN) -> PlainGMN:
     ]
     sgd = keras.optimizers.SGD.from_config(model.theta_optimizer.get_config())
     twin.compile(*adams, sgd)
+    return twin
+
+
+def _plain_critic(critic):
+    """The same layers with the activation of any other network."""
+    if critic is None:
+        return None
+    twin = Critic(critic.units, critic.activation, critic.conditional)
+    twin.activate = layers.activation(critic.activation)
+    twin.feature_layer = critic.feature_layer
+    twin.embedding_layer = critic.embedding_layer
+    twin.hidden_layers = critic.hidden_layers
+    twin.output_layer = critic.output_layer
+    twin.built = True
     return twin
 
 
