@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
-"""Times a training step against the same step written plainly.
+"""Times a training step against the machine's limit, and against a plain one.
 
-    benchmarks/train_step.py --shapes=cub,flo --variants=cwgan,cwgan_gm
+    benchmarks/train_step.py --shapes=cub_att_sent --variants=cwgan,cwgan_gm
 
 Each shape has a data set's sizes and its preset's settings, and features drawn
-at random. Rounds of both forms take turns, so that what else the machine does
-meanwhile is shared by both; printed are medians over rounds.
+at random. All that is timed takes turns, round after round, so that what else
+the machine does meanwhile is shared by all; printed are medians over rounds.
 """
 
+import dataclasses
+import itertools
+import os
 import pathlib
 import statistics
 import sys
 import time
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 import numpy as np
+import operations
 import tensorflow as tf
 from absl import app, flags
 
@@ -23,7 +29,7 @@ from gmn_tf.data import Samples, ZeroShotData
 from gmn_tf.variants import VARIANTS
 
 # The plain form is one of the tests' references.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 import plain_step
 
 # data set of the preset, seen, unseen, d_x, d_a
@@ -35,6 +41,7 @@ SHAPES = {
     "flo": ("flo", 82, 20, 2304, 1024),
 }
 ROWS_PER_CLASS = 40
+DRAINED = 3  # more batches than the pipeline holds ready
 TRAINED = [name for name, variant in VARIANTS.items() if variant.has_generator]
 
 FLAGS = flags.FLAGS
@@ -73,42 +80,96 @@ def random_data(seen, unseen, feature_dim, embedding_dim) -> ZeroShotData:
     )
 
 
-def step_times(shape: str, variant: str, rounds: int, steps: int) -> dict:
-    """Seconds per step, one per round, of `step` and `plain` form."""
-    dataset, *sizes = SHAPES[shape]
-    config = Config().replace({**configs.preset(dataset), "variant": variant})
-    data = random_data(*sizes)
+def measure(config: Config, data: ZeroShotData, rounds: int, steps: int):
+    """Seconds of everything that is compared: name -> one number per round.
+
+    `step` and `plain` take the same batch again and again, `fed` takes what the
+    input pipeline gives. The rest are matrix products of the step's shapes, as
+    `Product`s.
+    """
     model = training.build_model(config, data)
-    batch = next(
-        iter(training.make_batches(config, data, training.make_strategy("one")))
-    )
+    batches = training.make_batches(config, data, training.make_strategy("one"))
+    source = iter(batches)
+    batch = next(source)
+    step = tf.function(model.train_step)
+    plain = tf.function(plain_step.plain(model).train_step)
     forms = {
-        "step": tf.function(model.train_step),
-        "plain": tf.function(plain_step.plain(model).train_step),
+        "step": lambda: step(batch),
+        "plain": lambda: plain(batch),
+        "fed": lambda: step(next(source)),
+        **{product: product.prepared() for product in products(config, data)},
     }
     for form in forms.values():
-        form(batch)
-    times = {name: [] for name in forms}
+        form()
+    seconds = {name: [] for name in forms}
     for _ in range(rounds):
         for name, form in forms.items():
+            for _ in range(DRAINED if name == "fed" else 0):
+                next(source)  # made while the others ran
             begun = time.perf_counter()
             for _ in range(steps):
-                logs = form(batch)
-            tf.nest.map_structure(lambda tensor: tensor.numpy(), logs)
-            times[name].append((time.perf_counter() - begun) / steps)
-    return times
+                result = form()
+            tf.nest.map_structure(lambda tensor: tensor.numpy(), result)
+            seconds[name].append((time.perf_counter() - begun) / steps)
+    return seconds
+
+
+@dataclasses.dataclass(frozen=True)
+class Product:
+    """A product of `[rows, inner]` and `[inner, columns]`."""
+
+    rows: int
+    inner: int
+    columns: int
+
+    @property
+    def operations(self) -> int:
+        return 2 * self.rows * self.inner * self.columns
+
+    def prepared(self):
+        """A compiled call of it; gives one number, so that none is copied."""
+        left = tf.random.normal([self.rows, self.inner])
+        right = tf.random.normal([self.inner, self.columns])
+        return tf.function(lambda: tf.matmul(left, right)[0, 0])
+
+
+def products(config: Config, data: ZeroShotData) -> list[Product]:
+    """The largest products of a step: both networks' widest layers."""
+    batch, dx = config.batch_size, data.feature_dim
+    h, last = config.critic_units[0], config.generator_units[-1]
+    return [
+        Product(2 * batch, dx, h),
+        Product(dx, 2 * batch, h),
+        Product(config.critic_steps * batch, last, dx),
+    ]
 
 
 def main(_):
-    for shape in FLAGS.shapes:
-        for variant in FLAGS.variants:
-            times = step_times(shape, variant, FLAGS.rounds, FLAGS.steps)
-            step, plain = (statistics.median(t) for t in times.values())
-            print(
-                f"{shape:14}{variant:22}{1000 * step:8.0f} ms a step"
-                f"{1000 * plain:8.0f} ms plainly{plain / step:8.2f} x",
-                flush=True,
-            )
+    print(
+        "shape         variant               GFLOP  ms/step  GFLOP/s   peak"
+        "  share   plainly        with data"
+    )
+    for shape, variant in itertools.product(FLAGS.shapes, FLAGS.variants):
+        dataset, *sizes = SHAPES[shape]
+        preset = {**configs.preset(dataset), "variant": variant}
+        config, data = Config().replace(preset), random_data(*sizes)
+        seconds = measure(config, data, FLAGS.rounds, FLAGS.steps)
+        median = {name: statistics.median(s) for name, s in seconds.items()}
+        count = operations.step_operations(config, data)
+        rate = count / median["step"] / 1e9
+        peak = max(
+            product.operations / median[product] / 1e9
+            for product in products(config, data)
+        )
+        print(
+            f"{shape:14}{variant:22}{count / 1e9:5.0f}"
+            f"{1000 * median['step']:9.0f}{rate:9.0f}{peak:7.0f}"
+            f"{rate / peak:7.0%}"
+            f"{median['plain'] / median['step']:8.2f} x"
+            f"{1000 * median['fed']:9.0f} ms"
+            f"{median['fed'] / median['step'] - 1.0:+7.1%}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,53 @@
+"""The number of operations in benchmarks/ is that of the traced step."""
+
+import pathlib
+import sys
+
+import pytest
+import tensorflow as tf
+
+from gmn_tf import configs, training
+from gmn_tf.config import Config
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
+import operations
+import train_step
+
+CASES = [("cub", name) for name in train_step.TRAINED if "cls" not in name]
+CASES += [(shape, "cwgan_gm") for shape in train_step.SHAPES if shape != "cub"]
+
+
+@pytest.mark.parametrize(("shape", "variant"), CASES)
+def test_operations_are_those_of_the_graph(shape, variant):
+    dataset, *sizes = train_step.SHAPES[shape]
+    config = Config().replace({**configs.preset(dataset), "variant": variant})
+    data = train_step.random_data(*sizes)
+    model = training.build_model(config, data)
+    batches = training.make_batches(config, data, training.make_strategy("one"))
+    step = tf.function(model.train_step)
+    graph = step.get_concrete_function(next(iter(batches))).graph
+
+    counted = sum(map(product_operations, needed(graph)))
+
+    expected = operations.step_operations(config, data)
+    assert counted == pytest.approx(expected, rel=0.02), counted / expected
+
+
+def needed(graph):
+    """The operations that results or variables depend on."""
+    found = set()
+    open_ones = [t.op for t in graph.outputs] + list(graph.control_outputs)
+    while open_ones:
+        op = open_ones.pop()
+        if op not in found:
+            found.add(op)
+            open_ones += [t.op for t in op.inputs] + list(op.control_inputs)
+    return found
+
+
+def product_operations(op):
+    if op.type not in ("MatMul", "BatchMatMulV2"):
+        return 0
+    flag = "transpose_a" if op.type == "MatMul" else "adj_x"
+    inner = op.inputs[0].shape[-2 if op.get_attr(flag) else -1]
+    return 2 * op.outputs[0].shape.num_elements() * inner
