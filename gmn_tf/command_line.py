@@ -81,8 +81,10 @@ def refuse_arguments(arguments: list[str]) -> None:
 def start_tensorflow() -> None:
     """Imports TensorFlow and finds its devices, without the usual noise.
 
-    Warnings a user could act on are passed on.
+    Warnings a user could act on are passed on. On CPUs without AVX-512 its
+    matrix products are faster with oneDNN, which is off there by default.
     """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with _without_noise():
         import tensorflow as tf
 

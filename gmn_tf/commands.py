@@ -38,6 +38,15 @@ def train() -> None:
     flags.DEFINE_string(
         "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
     )
+    flags.DEFINE_string(
+        "jit", "auto", "Whether XLA compiles the step: on, off, auto: on GPUs."
+    )
+    flags.DEFINE_integer(
+        "steps_per_execution",
+        1,
+        "Steps between two returns to Python, for small steps on fast devices.",
+        1,
+    )
     flags.DEFINE_integer(
         "log_every", 50, "Steps between entries for TensorBoard.", 1
     )
@@ -85,13 +94,14 @@ def _train(values, arguments) -> None:
     from gmn_tf.workdir import Workdir
 
     strategy = training.make_strategy(values.strategy)
+    execution = training.Execution(values.jit, values.steps_per_execution)
     workdir = Workdir(values.workdir or _default_workdir(config))
     workdir.refuse_other_settings(config)
     name, data_dir = _prepare(config, values)
     data = _load(config, name, data_dir)
-    training.refuse_impossible(config, data, strategy)
+    training.refuse_impossible(config, data, strategy, execution)
     if not training.is_chief(strategy):
-        training.train(config, data, strategy)
+        training.train(config, data, strategy, execution=execution)
         return
     workdir.start(config, _source(name, data_dir, data))
     if workdir.finished():
@@ -102,7 +112,9 @@ def _train(values, arguments) -> None:
         watching = experiment.Watching(
             values.quiet, values.log_every, values.picture_every
         )
-        metrics = experiment.run(config, data, workdir, strategy, watching)
+        metrics = experiment.run(
+            config, data, workdir, strategy, watching, execution
+        )
     _say(values, report.scores_table(metrics))
     _say(values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 

@@ -77,6 +77,13 @@ class Config:
         1, "Seed of everything random in training.", least=0, below=2**21
     )
 
+    precision: str = setting(
+        "float32",
+        "Numbers that networks compute with; weights, sums and losses stay "
+        "float32 with mixed_bfloat16.",
+        ("float32", "mixed_bfloat16"),
+    )
+
     # --- Generator (3.1) ----------------------------------------------------
     noise: str = setting(
         "latent",

@@ -31,16 +31,24 @@ class Critic(keras.Model):
         self.activation = activation
         self.conditional = conditional
         self.activate = layers.twice_differentiable(activation)
-        self.feature_layer = keras.layers.Dense(self.units[0], name="features")
+        self.feature_layer = keras.layers.Dense(
+            self.units[0], name="features", dtype=self.dtype_policy
+        )
         self.embedding_layer = (
-            keras.layers.Dense(self.units[0], use_bias=False, name="embeddings")
+            keras.layers.Dense(
+                self.units[0],
+                use_bias=False,
+                name="embeddings",
+                dtype=self.dtype_policy,
+            )
             if conditional
             else None
         )
         self.hidden_layers = [
-            layers.dense(size, self.activate) for size in self.units[1:]
+            layers.dense(size, self.activate, dtype=self.dtype_policy)
+            for size in self.units[1:]
         ]
-        self.output_layer = layers.dense(1)
+        self.output_layer = layers.dense(1, dtype=self.dtype_policy)
 
     def build(self, features_shape, embeddings_shape):
         fan_in = features_shape[-1]
@@ -68,7 +76,9 @@ class Critic(keras.Model):
         """
         if self.conditional:
             return self.embedding_layer(embeddings)
-        return keras.ops.zeros_like(embeddings[..., :1])
+        return keras.ops.zeros_like(
+            embeddings[..., :1], dtype=self.compute_dtype
+        )
 
     def project(self, features, condition):
         """The linear first layer: `[..., dx]` -> `[..., h]`."""
@@ -79,7 +89,8 @@ class Critic(keras.Model):
         hidden = self.activate(projection)
         for layer in self.hidden_layers:
             hidden = layer(hidden)
-        return keras.ops.squeeze(self.output_layer(hidden), axis=-1)
+        scores = keras.ops.squeeze(self.output_layer(hidden), axis=-1)
+        return keras.ops.cast(scores, self.variable_dtype)
 
     def call(self, features, embeddings):
         """Scores samples.

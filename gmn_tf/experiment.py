@@ -48,6 +48,7 @@ def run(
     workdir: Workdir,
     strategy: tf.distribute.Strategy,
     watching: Watching,
+    execution: training.Execution = training.DEFAULT_EXECUTION,
 ) -> dict:
     """Trains, scores and writes down a whole run.
 
@@ -57,7 +58,11 @@ def run(
     generator = None
     if variants.VARIANTS[config.variant].has_generator:
         model = training.train(
-            config, data, strategy, _callbacks(config, data, workdir, watching)
+            config,
+            data,
+            strategy,
+            _callbacks(config, data, workdir, watching),
+            execution,
         )
         generator = model.generator
         workdir.save_model("generator", generator)

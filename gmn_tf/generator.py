@@ -23,10 +23,13 @@ class LatentNoise(keras.layers.Layer):
         self.mean = mean
         self.covariance = covariance
         self.mean_layer = layers.dense(
-            dim, "tanh" if mean == "tanh" else None, name="mean"
+            dim,
+            "tanh" if mean == "tanh" else None,
+            name="mean",
+            dtype=self.dtype_policy,
         )
         self.log_variance_layer = (
-            layers.dense(dim, name="log_variance")
+            layers.dense(dim, name="log_variance", dtype=self.dtype_policy)
             if covariance == "learned"
             else None
         )
@@ -44,10 +47,13 @@ class LatentNoise(keras.layers.Layer):
 
         With the identity for Sigma, mu(a) alone.
         """
-        mean = self.mean_layer(embeddings)
+        mean = ops.cast(self.mean_layer(embeddings), self.variable_dtype)
         if self.log_variance_layer is None:
             return (mean,)
-        return mean, ops.exp(0.5 * self.log_variance_layer(embeddings))
+        log_variance = ops.cast(
+            self.log_variance_layer(embeddings), self.variable_dtype
+        )
+        return mean, ops.exp(0.5 * log_variance)
 
     def draw(self, noise, condition):
         """z `[..., dz]` from standard noise `[..., dz]`; axes broadcast."""
@@ -133,10 +139,14 @@ class Generator(keras.Model):
         self.activation = activation
         self.output_activation = output_activation
         self.hidden_layers = [
-            layers.dense(size, layers.activation(activation))
+            layers.dense(
+                size, layers.activation(activation), dtype=self.dtype_policy
+            )
             for size in self.units
         ]
-        self.output_layer = layers.dense(feature_dim, output_activation)
+        self.output_layer = layers.dense(
+            feature_dim, output_activation, dtype=self.dtype_policy
+        )
 
     @property
     def noise_dim(self) -> int:
@@ -182,7 +192,7 @@ class Generator(keras.Model):
         hidden = self.noise_layer.draw(noise, condition)
         for layer in self.hidden_layers:
             hidden = layer(hidden)
-        return self.output_layer(hidden)
+        return ops.cast(self.output_layer(hidden), self.variable_dtype)
 
     def get_config(self):
         return {

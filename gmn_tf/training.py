@@ -4,6 +4,8 @@ Here and in `experiment` settings become explicit arguments; no layer and no
 loss knows of `Config`.
 """
 
+import dataclasses
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -19,6 +21,32 @@ from gmn_tf.gmn import GMN
 from gmn_tf.suggest import refuse_unknown
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
+JIT = ("auto", "on", "off")
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """How steps are run; changes no number but by rounding.
+
+    Attributes:
+        jit: whether XLA compiles the step: `on`, `off`, or `auto`: on GPUs.
+        steps: steps that run between two returns to Python.
+    """
+
+    jit: str = "auto"
+    steps: int = 1
+
+    def __post_init__(self):
+        refuse_unknown("jit", self.jit, JIT)
+
+
+DEFAULT_EXECUTION = Execution()
+
+
+def compiles(jit: str) -> bool:
+    """Whether XLA compiles the step; on CPUs that was slower."""
+    gpus = tf.config.list_logical_devices("GPU")
+    return jit == "on" or (jit == "auto" and bool(gpus))
 
 
 def make_strategy(name: str) -> tf.distribute.Strategy:
@@ -53,9 +81,19 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def refuse_impossible(
-    config: Config, data: ZeroShotData, strategy: tf.distribute.Strategy
+    config: Config,
+    data: ZeroShotData,
+    strategy: tf.distribute.Strategy,
+    execution: Execution = DEFAULT_EXECUTION,
 ) -> None:
     """Raises InputError for settings that do not fit the data or devices."""
+    if config.steps % execution.steps:
+        raise InputError(
+            "--steps is not a multiple of --steps_per_execution.",
+            f"a multiple of {execution.steps}",
+            config.steps,
+            "change one of them",
+        )
     variant = variants.VARIANTS[config.variant]
     streams.refuse_impossible_sizes(
         batch_sizes(config, variant),
@@ -69,6 +107,7 @@ def train(
     data: ZeroShotData,
     strategy: tf.distribute.Strategy,
     callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    execution: Execution = DEFAULT_EXECUTION,
 ) -> GMN:
     """Trains a generator for `config.steps` steps.
 
@@ -78,16 +117,17 @@ def train(
             the samples held back for scoring, except that a transductive
             variant takes the features of the unseen ones, never their labels.
         strategy: from `make_strategy`.
-        callbacks: of Keras, called every step.
+        callbacks: of Keras, called after every execution.
+        execution: how steps are run.
 
     Raises:
         InputError: for settings that do not fit the data or the devices, or
             if training diverged.
     """
-    refuse_impossible(config, data, strategy)
+    refuse_impossible(config, data, strategy, execution)
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
-        model = build_model(config, data)
+        model = build_model(config, data, execution)
     model.fit(
         make_batches(config, data, strategy),
         steps_per_epoch=config.steps,
@@ -105,7 +145,9 @@ def train(
     return model
 
 
-def build_model(config: Config, data: ZeroShotData) -> GMN:
+def build_model(
+    config: Config, data: ZeroShotData, execution: Execution = DEFAULT_EXECUTION
+) -> GMN:
     """The networks of a variant, built and compiled."""
     variant = variants.VARIANTS[config.variant]
     generator = build_generator(config, data)
@@ -115,6 +157,7 @@ def build_model(config: Config, data: ZeroShotData) -> GMN:
             config.critic_units,
             config.activation,
             variant.critic == variants.CONDITIONAL,
+            dtype=_policy(config),
         )
         critic.build((None, data.feature_dim), (None, data.embeddings.shape[1]))
     model = GMN(
@@ -128,6 +171,8 @@ def build_model(config: Config, data: ZeroShotData) -> GMN:
         optimizer=_adam(config),
         critic_optimizer=_adam(config),
         theta_optimizer=keras.optimizers.SGD(config.theta_learning_rate),
+        jit_compile=compiles(execution.jit),
+        steps_per_execution=execution.steps,
     )
     return model
 
@@ -135,10 +180,13 @@ def build_model(config: Config, data: ZeroShotData) -> GMN:
 def build_generator(config: Config, data: ZeroShotData) -> Generator:
     """The generator of a configuration, built for a data set."""
     if config.noise == "concat":
-        noise_layer = ConcatenatedNoise(config.noise_dim)
+        noise_layer = ConcatenatedNoise(config.noise_dim, dtype=_policy(config))
     else:
         noise_layer = LatentNoise(
-            config.noise_dim, config.noise_mean, config.noise_covariance
+            config.noise_dim,
+            config.noise_mean,
+            config.noise_covariance,
+            dtype=_policy(config),
         )
     generator = Generator(
         noise_layer,
@@ -146,6 +194,7 @@ def build_generator(config: Config, data: ZeroShotData) -> Generator:
         config.generator_units,
         config.activation,
         config.generator_output,
+        dtype=_policy(config),
     )
     generator.build((None, config.noise_dim), (None, data.embeddings.shape[1]))
     return generator
@@ -248,6 +297,11 @@ def batch_sizes(
         fake=config.matching_fake,
         theta=config.batch_size if trains_theta else 0,
     )
+
+
+def _policy(config: Config) -> str | None:
+    """Keras's name of the precision; None is its default."""
+    return None if config.precision == "float32" else config.precision
 
 
 def _adam(config: Config) -> Adam:

@@ -20,7 +20,9 @@ def wasserstein_loss(real_scores, fake_scores):
 
 
 def gradient_norms(gradients):
-    """|| grad_x D ||, `[batch, dx]` -> `[batch]`."""
+    """|| grad_x D ||, `[batch, dx]` -> `[batch]`, never in half precision."""
+    if gradients.dtype.size < 4:
+        gradients = tf.cast(gradients, tf.float32)
     return tf.sqrt(tf.reduce_sum(tf.square(gradients), axis=-1) + EPSILON)
 
 
@@ -31,7 +33,7 @@ def gradient_penalty(norms):
 
 def interpolate(real, fake, mix):
     """x_hat = mix real + (1 - mix) fake: `[batch, d]`, with mix `[batch]`."""
-    mix = mix[:, tf.newaxis]
+    mix = tf.cast(mix, real.dtype)[:, tf.newaxis]
     return mix * real + (1.0 - mix) * fake
 
 
@@ -58,11 +60,9 @@ def critic_loss(critic, real, fake, condition, mix, penalty_weight: float):
     with tf.GradientTape() as tape:
         tape.watch(mixed_projection)
         mixed_scores = critic.score(mixed_projection)
-    gradients = tf.matmul(
-        tape.gradient(mixed_scores, mixed_projection),
-        critic.feature_layer.kernel,
-        transpose_b=True,
-    )
+    gradients = tape.gradient(mixed_scores, mixed_projection)
+    kernel = tf.cast(critic.feature_layer.kernel, gradients.dtype)
+    gradients = tf.matmul(gradients, kernel, transpose_b=True)
     norms = gradient_norms(gradients)
     penalty = gradient_penalty(norms)
     real_scores, fake_scores = tf.unstack(critic.score(projections))
