@@ -26,7 +26,7 @@ class Critic(keras.Model):
         conditional: bool,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
         self.units = tuple(units)
         self.activation = activation
         self.conditional = conditional

@@ -18,7 +18,7 @@ class LatentNoise(keras.layers.Layer):
     """
 
     def __init__(self, dim: int, mean: str, covariance: str, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
         self.dim = dim
         self.mean = mean
         self.covariance = covariance
@@ -82,7 +82,7 @@ class ConcatenatedNoise(keras.layers.Layer):
     """
 
     def __init__(self, dim: int, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
         self.dim = dim
 
     def build(self, noise_shape, embeddings_shape):
@@ -132,7 +132,7 @@ class Generator(keras.Model):
         output_activation: str,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
         self.noise_layer = noise_layer
         self.feature_dim = feature_dim
         self.units = tuple(units)
