@@ -65,6 +65,7 @@ def evaluate() -> None:
     flags.DEFINE_string(
         "data_dir", None, "Where the data is now, if it was moved."
     )
+    _define_memory_flag()
     flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
     flags.DEFINE_string(
         "synthetic_per_class",
@@ -98,7 +99,7 @@ def _train(values, arguments) -> None:
     workdir = Workdir(values.workdir or _default_workdir(config))
     workdir.refuse_other_settings(config)
     name, data_dir = _prepare(config, values)
-    data = _load(config, name, data_dir)
+    data = _load(config, name, data_dir, values.memory_gb)
     training.refuse_impossible(config, data, strategy, execution)
     if not training.is_chief(strategy):
         training.train(config, data, strategy, execution=execution)
@@ -138,7 +139,7 @@ def _evaluate(values, arguments) -> None:
     counts = _counts(values.synthetic_per_class)
     recorded = workdir.read_json("metrics.json")
     data_dir = _absolute(values.data_dir or source["data_dir"])
-    data = _load(config, source["name"], data_dir)
+    data = _load(config, source["name"], data_dir, values.memory_gb)
     workdir.refuse_other(config, _source(source["name"], data_dir, data))
     if counts:
         rows = experiment.synthetic_count_curve(
@@ -199,7 +200,18 @@ def _define_data_flags() -> None:
         "The unpacked xlsa17 folder, or a folder with the two .mat files; "
         "without it the data is downloaded.",
     )
+    _define_memory_flag()
     flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+
+
+def _define_memory_flag() -> None:
+    flags.DEFINE_float(
+        "memory_gb",
+        1.0,
+        "Features that need more than this stay on disk, and are read when "
+        "they are needed.",
+        0.0,
+    )
 
 
 def _resolve(values) -> Config:
@@ -247,10 +259,12 @@ def _absolute(path: str) -> str:
     return str(pathlib.Path(path).expanduser().absolute())
 
 
-def _load(config: Config, name: str, data_dir: str):
+def _load(config: Config, name: str, data_dir: str, memory_gb: float):
     from gmn_tf import data
 
-    return data.load(name, data_dir, config.split, config.embedding_norm)
+    return data.load(
+        name, data_dir, config.split, config.embedding_norm, memory_gb * 2**30
+    )
 
 
 def _source(name: str, data_dir: str, data) -> dict:

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from gmn_tf.errors import InputError
+from gmn_tf.records import Joined, Records, open_records
 
 SPLITS = {
     "test": ("train", "test_seen", "test_unseen"),
@@ -22,9 +23,12 @@ SPLITS = {
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """Features `[n, dx]` float32 and labels `[n]` int32."""
+    """Features `[n, dx]` float32 and labels `[n]` int32.
 
-    features: np.ndarray
+    Features are an array, or `gmn_tf.records` where they stay on disk.
+    """
+
+    features: np.ndarray | Records | Joined
     labels: np.ndarray
 
     def __len__(self) -> int:
@@ -68,7 +72,11 @@ class ZeroShotData:
 
 
 def load(
-    name: str, data_dir: str, split: str = "test", embedding_norm: str = "l2"
+    name: str,
+    data_dir: str,
+    split: str = "test",
+    embedding_norm: str = "l2",
+    memory: float = float("inf"),
 ) -> ZeroShotData:
     """Reads a prepared data set.
 
@@ -77,6 +85,8 @@ def load(
         data_dir: where it was prepared.
         split: `test` or `tune`.
         embedding_norm: see `gmn_tf.Config`.
+        memory: bytes that features may take; if they need more, they are left
+            on disk, and read when they are asked for.
 
     Raises:
         InputError: for a preparation that is missing or damaged, or an
@@ -92,11 +102,14 @@ def load(
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         metadata = dict(builder.info.metadata)
+        infos = [builder.info.splits[part] for part in SPLITS[split]]
+        dim = builder.info.features["features"].shape[0]
+        on_disk = 4 * dim * sum(info.num_examples for info in infos) > memory
         arrays = {
-            part: _read(builder, tfds_split)
-            for part, tfds_split in zip(
-                ("train", "seen", "unseen"), SPLITS[split], strict=True
-            )
+            part: open_records(info.filepaths, dim)
+            if on_disk
+            else _read(builder, info.name)
+            for part, info in zip(("train", "seen", "unseen"), infos)
         }
     except Exception as error:
         # Damaged files make TFDS and TensorFlow raise almost anything.

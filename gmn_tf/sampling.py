@@ -7,6 +7,7 @@ too.
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf import records
 from gmn_tf.data import Samples
 
 
@@ -33,7 +34,7 @@ class Stream:
         num_unseen: int = 0,
     ):
         order = np.argsort(train.labels, kind="stable")
-        features = train.features[order]
+        features = train.features
         self.labels = tf.constant(train.labels[order], tf.int32)
         counts = np.bincount(train.labels, minlength=num_seen)
         self.counts = tf.constant(counts, tf.int32)
@@ -43,11 +44,21 @@ class Stream:
         self.num_unseen = 0
         self.sampling = sampling
         if unlabelled is not None:
-            features = np.concatenate([features, unlabelled])
+            order = np.append(order, len(order) + np.arange(len(unlabelled)))
+            features = records.join(features, unlabelled)
             self.num_unseen = num_unseen
-        with tf.device("CPU"):  # where batches are made
-            self.features = tf.constant(features)
         self.size = len(features)
+        self._order = tf.constant(order, tf.int32)
+        with tf.device("CPU"):  # where batches are made
+            self._features = (
+                tf.constant(features)
+                if isinstance(features, np.ndarray)
+                else features
+            )
+
+    def features(self, rows):
+        """Features `[..., dx]` of rows `[...]`."""
+        return records.gather(self._features, tf.gather(self._order, rows))
 
     def class_rows(self, labels, seed):
         """One row for each label; a row per unseen one, whichever."""

@@ -139,7 +139,7 @@ def step_batch(
         rows, labels = stream.samples(step * total, total, run_seed)
         rows = mine(tf.reshape(rows, grid), 1)
         batch["critic"] = {
-            "features": tf.gather(stream.features, rows),
+            "features": stream.features(rows),
             "labels": mine(tf.reshape(labels, grid), 1),
             "noise": mine(normal([*grid, sizes.noise_dim], seeds[2]), 1),
             "mix": mine(tf.random.stateless_uniform(grid, seeds[3]), 1),
@@ -151,7 +151,7 @@ def step_batch(
     if sizes.theta:
         rows, labels = _labelled_rows(stream, sizes.theta, seeds[8:10])
         batch["theta"] = {
-            "features": tf.gather(stream.features, rows),
+            "features": stream.features(rows),
             "labels": labels,
         }
     return batch
@@ -169,9 +169,8 @@ def _matching_batch(stream, sizes, seeds, replica, replicas):
     places = tf.minimum(places, sizes.classes - 1)
     labels = tf.gather(labels, places)
     return {
-        "features": tf.gather(
-            stream.features,
-            stream.rows_of_classes(labels, sizes.real, seeds[2]),
+        "features": stream.features(
+            stream.rows_of_classes(labels, sizes.real, seeds[2])
         ),
         "labels": labels,
         "noise": tf.gather(noise, places),

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf import records
 from gmn_tf.data import Samples
 
 ROWS_AT_ONCE = 4096
@@ -70,6 +71,6 @@ def _draw(generator, embedding, seeds, rows):
 def joined(first: Samples, second: Samples) -> Samples:
     """D_train and D_fake as one set."""
     return Samples(
-        np.concatenate([first.features, second.features]),
+        records.join(first.features, second.features),
         np.concatenate([first.labels, second.labels]),
     )

@@ -1,0 +1,147 @@
+"""Features that stay on disk: single rows read out of TFRecord files.
+
+For splits too large for memory. Opening them takes one pass over the files,
+which notes where each record begins; after that only what is asked for is read.
+"""
+
+import os
+import struct
+
+import numpy as np
+import tensorflow as tf
+
+# A record is framed by its length, a checksum of that, and one of its content.
+BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
+BATCH = 1024  # records looked at in one go while opening
+
+
+class Records:
+    """An array `[n, dx]` of float32 that is read row by row when indexed.
+
+    Args:
+        paths: the TFRecord files, in order.
+        files: `[n]` which of them each record is in.
+        starts: `[n]` the first byte of each record in its file.
+        lengths: `[n]` bytes of each record.
+        dim: dx.
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, paths, files, starts, lengths, dim: int):
+        self._streams = [open(path, "rb") for path in paths]  # noqa: SIM115
+        self._files, self._starts, self._lengths = files, starts, lengths
+        self.shape = (len(files), dim)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """Rows as of an array: a slice, or integers of any shape."""
+        rows = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
+        return self.gather(np.asarray(rows)).numpy()
+
+    def gather(self, rows):
+        """As `tf.gather`: rows `[...]` -> features `[..., dx]`."""
+        records = tf.numpy_function(
+            self._read, [tf.reshape(rows, [-1])], tf.string, stateful=False
+        )
+        features = tf.io.parse_example(
+            records, {"features": tf.io.FixedLenFeature([], tf.string)}
+        )["features"]
+        features = tf.io.decode_raw(features, tf.float32)
+        return tf.reshape(features, [*rows.shape, self.shape[1]])
+
+    def _read(self, rows: np.ndarray) -> np.ndarray:
+        records = np.empty(len(rows), object)
+        for place, row in enumerate(rows):
+            records[place] = os.pread(
+                self._streams[self._files[row]].fileno(),
+                self._lengths[row],
+                self._starts[row],
+            )
+        return records
+
+
+def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
+    """Opens TFRecord files of `features` (bytes) and `label`.
+
+    Args:
+        paths: the files, in order.
+        dim: dx.
+
+    Returns:
+        The features, and the labels `[n]` of all records.
+
+    Raises:
+        tf.errors.OpError: for a damaged file.
+    """
+    labels, files, starts, lengths = [], [], [], []
+    for number, path in enumerate(paths):
+        file_lengths, file_labels = _scan(path)
+        framed = BEFORE + file_lengths + AFTER
+        starts.append(np.cumsum(framed) - framed + BEFORE)
+        lengths.append(file_lengths)
+        labels.append(file_labels)
+        files.append(np.full(len(file_labels), number))
+    labels, *places = map(np.concatenate, (labels, files, starts, lengths))
+    return Records(paths, *places, dim), labels
+
+
+def _scan(path: str) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths and labels of the records in a file."""
+    empty = np.zeros(0, np.int64)
+    lengths, labels = [empty], [empty]
+    for batch in tf.data.TFRecordDataset(path).batch(BATCH):
+        parsed = tf.io.parse_example(
+            batch, {"label": tf.io.FixedLenFeature([], tf.int64)}
+        )
+        lengths.append(tf.strings.length(batch).numpy().astype(np.int64))
+        labels.append(parsed["label"].numpy())
+    return np.concatenate(lengths), np.concatenate(labels)
+
+
+class Joined:
+    """Two arrays or `Records`, one after the other, as one array."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, first, second):
+        self.parts = first, second
+        self.shape = (len(first) + len(second), first.shape[1])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """Rows as of an array: a slice, or integers of any shape."""
+        rows = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
+        return self.gather(tf.constant(rows)).numpy()
+
+    def gather(self, rows):
+        """As `tf.gather`: rows `[...]` -> features `[..., dx]`."""
+        flat = tf.reshape(rows, [-1])
+        split = len(self.parts[0])
+        part = tf.cast(flat >= split, tf.int32)
+        places = tf.dynamic_partition(tf.range(tf.size(flat)), part, 2)
+        flat -= split * tf.cast(part, flat.dtype)
+        rows_of_parts = tf.dynamic_partition(flat, part, 2)
+        features = tf.dynamic_stitch(
+            places,
+            [gather(*pair) for pair in zip(self.parts, rows_of_parts)],
+        )
+        return tf.reshape(features, [*rows.shape, self.shape[1]])
+
+
+def join(first, second):
+    """Arrays joined in memory; `Joined` if one of them is on disk."""
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return np.concatenate([first, second])
+    return Joined(first, second)
+
+
+def gather(features, rows):
+    """`features[rows]` of an array, a tensor or what is on disk."""
+    if isinstance(features, Records | Joined):
+        return features.gather(rows)
+    return tf.gather(features, rows)
