@@ -57,12 +57,14 @@ flags.DEFINE_integer("rounds", 5, "Rounds of each form.", 1)
 flags.DEFINE_integer("steps", 3, "Steps in a round.", 1)
 
 
-def random_data(seen, unseen, feature_dim, embedding_dim) -> ZeroShotData:
+def random_data(
+    seen, unseen, feature_dim, embedding_dim, rows=ROWS_PER_CLASS
+) -> ZeroShotData:
     """A data set of these sizes, with features like pooled ones (ReLU)."""
     rng = np.random.default_rng(0)
 
     def samples(classes):
-        labels = np.repeat(np.asarray(classes, np.int32), ROWS_PER_CLASS)
+        labels = np.repeat(np.asarray(classes, np.int32), rows)
         shape = len(labels), feature_dim
         features = np.maximum(rng.normal(size=shape), 0.0)
         return Samples(features.astype(np.float32), labels)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf import compatibility
+from gmn_tf import compatibility, records
 from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
 
@@ -122,10 +122,9 @@ def fit(
     competing = None
     if basis is not None:
         competing = tf.constant((embeddings @ basis)[:num_competing])
-    features, labels = (
-        tf.constant(samples.features),
-        tf.constant(samples.labels),
-    )
+    features, labels = samples.features, tf.constant(samples.labels)
+    if isinstance(features, np.ndarray):
+        features = tf.constant(features)
     theta = compatibility.initial_theta(feature_dim, units, [seed, 0])
     velocity = tuple(map(tf.zeros_like, theta))
     for epoch in range(sgd.epochs):
@@ -170,7 +169,7 @@ def _epoch(theta, velocity, data, order, learning_rate, sgd: SGD):
     features, labels, embeddings = data
     for start in tf.range(0, tf.size(order), sgd.batch_size):
         rows = order[start : start + sgd.batch_size]
-        batch = tf.gather(features, rows)
+        batch = records.gather(features, rows)
         with tf.GradientTape() as tape:
             tape.watch(theta)
             class_scores = compatibility.scores(batch, theta, embeddings)

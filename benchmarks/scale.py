@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+"""What a training step costs as the data grows: samples, classes, embedding.
+
+    benchmarks/scale.py --what=samples --sizes=10000,100000,1000000 --out=scale
+
+Data of 2048 dimensions is drawn at random, as it is asked for. For samples it
+is prepared first, and left on disk if it is larger than --memory_gb, as in
+bin/train; each size has a process of its own, whose peak memory is told. The
+networks are those of --preset=cpu. Writes OUT-WHAT.csv and OUT-WHAT.png.
+"""
+
+import csv
+import multiprocessing
+import os
+import pathlib
+import resource
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as bin/train does
+
+import numpy as np
+import tensorflow as tf
+import train_step
+from absl import app, flags
+from etils import epath
+from matplotlib.figure import Figure
+
+from gmn_tf import classifier, configs, data, training
+from gmn_tf.config import Config
+from gmn_tf_datasets.zero_shot import splits, storage
+from gmn_tf_datasets.zero_shot.source import Embedding, Source
+from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
+
+FEATURE_DIM, SEEN, UNSEEN, EMBEDDING_DIM = 2048, 150, 50, 312
+WARM_UP, STEPS = 3, 10
+SIZES = {
+    "samples": [10_000, 100_000, 1_000_000],
+    "classes": [50, 200, 1000, 5000, 20_000],
+    "embedding": [85, 312, 1024, 2048],
+}
+
+FLAGS = flags.FLAGS
+flags.DEFINE_enum("what", "samples", list(SIZES), "What grows.")
+flags.DEFINE_list("sizes", None, "How far; default: as in docs/performance.md.")
+flags.DEFINE_string("data_dir", "scale_data", "Where samples are prepared.")
+flags.DEFINE_float("memory_gb", 1.0, "As in bin/train.", 0.0)
+flags.DEFINE_string("out", "scale", "Start of the names of what is written.")
+
+
+class DrawnFeatures:
+    """An array of random features that are made when they are asked for."""
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, rows: int):
+        self.shape = (rows, FEATURE_DIM)
+
+    def __getitem__(self, rows):
+        rng = np.random.default_rng(int(rows[0]))
+        shape = len(rows), FEATURE_DIM
+        return np.abs(rng.standard_normal(shape, np.float32))
+
+
+def drawn_source(samples: int) -> Source:
+    """A source of that many samples, a fifth of them of unseen classes."""
+    rng = np.random.default_rng(0)
+    classes = SEEN + UNSEEN
+    labels = rng.integers(0, classes, samples)
+    seen = labels < SEEN
+    test = rng.random(samples) < 0.2
+    return Source(
+        dataset="scale",
+        features=DrawnFeatures(samples),
+        labels=labels,
+        class_names=tuple(map(str, range(classes))),
+        embeddings=(
+            Embedding(
+                "att",
+                rng.normal(size=(classes, EMBEDDING_DIM)).astype(np.float32),
+            ),
+        ),
+        rows={
+            "trainval": np.flatnonzero(seen & ~test),
+            "test_seen": np.flatnonzero(seen & test),
+            "test_unseen": np.flatnonzero(~seen),
+        },
+        validation_names=(),
+        feature_file="drawn",
+        files=(),
+        origin="drawn",
+    )
+
+
+def prepare(samples: int, data_dir: str) -> dict:
+    """Writes the records: how fast, and in how much memory."""
+    name = f"scale-{samples}"
+    folder = epath.Path(data_dir)
+    if storage.is_prepared(folder, name):
+        return {}
+    source = drawn_source(samples)
+    rows = splits.make(source)
+    config = ZeroShotConfig(name=name, source=source, splits=rows)
+    begun = time.perf_counter()
+    storage.write(folder, config, quiet=False)
+    written = sum(len(part) for part in rows.rows.values())
+    return {
+        "written_rows": written,
+        "rows_per_second": written / (time.perf_counter() - begun),
+        "preparation_mb": peak_memory(),
+    }
+
+
+def of_samples(samples: int, data_dir: str, memory_gb: float) -> dict:
+    """Loads what was prepared, takes some steps, and an epoch of f."""
+    begun = time.perf_counter()
+    loaded = data.load(
+        storage.full_name(f"scale-{samples}"),
+        data_dir,
+        memory=memory_gb * 2**30,
+    )
+    seconds = {"load_s": time.perf_counter() - begun}
+    seconds |= step_times(loaded)
+    sgd = classifier.SGD(0.01, 0.97, 0.9, 0.001, 256, epochs=1)
+    begun = time.perf_counter()
+    classifier.fit(loaded.train, loaded.embeddings, SEEN + UNSEEN, sgd, 1)
+    return {
+        "on_disk": not isinstance(loaded.train.features, np.ndarray),
+        **seconds,
+        "classifier_epoch_s": time.perf_counter() - begun,
+        "peak_mb": peak_memory(),
+    }
+
+
+def of_classes(classes: int, *_) -> dict:
+    """Steps with that many classes, a quarter of them unseen."""
+    unseen = classes // 4
+    return step_times(
+        train_step.random_data(
+            classes - unseen, unseen, FEATURE_DIM, EMBEDDING_DIM, rows=4
+        )
+    )
+
+
+def of_embedding(dim: int, *_) -> dict:
+    """Steps with an embedding of that size."""
+    return step_times(train_step.random_data(SEEN, UNSEEN, FEATURE_DIM, dim))
+
+
+def step_times(loaded) -> dict:
+    """Milliseconds of a step with its data, of data alone, and of a start."""
+    config = Config().replace(configs.preset("cub", "cpu"))
+    begun = time.perf_counter()
+    model = training.build_model(config, loaded)
+    batches = training.make_batches(
+        config, loaded, training.make_strategy("one")
+    )
+    source = iter(batches)
+    step = tf.function(model.train_step)
+    step(next(source))
+    start = time.perf_counter() - begun
+    fed = timed(lambda: float(step(next(source))["generator_loss"]))
+    alone = timed(lambda: next(source))
+    return {"start_s": start, "step_ms": fed, "data_ms": alone}
+
+
+def timed(call) -> float:
+    """Milliseconds of one call, the median of several."""
+    for _ in range(WARM_UP):
+        call()
+    times = []
+    for _ in range(STEPS):
+        begun = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - begun)
+    return 1000.0 * statistics.median(times)
+
+
+def peak_memory() -> float:
+    """Most memory this process ever held, in MB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+
+def apart(function, *arguments) -> dict:
+    """The function's result, from a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def picture(rows: list[dict], what: str) -> Figure:
+    """Cost against size, on logarithmic axes."""
+    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    sizes = [row[what] for row in rows]
+    for name, label in (("step_ms", "a step"), ("data_ms", "its data alone")):
+        axes.loglog(sizes, [row[name] for row in rows], "o-", label=label)
+    axes.set_xlabel(what)
+    axes.set_ylabel("milliseconds")
+    axes.set_ylim(bottom=1.0)
+    axes.legend()
+    return figure
+
+
+def main(_):
+    sizes = [int(size) for size in FLAGS.sizes or SIZES[FLAGS.what]]
+    functions = {
+        "samples": of_samples,
+        "classes": of_classes,
+        "embedding": of_embedding,
+    }
+    rows = []
+    for size in sizes:
+        row = {FLAGS.what: size}
+        if FLAGS.what == "samples":
+            row |= apart(prepare, size, FLAGS.data_dir)
+        row |= apart(
+            functions[FLAGS.what], size, FLAGS.data_dir, FLAGS.memory_gb
+        )
+        rows.append(row)
+        print(
+            ", ".join(
+                f"{name} {value:.4g}"
+                if isinstance(value, float)
+                else f"{name} {value}"
+                for name, value in row.items()
+            ),
+            flush=True,
+        )
+    out = pathlib.Path(f"{FLAGS.out}-{FLAGS.what}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with out.with_suffix(".csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+    picture(rows, FLAGS.what).savefig(out.with_suffix(".png"), dpi=120)
+
+
+if __name__ == "__main__":
+    app.run(main)
