@@ -50,7 +50,7 @@ class Records:
             records, {"features": tf.io.FixedLenFeature([], tf.string)}
         )["features"]
         features = tf.io.decode_raw(features, tf.float32)
-        return tf.reshape(features, [*rows.shape, self.shape[1]])
+        return _in_shape_of(rows, features, self.shape[1])
 
     def _read(self, rows: np.ndarray) -> np.ndarray:
         records = np.empty(len(rows), object)
@@ -130,7 +130,13 @@ class Joined:
             places,
             [gather(*pair) for pair in zip(self.parts, rows_of_parts)],
         )
-        return tf.reshape(features, [*rows.shape, self.shape[1]])
+        return _in_shape_of(rows, features, self.shape[1])
+
+
+def _in_shape_of(rows, features, dim: int):
+    """Features `[n, dim]` in the shape `[..., dim]` of their rows."""
+    shape = tf.concat([tf.shape(rows), [dim]], axis=0)
+    return tf.ensure_shape(tf.reshape(features, shape), [*rows.shape, dim])
 
 
 def join(first, second):

@@ -7,7 +7,7 @@ import reference
 import tensorflow as tf
 import toys
 
-from gmn_tf import classifier, compatibility
+from gmn_tf import classifier, compatibility, data, synthesis
 
 COUNTS = [5, 3, 6, 4, 3, 2]
 SGD = classifier.SGD(
@@ -201,3 +201,20 @@ def test_training_separates_what_can_be_separated():
 
     predictions = np.argmax(model(samples.features), axis=1)
     np.testing.assert_array_equal(predictions, samples.labels)
+
+
+def test_features_on_disk_train_the_same_classifier(tiny_dir, tiny_name):
+    models = []
+    for memory in (float("inf"), 0):
+        loaded = data.load(tiny_name, tiny_dir, memory=memory)
+        samples = synthesis.joined(
+            loaded.train, toys.samples([0] * 6 + [4], 14)
+        )
+        models.append(
+            classifier.fit(
+                samples, loaded.embeddings, loaded.num_classes, SGD, 1
+            )
+        )
+
+    for part, expected in zip(models[1].theta, models[0].theta):
+        np.testing.assert_allclose(part, expected, atol=1e-6)

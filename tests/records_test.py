@@ -55,6 +55,13 @@ def test_records_are_read_inside_a_graph(files):
     np.testing.assert_array_equal(result, features[ROWS])
     traced = gather.get_concrete_function(tf.TensorSpec([2, 3], tf.int64))
     assert traced.structured_outputs.shape == (2, 3, toys.DX)
+    # As in the last batch of an epoch.
+    some = tf.function(
+        lambda rows: records.gather(on_disk, rows),
+        input_signature=[tf.TensorSpec([None], tf.int64)],
+    )
+    rows = np.array([8, 1])
+    np.testing.assert_array_equal(some(rows), features[rows])
 
 
 def test_disk_and_memory_joined(files):

@@ -14,6 +14,7 @@ from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
 
 FORMAT_VERSION = 1
 _BLOCK = 256  # Rows copied in one go.
+_KEYS = 2**128  # Possible keys of examples.
 
 
 @dataclasses.dataclass
@@ -76,6 +77,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, rows: np.ndarray) -> Iterator:
         source = self.builder_config.source
+        # TFDS keeps the order of keys, and sorts what exceeds its memory in
+        # parts: each part has its share of all possible keys.
+        spacing = _KEYS // max(1, len(rows))
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
             self.builder_config.progress(len(block))
@@ -83,7 +87,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             labels = source.labels[block].tolist()
             for offset, label in enumerate(labels):
                 yield (
-                    start + offset,
+                    (start + offset) * spacing,
                     {"features": features[offset], "label": label},
                 )
 
