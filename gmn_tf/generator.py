@@ -57,6 +57,7 @@ class LatentNoise(keras.layers.Layer):
 
     def draw(self, noise, condition):
         """z `[..., dz]` from standard noise `[..., dz]`; axes broadcast."""
+        noise = ops.cast(noise, self.variable_dtype)
         mean, *stddev = condition
         return mean + (stddev[0] * noise if stddev else noise)
 
