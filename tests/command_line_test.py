@@ -72,6 +72,8 @@ def test_ctrl_c_ends_in_one_line(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What a shell runs in the background is told to ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     logs = tmp_path / "run" / "logs"
     deadline = time.monotonic() + 120.0
