@@ -45,7 +45,7 @@ FLAGS = flags.FLAGS
 flags.DEFINE_enum("what", "samples", list(SIZES), "What grows.")
 flags.DEFINE_list("sizes", None, "How far; default: as in docs/performance.md.")
 flags.DEFINE_string("data_dir", "scale_data", "Where samples are prepared.")
-flags.DEFINE_float("memory_gb", 1.0, "As in bin/train.", 0.0)
+flags.DEFINE_float("memory_gb", 0.5, "As in bin/train.", 0.0)
 flags.DEFINE_string("out", "scale", "Start of the names of what is written.")
 
 

@@ -207,7 +207,7 @@ def _define_data_flags() -> None:
 def _define_memory_flag() -> None:
     flags.DEFINE_float(
         "memory_gb",
-        1.0,
+        0.5,
         "Features that need more than this stay on disk, and are read when "
         "they are needed.",
         0.0,
