@@ -39,7 +39,10 @@ def train() -> None:
         "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
     )
     flags.DEFINE_string(
-        "jit", "auto", "Whether XLA compiles the step: on, off, auto: on GPUs."
+        "jit",
+        "auto",
+        "Whether XLA compiles the step: on, off, auto: on GPUs. Compiled, "
+        "gradient matching draws other random numbers.",
     )
     flags.DEFINE_integer(
         "steps_per_execution",

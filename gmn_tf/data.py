@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from gmn_tf.errors import InputError
-from gmn_tf.records import Joined, Records, open_records
+from gmn_tf.records import OnDisk, open_records
 
 SPLITS = {
     "test": ("train", "test_seen", "test_unseen"),
@@ -25,10 +25,10 @@ SPLITS = {
 class Samples:
     """Features `[n, dx]` float32 and labels `[n]` int32.
 
-    Features are an array, or `gmn_tf.records` where they stay on disk.
+    Features are an array, or `records.OnDisk`.
     """
 
-    features: np.ndarray | Records | Joined
+    features: np.ndarray | OnDisk
     labels: np.ndarray
 
     def __len__(self) -> int:

@@ -31,6 +31,7 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
         super().on_train_begin(logs)
         self.plain = not sys.stdout.isatty()
         self.begun = time.monotonic()
+        self.printed = 0
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self.plain:
@@ -39,8 +40,12 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
     def on_train_batch_end(self, batch, logs=None):
         if not self.plain:
             super().on_train_batch_end(batch, _watched(logs))
-        elif (batch + 1) % max(1, self.steps // LINES_IN_A_FILE) == 0:
+            return
+        interval = max(1, self.steps // LINES_IN_A_FILE)
+        # Keras may take several steps between two calls.
+        if (batch + 1) // interval > self.printed // interval:
             self._print_plain(batch + 1, _watched(logs))
+            self.printed = batch + 1
 
     def on_epoch_end(self, epoch, logs=None):
         if not self.plain:

@@ -15,23 +15,17 @@ BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
 BATCH = 1024  # records looked at in one go while opening
 
 
-class Records:
-    """An array `[n, dx]` of float32 that is read row by row when indexed.
+class OnDisk:
+    """An array `[n, dx]` of float32 of which rows are read when indexed.
 
-    Args:
-        paths: the TFRecord files, in order.
-        files: `[n]` which of them each record is in.
-        starts: `[n]` the first byte of each record in its file.
-        lengths: `[n]` bytes of each record.
-        dim: dx.
+    Attributes:
+        shape: (n, dx).
     """
 
     dtype = np.dtype(np.float32)
 
-    def __init__(self, paths, files, starts, lengths, dim: int):
-        self._streams = [open(path, "rb") for path in paths]  # noqa: SIM115
-        self._files, self._starts, self._lengths = files, starts, lengths
-        self.shape = (len(files), dim)
+    def __init__(self, rows: int, dim: int):
+        self.shape = (rows, dim)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -43,16 +37,38 @@ class Records:
 
     def gather(self, rows):
         """As `tf.gather`: rows `[...]` -> features `[..., dx]`."""
+        features = self._read(tf.reshape(rows, [-1]))
+        shape = tf.concat([tf.shape(rows), self.shape[1:]], axis=0)
+        features = tf.reshape(features, shape)
+        return tf.ensure_shape(features, [*rows.shape, self.shape[1]])
+
+
+class Records(OnDisk):
+    """What TFRecord files hold, a record for each row.
+
+    Args:
+        paths: the TFRecord files, in order.
+        files: `[n]` which of them each record is in.
+        starts: `[n]` the first byte of each record in its file.
+        lengths: `[n]` bytes of each record.
+        dim: dx.
+    """
+
+    def __init__(self, paths, files, starts, lengths, dim: int):
+        super().__init__(len(files), dim)
+        self._streams = [open(path, "rb") for path in paths]  # noqa: SIM115
+        self._files, self._starts, self._lengths = files, starts, lengths
+
+    def _read(self, rows):
         records = tf.numpy_function(
-            self._read, [tf.reshape(rows, [-1])], tf.string, stateful=False
+            self._read_records, [rows], tf.string, stateful=False
         )
         features = tf.io.parse_example(
             records, {"features": tf.io.FixedLenFeature([], tf.string)}
         )["features"]
-        features = tf.io.decode_raw(features, tf.float32)
-        return _in_shape_of(rows, features, self.shape[1])
+        return tf.io.decode_raw(features, tf.float32)
 
-    def _read(self, rows: np.ndarray) -> np.ndarray:
+    def _read_records(self, rows: np.ndarray) -> np.ndarray:
         records = np.empty(len(rows), object)
         for place, row in enumerate(rows):
             records[place] = os.pread(
@@ -101,42 +117,23 @@ def _scan(path: str) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(lengths), np.concatenate(labels)
 
 
-class Joined:
-    """Two arrays or `Records`, one after the other, as one array."""
-
-    dtype = np.dtype(np.float32)
+class Joined(OnDisk):
+    """Two arrays, at least one of them on disk, one after the other."""
 
     def __init__(self, first, second):
+        super().__init__(len(first) + len(second), first.shape[1])
         self.parts = first, second
-        self.shape = (len(first) + len(second), first.shape[1])
 
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    def __getitem__(self, rows) -> np.ndarray:
-        """Rows as of an array: a slice, or integers of any shape."""
-        rows = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
-        return self.gather(tf.constant(rows)).numpy()
-
-    def gather(self, rows):
-        """As `tf.gather`: rows `[...]` -> features `[..., dx]`."""
-        flat = tf.reshape(rows, [-1])
+    def _read(self, rows):
         split = len(self.parts[0])
-        part = tf.cast(flat >= split, tf.int32)
-        places = tf.dynamic_partition(tf.range(tf.size(flat)), part, 2)
-        flat -= split * tf.cast(part, flat.dtype)
-        rows_of_parts = tf.dynamic_partition(flat, part, 2)
-        features = tf.dynamic_stitch(
+        part = tf.cast(rows >= split, tf.int32)
+        places = tf.dynamic_partition(tf.range(tf.size(rows)), part, 2)
+        rows -= split * tf.cast(part, rows.dtype)
+        rows_of_parts = tf.dynamic_partition(rows, part, 2)
+        return tf.dynamic_stitch(
             places,
             [gather(*pair) for pair in zip(self.parts, rows_of_parts)],
         )
-        return _in_shape_of(rows, features, self.shape[1])
-
-
-def _in_shape_of(rows, features, dim: int):
-    """Features `[n, dim]` in the shape `[..., dim]` of their rows."""
-    shape = tf.concat([tf.shape(rows), [dim]], axis=0)
-    return tf.ensure_shape(tf.reshape(features, shape), [*rows.shape, dim])
 
 
 def join(first, second):
@@ -148,6 +145,6 @@ def join(first, second):
 
 def gather(features, rows):
     """`features[rows]` of an array, a tensor or what is on disk."""
-    if isinstance(features, Records | Joined):
+    if isinstance(features, OnDisk):
         return features.gather(rows)
     return tf.gather(features, rows)

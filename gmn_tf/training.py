@@ -28,6 +28,9 @@ JIT = ("auto", "on", "off")
 class Execution:
     """How steps are run; changes no number but by rounding.
 
+    Except that XLA draws other random numbers for theta: compare runs with
+    gradient matching only where both or neither are compiled.
+
     Attributes:
         jit: whether XLA compiles the step: `on`, `off`, or `auto`: on GPUs.
         steps: steps that run between two returns to Python.

@@ -60,6 +60,22 @@ def test_every_variant_runs_and_repeats(
     assert list(pathlib.Path(workdir.logs).rglob("*tfevents*"))
 
 
+@pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
+@pytest.mark.parametrize("split", ["test", "tune"])
+def test_features_on_disk_give_the_same_scores(
+    variant, split, tiny_config, tiny_dir, tiny_name, tmp_path
+):
+    config = tiny_config.replace({"variant": variant, "split": split})
+    scores = []
+    for memory in (float("inf"), 0):
+        loaded = data.load(tiny_name, tiny_dir, split, memory=memory)
+        workdir, metrics = run(config, loaded, tmp_path / str(memory))
+        assert experiment.evaluate(config, loaded, workdir) == metrics
+        scores.append(metrics)
+
+    assert scores[0] == scores[1]
+
+
 def test_linear_compatibility_runs(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace({"compatibility": "linear"})
     workdir, metrics = run(config, tiny_data, tmp_path / "run")

@@ -314,6 +314,16 @@ def test_a_file_gets_few_plain_lines(capsys):
     assert lines[-1].endswith("critic_loss 200, cosine_weights 0.5")
 
 
+def test_as_many_lines_where_keras_takes_several_steps_at_once(capsys):
+    line = progress.ProgressLine()
+    line.set_params({"steps": 200, "epochs": 1})
+    line.on_train_begin()
+    for batch in range(6, 200, 7):
+        line.on_train_batch_end(batch, {"critic_loss": 1.0})
+
+    assert len(capsys.readouterr().out.splitlines()) == 19
+
+
 def test_a_terminal_gets_keras_line(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     fit(progress.ProgressLine(), steps=6)

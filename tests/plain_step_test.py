@@ -28,10 +28,10 @@ TINY = {
     "classifier_epochs": 2,
 }
 VARIANT_NAMES = [name for name, v in VARIANTS.items() if v.has_generator]
+DEEP = {"generator_units": (11, 9), "critic_units": (10, 8)}
 OPTIONS = [
     {"noise": "concat"},
     {"noise_mean": "tanh", "noise_covariance": "identity"},
-    {"generator_units": (11, 9), "critic_units": (10, 8)},
     {"compatibility": "linear"},
     {"matching_distance": "global"},
     {"matching_norm_weight": 0.5},
@@ -41,14 +41,19 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("variant", VARIANT_NAMES)
-def test_twenty_steps_agree_within_rounding(variant):
-    config = Config(**TINY, variant=variant)
+@pytest.mark.parametrize(
+    "options",
+    # Without DEEP: there 20 steps of Adam carry roundings to 2.6e-4.
+    [{"variant": name} for name in VARIANT_NAMES] + OPTIONS,
+    ids=str,
+)
+def test_twenty_steps_agree_within_rounding(options):
+    config = Config(**{**TINY, **options})
     losses, ours, plain, moves = train(config, toys.zero_shot_data())
 
     assert losses[0] == pytest.approx(losses[1], rel=2e-3, abs=2e-3)
     for weights, expected in zip(ours, plain):
-        np.testing.assert_allclose(weights, expected, atol=5e-4)
+        np.testing.assert_allclose(weights, expected, atol=2e-4)
     assert min(moves) > 5e-3
 
 
@@ -57,7 +62,7 @@ def test_twenty_steps_agree_within_rounding(variant):
     "options",
     # L_CLS comes from a classifier in single precision.
     [{"variant": name} for name in VARIANT_NAMES if "_cls" not in name]
-    + OPTIONS,
+    + [DEEP, *OPTIONS],
     ids=str,
 )
 def test_twenty_steps_agree_in_double_precision(options):

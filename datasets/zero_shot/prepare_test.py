@@ -11,10 +11,12 @@ import sys
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import shuffle
 
 from gmn_tf.errors import InputError
 from gmn_tf_datasets.zero_shot import make_dummy_data, synthetic
 from gmn_tf_datasets.zero_shot.prepare import prepare
+from gmn_tf_datasets.zero_shot.splits import NAMES
 
 TINY = synthetic.SyntheticParameters(
     num_classes=8,
@@ -72,6 +74,29 @@ def test_rows_come_back_as_they_were(folder, data_dir):
         np.testing.assert_array_equal(
             labels, variables["labels"].ravel()[index] - 1
         )
+
+
+def test_what_exceeds_memory_is_sorted_in_parts(folder, tmp_path, monkeypatch):
+    part_of, parts = shuffle.get_bucket_number, []
+
+    def recorded(**arguments):
+        parts.append(part_of(**arguments))
+        return parts[-1]
+
+    expected, found = (tmp_path / "memory", tmp_path / "parts")
+    name = prepare("birds", data_dir=expected, manual_dir=folder)
+    monkeypatch.setattr(shuffle, "MAX_MEM_BUFFER_SIZE", 0)
+    monkeypatch.setattr(shuffle, "get_bucket_number", recorded)
+    prepare("birds", data_dir=found, manual_dir=folder)
+
+    for split in NAMES:
+        for one, other in zip(
+            _read_rows(name, found, split), _read_rows(name, expected, split)
+        ):
+            np.testing.assert_array_equal(one, other)
+    # As evenly as can be: no two rows of a split in one part of a thousand.
+    rows = len(_read_rows(name, found, "train")[0])
+    assert len(set(parts[:rows])) == rows
 
 
 @pytest.mark.parametrize(("dataset", "notes"), [("cub", 1), ("birds", 0)])
