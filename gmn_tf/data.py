@@ -5,15 +5,20 @@ unseen. `split="tune"` makes the same object inside the training classes, where
 the validation classes play the unseen ones: no record of a test split is read.
 """
 
+from __future__ import annotations
+
 import base64
 import dataclasses
 import pathlib
+import typing
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from gmn_tf.errors import InputError
-from gmn_tf.records import OnDisk, open_records
+
+if typing.TYPE_CHECKING:
+    from gmn_tf import records
 
 SPLITS = {
     "test": ("train", "test_seen", "test_unseen"),
@@ -25,10 +30,10 @@ SPLITS = {
 class Samples:
     """Features `[n, dx]` float32 and labels `[n]` int32.
 
-    Features are an array, or `records.OnDisk`.
+    Features are an array, or a `records.OnDisk`, which is indexed like one.
     """
 
-    features: np.ndarray | OnDisk
+    features: np.ndarray | records.OnDisk
     labels: np.ndarray
 
     def __len__(self) -> int:
@@ -92,6 +97,9 @@ def load(
         InputError: for a preparation that is missing or damaged, or an
             embedding that cannot be normalised.
     """
+    # TensorFlow takes seconds, and not all who import this module load data.
+    from gmn_tf.records import open_records
+
     if not (pathlib.Path(data_dir) / name).is_dir():
         raise InputError(
             f"There is no prepared data {name} in {data_dir}.",

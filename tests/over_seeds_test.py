@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -99,3 +101,13 @@ def test_folders_without_a_run_are_refused(tmp_path):
         over_seeds.table([str(tmp_path)])
     with pytest.raises(InputError, match="Nothing to summarise"):
         over_seeds.table([])
+
+
+def test_a_table_needs_no_tensorflow():
+    code = "import sys, gmn_tf.over_seeds; print('tensorflow' in sys.modules)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.strip() == "False"
+    assert not told.stderr
