@@ -110,17 +110,29 @@ class Stream:
         )
 
     def rows_of_classes(self, labels, count: int, seed):
-        """`[classes, count]` rows of each class, repeated if it has fewer."""
-        sizes = tf.gather(self.counts, labels)[:, tf.newaxis]
-        places = tf.range(count)[tf.newaxis] % sizes
-        class_seeds = seed + tf.cast(labels, seed.dtype)[:, tf.newaxis]
-        offsets = _shuffled(
-            tf.reshape(places, [-1]),
-            tf.repeat(class_seeds, count, axis=0),
-            tf.repeat(sizes[:, 0], count),
+        """`[classes, count]` rows of each class, repeated if it has fewer.
+
+        A class's rows, turned round by a random number, are cut into `count`
+        parts, and one row is drawn of each part. So all are different, each is
+        as likely as any other, and drawing takes the same time however many
+        there are.
+        """
+        size = tf.gather(self.counts, labels)[:, tf.newaxis]
+        size = tf.cast(size, tf.int64)
+        bounds = tf.range(count + 1, dtype=size.dtype) * size // count
+        begin, end = bounds[:, :-1], bounds[:, 1:]
+        shares = tf.random.stateless_uniform(
+            [*labels.shape, count + 1], seed, dtype=tf.float64
         )
+        turn = _below(size, shares[:, :1])
+        offsets = (begin + _below(end - begin, shares[:, 1:]) + turn) % size
         first = tf.gather(self.first, labels)[:, tf.newaxis]
-        return first + tf.reshape(offsets, [-1, count])
+        return first + tf.cast(offsets, first.dtype)
+
+
+def _below(size, share):
+    """Whole numbers from 0 to size - 1, from shares of 1."""
+    return tf.cast(tf.cast(size, share.dtype) * share, size.dtype)
 
 
 def _shuffled_epochs(start, count: int, size: int, seed):

@@ -160,6 +160,7 @@ def step_batch(
 def _matching_batch(stream, sizes, seeds, replica, replicas):
     """Class batches for L_GM; the last replica's may hold fillers."""
     labels = stream.distinct_classes(sizes.classes, seeds[0])
+    rows = stream.rows_of_classes(labels, sizes.real, seeds[2])
     noise = tf.random.stateless_normal(
         [sizes.classes, sizes.fake, sizes.noise_dim], seeds[1]
     )
@@ -167,12 +168,9 @@ def _matching_batch(stream, sizes, seeds, replica, replicas):
     places = replica * share + tf.range(share, dtype=tf.int64)
     valid = tf.cast(places < sizes.classes, tf.float32)
     places = tf.minimum(places, sizes.classes - 1)
-    labels = tf.gather(labels, places)
     return {
-        "features": stream.features(
-            stream.rows_of_classes(labels, sizes.real, seeds[2])
-        ),
-        "labels": labels,
+        "features": stream.features(tf.gather(rows, places)),
+        "labels": tf.gather(labels, places),
         "noise": tf.gather(noise, places),
         "share": valid * (replicas / sizes.classes),
     }

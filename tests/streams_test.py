@@ -168,6 +168,23 @@ def test_rows_of_a_class_repeat_no_more_than_they_must(real):
     )
 
 
+@pytest.mark.parametrize("real", [2, 5])
+def test_rows_of_a_class_are_equally_frequent(real):
+    stream, label = stream_of("balanced"), 2
+    seeds = tf.random.split(tf.constant([1, 0], tf.int64), num=400)
+    drawn = [
+        stream.rows_of_classes(tf.constant([label]), real, seed)[0].numpy()
+        for seed in seeds
+    ]
+    rows = np.ravel(drawn) - sum(COUNTS[:label])
+    counts = np.bincount(rows, minlength=COUNTS[label])
+    # Without replacement the counts vary less than chi-square has it.
+    expected = 400 * real / COUNTS[label]
+    assert chi_square(counts, expected) < CHI_SQUARE[5]
+    first = np.bincount(rows[::real], minlength=COUNTS[label])
+    assert chi_square(first, 400 / COUNTS[label]) < CHI_SQUARE[5]
+
+
 def test_balanced_sampling_draws_a_class_then_a_row():
     rows, labels = critic_draws(stream_of("balanced"), 10, larger(200))
     counts = np.bincount(labels)
