@@ -1,5 +1,7 @@
 """Reading the variables of a .mat file, old (version 5) and new (7.3)."""
 
+import functools
+
 import numpy as np
 import scipy.io
 from etils import epath
@@ -7,14 +9,74 @@ from etils import epath
 from gmn_tf.errors import InputError
 
 
+class OnDiskMatrix:
+    """A matrix in a MATLAB 7.3 file; rows are read when it is indexed.
+
+    For features that memory cannot hold. It can be pickled, as long as the
+    file stays where it is.
+
+    Attributes:
+      T: the same matrix, transposed.
+      shape, dtype, ndim, size: as of an array.
+
+    Args:
+      path: the file.
+      name: of the variable.
+      transposed: whether to swap the axes that MATLAB shows.
+    """
+
+    ndim = 2
+
+    def __init__(self, path: epath.Path, name: str, transposed: bool = False):
+        self._arguments = path, name, transposed
+        # MATLAB writes its columns as rows of HDF5.
+        self.shape = self._variable.shape[:: 1 if transposed else -1]
+        self.dtype, self.size = self._variable.dtype, self._variable.size
+
+    def __reduce__(self):
+        return OnDiskMatrix, self._arguments
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @functools.cached_property
+    def _variable(self):
+        import h5py
+
+        path, name, _ = self._arguments
+        return h5py.File(path.open("rb"), "r")[name]
+
+    @property
+    def T(self) -> "OnDiskMatrix":  # noqa: N802
+        path, name, transposed = self._arguments
+        return OnDiskMatrix(path, name, not transposed)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """Whole rows: a slice, or an array of their numbers."""
+        rows = np.arange(len(self))[rows]
+        # HDF5 wants them in order, each once; a slice is far faster.
+        wanted, places = np.unique(rows, return_inverse=True)
+        if len(wanted) and wanted[-1] - wanted[0] < len(wanted):
+            wanted = slice(wanted[0], wanted[-1] + 1)
+        path, _, transposed = self._arguments
+        try:
+            if transposed:
+                return self._variable[wanted][places]
+            return self._variable[:, wanted].T[places]
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
 def read_variables(
-    path: epath.Path, wanted: tuple[str, ...]
-) -> dict[str, np.ndarray]:
+    path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...] = ()
+) -> dict[str, np.ndarray | OnDiskMatrix]:
     """Reads the wanted variables that the file has.
 
     Args:
       path: the .mat file.
       wanted: names of variables; others are skipped unread.
+      on_disk: those of them that stay on disk, as far as the format lets them:
+        as an `OnDiskMatrix`.
 
     Returns:
       Name to array, as MATLAB would show it (no axis is swapped). Cell arrays
@@ -25,7 +87,7 @@ def read_variables(
             return _read_version_5(stream, wanted)
     except NotImplementedError:
         # What scipy says about the HDF5 files of MATLAB 7.3.
-        return _read_version_7_3(path, wanted)
+        return _read_version_7_3(path, wanted, on_disk)
     except Exception as error:
         # A damaged file makes scipy raise almost anything (zlib, struct,
         # value, type and memory errors have been seen).
@@ -52,14 +114,16 @@ def _texts(cells) -> np.ndarray:
 
 
 def _read_version_7_3(
-    path: epath.Path, wanted: tuple[str, ...]
-) -> dict[str, np.ndarray]:
+    path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...]
+) -> dict[str, np.ndarray | OnDiskMatrix]:
     import h5py  # Only few files need it, and loading it takes time.
 
     try:
         with path.open("rb") as stream, h5py.File(stream, "r") as file:
             return {
-                name: _from_hdf5(file, file[name])
+                name: OnDiskMatrix(path, name)
+                if name in on_disk and file[name].ndim == 2
+                else _from_hdf5(file, file[name])
                 for name in wanted
                 if name in file
             }
@@ -107,9 +171,11 @@ def require(path: epath.Path, content: dict, keys: tuple[str, ...]) -> None:
         )
 
 
-def numbers(path: epath.Path, name: str, values: np.ndarray) -> np.ndarray:
+def numbers(
+    path: epath.Path, name: str, values: np.ndarray | OnDiskMatrix
+) -> np.ndarray | OnDiskMatrix:
     """The values, if they are a matrix of real numbers."""
-    if isinstance(values, np.ndarray) and (
+    if isinstance(values, np.ndarray | OnDiskMatrix) and (
         values.dtype.kind in "fiu" and values.ndim == 2 and values.size
     ):
         return values

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from typing import Any
 
 import numpy as np
 from etils import epath
@@ -34,7 +35,8 @@ class Source:
 
     Attributes:
       dataset: name of the data set.
-      features: `[num_rows, dx]`, of the type that the file has.
+      features: `[num_rows, dx]`, of the type that the file has; an array, or
+        what gives rows as arrays when it is indexed by slices or row numbers.
       labels: `[num_rows]` int64, a row of each embedding.
       class_names: one per class, in the order of the labels.
       embeddings: one per part of the embedding.
@@ -47,7 +49,7 @@ class Source:
     """
 
     dataset: str
-    features: np.ndarray
+    features: Any
     labels: np.ndarray
     class_names: tuple[str, ...]
     embeddings: tuple[Embedding, ...]

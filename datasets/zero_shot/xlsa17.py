@@ -18,6 +18,8 @@ from gmn_tf_datasets.zero_shot.source import (
     splits_file,
 )
 
+Features = np.ndarray | mat_file.OnDiskMatrix
+
 REQUIRED_ROWS = ("trainval", "test_seen", "test_unseen")
 OPTIONAL_ROWS = ("train", "val")
 _VARIABLES = (
@@ -57,8 +59,10 @@ def read(
     )
 
 
-def _read_features(path: epath.Path) -> tuple[np.ndarray, np.ndarray]:
-    content = mat_file.read_variables(path, ("features", "labels"))
+def _read_features(path: epath.Path) -> tuple[Features, np.ndarray]:
+    content = mat_file.read_variables(
+        path, ("features", "labels"), on_disk=("features",)
+    )
     mat_file.require(path, content, ("features", "labels"))
     features = mat_file.numbers(path, "features", content["features"])
     labels = mat_file.integers(path, "labels", content["labels"])
@@ -77,7 +81,7 @@ def _read_features(path: epath.Path) -> tuple[np.ndarray, np.ndarray]:
     return features, labels
 
 
-def _check_finite_rows(features: np.ndarray, path: epath.Path) -> None:
+def _check_finite_rows(features: Features, path: epath.Path) -> None:
     wrong = []
     for start in range(0, len(features), _BLOCK):
         # As float32, because that is how they will be written.

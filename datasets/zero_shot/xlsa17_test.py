@@ -1,5 +1,7 @@
 """Reading the layout of xlsa17, with all the forms its copies come in."""
 
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -87,7 +89,7 @@ def test_every_form_reads_the_same(tmp_path, features, att):
     _assert_as_written(_read(_write(tmp_path, features, att=att)))
 
 
-def test_matlab_7_3(tmp_path):
+def _write_7_3(tmp_path, transposed=False):
     folder = _write(tmp_path)
     for file, variables in (
         ("res101.mat", make_dummy_data.features_variables()),
@@ -97,11 +99,30 @@ def test_matlab_7_3(tmp_path):
             for name, values in variables.items():
                 if values.dtype == object:
                     values = _hdf5_texts(hdf5, values)
+                if transposed and name == "features":
+                    values = values.T
                 hdf5[name] = values.T
         _mark_as_matlab_7_3(folder / file)
-    read = _read(folder)
+    return folder
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_matlab_7_3(tmp_path, transposed):
+    read = _read(_write_7_3(tmp_path, transposed))
     _assert_as_written(read)
     assert read.class_names == make_dummy_data.CLASS_NAMES
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_features_of_matlab_7_3_stay_on_disk(tmp_path, transposed):
+    expected = _read(_write(tmp_path)).features
+    features = _read(_write_7_3(tmp_path, transposed)).features
+    assert not isinstance(features, np.ndarray)
+    assert (features.shape, len(features)) == (expected.shape, len(expected))
+    for rows in (slice(2, 7), np.array([9, 4, 4, 30]), np.array([], int)):
+        np.testing.assert_array_equal(features[rows], expected[rows])
+    again = pickle.loads(pickle.dumps(features))
+    np.testing.assert_array_equal(again[:], expected)
 
 
 def _hdf5_texts(hdf5, texts: np.ndarray) -> np.ndarray:
