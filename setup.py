@@ -56,6 +56,7 @@ setuptools.setup(
         "tqdm>=4.70,<5",
     ],
     extras_require={
+        "beam": ["apache-beam>=2.77,<3"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "test": [
             # tfds.testing imports it undeclared.

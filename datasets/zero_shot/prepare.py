@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
 
 from etils import epath
 
@@ -33,6 +34,7 @@ def prepare(
     quiet: bool = False,
     url: str = download.URL,
     synthetic_parameters: synthetic.SyntheticParameters | None = None,
+    beam_options: Sequence[str] | None = None,
 ) -> str:
     """Prepares a data set unless that has been done, and returns its name.
 
@@ -48,6 +50,9 @@ def prepare(
       quiet: whether to print nothing but errors.
       url: address of xlsa17.zip, for instance of a copy nearby.
       synthetic_parameters: what to draw the data set `synthetic` with.
+      beam_options: flags of an Apache Beam pipeline that writes the data, such
+        as `--runner=FlinkRunner`; empty for Beam on this machine. None writes
+        it without Beam.
 
     Returns:
       The name with which `tfds.load(name, data_dir=data_dir)` reads the data.
@@ -66,7 +71,7 @@ def prepare(
         config = _find_config(request, data_dir, manual_dir, url, quiet)
     if config.source is not None:
         _say(f"Preparing {storage.full_name(config.name)} in {data_dir}", quiet)
-        storage.write(data_dir, config, quiet)
+        storage.write(data_dir, config, quiet, beam_options)
     return storage.full_name(config.name)
 
 

@@ -76,6 +76,32 @@ def test_rows_come_back_as_they_were(folder, data_dir):
         )
 
 
+@pytest.mark.parametrize("workers", ["in_memory", "multi_processing"])
+def test_beam_writes_the_same_records(folder, tmp_path, workers):
+    pytest.importorskip("apache_beam", reason="needs pip install .[beam]")
+    expected, found = (tmp_path / "here", tmp_path / "beam")
+    name = prepare("birds", data_dir=expected, manual_dir=folder)
+    options = [f"--direct_running_mode={workers}", "--direct_num_workers=2"]
+    assert name == prepare(
+        "birds", data_dir=found, manual_dir=folder, beam_options=options
+    )
+    for split in NAMES:
+        for one, other in zip(
+            _read_rows(name, expected, split), _read_rows(name, found, split)
+        ):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_beam_that_is_not_there_says_so(folder, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "apache_beam", None)
+    monkeypatch.setitem(
+        sys.modules, "apache_beam.options.pipeline_options", None
+    )
+    with pytest.raises(InputError, match="Apache Beam is not installed"):
+        prepare("birds", data_dir=tmp_path, manual_dir=folder, beam_options=[])
+    assert not _prepared(tmp_path)
+
+
 def test_what_exceeds_memory_is_sorted_in_parts(folder, tmp_path, monkeypatch):
     part_of, parts = shuffle.get_bucket_number, []
 

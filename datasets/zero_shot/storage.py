@@ -5,7 +5,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -70,8 +70,30 @@ def full_name(config: str) -> str:
     return f"{Builder.name}/{config}"
 
 
-def write(data_dir: epath.Path, config: ZeroShotConfig, quiet: bool) -> None:
-    """Writes the data, all of it or nothing."""
+def write(
+    data_dir: epath.Path,
+    config: ZeroShotConfig,
+    quiet: bool,
+    beam_options: Sequence[str] | None = None,
+) -> None:
+    """Writes the data, all of it or nothing.
+
+    Args:
+      data_dir: where to.
+      config: what.
+      quiet: whether to show no progress.
+      beam_options: flags of an Apache Beam pipeline that is to do it; None
+        does it here.
+
+    Raises:
+      InputError: if the folder cannot be written, or Beam is not installed.
+    """
+    download_config = None
+    if beam_options is not None:
+        config.beam = True
+        download_config = tfds.download.DownloadConfig(
+            beam_options=_pipeline_options(beam_options)
+        )
     folder = data_dir / Builder.name / config.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -79,9 +101,13 @@ def write(data_dir: epath.Path, config: ZeroShotConfig, quiet: bool) -> None:
             if is_prepared(data_dir, config.name):
                 return  # By another process, while this one waited.
             _remove_remains(folder)
-            with _silent_tfds(), _progress_bar(config.splits, quiet) as bar:
+            # Beam shows what its workers do by means of its own.
+            no_bar = quiet or config.beam
+            with _silent_tfds(), _progress_bar(config.splits, no_bar) as bar:
                 config.progress = bar.update
-                Builder(data_dir=data_dir, config=config).download_and_prepare()
+                Builder(data_dir=data_dir, config=config).download_and_prepare(
+                    download_config=download_config
+                )
     except (OSError, tf.errors.OpError) as error:
         raise InputError(
             f"data_dir {data_dir} cannot be written.",
@@ -89,6 +115,20 @@ def write(data_dir: epath.Path, config: ZeroShotConfig, quiet: bool) -> None:
             getattr(error, "strerror", None) or str(error).splitlines()[0],
             "Choose another folder with --data_dir, or make room.",
         ) from error
+
+
+def _pipeline_options(options: Sequence[str]):
+    try:
+        from apache_beam.options.pipeline_options import PipelineOptions
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "Apache Beam is not installed.",
+            "the package apache-beam",
+            str(error),
+            "Install it with pip install 'gmn_tf[beam]', or prepare without "
+            "Beam.",
+        ) from error
+    return PipelineOptions(list(options))
 
 
 def _version_dir(data_dir: epath.Path, config: str) -> epath.Path:

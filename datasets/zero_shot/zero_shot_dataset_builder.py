@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -25,6 +26,7 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
       source: the data.
       splits: the rows of each split.
       progress: is told how many more rows are being written.
+      beam: whether Apache Beam spreads the work, over its workers.
     """
 
     # No repr: TFDS logs its arguments.
@@ -33,6 +35,7 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     progress: Callable[[int], object] = dataclasses.field(
         default=lambda rows: None, repr=False
     )
+    beam: bool = False
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -71,25 +74,45 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager) -> dict[str, Iterator]:
+    def _split_generators(self, dl_manager) -> dict:
         rows = self.builder_config.splits.rows
         return {name: self._generate_examples(rows[name]) for name in NAMES}
 
-    def _generate_examples(self, rows: np.ndarray) -> Iterator:
-        source = self.builder_config.source
+    def _generate_examples(self, rows: np.ndarray):
+        config = self.builder_config
         # TFDS keeps the order of keys, and sorts what exceeds its memory in
         # parts: each part has its share of all possible keys.
         spacing = _KEYS // max(1, len(rows))
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start : start + _BLOCK]
-            self.builder_config.progress(len(block))
-            features = source.features[block].astype(np.float32)
-            labels = source.labels[block].tolist()
-            for offset, label in enumerate(labels):
-                yield (
-                    (start + offset) * spacing,
-                    {"features": features[offset], "label": label},
-                )
+        blocks = (
+            (start, rows[start : start + _BLOCK])
+            for start in range(0, len(rows), _BLOCK)
+        )
+        # Not a method: Beam could not send all of self to its workers.
+        examples = functools.partial(_examples, config.source, spacing)
+        if config.beam:
+            import apache_beam as beam
+
+            return beam.Create(list(blocks)) | beam.FlatMapTuple(examples)
+        return _one_after_the_other(blocks, examples, config.progress)
+
+
+def _one_after_the_other(blocks, examples, progress) -> Iterator:
+    for start, rows in blocks:
+        progress(len(rows))
+        yield from examples(start, rows)
+
+
+def _examples(
+    source: Source, spacing: int, start: int, rows: np.ndarray
+) -> Iterator:
+    """Keys and examples of a block of rows."""
+    features = source.features[rows].astype(np.float32)
+    labels = source.labels[rows].tolist()
+    for place, label in enumerate(labels):
+        yield (
+            (start + place) * spacing,
+            {"features": features[place], "label": label},
+        )
 
 
 def describe(source: Source, splits: Splits) -> dict:
