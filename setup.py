@@ -68,6 +68,7 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
+            "gmn-prepare = gmn_tf.commands:prepare",
             "gmn-train = gmn_tf.commands:train",
             "gmn-evaluate = gmn_tf.commands:evaluate",
             "gmn-summary = gmn_tf.commands:summary",

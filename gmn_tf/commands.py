@@ -1,4 +1,4 @@
-"""What bin/train and bin/evaluate do: flags, and one call each.
+"""What the commands in bin/ do: flags, and one call each.
 
 TensorFlow is imported inside the commands, so that --help and a misspelt flag
 answer at once.
@@ -57,6 +57,25 @@ def train() -> None:
         "picture_every", 500, "Steps between pictures for TensorBoard.", 1
     )
     command_line.run(_train, train.__doc__)
+
+
+def prepare() -> None:
+    """Makes a data set ready for bin/train, which otherwise does it itself.
+
+    bin/prepare --dataset=cub --manual_dir=xlsa17
+    """
+    for field in dataclasses.fields(Config):
+        if field.name in ("dataset", "features_file", "embedding"):
+            _define_setting_flag(field)
+    _define_data_flags()
+    flags.DEFINE_multi_string(
+        "beam_option",
+        None,
+        "A flag of an Apache Beam pipeline that is to do it, as in "
+        "--beam_option=--runner=FlinkRunner; may be repeated. Needs "
+        "pip install 'gmn_tf[beam]'.",
+    )
+    command_line.run(_prepare_alone, prepare.__doc__)
 
 
 def evaluate() -> None:
@@ -123,6 +142,23 @@ def _train(values, arguments) -> None:
     _say(values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 
+def _prepare_alone(values, arguments) -> None:
+    command_line.refuse_arguments(arguments)
+    chosen = {
+        name: values[name].value
+        for name in ("dataset", "features_file", "embedding")
+        if values[name].value is not None
+    }
+    config = Config().replace(chosen)
+    command_line.start_tensorflow()
+    from gmn_tf import report
+
+    name, data_dir = _prepare(config, values, values.beam_option)
+    data = _load(config, name, data_dir, values.memory_gb)
+    _say(values, report.data_summary(data))
+    _say(values, f"Prepared: {name} in {data_dir}")
+
+
 def _evaluate(values, arguments) -> None:
     folders = ([values.workdir] if values.workdir else []) + arguments
     if len(folders) != 1:
@@ -181,13 +217,17 @@ def _summary(values, paths) -> None:
 def _define_setting_flags() -> None:
     """One flag for each setting; left out, the preset decides."""
     for field in dataclasses.fields(Config):
-        default = field.default
-        if isinstance(default, tuple):
-            default = ",".join(map(str, default))
-        text = f"{field.metadata['help']} (CUB: {default})"
-        if field.metadata["choices"]:
-            text += " One of: " + ", ".join(field.metadata["choices"]) + "."
-        flags.DEFINE_string(field.name, None, text)
+        _define_setting_flag(field)
+
+
+def _define_setting_flag(field: dataclasses.Field) -> None:
+    default = field.default
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    text = f"{field.metadata['help']} (CUB: {default})"
+    if field.metadata["choices"]:
+        text += " One of: " + ", ".join(field.metadata["choices"]) + "."
+    flags.DEFINE_string(field.name, None, text)
 
 
 def _define_data_flags() -> None:
@@ -241,7 +281,9 @@ def _default_workdir(config: Config) -> str:
     return f"runs/{'-'.join(data)}-{config.variant}-{config.seed}"
 
 
-def _prepare(config: Config, values) -> tuple[str, str]:
+def _prepare(
+    config: Config, values, beam_options: list[str] | None = None
+) -> tuple[str, str]:
     """Name and place of the prepared data, which is made if need be."""
     from gmn_tf_datasets.zero_shot.prepare import prepare
 
@@ -254,6 +296,7 @@ def _prepare(config: Config, values) -> tuple[str, str]:
         features_file=config.features_file,
         embedding=config.embedding,
         quiet=values.quiet,
+        beam_options=beam_options,
     )
     return name, data_dir
 

@@ -268,6 +268,18 @@ def test_commands_train_and_evaluate(commands_dir):
     assert "Traceback" not in refused.stderr
 
 
+def test_prepare_makes_what_train_then_finds(tmp_path):
+    for _ in range(2):  # The second time it is there already.
+        prepared = command("prepare", "--dataset=synthetic", data_dir=tmp_path)
+        assert prepared.returncode == 0, prepared.stderr
+        assert "Prepared: zero_shot/synthetic-" in prepared.stdout
+    assert len(list(tmp_path.glob("zero_shot/*/*/dataset_info.json"))) == 1
+
+    unknown = command("prepare", "--dataset=synthetik", data_dir=tmp_path)
+    assert unknown.returncode == 1
+    assert "Did you mean synthetic?" in unknown.stderr
+
+
 def test_help_lists_every_setting(commands_dir):
     told = command("train", "--help", data_dir=commands_dir)
 
