@@ -1,0 +1,156 @@
+#!/usr/bin/env python3
+"""Shows where the time of a whole run of bin/train goes.
+
+    benchmarks/whole_run.py --steps=100
+    benchmarks/whole_run.py --dataset=flo --manual_dir=DIR --steps=100
+
+Takes the flags of bin/train. Unless they say otherwise, the data set is
+`synthetic`, and results go to a folder that is removed at the end. Every moment
+counts for one phase alone, the innermost: drawing for TensorBoard is no part of
+the training around it. Data that is not prepared yet is prepared while it is
+looked for.
+"""
+
+import contextlib
+import functools
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+
+from gmn_tf import command_line, commands
+
+FIRST_STEP = "tracing, first step"
+
+
+class Clock:
+    """Seconds of each phase, in the order in which they first began."""
+
+    def __init__(self, phase: str):
+        self.seconds = {phase: 0.0}
+        self._phase, self._since = phase, time.perf_counter()
+
+    def turn(self, phase: str) -> str:
+        """Begins another phase; returns the one that ended."""
+        ended, now = self._phase, time.perf_counter()
+        self.seconds[ended] += now - self._since
+        self.seconds.setdefault(phase, 0.0)
+        self._phase, self._since = phase, now
+        return ended
+
+    @contextlib.contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """A phase inside the current one, which goes on afterwards."""
+        around = self.turn(name)
+        yield
+        self.turn(around)
+
+    def watch(self, owner, name: str, phase: str | Callable) -> None:
+        """Makes a phase of each call of `owner.name`.
+
+        Args:
+            owner: a module or class.
+            name: of a function in it.
+            phase: the phase's name, or what tells it from the arguments.
+        """
+        function = getattr(owner, name)
+
+        @functools.wraps(function)
+        def watched(*arguments, **kwargs):
+            inner = phase if isinstance(phase, str) else phase(*arguments)
+            with self.phase(inner):
+                return function(*arguments, **kwargs)
+
+        setattr(owner, name, watched)
+
+
+def watch_package(clock: Clock) -> None:
+    """Makes phases of the functions that a run is made of."""
+    from gmn_tf import (
+        data,
+        evaluation,
+        experiment,
+        monitoring,
+        synthesis,
+        training,
+        workdir,
+    )
+    from gmn_tf_datasets.zero_shot import prepare
+
+    def classifiers(config, data, generator, on_epoch):
+        return "classifiers" if generator else "classifiers, real_only"
+
+    monitor = monitoring.TrainingMonitor
+    for owner, name, phase in (
+        (prepare, "prepare", "finding the data"),
+        (data, "load", "reading the data"),
+        (training, "build_model", "building the model"),
+        (training, "make_batches", "building the batches"),
+        (monitor, "on_train_batch_end", "losses and pictures"),
+        (monitor, "on_train_end", "losses and pictures"),
+        (experiment, "fit_classifiers", classifiers),
+        (synthesis, "synthesise", "synthesis"),
+        (workdir.Workdir, "save_model", "saving models"),
+        (evaluation, "score", "scoring"),
+        (workdir.Workdir, "save_picture", "writing scores"),
+        (monitoring, "write_scores", "writing scores"),
+        (monitoring, "write_hparams", "writing scores"),
+    ):
+        clock.watch(owner, name, phase)
+
+
+def watch_steps(clock: Clock) -> None:
+    """Tells the training steps after the first, which is traced, from it."""
+    import keras
+
+    from gmn_tf import gmn
+
+    def fit(model, *arguments, callbacks, **kwargs):
+        after_a_step = keras.callbacks.LambdaCallback(
+            on_train_batch_end=lambda batch, logs: clock.turn("training steps")
+        )
+        with clock.phase(FIRST_STEP):
+            return original(
+                model, *arguments, callbacks=[after_a_step, *callbacks], **kwargs
+            )
+
+    original, gmn.GMN.fit = gmn.GMN.fit, fit
+
+
+def watch_imports(clock: Clock) -> None:
+    """Ends the imports, with which the run begins, and watches the rest."""
+
+    def start_tensorflow():
+        original()
+        watch_package(clock)
+        watch_steps(clock)
+        clock.turn("everything else")
+
+    original = command_line.start_tensorflow
+    command_line.start_tensorflow = start_tensorflow
+
+
+def print_table(seconds: dict[str, float]) -> None:
+    """Prints the seconds of each phase, and its share of them all."""
+    total = sum(seconds.values())
+    print(f"\n{'':24}{'seconds':>9}{'percent':>9}")
+    for phase, own in [*seconds.items(), ("all", total)]:
+        print(f"{phase:24}{own:9.2f}{100.0 * own / total:9.1f}")
+
+
+def main() -> None:
+    clock = Clock("importing")
+    watch_imports(clock)
+    with tempfile.TemporaryDirectory() as folder:
+        sys.argv[1:1] = ["--dataset=synthetic", f"--workdir={folder}/run"]
+        try:
+            commands.train()
+        except SystemExit as end:  # as every command ends
+            if end.code:
+                raise
+    clock.turn("everything else")
+    print_table(clock.seconds)
+
+
+if __name__ == "__main__":
+    main()
