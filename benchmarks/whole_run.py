@@ -111,7 +111,10 @@ def watch_steps(clock: Clock) -> None:
         )
         with clock.phase(FIRST_STEP):
             return original(
-                model, *arguments, callbacks=[after_a_step, *callbacks], **kwargs
+                model,
+                *arguments,
+                callbacks=[after_a_step, *callbacks],
+                **kwargs,
             )
 
     original, gmn.GMN.fit = gmn.GMN.fit, fit

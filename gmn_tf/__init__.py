@@ -9,7 +9,8 @@ Section 3.2            `critic`: D(x) or D(x, a); `sampling`, `streams`: what
                        it sees
 Eq. 1, 7-9             `wgan_gp`
 Eq. 2-4                `gradient_matching`
-Eq. 5                  `gmn`: the training step; `guidance`: its other terms
+Eq. 5                  `gmn`: the training step; `guidance`: its other terms;
+                       `regressor`: of L_cycle
 Eq. 6                  `compatibility`: f(x, a)
 Section 3.4            `synthesis`, `classifier`
 Section 4              `evaluation`: T-1, u, s, h

@@ -132,7 +132,7 @@ class Config:
     beta_1: float = setting(0.0, "Adam's beta_1.", least=0.0, below=1.0)
     beta_2: float = setting(0.999, "Adam's beta_2.", least=0.0, below=1.0)
 
-    # --- Guidance: gradient matching (Eq. 2-5), L_CLS ------------------------
+    # --- Guidance: gradient matching (Eq. 2-5), L_CLS, L_cycle ---------------
     compatibility: str = setting(
         "bilinear",
         "f: bilinear (Eq. 6), or linear with one weight vector per class.",
@@ -172,6 +172,14 @@ class Config:
     )
     classification_weight: float = setting(
         0.01, "Weight of L_CLS in the variants that have it.", least=0.0
+    )
+    cycle_weight: float = setting(
+        1.0, "Weight of L_cycle in the variants that have it.", least=0.0
+    )
+    cycle_ridge: float = setting(
+        0.1,
+        "Ridge of L_cycle's regressor, in units of a feature's variance.",
+        least=1e-6,
     )
 
     # --- Synthesis and final classifier (3.4) -------------------------------

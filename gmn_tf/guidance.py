@@ -161,3 +161,32 @@ class Classification(keras.layers.Layer):
         labels = batch["generator"]["labels"]
         loss = tf.reduce_mean(compatibility.cross_entropy(class_scores, labels))
         return self.weight * loss, {"classification_loss": loss}
+
+
+class Cycle(keras.layers.Layer):
+    """L_cycle: what a frozen regressor reads off the fakes (Felix et al.).
+
+    Args:
+        embeddings: `[S, da]` of the seen classes.
+        regressor: W `[dx, da]` and b `[da]` from `regressor.fit`.
+        weight: its weight in the generator's loss.
+    """
+
+    def __init__(self, embeddings, regressor, weight: float):
+        super().__init__(name="cycle")
+        self.embeddings = tf.convert_to_tensor(embeddings)
+        self.regressor = tuple(map(tf.convert_to_tensor, regressor))
+        self.weight = weight
+        self.built = True
+
+    def targets(self, batch):
+        """Nothing: the labels are in the batch."""
+
+    def loss(self, fake, synthesise, batch, targets):
+        """weight E || R(fake) - a ||^2 on the samples the critic sees."""
+        weights, bias = self.regressor
+        labels = batch["generator"]["labels"]
+        error = tf.matmul(fake, weights) + bias
+        error -= tf.gather(self.embeddings, labels)
+        loss = tf.reduce_mean(tf.reduce_sum(tf.square(error), axis=-1))
+        return self.weight * loss, {"cycle_loss": loss}

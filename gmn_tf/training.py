@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf import classifier, guidance, streams, variants
+from gmn_tf import classifier, guidance, regressor, streams, variants
 from gmn_tf.adam import Adam
 from gmn_tf.config import Config
 from gmn_tf.critic import Critic
@@ -227,9 +227,19 @@ def _classification(config: Config, data: ZeroShotData):
     )
 
 
+def _cycle(config: Config, data: ZeroShotData):
+    embeddings = data.embeddings[: data.num_seen]
+    return guidance.Cycle(
+        embeddings,
+        regressor.fit(data.train, embeddings, config.cycle_ridge),
+        config.cycle_weight,
+    )
+
+
 GUIDANCES = {
     variants.MATCHING: _gradient_matching,
     variants.CLASSIFICATION: _classification,
+    variants.CYCLE: _cycle,
 }
 
 

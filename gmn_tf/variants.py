@@ -15,6 +15,7 @@ CONDITIONAL = "D(x, a)"
 
 MATCHING = "matching"  # L_GM, Eq. 4
 CLASSIFICATION = "classification"  # L_CLS
+CYCLE = "cycle"  # L_cycle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,5 +60,9 @@ VARIANTS = {
     ),
     "cwgan_cls": Variant(
         SEEN, CONDITIONAL, (CLASSIFICATION,), "Table 3 (f-CLSWGAN)"
+    ),
+    "cwgan_cycle": Variant(SEEN, CONDITIONAL, (CYCLE,), "Table 3 (cycle-WGAN)"),
+    "cwgan_cls_cycle": Variant(
+        SEEN, CONDITIONAL, (CLASSIFICATION, CYCLE), "Table 3 (cycle-CLSWGAN)"
     ),
 }

@@ -264,7 +264,12 @@ def tiny_config(variant):
 def test_every_variant_takes_a_step(variant):
     config, data = tiny_config(variant), toys.zero_shot_data()
     model = training.build_model(config, data)
-    frozen = [np.array(g.theta[0]) for g in model.guidances if g.theta]
+    frozen = [
+        (part, np.array(part))
+        for guidance in model.guidances
+        for name in ("theta", "regressor")
+        for part in getattr(guidance, name, ())
+    ]
     before = model.generator.get_weights()
     strategy = training.make_strategy("one")
     batch = next(iter(training.make_batches(config, data, strategy)))
@@ -278,10 +283,11 @@ def test_every_variant_takes_a_step(variant):
     assert ("classification_loss" in logs) == (
         "classification" in description.guidance
     )
+    assert ("cycle_loss" in logs) == ("cycle" in description.guidance)
     for name, value in logs.items():
         assert value.shape == () and np.isfinite(value), name
     for weights, old in zip(model.generator.get_weights(), before):
         assert not np.array_equal(weights, old)
-    for theta, guidance in zip(frozen, model.guidances):
-        np.testing.assert_array_equal(theta, guidance.theta[0])
+    for part, old in frozen:
+        np.testing.assert_array_equal(part, old)
     np.testing.assert_array_equal(model.embeddings, data.embeddings)

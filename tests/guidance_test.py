@@ -1,4 +1,4 @@
-"""The rest of Eq. 5: L_GM with its theta, and L_CLS."""
+"""The rest of Eq. 5: L_GM with its theta, L_CLS and L_cycle."""
 
 import numpy as np
 import pytest
@@ -225,3 +225,43 @@ def test_classification_loss(linear):
     assert not layer.trainable_variables
     assert float(parts["classification_loss"]) == pytest.approx(expected)
     assert float(loss) == pytest.approx(0.25 * expected)
+
+
+def test_cycle_loss():
+    weights, bias = toys.normal(toys.DX, toys.DA), toys.normal(toys.DA)
+    embeddings = toys.normal(toys.NUM_SEEN, toys.DA)
+    layer = guidance.Cycle(embeddings, (weights, bias), weight=0.25)
+    labels = np.arange(9) % toys.NUM_SEEN
+    fake = toys.normal(9, toys.DX)
+    expected = np.mean(
+        [
+            sum(
+                (sum(x * column) + b - a) ** 2
+                for column, b, a in zip(weights.T, bias, embeddings[label])
+            )
+            for x, label in zip(fake, labels)
+        ]
+    )
+    samples = {"generator": {"labels": labels}}
+
+    loss, parts = layer.loss(fake, None, samples, layer.targets(samples))
+
+    assert not layer.trainable_variables
+    assert float(parts["cycle_loss"]) == pytest.approx(expected)
+    assert float(loss) == pytest.approx(0.25 * expected)
+
+
+def test_cycle_loss_vanishes_where_the_embedding_is_read():
+    # The first numbers of a feature are its embedding.
+    embeddings = toys.normal(toys.NUM_SEEN, toys.DA)
+    labels = np.arange(9) % toys.NUM_SEEN
+    fake = toys.normal(9, toys.DX)
+    fake[:, : toys.DA] = embeddings[labels]
+    layer = guidance.Cycle(
+        embeddings, (np.eye(toys.DX, toys.DA), np.zeros(toys.DA)), weight=1.0
+    )
+    samples = {"generator": {"labels": labels}}
+
+    loss, _ = layer.loss(fake, None, samples, None)
+
+    assert float(loss) == pytest.approx(0.0)

@@ -16,6 +16,8 @@ TABLE = {
     "wgan_transductive": ("seen+unlabelled", "D(x)", ()),
     "wgan_gm_transductive": ("seen+unlabelled", "D(x)", ("matching",)),
     "cwgan_cls": ("seen", "D(x, a)", ("classification",)),
+    "cwgan_cycle": ("seen", "D(x, a)", ("cycle",)),
+    "cwgan_cls_cycle": ("seen", "D(x, a)", ("classification", "cycle")),
 }
 
 
@@ -24,5 +26,6 @@ def test_variant_is_composed_as_in_the_paper(name):
     variant = VARIANTS[name]
 
     assert (variant.stream, variant.critic, variant.guidance) == TABLE[name]
+    assert len(VARIANTS) == len(TABLE)
     assert variant.has_generator == (name != "real_only")
     assert variant.source.startswith(("Table", "Fig."))
