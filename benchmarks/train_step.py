@@ -53,6 +53,9 @@ for flag, default, names in (
     text = "one or more, with commas, of " + ", ".join(names)
     flags.DEFINE_list(flag, default, text)
     flags.register_validator(flag, set(names).issuperset, text)
+flags.DEFINE_enum(
+    "precision", "float32", ["float32", "mixed_bfloat16"], "As in bin/train."
+)
 flags.DEFINE_integer("rounds", 5, "Rounds of each form.", 1)
 flags.DEFINE_integer("steps", 3, "Steps in a round.", 1)
 
@@ -154,7 +157,11 @@ def main(_):
     )
     for shape, variant in itertools.product(FLAGS.shapes, FLAGS.variants):
         dataset, *sizes = SHAPES[shape]
-        preset = {**configs.preset(dataset), "variant": variant}
+        preset = {
+            **configs.preset(dataset),
+            "variant": variant,
+            "precision": FLAGS.precision,
+        }
         config, data = Config().replace(preset), random_data(*sizes)
         seconds = measure(config, data, FLAGS.rounds, FLAGS.steps)
         median = {name: statistics.median(s) for name, s in seconds.items()}

@@ -79,7 +79,9 @@ def prepare() -> None:
 
 
 def evaluate() -> None:
-    """Scores a finished run again, or draws its curve of Fig. 3.
+    """Scores a finished run again, by one protocol or the other.
+
+    Or draws its curve of Fig. 3.
 
     bin/evaluate --workdir=runs/synthetic-cwgan_gm-1
     """
@@ -89,6 +91,13 @@ def evaluate() -> None:
     )
     _define_memory_flag()
     flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+    flags.DEFINE_string(
+        "tune_workdir",
+        None,
+        "Folder of the same run on --split=tune: scores by the separate "
+        "protocol, settings for T-1, u and s chosen apart on the tune splits; "
+        "writes separate.json.",
+    )
     flags.DEFINE_string(
         "synthetic_per_class",
         None,
@@ -170,16 +179,22 @@ def _evaluate(values, arguments) -> None:
             "name one folder",
         )
     command_line.start_tensorflow()
-    from gmn_tf import experiment, report
-    from gmn_tf.workdir import Workdir
+    from gmn_tf import experiment, report, separate
 
-    workdir = Workdir(folders[0])
-    config, source = workdir.read_config()
     counts = _counts(values.synthetic_per_class)
+    workdir, config, data = _open_run(folders[0], values)
     recorded = workdir.read_json("metrics.json")
-    data_dir = _absolute(values.data_dir or source["data_dir"])
-    data = _load(config, source["name"], data_dir, values.memory_gb)
-    workdir.refuse_other(config, _source(source["name"], data_dir, data))
+    if values.tune_workdir:
+        tune = _open_run(values.tune_workdir, values)
+        metrics = separate.run(
+            separate.Run(workdir, config, data),
+            separate.Run(*tune),
+            values.quiet,
+        )
+        _say(values, report.scores_table(metrics))
+        _say(values, report.chosen_table(metrics))
+        _say(values, f"Written to {workdir}: separate.json")
+        return
     if counts:
         rows = experiment.synthetic_count_curve(
             config, data, workdir, counts, values.quiet
@@ -198,6 +213,18 @@ def _evaluate(values, arguments) -> None:
             "compare the versions in config.json with those installed",
         )
     _say(values, "The same as recorded in metrics.json.")
+
+
+def _open_run(folder: str, values) -> tuple:
+    """A run's folder, settings and data."""
+    from gmn_tf.workdir import Workdir
+
+    workdir = Workdir(folder)
+    config, source = workdir.read_config()
+    data_dir = _absolute(values.data_dir or source["data_dir"])
+    data = _load(config, source["name"], data_dir, values.memory_gb)
+    workdir.refuse_other(config, _source(source["name"], data_dir, data))
+    return workdir, config, data
 
 
 def _summary(values, paths) -> None:

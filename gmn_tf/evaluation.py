@@ -9,7 +9,7 @@ import numpy as np
 
 from gmn_tf.data import Samples, ZeroShotData
 
-JOINT = "joint"
+JOINT, SEPARATE = "joint", "separate"
 SCORES = ("t1", "u", "s", "h")
 BASELINE = "real_only"  # the variant every other is compared with
 

@@ -52,6 +52,18 @@ def scores_table(metrics: Mapping) -> str:
     return "\n".join(parts)
 
 
+def chosen_table(metrics: Mapping) -> str:
+    """What the separate protocol chose, task by task."""
+    return "\n".join(
+        ["Chosen on the tune splits (h combines the classifiers of u and s):"]
+        + [
+            f"  {SCORES[task]}: "
+            + ", ".join(f"{name} {value:g}" for name, value in settings.items())
+            for task, settings in metrics["chosen"].items()
+        ]
+    )
+
+
 def class_accuracy_csv(
     class_names: Sequence[str],
     num_seen: int,

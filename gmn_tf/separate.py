@@ -1,0 +1,199 @@
+"""Section 4: the separate protocol (Table 2, and Table 3's double dagger).
+
+For each of T-1, u and s the number of synthetic features (n_zsl, n_u, n_s) and
+the classifier's settings are chosen apart, on the tune splits, where a
+generator of its own was trained; then they are used once on the test splits.
+h combines two models, so it is no score of any one classifier: compare it
+with the like alone.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+
+from gmn_tf import evaluation, experiment, progress
+from gmn_tf.config import Config
+from gmn_tf.data import ZeroShotData
+from gmn_tf.errors import InputError
+from gmn_tf.variants import VARIANTS
+from gmn_tf.workdir import Workdir
+
+TASKS = ("t1", "u", "s")
+# What is tried of each setting: so many times its value in the run.
+FACTORS = {
+    "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
+    "classifier_learning_rate": (0.3, 1.0),
+    "classifier_weight_decay": (0.1, 1.0),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run with its settings and its data."""
+
+    workdir: Workdir
+    config: Config
+    data: ZeroShotData
+
+    def load_generator(self):
+        """Its generator; None for real samples alone."""
+        if not VARIANTS[self.config.variant].has_generator:
+            return None
+        generator = self.workdir.load_model("generator")
+        experiment.refuse_other_data(
+            {
+                "feature_dim": generator.feature_dim,
+                "embedding_dim": generator.embedding_dim,
+            },
+            self.data,
+        )
+        return generator
+
+
+def run(test: Run, tune: Run, quiet: bool) -> dict:
+    """Chooses settings on the tune splits, and scores them on the test splits.
+
+    Args:
+        test: a run on the test splits.
+        tune: the same on the tune splits.
+        quiet: print nothing.
+
+    Returns:
+        What separate.json of the test run holds: as metrics.json, with what
+        was chosen and all that was tried.
+
+    Raises:
+        InputError: if the runs differ in more than their split.
+    """
+    refuse_other_runs(test.config, tune.config)
+    generators = test.load_generator(), tune.load_generator()
+    rounds = len(candidates(tune.config, generators[1] is not None))
+    rounds += len(TASKS) * test.config.classifier_seeds
+    total = rounds * test.config.classifier_epochs
+    with progress.progress("classifiers", total, quiet) as advance:
+        chosen, tried = choose(tune.config, tune.data, generators[1], advance)
+        scores = score(test.config, test.data, generators[0], chosen, advance)
+    metrics = experiment.metrics(test.config, scores, [])
+    metrics |= {
+        "protocol": evaluation.SEPARATE,
+        "chosen": chosen,
+        "tried": tried,
+    }
+    test.workdir.write_json("separate.json", metrics)
+    return metrics
+
+
+def refuse_other_runs(test: Config, tune: Config) -> None:
+    """Raises InputError unless the runs differ in their split alone."""
+    expected = test.replace({"split": "tune"}).to_dict()
+    given = tune.to_dict()
+    changed = [name for name in expected if expected[name] != given[name]]
+    if test.split != "test" or changed:
+        raise InputError(
+            "The separate protocol needs two runs that differ in their split "
+            "alone.",
+            "--workdir with split=test, --tune_workdir with split=tune",
+            f"split={test.split} and split={tune.split}"
+            + "".join(
+                f"; {name}={expected[name]!r} and {given[name]!r}"
+                for name in changed
+                if name != "split"
+            ),
+            "train the same with --split=tune, and name its folder",
+        )
+
+
+def candidates(config: Config, has_generator: bool) -> list[dict]:
+    """All settings that are tried."""
+    factors = dict(FACTORS)
+    if not has_generator:
+        del factors["synthetic_per_class"]
+    kinds = {name: type(getattr(config, name)) for name in factors}
+    return [
+        {
+            name: kinds[name](factor * getattr(config, name)) or kinds[name](1)
+            for name, factor in zip(factors, combination)
+        }
+        for combination in itertools.product(*factors.values())
+    ]
+
+
+def choose(
+    config: Config,
+    data: ZeroShotData,
+    generator,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> tuple[dict[str, dict], list[dict]]:
+    """Tries all candidates with one classifier each.
+
+    Args:
+        config: of the run on the tune splits.
+        data: the tune splits.
+        generator: trained on them; None for real samples alone.
+        on_epoch: called after each epoch of a classifier.
+
+    Returns:
+        For each task the best settings; and all that were tried, with their
+        scores on the tune splits in percent.
+    """
+    tried = []
+    for settings in candidates(config, generator is not None):
+        changed = config.replace({**settings, "classifier_seeds": 1})
+        models = experiment.fit_classifiers(changed, data, generator, on_epoch)
+        scores = evaluation.score(models[0], data)
+        tried.append(
+            {**settings, **{task: getattr(scores, task) for task in TASKS}}
+        )
+    best = {
+        task: max(tried, key=lambda one, task=task: one[task]) for task in TASKS
+    }
+    return {
+        task: {k: v for k, v in one.items() if k not in TASKS}
+        for task, one in best.items()
+    }, tried
+
+
+def score(
+    config: Config,
+    data: ZeroShotData,
+    generator,
+    chosen: dict[str, dict],
+    on_epoch: Callable[[], None] = lambda: None,
+) -> list[evaluation.Scores]:
+    """Scores the chosen settings, each by its own task.
+
+    Args:
+        config: of the run on the test splits.
+        data: the test splits.
+        generator: trained on them; None for real samples alone.
+        chosen: from `choose`.
+        on_epoch: called after each epoch of a classifier.
+
+    Returns:
+        One for each classifier seed; accuracies of unseen classes are those
+        of the classifier for u, of seen ones those of the one for s.
+    """
+    by_task = {
+        task: [
+            evaluation.score(model, data)
+            for model in experiment.fit_classifiers(
+                config.replace(settings), data, generator, on_epoch
+            )
+        ]
+        for task, settings in chosen.items()
+    }
+    unseen = np.arange(data.num_classes) >= data.num_seen
+    return [
+        evaluation.Scores(
+            t1=t1.t1,
+            u=u.u,
+            s=s.s,
+            h=evaluation.harmonic_mean(u.u, s.s),
+            class_accuracies=np.where(
+                unseen, u.class_accuracies, s.class_accuracies
+            ),
+        )
+        for t1, u, s in zip(*(by_task[task] for task in TASKS))
+    ]
