@@ -56,6 +56,13 @@ def train() -> None:
     flags.DEFINE_integer(
         "picture_every", 500, "Steps between pictures for TensorBoard.", 1
     )
+    flags.DEFINE_integer(
+        "validate_every",
+        0,
+        "Steps between scores on the validation classes, with --split=tune "
+        "alone: writes validation.csv (Fig. 5); 0: none.",
+        0,
+    )
     command_line.run(_train, train.__doc__)
 
 
@@ -122,9 +129,10 @@ def _train(values, arguments) -> None:
     command_line.refuse_arguments(arguments)
     config = _resolve(values)
     command_line.start_tensorflow()
-    from gmn_tf import experiment, report, training
+    from gmn_tf import experiment, report, training, validation
     from gmn_tf.workdir import Workdir
 
+    validation.refuse_test_split(config, values.validate_every)
     strategy = training.make_strategy(values.strategy)
     execution = training.Execution(values.jit, values.steps_per_execution)
     workdir = Workdir(values.workdir or _default_workdir(config))
@@ -142,7 +150,10 @@ def _train(values, arguments) -> None:
     else:
         _say(values, report.data_summary(data))
         watching = experiment.Watching(
-            values.quiet, values.log_every, values.picture_every
+            values.quiet,
+            values.log_every,
+            values.picture_every,
+            values.validate_every,
         )
         metrics = experiment.run(
             config, data, workdir, strategy, watching, execution

@@ -19,6 +19,7 @@ from gmn_tf import (
     report,
     synthesis,
     training,
+    validation,
     variants,
 )
 from gmn_tf.config import Config
@@ -35,11 +36,14 @@ class Watching:
         quiet: print nothing.
         log_every: steps between entries for TensorBoard.
         picture_every: steps between pictures for TensorBoard.
+        validate_every: steps between scores on the validation classes; 0
+            leaves them out, and the test splits allow nothing else.
     """
 
     quiet: bool = False
     log_every: int = 50
     picture_every: int = 500
+    validate_every: int = 0
 
 
 def run(
@@ -55,6 +59,7 @@ def run(
     Returns:
         What metrics.json holds.
     """
+    validation.refuse_test_split(config, watching.validate_every)
     generator = None
     if variants.VARIANTS[config.variant].has_generator:
         model = training.train(
@@ -285,9 +290,22 @@ def _callbacks(config, data, workdir, watching):
         watching.log_every,
         watching.picture_every,
     )
-    if watching.quiet:
-        return (monitor,)
-    return (monitor, progress.ProgressLine())
+    callbacks = [monitor]
+    if watching.validate_every:
+        one = config.replace({"classifier_seeds": 1})
+
+        def score(generator):
+            models = fit_classifiers(one, data, generator)
+            return [evaluation.score(model, data) for model in models]
+
+        callbacks.append(
+            validation.ValidationMonitor(
+                workdir, score, watching.validate_every
+            )
+        )
+    if not watching.quiet:
+        callbacks.append(progress.ProgressLine())
+    return tuple(callbacks)
 
 
 def _classifier_epochs(config: Config, generator) -> int:

@@ -100,18 +100,20 @@ def class_accuracy_csv(
     )
 
 
-def curve_csv(rows: Iterable[Mapping]) -> str:
-    """CSV of Fig. 3: scores in percent for each number of features.
+def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
+    """CSV of Fig. 3 or 5: scores in percent along something.
 
     Args:
-        rows: dictionaries with `n`, the number of synthetic features per
-            class, and the scores `t1`, `u`, `s`, `h`.
+        rows: dictionaries with the scores `t1`, `u`, `s`, `h`, and with what
+            they are drawn against.
+        along: the name of that, such as `n`, the number of synthetic features
+            per class.
     """
     columns = list(itertools.product(SCORES, PARTS))
     return _csv(
-        ["n", *(f"{score}_{part}" for score, part in columns)],
+        [along, *(f"{score}_{part}" for score, part in columns)],
         (
-            [row["n"], *(_cell(row[score][part]) for score, part in columns)]
+            [row[along], *(_cell(row[score][part]) for score, part in columns)]
             for row in rows
         ),
     )

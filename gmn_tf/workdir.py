@@ -2,6 +2,7 @@
 
 config.json         all settings, the data and its fingerprint, versions
 metrics.json        the scores
+validation.csv      scores during training, if asked for
 separate.json       the scores by the separate protocol, if asked for
 class_accuracy.csv  and .png: accuracy of each class
 generator.keras     G

@@ -164,6 +164,41 @@ def test_tuning_reads_no_test_record(
     np.testing.assert_array_equal(np.sort(tune_data.validation_classes), unseen)
 
 
+@pytest.mark.parametrize("every, steps", [(1, [1, 2, 3]), (2, [2, 3])])
+def test_validation_during_training(
+    every, steps, tiny_config, tiny_name, tiny_dir, tmp_path
+):
+    config = tiny_config.replace({"split": "tune", "classifier_seeds": 1})
+    loaded = data.load(tiny_name, tiny_dir, "tune")
+    plain, metrics = run(config, loaded, tmp_path / "plain")
+    workdir = Workdir(tmp_path / "watched")
+    workdir.start(config, SOURCE)
+    watching = dataclasses.replace(WATCHING, validate_every=every)
+    strategy = training.make_strategy("one")
+
+    watched = experiment.run(config, loaded, workdir, strategy, watching)
+
+    assert watched == metrics  # Watching changes nothing.
+    assert not (plain.path / "validation.csv").exists()
+    with open(workdir.path / "validation.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == steps
+    for name in ("t1", "u", "s", "h"):
+        last = float(rows[-1][f"{name}_mean"])
+        assert last == pytest.approx(metrics[name]["mean"], abs=1e-4)
+
+
+def test_validation_on_test_samples_is_refused(
+    tiny_config, tiny_data, tmp_path
+):
+    watching = dataclasses.replace(WATCHING, validate_every=1)
+    strategy = training.make_strategy("one")
+    with pytest.raises(InputError, match="test samples during training"):
+        experiment.run(
+            tiny_config, tiny_data, Workdir(tmp_path), strategy, watching
+        )
+
+
 def test_a_model_for_other_features_is_refused(
     tiny_config, tiny_data, tmp_path
 ):
