@@ -31,6 +31,7 @@ setuptools.setup(
     ],
     package_dir={"gmn_tf_datasets": "datasets"},
     package_data={
+        "gmn_tf": ["paper_page.html", "published.csv"],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
             "CITATIONS.bib",
@@ -44,6 +45,7 @@ setuptools.setup(
         "h5py>=3.14,<4",
         # download_and_prepare of tensorflow-datasets imports it undeclared.
         "importlib_resources>=7.1,<8",
+        "jinja2>=3.1.6,<4",
         "keras>=3.15,<3.16",
         "keras-tuner>=1.4.8,<2",
         "matplotlib>=3.11,<4",
@@ -69,6 +71,7 @@ setuptools.setup(
     entry_points={
         "console_scripts": [
             "gmn-prepare = gmn_tf.commands:prepare",
+            "gmn-reproduce = gmn_tf.commands:reproduce",
             "gmn-train = gmn_tf.commands:train",
             "gmn-evaluate = gmn_tf.commands:evaluate",
             "gmn-summary = gmn_tf.commands:summary",

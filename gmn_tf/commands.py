@@ -125,6 +125,82 @@ def summary() -> None:
     command_line.run(_summary, summary.__doc__)
 
 
+def reproduce() -> None:
+    """Runs all that the paper's tables and figures need, and writes them.
+
+    bin/reproduce --tables=2,3 --figures=3,4,5 --datasets=flo,cub:att+sent
+
+    The same command goes on where it was stopped. Further flags of bin/train
+    follow after two dashes, as in: -- --manual_dir=DIR --steps=500
+    """
+    flags.DEFINE_list("tables", ["2", "3"], "Tables of the paper: 2, 3.")
+    flags.DEFINE_list("figures", ["3", "4", "5"], "Figures: 3, 4, 5.")
+    flags.DEFINE_list(
+        "datasets",
+        ["synthetic"],
+        "Data sets, each with its embedding after a colon if it is not att, as "
+        "in flo,cub,cub:att+sent.",
+    )
+    flags.DEFINE_integer("seeds", 3, "Generator seeds, from 1 on.", 1)
+    flags.DEFINE_string("preset", "cpu", "As in bin/train.")
+    flags.DEFINE_string("out", "results/paper", "Folder of all results.")
+    flags.DEFINE_integer("jobs", 1, "Runs at once, which share the cores.", 1)
+    flags.DEFINE_boolean(
+        "plan", False, "Say what is done and what is left, and do nothing."
+    )
+    command_line.run(_reproduce, reproduce.__doc__)
+
+
+def _reproduce(values, arguments) -> None:
+    from gmn_tf import cells, paper_page, reproduction
+
+    for argument in arguments:
+        if not argument.startswith("--"):
+            command_line.refuse_arguments([argument])
+    out = pathlib.Path(values.out)
+    chosen = [a.removeprefix("--steps=") for a in arguments if "steps=" in a]
+    presets = [
+        configs.preset(name.partition(":")[0], values.preset)
+        for name in values.datasets
+    ]
+    steps = [Config().replace(preset).steps for preset in presets]
+    request = reproduction.Request(
+        tuple(values.tables),
+        tuple(values.figures),
+        tuple(values.datasets),
+        values.seeds,
+        int(chosen[-1]) if chosen else min(steps),
+        (f"--preset={values.preset}", *arguments),
+        out,
+    )
+    plan = reproduction.plan(request)
+    print(cells.summary(plan, cells.Times(out), values.jobs), flush=True)
+    if values.plan:
+        for cell in plan:
+            print(f"{'done' if cell.done else 'left'}  {cell.name}")
+        return
+    command = " ".join(["bin/reproduce", *sys.argv[1:]])
+    settings = f"All runs: --preset={values.preset} {' '.join(arguments)}."
+
+    def write() -> list[str]:
+        return paper_page.write(request, command, settings)
+
+    failed = cells.run(plan, out, values.jobs, _flushed, write)
+    write()
+    print(f"Written to {out}: index.html, tables.md, and each part apart.")
+    if failed:
+        raise InputError(
+            f"{len(failed)} of {len(plan)} cells failed.",
+            "runs that end well",
+            ", ".join(cell.name for cell in failed[:5]),
+            f"read their logs in {out / 'logs'}, and give the command again",
+        )
+
+
+def _flushed(text: str) -> None:
+    print(text, flush=True)
+
+
 def _train(values, arguments) -> None:
     command_line.refuse_arguments(arguments)
     config = _resolve(values)

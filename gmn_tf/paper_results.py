@@ -151,12 +151,10 @@ def _curves(out, dataset, seeds, figure, split, file_name, along) -> dict:
     for variant in reproduction.FIGURES[figure]:
         found = []
         for seed in range(1, seeds + 1):
-            path = (
-                reproduction.run_folder(out, dataset, split, variant, seed)
-                / file_name
-            )
-            if path.exists():
-                found.append(_columns(path))
+            folder = reproduction.run_folder(out, dataset, split, variant, seed)
+            finished = (folder / "metrics.json").exists()
+            if finished and (folder / file_name).exists():
+                found.append(_columns(folder / file_name))
         if found:
             curves[variant] = {along: found[0][along]}
             for score in SCORES:

@@ -142,22 +142,78 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
     lines = {}
     for key in sorted(SCORE_STYLES, key=lambda key: -last[key]["mean"]):
         label, colour, marker, style = SCORE_STYLES[key]
-        mean = np.array([row[key]["mean"] for row in rows])
-        std = np.array([row[key]["std"] for row in rows])
-        (lines[label],) = axes.plot(
-            counts, mean, color=colour, marker=marker, linestyle=style
-        )
-        axes.fill_between(
-            counts, mean - std, mean + std, color=colour, alpha=0.2, lw=0
-        )
+        curve = {
+            "n": counts,
+            key: [row[key]["mean"] for row in rows],
+            f"{key}_std": [row[key]["std"] for row in rows],
+        }
+        lines[label] = _line(axes, curve, "n", key, colour, marker, style)
     _legend(figure, lines.values(), lines.keys(), "outside right center")
     axes.set_xscale("log")
     axes.set_xticks(counts, [str(n) for n in counts])
     axes.minorticks_off()
     axes.set_ylim(bottom=0.0)
-    axes.grid(axis="y", color="#dddddd")
     axes.set_xlabel("Synthetic features per unseen class (log scale)")
     axes.set_ylabel("Accuracy (%), mean ± standard deviation")
+    axes.set_title(_plain(title, 70), loc="left")
+    return figure
+
+
+def curves_by_variant(
+    curves: Mapping[str, Mapping], along: str, title: str
+) -> Figure:
+    """Fig. 3 for several variants: a panel for each, with all scores.
+
+    Args:
+        curves: from `paper_results.count_curves`.
+        along: the name of what scores are drawn against, on a log scale.
+        title: what was scored.
+    """
+    figure = Figure((3.6 * len(curves) + 2.2, 4.0), layout="constrained")
+    figure.suptitle(_plain(title, 90), x=0.01, ha="left", size=12)
+    panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    lines = {}
+    for axes, (variant, curve) in zip(panels, curves.items()):
+        for key, (label, colour, marker, style) in SCORE_STYLES.items():
+            lines[label] = _line(axes, curve, along, key, colour, marker, style)
+        axes.set_xscale("log")
+        axes.set_xticks(curve[along], [f"{n:.0f}" for n in curve[along]])
+        axes.minorticks_off()
+        axes.set_xlabel("Synthetic features per unseen class")
+        axes.set_title(variant, loc="left", size=11)
+    panels[0].set_ylim(bottom=0.0)
+    panels[0].set_ylabel("Accuracy (%), mean ± standard deviation")
+    _legend(figure, lines.values(), lines.keys(), "outside right center")
+    return figure
+
+
+def variants_together(
+    curves: Mapping[str, Mapping], along: str, title: str, score: str = "u"
+) -> Figure:
+    """Fig. 5: one score of several variants in one panel.
+
+    Args:
+        curves: from `paper_results.validation_curves`.
+        along: the name of what the score is drawn against.
+        title: what was scored.
+        score: which.
+    """
+    figure, axes = _new_figure(7.5, 4.5)
+    lines = {}
+    for number, (variant, curve) in enumerate(curves.items()):
+        lines[variant] = _line(
+            axes,
+            curve,
+            along,
+            score,
+            COLOURS[number % len(COLOURS)],
+            "os^Dvx"[number % 6],
+            ("-", "--", "-.", ":")[number % 4],
+        )
+    _legend(figure, lines.values(), lines.keys(), "outside right center")
+    axes.set_ylim(bottom=0.0)
+    axes.set_xlabel("Generator steps")
+    axes.set_ylabel(f"{score} (%), mean ± standard deviation")
     axes.set_title(_plain(title, 70), loc="left")
     return figure
 
@@ -176,6 +232,21 @@ def _new_figure(width: float, height: float, layout="constrained"):
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _line(axes, curve: Mapping, along, key, colour, marker, style):
+    """A line with the band of a standard deviation about it."""
+    mean, std = np.asarray(curve[key]), np.asarray(curve[f"{key}_std"])
+    (line,) = axes.plot(
+        curve[along], mean, color=colour, marker=marker, linestyle=style
+    )
+    axes.fill_between(
+        curve[along], mean - std, mean + std, color=colour, alpha=0.2, lw=0
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="#dddddd")
+    return line
 
 
 def _scatter(axes, plane, samples: Samples, label: int, colour, marker: str):

@@ -1,0 +1,244 @@
+"""What bin/reproduce writes: tables, figures, and one page with everything.
+
+The page needs no network and no other file: pictures are inside it.
+"""
+
+import csv
+import dataclasses
+import importlib.resources
+import io
+import pathlib
+import re
+from collections.abc import Sequence
+
+import jinja2
+from matplotlib.figure import Figure
+
+from gmn_tf import paper_results, pictures, reproduction
+from gmn_tf.paper_results import SCORES, Row
+
+HEADING = ("variant", "source", "seeds", "T-1", "u", "s", "h")
+PROTOCOL_NOTES = {
+    "separate": "Separate protocol: the number of synthetic features and the "
+    "classifier's settings are chosen for T-1, u and s apart, on validation "
+    "classes; h combines two classifiers.",
+    "joint": "Joint protocol: one classifier gives T-1, u and s.",
+}
+FIGURE_TITLES = {
+    "3": "scores against the number of synthetic features",
+    "4": "unseen classes that gain and lose most by matching",
+    "5": "u of validation classes while the generator trains",
+}
+CLASSES_SHOWN = 5  # that gain most, and that lose most
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table for one data set: `heading` and `lines` of texts."""
+
+    key: str
+    title: str
+    note: str
+    heading: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A figure for one data set."""
+
+    key: str
+    title: str
+    figure: Figure
+
+
+def write(
+    request: reproduction.Request, command: str, settings: str
+) -> list[str]:
+    """Writes all that finished cells allow.
+
+    Args:
+        request: what was asked for.
+        command: the command line that gives these results again.
+        settings: what all runs have in common, in words.
+
+    Returns:
+        Names of the files in `request.out`.
+    """
+    tables, figures = collect(request)
+    written = []
+
+    def save(name: str, content: str) -> None:
+        path = request.out / name
+        temporary = path.with_name(f".{name}")
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(path)
+        written.append(name)
+
+    for table in tables:
+        save(f"{table.key}.csv", _csv(table))
+    for picture in figures:
+        for kind in ("png", "svg"):
+            path = request.out / f"{picture.key}.{kind}"
+            picture.figure.savefig(path, dpi=150)
+            written.append(path.name)
+    save("tables.md", _markdown(tables, command, settings))
+    save(
+        "index.html",
+        _template().render(
+            tables=tables,
+            figures=[(one, _svg(one.figure)) for one in figures],
+            command=command,
+            settings=settings,
+            cells=[
+                (
+                    cell.name,
+                    " ".join(["bin/" + cell.command[0], *cell.command[1:]]),
+                )
+                for cell in reproduction.plan(request)
+                if cell.done
+            ],
+        ),
+    )
+    return written
+
+
+def collect(
+    request: reproduction.Request,
+) -> tuple[list[Table], list[Picture]]:
+    """The tables and figures that finished cells allow."""
+    tables, figures = [], []
+    for dataset in request.datasets:
+        name = dataset.replace(":", "-")
+        for number in request.tables:
+            rows = paper_results.table(
+                request.out, number, dataset, request.seeds
+            )
+            if any(row.seeds for row in rows):
+                tables.append(_score_table(number, dataset, name, rows))
+        if "4" in request.figures:
+            changes = paper_results.class_changes(
+                request.out, dataset, request.seeds
+            )
+            if changes:
+                tables.append(_change_table(dataset, name, changes))
+        for number, along, read in (
+            ("3", "n", paper_results.count_curves),
+            ("5", "step", paper_results.validation_curves),
+        ):
+            curves = {}
+            if number in request.figures:
+                curves = read(request.out, dataset, request.seeds)
+            if curves:
+                title = f"Fig. {number}, {dataset}: {FIGURE_TITLES[number]}"
+                draw = (
+                    pictures.curves_by_variant
+                    if number == "3"
+                    else pictures.variants_together
+                )
+                figure = draw(curves, along, title)
+                figures.append(Picture(f"figure{number}-{name}", title, figure))
+    return tables, figures
+
+
+def _score_table(number, dataset, name, rows: list[Row]) -> Table:
+    protocol = paper_results.PROTOCOLS[number]
+    return Table(
+        key=f"table{number}-{name}",
+        title=f"Table {number}, {dataset}",
+        note=PROTOCOL_NOTES[protocol],
+        heading=HEADING,
+        lines=[
+            [
+                row.variant,
+                row.source,
+                str(row.seeds or ""),
+                *(_score(*row.scores[score]) for score in SCORES),
+            ]
+            for row in rows
+        ],
+    )
+
+
+def _change_table(dataset, name, changes) -> Table:
+    first, second = reproduction.FIGURES["4"]
+    shown = changes
+    if len(changes) > 2 * CLASSES_SHOWN:
+        shown = changes[:CLASSES_SHOWN] + changes[-CLASSES_SHOWN:]
+    return Table(
+        key=f"figure4-{name}",
+        title=f"Fig. 4, {dataset}: {FIGURE_TITLES['4']}",
+        note="Accuracy among all classes in percent, mean over seeds; joint "
+        "protocol.",
+        heading=("unseen class", first, second, "change"),
+        lines=[
+            [label, f"{one:.1f}", f"{other:.1f}", f"{change:+.1f}"]
+            for label, one, other, change in shown
+        ],
+    )
+
+
+def _score(mean: float, std: float | None) -> str:
+    return f"{mean:.1f}" if std is None else f"{mean:.1f} ± {std:.1f}"
+
+
+def _csv(table: Table) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    heading, lines = table.heading, table.lines
+    if heading == HEADING:  # means and deviations in columns of their own
+        heading = [*HEADING[:3]]
+        for score in HEADING[3:]:
+            heading += [score, f"{score}_std"]
+        lines = [
+            [*line[:3], *(part for cell in line[3:] for part in _parts(cell))]
+            for line in lines
+        ]
+    writer.writerow(heading)
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _parts(cell: str) -> list[str]:
+    mean, _, std = cell.partition(" ± ")
+    return [mean, std]
+
+
+def _markdown(tables: list[Table], command: str, settings: str) -> str:
+    parts = [f"Made by `{command}`. {settings}", ""]
+    for table in tables:
+        parts += [f"## {table.title}", "", table.note, ""]
+        for line in (table.heading, ["---"] * len(table.heading), *table.lines):
+            parts.append("| " + " | ".join(line) + " |")
+        parts.append("")
+    return "\n".join(parts)
+
+
+def _svg(figure: Figure) -> str:
+    """The picture as an element for a page."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    # As wide as the page lets it be.
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", text, count=1
+    )
+
+
+def _template() -> jinja2.Template:
+    text = (
+        importlib.resources.files("gmn_tf")
+        .joinpath("paper_page.html")
+        .read_text(encoding="utf-8")
+    )
+    return jinja2.Environment(autoescape=True).from_string(text)
+
+
+def files(out: pathlib.Path) -> list[pathlib.Path]:
+    """What `write` has left in a folder."""
+    return sorted(
+        path
+        for path in out.iterdir()
+        if path.suffix in (".csv", ".html", ".md", ".png", ".svg")
+    )
