@@ -132,6 +132,7 @@ def _scores(path: pathlib.Path) -> dict | None:
 
 
 def _row(variant: str, found: Sequence[Mapping]) -> Row:
+    several = len(found) > 1
     return Row(
         variant=variant,
         source="measured",
@@ -139,7 +140,9 @@ def _row(variant: str, found: Sequence[Mapping]) -> Row:
         scores={
             score: (
                 float(np.mean([one[score] for one in found])),
-                float(np.std([one[score] for one in found])),
+                float(np.std([one[score] for one in found]))
+                if several
+                else None,
             )
             for score in SCORES
         },

@@ -181,7 +181,7 @@ def curves_by_variant(
         axes.minorticks_off()
         axes.set_xlabel("Synthetic features per unseen class")
         axes.set_title(variant, loc="left", size=11)
-    panels[0].set_ylim(bottom=0.0)
+    panels[0].set_ylim(0.0, 1.05 * panels[0].get_ylim()[1])
     panels[0].set_ylabel("Accuracy (%), mean ± standard deviation")
     _legend(figure, lines.values(), lines.keys(), "outside right center")
     return figure
