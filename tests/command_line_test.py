@@ -48,7 +48,9 @@ def test_what_is_held_back_survives_an_error(capfd):
     assert capfd.readouterr().err == "the reason\n"
 
 
-@pytest.mark.parametrize("name", ["prepare", "train", "evaluate", "summary"])
+@pytest.mark.parametrize(
+    "name", ["prepare", "train", "evaluate", "summary", "reproduce"]
+)
 def test_what_is_not_installed_is_told(name):
     told = subprocess.run(
         [sys.executable, "-S", ROOT / "bin" / name],  # no installed packages
