@@ -15,8 +15,9 @@ Eq. 6                  `compatibility`: f(x, a)
 Section 3.4            `synthesis`, `classifier`
 Section 4              `evaluation`: T-1, u, s, h
 Tables 2-3, Fig. 5     `variants`
-Tables 2-3, Fig. 3-5   `reproduction`, `paper_results`, `paper_page`; `separate`:
-                       the protocol of Table 2; `validation`: Fig. 5
+Table 2                `separate`: its protocol
+Fig. 5                 `validation`: scores while the generator trains
+Tables 2-3, Fig. 3-5   `reproduction`, `cells`, `paper_results`, `paper_page`
 =====================  ======================================================
 
 `data` reads what the builder in `datasets/` prepared; `config` and `configs`
