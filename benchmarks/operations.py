@@ -8,7 +8,13 @@ import itertools
 
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
-from gmn_tf.variants import CONDITIONAL, MATCHING, VARIANTS
+from gmn_tf.variants import (
+    CLASSIFICATION,
+    CONDITIONAL,
+    CYCLE,
+    MATCHING,
+    VARIANTS,
+)
 
 
 def step_operations(config: Config, data: ZeroShotData) -> int:
@@ -26,9 +32,11 @@ def step_operations(config: Config, data: ZeroShotData) -> int:
     * generator step: 3 (B + M) g, and 2 B (dx h + c) through the critic.
     * what is computed per class: see `_embedding_products`.
     * gradient matching: see `_matching_products`.
+    * L_CLS: 2 B dx S, with a weight vector per class from dx da S; 2 B (dx da +
+      da S) where there are more classes than dimensions. L_cycle: 2 B dx da.
 
     Args:
-        config: the settings; L_CLS is not counted.
+        config: the settings.
         data: the sizes.
     """
     variant = VARIANTS[config.variant]
@@ -48,6 +56,16 @@ def step_operations(config: Config, data: ZeroShotData) -> int:
     if MATCHING in variant.guidance:
         total += 3 * config.matching_classes * config.matching_fake * g
         total += _matching_products(config, data)
+    S, da = data.num_seen, data.embeddings.shape[1]
+    if CLASSIFICATION in variant.guidance:
+        if config.compatibility == "linear":
+            total += 2 * batch * dx * S
+        elif da > S:
+            total += dx * da * S + 2 * batch * dx * S
+        else:
+            total += 2 * batch * (dx * da + da * S)
+    if CYCLE in variant.guidance:
+        total += 2 * batch * dx * da
     return 2 * (total + _embedding_products(config, data, variant))
 
 
