@@ -41,6 +41,12 @@ SIZES = {
     "embedding": [85, 312, 1024, 2048],
 }
 
+LABELS = {
+    "samples": "samples",
+    "classes": "classes, three quarters of them seen",
+    "embedding": "dimensions of the embedding",
+}
+
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("what", "samples", list(SIZES), "What grows.")
 flags.DEFINE_list("sizes", None, "How far; default: as in docs/performance.md.")
@@ -195,10 +201,13 @@ def picture(rows: list[dict], what: str) -> Figure:
     sizes = [row[what] for row in rows]
     for name, label in (("step_ms", "a step"), ("data_ms", "its data alone")):
         axes.loglog(sizes, [row[name] for row in rows], "o-", label=label)
-    axes.set_xlabel(what)
+    axes.set_xlabel(LABELS[what])
     axes.set_ylabel("milliseconds")
-    axes.set_ylim(bottom=1.0)
-    axes.legend()
+    axes.set_ylim(1.0, 1000.0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#dddddd")
+    axes.set_title("Cost of a training step, --preset=cpu", loc="left")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
