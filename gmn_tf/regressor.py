@@ -27,7 +27,7 @@ def fit(
         ridge: > 0; the more, the smaller W.
 
     Returns:
-        W `[dx, da]` and b `[da]`, float32.
+        W `[dx, da]` and b `[da]`, of the type of the embeddings.
     """
     count, dx = len(samples), samples.features.shape[1]
     totals, second, cross = np.zeros(dx), 0.0, 0.0
@@ -45,4 +45,4 @@ def fit(
         covariance + penalty, cross / count - np.outer(mean, mean_embedding)
     )
     bias = mean_embedding - mean @ weights
-    return weights.astype(np.float32), bias.astype(np.float32)
+    return weights.astype(embeddings.dtype), bias.astype(embeddings.dtype)
