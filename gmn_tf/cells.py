@@ -6,7 +6,6 @@ is done: a cell's result is written last, and whole.
 
 import concurrent.futures
 import contextlib
-import fcntl
 import itertools
 import json
 import os
@@ -20,26 +19,50 @@ from collections.abc import Callable, Iterator, Sequence
 from gmn_tf.errors import InputError
 from gmn_tf.reproduction import Cell
 
+try:
+    import fcntl
+except ImportError:  # not on every system
+    fcntl = None
+
 START = "from gmn_tf import commands; commands.{}()"
-TIMES = "times.json"
+NOTES = "cells.json"
 
 
-class Times:
-    """How long cells took, by name, kept in a file."""
+class Notes:
+    """What was run, and how long it took, by name of the cell, in a file."""
 
     def __init__(self, out: pathlib.Path):
-        self.path = out / TIMES
+        self.path = out / NOTES
         self.entries = {}
         with contextlib.suppress(OSError, ValueError):
             self.entries = json.loads(self.path.read_text(encoding="utf-8"))
 
-    def add(self, cell: Cell, seconds: float) -> None:
-        """Notes the time of a finished cell."""
-        self.entries[cell.name] = {"kind": cell.kind, "seconds": seconds}
+    def add(self, cell: Cell, seconds: float | None = None) -> None:
+        """Notes a cell that begins, and its time when it has ended well."""
+        self.entries[cell.name] = {
+            "kind": cell.kind,
+            "command": cell.identity,
+            "seconds": seconds,
+        }
         temporary = self.path.with_suffix(".tmp")
         text = json.dumps(self.entries, indent=2, sort_keys=True)
         temporary.write_text(text + "\n", encoding="utf-8")
         temporary.replace(self.path)
+
+    def refuse_others(self, cells: Sequence[Cell]) -> None:
+        """Raises InputError if cells of these names had other settings."""
+        for cell in cells:
+            known = self.entries.get(cell.name)
+            if known and known["command"] != cell.identity:
+                old, new = known["command"], cell.identity
+                raise InputError(
+                    f"{self.path.parent} holds results of other settings.",
+                    "those of before: "
+                    + " ".join(w for w in old if w not in new),
+                    f"those asked for ({cell.name}): "
+                    + " ".join(w for w in new if w not in old),
+                    "choose another --out, or give the flags of before",
+                )
 
     def estimate(self, cells: Sequence[Cell]) -> float | None:
         """Seconds that cells will take, one after the other.
@@ -49,6 +72,8 @@ class Times:
         """
         known = {}
         for entry in self.entries.values():
+            if entry["seconds"] is None:
+                continue
             known.setdefault(entry["kind"], []).append(entry["seconds"])
         if not known:
             return None
@@ -59,13 +84,13 @@ class Times:
         return sum(medians.get(cell.kind, other) for cell in cells)
 
 
-def summary(cells: Sequence[Cell], times: Times, jobs: int) -> str:
+def summary(cells: Sequence[Cell], notes: Notes, jobs: int) -> str:
     """What is done, what is left, and how long that may take."""
     left = [cell for cell in cells if not cell.done]
     text = f"{len(cells)} cells: {len(cells) - len(left)} done"
     if not left:
         return text + "."
-    return f"{text}, {len(left)} left{_time_left(times, left, jobs)}."
+    return f"{text}, {len(left)} left{_time_left(notes, left, jobs)}."
 
 
 def run(
@@ -80,7 +105,7 @@ def run(
     Args:
         cells: in the order in which they are begun; one that needs another's
             results comes after it.
-        out: gets times.json, and a log for each cell in logs/.
+        out: gets cells.json, and a log for each cell in logs/.
         jobs: how many at once; each gets its share of the cores.
         say: is told each line to print.
         after_each: called after each cell that ended well.
@@ -89,13 +114,18 @@ def run(
         Those that failed.
 
     Raises:
-        InputError: if another process runs cells in this folder.
+        InputError: if another process runs cells in this folder, or it holds
+            results of other settings.
     """
-    times, failed = Times(out), []
+    failed = []
     with _alone(out) as lock:
+        notes = Notes(out)
+        notes.refuse_others(cells)
         # What evaluates comes after the training that it needs.
         for _, stage in itertools.groupby(cells, lambda cell: cell.command[0]):
             left = [cell for cell in stage if not cell.done]
+            for cell in left:
+                notes.add(cell)
             with _pool(jobs) as pool:
                 futures = {
                     pool.submit(_run_one, cell, out, jobs, lock): cell
@@ -107,11 +137,11 @@ def run(
                         failed.append(cell)
                         say(f"FAILED {cell.name}: see {_log(out, cell)}")
                         continue
-                    times.add(cell, seconds)
+                    notes.add(cell, seconds)
                     after_each()
                     say(
                         f"{cell.name}: {seconds / 60.0:.1f} min. "
-                        + summary(cells, times, jobs)
+                        + summary(cells, notes, jobs)
                     )
     return failed
 
@@ -130,10 +160,11 @@ def _pool(jobs: int) -> Iterator[concurrent.futures.Executor]:
 def _run_one(cell: Cell, out: pathlib.Path, jobs: int, lock: int) -> float:
     log = _log(out, cell)
     log.parent.mkdir(parents=True, exist_ok=True)
-    threads = max(1, len(os.sched_getaffinity(0)) // jobs)
     environment = dict(os.environ)
     if jobs > 1:
-        environment["TF_NUM_INTRAOP_THREADS"] = str(threads)
+        environment["TF_NUM_INTRAOP_THREADS"] = str(max(1, _cores() // jobs))
+        # Or else the first would take all memory of a GPU.
+        environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     name, *arguments = cell.command
     begun = time.monotonic()
     with log.open("w", encoding="utf-8") as file:
@@ -150,12 +181,19 @@ def _run_one(cell: Cell, out: pathlib.Path, jobs: int, lock: int) -> float:
     return time.monotonic() - begun
 
 
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def _log(out: pathlib.Path, cell: Cell) -> pathlib.Path:
     return out / "logs" / f"{cell.name.replace(' ', '-')}.log"
 
 
-def _time_left(times: Times, left: Sequence[Cell], jobs: int) -> str:
-    seconds = times.estimate(left)
+def _time_left(notes: Notes, left: Sequence[Cell], jobs: int) -> str:
+    seconds = notes.estimate(left)
     if seconds is None:
         return ", for an unknown time"
     minutes = seconds / 60.0 / jobs
@@ -170,8 +208,9 @@ def _alone(out: pathlib.Path) -> Iterator[int]:
     out.mkdir(parents=True, exist_ok=True)
     with (out / ".lock").open("w") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+            if fcntl is not None:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
             raise InputError(
                 f"Another process works in {out}.",
                 "one process at a time",

@@ -29,7 +29,11 @@ GPU_DRIVER = pathlib.Path("/proc/driver/nvidia")
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 
 
-def run(command: Callable, usage: str) -> None:
+def run(
+    command: Callable,
+    usage: str,
+    after_interrupt: str = "The same command starts again from the beginning.",
+) -> None:
     """Runs `command(flag values, arguments)` and ends the process.
 
     Bad input, bad flags among it, is printed and ends with status 1.
@@ -37,6 +41,7 @@ def run(command: Callable, usage: str) -> None:
     Args:
         command: what to do.
         usage: what --help says above the flags.
+        after_interrupt: what the same command does after Ctrl-C.
     """
     # --help shows the text and the flags of the main module alone.
     sys.modules["__main__"].__doc__ = inspect.cleandoc(usage)
@@ -58,8 +63,7 @@ def run(command: Callable, usage: str) -> None:
             sys.exit(f"Error: cannot read or write a file: {error}")
         except KeyboardInterrupt:
             print(
-                "\nInterrupted before the end. The same command starts again "
-                "from the beginning.",
+                f"\nInterrupted before the end. {after_interrupt}",
                 file=sys.stderr,
             )
             sys.exit(INTERRUPTED)

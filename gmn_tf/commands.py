@@ -7,6 +7,7 @@ answer at once.
 import dataclasses
 import os
 import pathlib
+import shlex
 import sys
 
 from absl import flags
@@ -148,39 +149,37 @@ def reproduce() -> None:
     flags.DEFINE_boolean(
         "plan", False, "Say what is done and what is left, and do nothing."
     )
-    command_line.run(_reproduce, reproduce.__doc__)
+    command_line.run(
+        _reproduce,
+        reproduce.__doc__,
+        "The same command goes on from the last finished run.",
+    )
 
 
 def _reproduce(values, arguments) -> None:
     from gmn_tf import cells, paper_page, reproduction
 
-    for argument in arguments:
-        if not argument.startswith("--"):
-            command_line.refuse_arguments([argument])
     out = pathlib.Path(values.out)
-    chosen = [a.removeprefix("--steps=") for a in arguments if "steps=" in a]
-    presets = [
-        configs.preset(name.partition(":")[0], values.preset)
-        for name in values.datasets
-    ]
-    steps = [Config().replace(preset).steps for preset in presets]
     request = reproduction.Request(
         tuple(values.tables),
         tuple(values.figures),
         tuple(values.datasets),
         values.seeds,
-        int(chosen[-1]) if chosen else min(steps),
-        (f"--preset={values.preset}", *arguments),
+        values.preset,
+        tuple(arguments),
         out,
     )
     plan = reproduction.plan(request)
-    print(cells.summary(plan, cells.Times(out), values.jobs), flush=True)
+    notes = cells.Notes(out)
+    notes.refuse_others(plan)
+    print(cells.summary(plan, notes, values.jobs), flush=True)
     if values.plan:
         for cell in plan:
             print(f"{'done' if cell.done else 'left'}  {cell.name}")
         return
-    command = " ".join(["bin/reproduce", *sys.argv[1:]])
-    settings = f"All runs: --preset={values.preset} {' '.join(arguments)}."
+    command = shlex.join(["bin/reproduce", *sys.argv[1:]])
+    common = shlex.join([f"--preset={values.preset}", *arguments])
+    settings = f"All runs: {common}."
 
     def write() -> list[str]:
         return paper_page.write(request, command, settings)
@@ -245,7 +244,8 @@ def _prepare_alone(values, arguments) -> None:
         for name in ("dataset", "features_file", "embedding")
         if values[name].value is not None
     }
-    config = Config().replace(chosen)
+    # Runs choose how to scale embeddings; data fits if any way does.
+    config = Config().replace({**chosen, "embedding_norm": "none"})
     command_line.start_tensorflow()
     from gmn_tf import report
 
@@ -265,10 +265,17 @@ def _evaluate(values, arguments) -> None:
             " ".join(folders) or "nothing",
             "name one folder",
         )
+    counts = _counts(values.synthetic_per_class)
+    if counts and values.tune_workdir:
+        raise InputError(
+            "--tune_workdir and --synthetic_per_class do different things.",
+            "one of them",
+            "both",
+            "give the command twice",
+        )
     command_line.start_tensorflow()
     from gmn_tf import experiment, report, separate
 
-    counts = _counts(values.synthetic_per_class)
     workdir, config, data = _open_run(folders[0], values)
     recorded = workdir.read_json("metrics.json")
     if values.tune_workdir:

@@ -7,9 +7,9 @@ import csv
 import dataclasses
 import importlib.resources
 import io
-import pathlib
 import re
-from collections.abc import Sequence
+import shlex
+from collections.abc import Mapping, Sequence
 
 import jinja2
 from matplotlib.figure import Figure
@@ -34,13 +34,23 @@ CLASSES_SHOWN = 5  # that gain most, and that lose most
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table for one data set: `heading` and `lines` of texts."""
+    """A table for one data set.
+
+    Attributes:
+        key: start of its file's name.
+        title: what it is.
+        note: how to read it.
+        heading: names of the columns.
+        lines: texts to read.
+        records: the same in full precision, by column, for CSV.
+    """
 
     key: str
     title: str
     note: str
     heading: Sequence[str]
     lines: Sequence[Sequence[str]]
+    records: Sequence[Mapping]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +103,7 @@ def write(
             cells=[
                 (
                     cell.name,
-                    " ".join(["bin/" + cell.command[0], *cell.command[1:]]),
+                    shlex.join(["bin/" + cell.command[0], *cell.command[1:]]),
                 )
                 for cell in reproduction.plan(request)
                 if cell.done
@@ -157,6 +167,15 @@ def _score_table(number, dataset, name, rows: list[Row]) -> Table:
             ]
             for row in rows
         ],
+        records=[
+            {"variant": row.variant, "source": row.source, "seeds": row.seeds}
+            | {
+                f"{score}{part}": row.scores[score][place]
+                for score in SCORES
+                for place, part in enumerate(("", "_std"))
+            }
+            for row in rows
+        ],
     )
 
 
@@ -175,6 +194,10 @@ def _change_table(dataset, name, changes) -> Table:
             [label, f"{one:.1f}", f"{other:.1f}", f"{change:+.1f}"]
             for label, one, other, change in shown
         ],
+        records=[
+            {"class": label, first: one, second: other, "change": change}
+            for label, one, other, change in changes
+        ],
     )
 
 
@@ -184,24 +207,10 @@ def _score(mean: float, std: float | None) -> str:
 
 def _csv(table: Table) -> str:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    heading, lines = table.heading, table.lines
-    if heading == HEADING:  # means and deviations in columns of their own
-        heading = [*HEADING[:3]]
-        for score in HEADING[3:]:
-            heading += [score, f"{score}_std"]
-        lines = [
-            [*line[:3], *(part for cell in line[3:] for part in _parts(cell))]
-            for line in lines
-        ]
-    writer.writerow(heading)
-    writer.writerows(lines)
+    writer = csv.DictWriter(text, table.records[0], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.records)
     return text.getvalue()
-
-
-def _parts(cell: str) -> list[str]:
-    mean, _, std = cell.partition(" ± ")
-    return [mean, std]
 
 
 def _markdown(tables: list[Table], command: str, settings: str) -> str:
@@ -233,12 +242,3 @@ def _template() -> jinja2.Template:
         .read_text(encoding="utf-8")
     )
     return jinja2.Environment(autoescape=True).from_string(text)
-
-
-def files(out: pathlib.Path) -> list[pathlib.Path]:
-    """What `write` has left in a folder."""
-    return sorted(
-        path
-        for path in out.iterdir()
-        if path.suffix in (".csv", ".html", ".md", ".png", ".svg")
-    )

@@ -25,8 +25,8 @@ class Row:
 
     Attributes:
         variant: which model.
-        source: `measured`, or where a published number stands.
-        seeds: how many generator seeds; 0 for a published number.
+        source: `measured`, or where a number to compare with is from.
+        seeds: how many generator seeds; 0 for those.
         scores: mean and standard deviation (None if unknown) by score.
     """
 
@@ -39,7 +39,7 @@ class Row:
 def table(
     out: pathlib.Path, number: str, dataset: str, seeds: int
 ) -> list[Row]:
-    """Rows of a table of the paper, and the published ones beside them.
+    """Rows of a table of the paper, and those to compare with beside them.
 
     Args:
         out: the folder of `reproduction.plan`.
@@ -71,7 +71,7 @@ def table(
 
 
 def published(protocol: str, dataset: str) -> list[Row]:
-    """The numbers of others for a data set, from published.csv."""
+    """Numbers to compare with for a data set, from published.csv."""
     name, _, embedding = dataset.partition(":")
     path = pathlib.Path(__file__).parent / "published.csv"
     with path.open(newline="", encoding="utf-8") as file:
@@ -110,16 +110,26 @@ def class_changes(
 
     Returns:
         Name of the class, accuracy of the first variant and of the second in
-        percent, and the difference; the largest gain first.
+        percent (means over the seeds that both have), and the difference; the
+        largest gain first.
     """
-    first, second = (
-        _class_accuracies(out, dataset, variant, seeds)
+    runs = {
+        variant: _class_accuracies(out, dataset, variant, seeds)
         for variant in reproduction.FIGURES["4"]
+    }
+    both = set.intersection(*map(set, runs.values()))
+    if not both:
+        return []
+    first, second = (
+        {
+            name: float(np.mean([of[seed][name] for seed in both]))
+            for name in of[min(both)]
+        }
+        for of in runs.values()
     )
     rows = [
         (name, first[name], second[name], second[name] - first[name])
         for name in first
-        if name in second
     ]
     return sorted(rows, key=lambda row: -row[3])
 
@@ -176,20 +186,18 @@ def _columns(path: pathlib.Path) -> dict[str, np.ndarray]:
     }
 
 
-def _class_accuracies(out, dataset, variant, seeds) -> dict[str, float]:
-    """Mean accuracy of each unseen class over seeds, in percent."""
-    values = {}
+def _class_accuracies(out, dataset, variant, seeds) -> dict[int, dict]:
+    """Accuracy of each unseen class in percent, for each finished seed."""
+    found = {}
     for seed in range(1, seeds + 1):
-        path = (
-            reproduction.run_folder(out, dataset, "test", variant, seed)
-            / "class_accuracy.csv"
-        )
-        if not path.exists():
+        folder = reproduction.run_folder(out, dataset, "test", variant, seed)
+        if not (folder / "metrics.json").exists():
             continue
+        path = folder / "class_accuracy.csv"
         with path.open(newline="", encoding="utf-8") as file:
-            for line in csv.DictReader(file):
-                if line["seen"] == "no" and line["accuracy_percent"]:
-                    values.setdefault(line["class"], []).append(
-                        float(line["accuracy_percent"])
-                    )
-    return {name: float(np.mean(of)) for name, of in values.items()}
+            found[seed] = {
+                line["class"]: float(line["accuracy_percent"])
+                for line in csv.DictReader(file)
+                if line["seen"] == "no" and line["accuracy_percent"]
+            }
+    return found

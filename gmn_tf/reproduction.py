@@ -9,6 +9,9 @@ import dataclasses
 import pathlib
 from collections.abc import Iterable
 
+from gmn_tf import configs
+from gmn_tf.config import Config, refuse_unknown_settings
+from gmn_tf.errors import InputError
 from gmn_tf.suggest import refuse_unknown
 
 TABLES = {
@@ -29,6 +32,19 @@ FIGURES = {
 }
 COUNTS = (10, 25, 50, 100, 250, 500)  # synthetic features in Fig. 3
 POINTS = 10  # of a curve in Fig. 5
+# What a request says by itself, and what it lets through to bin/train.
+OWN_FLAGS = ("dataset", "embedding", "variant", "split", "seed")
+OTHER_FLAGS = (
+    "data_dir",
+    "jit",
+    "log_every",
+    "manual_dir",
+    "memory_gb",
+    "picture_every",
+    "steps_per_execution",
+    "strategy",
+)
+PLACES = ("--workdir=", "--tune_workdir=", "--manual_dir=", "--data_dir=")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +67,11 @@ class Cell:
     def done(self) -> bool:
         return self.result.exists()
 
+    @property
+    def identity(self) -> list[str]:
+        """What decides the result: the command without places."""
+        return [word for word in self.command if not word.startswith(PLACES)]
+
 
 @dataclasses.dataclass(frozen=True)
 class Request:
@@ -61,16 +82,20 @@ class Request:
         figures: of `FIGURES`.
         datasets: names, each with an embedding other than att after a colon.
         seeds: number of generator seeds, from 1 on.
-        steps: generator steps of the preset, for the points of Fig. 5.
-        flags: for bin/train, beside those of a cell.
+        preset: as in bin/train.
+        flags: for bin/train, beside those of a cell, as `--name=value`.
         out: the folder of all results.
+
+    Raises:
+        InputError: for a table, a figure or a flag that does not exist, or a
+            flag that cells have already.
     """
 
     tables: tuple[str, ...]
     figures: tuple[str, ...]
     datasets: tuple[str, ...]
     seeds: int
-    steps: int
+    preset: str
     flags: tuple[str, ...]
     out: pathlib.Path
 
@@ -79,6 +104,48 @@ class Request:
             refuse_unknown("tables", table, tuple(TABLES))
         for figure in self.figures:
             refuse_unknown("figures", figure, tuple(FIGURES))
+        if not self.datasets:
+            raise InputError(
+                "Which data sets?",
+                "names with commas, as in --datasets=flo,cub",
+                "none",
+                "name one",
+            )
+        for dataset in self.datasets:
+            self.config(dataset)
+
+    def config(self, dataset: str) -> Config:
+        """The settings that all runs on a data set have in common."""
+        chosen = {}
+        for flag in self.flags:
+            name, value = _read_flag(flag)
+            if name not in OTHER_FLAGS:
+                chosen[name] = value
+        preset = configs.preset(dataset.partition(":")[0], self.preset)
+        return Config().replace({**preset, **chosen})
+
+
+def _read_flag(flag: str) -> tuple[str, str]:
+    """Name and value of a flag that may follow after two dashes."""
+    name, has_value, value = flag.removeprefix("--").partition("=")
+    if not (flag.startswith("--") and has_value):
+        raise InputError(
+            f"Unexpected argument: {flag}",
+            "flags of bin/train with their value, as in --manual_dir=DIR",
+            flag,
+            "write --name=value",
+        )
+    if name in OWN_FLAGS or name in ("workdir", "preset", "validate_every"):
+        raise InputError(
+            f"--{name} cannot follow after the two dashes.",
+            "flags that all runs have in common",
+            flag,
+            "each run has its own; choose by --datasets, --tables, --figures, "
+            "--seeds, --preset and --out",
+        )
+    if name not in OTHER_FLAGS:
+        refuse_unknown_settings([name])
+    return name, value
 
 
 def run_folder(
@@ -142,10 +209,12 @@ def _train(request, dataset, split, variant, seed) -> Cell:
         f"--split={split}",
         f"--seed={seed}",
         f"--workdir={folder}",
+        f"--preset={request.preset}",
         *request.flags,
     ]
-    if split == "tune" and variant in _variants(request, (), ("5",)):
-        every = max(1, request.steps // POINTS)
+    # Whether or not Fig. 5 is asked for now: it may be later.
+    if split == "tune" and variant in FIGURES["5"]:
+        every = max(1, request.config(dataset).steps // POINTS)
         arguments.append(f"--validate_every={every}")
     return Cell(
         name=folder.name,

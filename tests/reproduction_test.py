@@ -1,6 +1,7 @@
 """Tables 2 and 3, Fig. 3-5: planned, run, collected and written."""
 
 import csv
+import dataclasses
 import json
 import pathlib
 
@@ -19,8 +20,8 @@ def request(out, **changes):
         "figures": ("3", "4", "5"),
         "datasets": ("flo", "cub:att+sent"),
         "seeds": 2,
-        "steps": 100,
-        "flags": ("--preset=cpu",),
+        "preset": "cpu",
+        "flags": ("--steps=100", "--manual_dir=there"),
         **changes,
     }
     return reproduction.Request(out=pathlib.Path(out), **settings)
@@ -88,9 +89,15 @@ def test_every_row_and_curve_has_its_runs(tmp_path):
         "--split=test",
         "--seed=2",
         "--preset=cpu",
+        "--steps=100",
+        "--manual_dir=there",
     } <= set(train)
     assert not any("validate" in word for word in train)
     assert "--validate_every=10" in command_of(plan, "flo-tune-gm-1")
+    # The same run serves Fig. 5, whether that is asked for now or later.
+    without = reproduction.plan(request(tmp_path, figures=()))
+    name = "flo-tune-wgan_gm-1"
+    assert command_of(plan, name) == command_of(without, name)
     separate = command_of(plan, "flo-test-cwgan-1 separate")
     assert separate[0] == "evaluate"
     assert f"--tune_workdir={tmp_path}/runs/flo-tune-cwgan-1" in separate
@@ -110,6 +117,18 @@ def test_what_evaluates_comes_after_its_training(tmp_path):
             assert folders <= trained
 
 
+def test_points_of_a_curve_follow_each_data_sets_steps(tmp_path):
+    asked = request(
+        tmp_path,
+        datasets=("cub", "sun"),
+        preset="release",
+        flags=("--critic_steps=4", "--theta_reset_steps=7"),
+    )
+    plan = reproduction.plan(asked)
+    assert "--validate_every=10000" in command_of(plan, "cub-tune-gm-1")
+    assert "--validate_every=2000" in command_of(plan, "sun-tune-gm-1")
+
+
 def test_only_what_is_asked_for_is_planned(tmp_path):
     asked = request(tmp_path, tables=("3",), figures=(), seeds=1)
     variants = {cell.name for cell in reproduction.plan(asked)}
@@ -120,7 +139,22 @@ def test_only_what_is_asked_for_is_planned(tmp_path):
     }
 
 
-@pytest.mark.parametrize("changes", [{"tables": ("4",)}, {"figures": ("2",)}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tables": ("4",)},
+        {"figures": ("2",)},
+        {"datasets": ()},
+        {"preset": "big"},
+        {"flags": ("--seed=7",)},
+        {"flags": ("--variant=cwgan",)},
+        {"flags": ("--workdir=here",)},
+        {"flags": ("--stepps=7",)},
+        {"flags": ("--steps=few",)},
+        {"flags": ("--quiet",)},
+        {"flags": ("steps=7",)},
+    ],
+)
 def test_unknown_parts_are_refused(changes, tmp_path):
     with pytest.raises(InputError):
         request(tmp_path, **changes)
@@ -144,9 +178,9 @@ def test_rows_are_means_over_seeds_beside_published_ones(tmp_path):
         for row in paper_results.table(tmp_path, "3", "cub:att+sent", 2)
     }
     assert "paper Table 3" in sources
-    assert not any("mobilenet" in source for source in sources)
+    assert not any("our run" in source for source in sources)
     assert any(
-        "mobilenet" in row.source
+        "our run" in row.source
         for row in paper_results.table(tmp_path, "3", "flo", 2)
     )
 
@@ -191,6 +225,13 @@ def test_class_changes_are_of_unseen_classes(tmp_path):
 
     changes = paper_results.class_changes(tmp_path, "flo", 2)
 
+    (
+        reproduction.run_folder(tmp_path, "flo", "test", "cwgan", 1)
+        / "metrics.json"
+    ).unlink()
+    half = paper_results.class_changes(tmp_path, "flo", 2)
+    assert {name for name, *_ in half} == {"dog", "cow"}
+    assert half[0][1:] != changes[0][1:]  # of seed 2 alone, for both
     assert changes == [
         ("dog", without, with_, with_ - without),
         ("cow", 50.0, 50.0, 0.0),
@@ -216,7 +257,8 @@ def test_page_needs_nothing_beside_it(tmp_path):
     with (tmp_path / "table2-flo.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert lines[0]["variant"] == "real_only"
-    assert float(lines[0]["h_std"]) >= 0.0
+    expected = paper_results.table(tmp_path, "2", "flo", 2)[0].scores["h"]
+    assert (float(lines[0]["h"]), float(lines[0]["h_std"])) == expected
 
 
 def test_nothing_finished_is_an_empty_page(tmp_path):
@@ -264,7 +306,24 @@ def test_cells_run_once_and_go_on(jobs, fake_cells, tmp_path):
     assert [cell.name for cell in failed] == ["cell 1"]
     assert (tmp_path / "0").read_text() == "x"  # not a second time
     assert (tmp_path / "2").read_text() == "x"
-    assert set(cells.Times(tmp_path).entries) == {"cell 0", "cell 2"}
+    entries = cells.Notes(tmp_path).entries
+    timed = {name for name in entries if entries[name]["seconds"] is not None}
+    assert timed == {"cell 0", "cell 2"}
+
+
+def test_results_of_other_settings_are_refused(fake_cells, tmp_path):
+    plan = fake_cells("well")
+    cells.run(plan, tmp_path, say=lambda line: None)
+    moved = dataclasses.replace(
+        plan[0], command=(*plan[0].command, "--workdir=elsewhere")
+    )
+    other = dataclasses.replace(
+        plan[0], command=(*plan[0].command, "--steps=9")
+    )
+
+    assert not cells.run([moved], tmp_path, say=lambda line: None)
+    with pytest.raises(InputError, match="results of other settings"):
+        cells.run([other], tmp_path)
 
 
 def test_a_second_process_is_refused(fake_cells, tmp_path):
@@ -277,7 +336,7 @@ def test_a_second_process_is_refused(fake_cells, tmp_path):
 
 
 def test_the_estimate_is_of_the_kind(tmp_path):
-    times = cells.Times(tmp_path)
+    times = cells.Notes(tmp_path)
 
     def cell(kind, number=0):
         return reproduction.Cell(
@@ -288,7 +347,7 @@ def test_the_estimate_is_of_the_kind(tmp_path):
     for number, seconds in enumerate((10.0, 30.0, 20.0)):
         times.add(cell("a", number), seconds)
     times.add(cell("b"), 100.0)
-    again = cells.Times(tmp_path)
+    again = cells.Notes(tmp_path)
     assert again.estimate([cell("a", 9), cell("b", 9)]) == 120.0
     assert again.estimate([cell("c")]) == 60.0
     left = [cell("b", 8), cell("b", 9)]
