@@ -38,7 +38,8 @@ def fit(
         second += features.T @ features
         cross += features.T @ embeddings[samples.labels[block]]
     mean = totals / count
-    mean_embedding = embeddings[samples.labels].mean(axis=0, dtype=np.float64)
+    counts = np.bincount(samples.labels, minlength=len(embeddings))
+    mean_embedding = counts @ embeddings / count
     covariance = second / count - np.outer(mean, mean)
     penalty = ridge * np.trace(covariance) / dx * np.eye(dx)
     weights = np.linalg.solve(

@@ -68,6 +68,7 @@ def run(test: Run, tune: Run, quiet: bool) -> dict:
         InputError: if the runs differ in more than their split.
     """
     refuse_other_runs(test.config, tune.config)
+    refuse_other_data(test.workdir, tune.workdir)
     generators = test.load_generator(), tune.load_generator()
     rounds = len(candidates(tune.config, generators[1] is not None))
     rounds += len(TASKS) * test.config.classifier_seeds
@@ -105,18 +106,39 @@ def refuse_other_runs(test: Config, tune: Config) -> None:
         )
 
 
+def refuse_other_data(test: Workdir, tune: Workdir) -> None:
+    """Raises InputError unless both runs were made with the same data."""
+    sources = [workdir.read_config()[1] for workdir in (test, tune)]
+    for name in ("name", "split_fingerprint"):
+        expected, given = (source[name] for source in sources)
+        if expected != given:
+            # Another split may hold test rows where this one has tuning rows.
+            raise InputError(
+                "The separate protocol needs two runs on the same data.",
+                f"{name} {expected} ({test})",
+                f"{name} {given} ({tune})",
+                "train again on the same files",
+            )
+
+
 def candidates(config: Config, has_generator: bool) -> list[dict]:
-    """All settings that are tried."""
+    """All settings that are tried, each once."""
     factors = dict(FACTORS)
     if not has_generator:
         del factors["synthetic_per_class"]
-    kinds = {name: type(getattr(config, name)) for name in factors}
+    values = {
+        name: dict.fromkeys(
+            # Counts are whole, and at least 1.
+            max(1, round(factor * getattr(config, name)))
+            if isinstance(getattr(config, name), int)
+            else factor * getattr(config, name)
+            for factor in factors[name]
+        )
+        for name in factors
+    }
     return [
-        {
-            name: kinds[name](factor * getattr(config, name)) or kinds[name](1)
-            for name, factor in zip(factors, combination)
-        }
-        for combination in itertools.product(*factors.values())
+        dict(zip(values, combination))
+        for combination in itertools.product(*values.values())
     ]
 
 

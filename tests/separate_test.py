@@ -1,9 +1,12 @@
 """The separate protocol: settings for T-1, u and s chosen apart."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from gmn_tf import data, evaluation, experiment, separate, training
+from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
 from gmn_tf.workdir import Workdir
 
@@ -76,17 +79,38 @@ def test_each_score_is_of_the_settings_chosen_for_it(variant, runs):
     assert metrics["h"]["mean"] == pytest.approx(np.mean(harmonic))
 
 
-def test_the_test_splits_do_not_matter_to_the_choice(runs):
-    _, tune = runs("cwgan_gm")
-    generator = tune.load_generator()
-    chosen, tried = separate.choose(tune.config, tune.data, generator)
-
-    assert (chosen, tried) == separate.choose(tune.config, tune.data, generator)
-    # A tune split shares no record with the test splits (see data_test).
-    assert tune.data.num_seen < tune.data.num_classes
-    assert set(tune.data.validation_classes) == set(
-        range(tune.data.num_seen, tune.data.num_seen + 2)
+def test_the_test_samples_do_not_matter_to_the_choice(runs):
+    test, tune = runs("cwgan_gm")
+    metrics = separate.run(test, tune, quiet=True)
+    rng = np.random.default_rng(0)
+    others = {
+        part: Samples(
+            rng.permutation(samples.features), rng.permutation(samples.labels)
+        )
+        for part, samples in (
+            ("seen", test.data.seen),
+            ("unseen", test.data.unseen),
+        )
+    }
+    altered = dataclasses.replace(
+        test, data=dataclasses.replace(test.data, **others)
     )
+
+    again = separate.run(altered, tune, quiet=True)
+
+    assert [again[key] for key in ("chosen", "tried")] == [
+        metrics[key] for key in ("chosen", "tried")
+    ]
+    assert again["t1"] != metrics["t1"]
+
+
+def test_runs_on_other_data_are_refused(runs, tmp_path):
+    test, tune = runs("real_only")
+    other = Workdir(tmp_path / "other")
+    other.start(tune.config, {**SOURCE, "split_fingerprint": "g"})
+
+    with pytest.raises(InputError, match="the same data"):
+        separate.run(test, dataclasses.replace(tune, workdir=other), quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +132,11 @@ def test_candidates_are_multiples_of_the_run(tiny_config):
     tried = separate.candidates(tiny_config, has_generator=True)
 
     assert {one["synthetic_per_class"] for one in tried} == {1, 2, 5, 10}
+    decayless = tiny_config.replace({"classifier_weight_decay": 0})
+    assert {
+        one["classifier_weight_decay"]
+        for one in separate.candidates(decayless, has_generator=True)
+    } == {0.0}
     assert tiny_config.classifier_learning_rate in {
         one["classifier_learning_rate"] for one in tried
     }

@@ -8,6 +8,8 @@ from etils import epath
 
 from gmn_tf.errors import InputError
 
+IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
+
 
 class OnDiskMatrix:
     """A matrix in a MATLAB 7.3 file; rows are read when it is indexed.
@@ -75,8 +77,8 @@ def read_variables(
     Args:
       path: the .mat file.
       wanted: names of variables; others are skipped unread.
-      on_disk: those of them that stay on disk, as far as the format lets them:
-        as an `OnDiskMatrix`.
+      on_disk: those of them that stay on disk, as an `OnDiskMatrix`, if they
+        are larger than `IN_MEMORY` and the file is of version 7.3.
 
     Returns:
       Name to array, as MATLAB would show it (no axis is swapped). Cell arrays
@@ -122,7 +124,9 @@ def _read_version_7_3(
         with path.open("rb") as stream, h5py.File(stream, "r") as file:
             return {
                 name: OnDiskMatrix(path, name)
-                if name in on_disk and file[name].ndim == 2
+                if name in on_disk
+                and file[name].ndim == 2
+                and file[name].nbytes > IN_MEMORY
                 else _from_hdf5(file, file[name])
                 for name in wanted
                 if name in file

@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import shuffle
 
 from gmn_tf.errors import InputError
-from gmn_tf_datasets.zero_shot import make_dummy_data, synthetic
+from gmn_tf_datasets.zero_shot import make_dummy_data, storage, synthetic
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.splits import NAMES
 
@@ -90,6 +90,31 @@ def test_beam_writes_the_same_records(folder, tmp_path, workers):
             _read_rows(name, expected, split), _read_rows(name, found, split)
         ):
             np.testing.assert_array_equal(one, other)
+
+
+def test_beam_that_fails_says_so(folder, tmp_path):
+    pytest.importorskip("apache_beam", reason="needs pip install .[beam]")
+    with pytest.raises(InputError, match="could not prepare") as told:
+        prepare(
+            "birds",
+            data_dir=tmp_path / "data",
+            manual_dir=folder,
+            beam_options=["--runner=NoSuchRunner"],
+        )
+    assert "NoSuchRunner" in str(told.value)
+    assert not _prepared(tmp_path / "data")
+
+
+def test_beam_is_not_sent_too_much(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(storage, "MOST_TO_SEND", 100)
+    with pytest.raises(InputError, match="too large to be sent"):
+        prepare(
+            "birds",
+            data_dir=tmp_path / "data",
+            manual_dir=folder,
+            beam_options=[],
+        )
+    assert not _prepared(tmp_path / "data")
 
 
 def test_beam_that_is_not_there_says_so(folder, tmp_path, monkeypatch):

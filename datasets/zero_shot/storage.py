@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
@@ -23,6 +24,7 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
 )
 
 _DIGEST_LENGTH = 8
+MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
 
 def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
@@ -90,6 +92,7 @@ def write(
     """
     download_config = None
     if beam_options is not None:
+        _refuse_too_much_to_send(config)
         config.beam = True
         download_config = tfds.download.DownloadConfig(
             beam_options=_pipeline_options(beam_options)
@@ -105,15 +108,49 @@ def write(
             no_bar = quiet or config.beam
             with _silent_tfds(), _progress_bar(config.splits, no_bar) as bar:
                 config.progress = bar.update
-                Builder(data_dir=data_dir, config=config).download_and_prepare(
-                    download_config=download_config
-                )
+                builder = Builder(data_dir=data_dir, config=config)
+                with _telling_of_beam(config.beam):
+                    builder.download_and_prepare(
+                        download_config=download_config
+                    )
     except (OSError, tf.errors.OpError) as error:
         raise InputError(
             f"data_dir {data_dir} cannot be written.",
             "a folder with write permission and free space",
             getattr(error, "strerror", None) or str(error).splitlines()[0],
             "Choose another folder with --data_dir, or make room.",
+        ) from error
+
+
+def _refuse_too_much_to_send(config: ZeroShotConfig) -> None:
+    """Refuses features that every worker would have to be sent whole."""
+    features = config.source.features
+    if isinstance(features, np.ndarray) and features.nbytes > MOST_TO_SEND:
+        raise InputError(
+            "These features are too large to be sent to Apache Beam's workers.",
+            f"at most {MOST_TO_SEND >> 20} MB, or a file of MATLAB 7.3, which "
+            "workers read by themselves",
+            f"{features.nbytes >> 20} MB in memory",
+            "Save the features with -v7.3, or prepare without Beam.",
+        )
+
+
+@contextlib.contextmanager
+def _telling_of_beam(used: bool) -> Iterator[None]:
+    """Makes an InputError of whatever Beam fails with, where it is used."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # Its runners raise almost anything.
+        if not used:
+            raise
+        raise InputError(
+            "Apache Beam could not prepare the data.",
+            "a pipeline that ends well",
+            f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}",
+            "Check the Beam options and that workers find all files, or "
+            "prepare without Beam.",
         ) from error
 
 

@@ -9,6 +9,7 @@ from etils import epath
 
 from gmn_tf_datasets.zero_shot import (
     make_dummy_data,
+    mat_file,
     source,
     splits,
     synthetic,
@@ -114,10 +115,15 @@ def test_matlab_7_3(tmp_path, transposed):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
-def test_features_of_matlab_7_3_stay_on_disk(tmp_path, transposed):
+def test_large_features_of_matlab_7_3_stay_on_disk(
+    tmp_path, monkeypatch, transposed
+):
     expected = _read(_write(tmp_path)).features
-    features = _read(_write_7_3(tmp_path, transposed)).features
-    assert not isinstance(features, np.ndarray)
+    folder = _write_7_3(tmp_path, transposed)
+    assert isinstance(_read(folder).features, np.ndarray)
+    monkeypatch.setattr(mat_file, "IN_MEMORY", 0)
+    features = _read(folder).features
+    assert isinstance(features, mat_file.OnDiskMatrix)
     assert (features.shape, len(features)) == (expected.shape, len(expected))
     for rows in (slice(2, 7), np.array([9, 4, 4, 30]), np.array([], int)):
         np.testing.assert_array_equal(features[rows], expected[rows])
