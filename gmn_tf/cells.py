@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -117,8 +118,8 @@ def run(
         InputError: if another process runs cells in this folder, or it holds
             results of other settings.
     """
-    failed = []
-    with _alone(out) as lock:
+    failed, running = [], set()
+    with _alone(out) as lock, _stopped_by_sigterm():
         notes = Notes(out)
         notes.refuse_others(cells)
         # What evaluates comes after the training that it needs.
@@ -126,9 +127,9 @@ def run(
             left = [cell for cell in stage if not cell.done]
             for cell in left:
                 notes.add(cell)
-            with _pool(jobs) as pool:
+            with _pool(jobs, running) as pool:
                 futures = {
-                    pool.submit(_run_one, cell, out, jobs, lock): cell
+                    pool.submit(_run_one, cell, out, jobs, lock, running): cell
                     for cell in left
                 }
                 for future in concurrent.futures.as_completed(futures):
@@ -147,17 +148,39 @@ def run(
 
 
 @contextlib.contextmanager
-def _pool(jobs: int) -> Iterator[concurrent.futures.Executor]:
+def _pool(jobs: int, running: set) -> Iterator[concurrent.futures.Executor]:
     """Threads that begin nothing more once one was interrupted."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         try:
             yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in tuple(running):
+                process.terminate()
             raise
 
 
-def _run_one(cell: Cell, out: pathlib.Path, jobs: int, lock: int) -> float:
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Lets SIGTERM do what Ctrl-C does, so that no cell outlives this."""
+
+    def stop(number, frame):
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # not in the main thread, which alone gets signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run_one(
+    cell: Cell, out: pathlib.Path, jobs: int, lock: int, running: set
+) -> float:
     log = _log(out, cell)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
@@ -167,8 +190,9 @@ def _run_one(cell: Cell, out: pathlib.Path, jobs: int, lock: int) -> float:
         environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     name, *arguments = cell.command
     begun = time.monotonic()
-    with log.open("w", encoding="utf-8") as file:
-        subprocess.run(
+    with (
+        log.open("w", encoding="utf-8") as file,
+        subprocess.Popen(
             [sys.executable, "-c", START.format(name), *arguments],
             stdout=file,
             stderr=subprocess.STDOUT,
@@ -176,8 +200,11 @@ def _run_one(cell: Cell, out: pathlib.Path, jobs: int, lock: int) -> float:
             env=environment,
             # Held as long as a cell runs, should this process be killed.
             pass_fds=[lock],
-            check=False,
-        )
+        ) as process,
+    ):
+        running.add(process)
+        process.wait()
+        running.discard(process)
     return time.monotonic() - begun
 
 

@@ -57,6 +57,11 @@ def train() -> None:
     flags.DEFINE_integer(
         "picture_every", 500, "Steps between pictures for TensorBoard.", 1
     )
+    flags.DEFINE_boolean(
+        "baseline",
+        True,
+        "Whether real_only is trained and scored too, to compare with.",
+    )
     flags.DEFINE_integer(
         "validate_every",
         0,
@@ -231,7 +236,13 @@ def _train(values, arguments) -> None:
             values.validate_every,
         )
         metrics = experiment.run(
-            config, data, workdir, strategy, watching, execution
+            config,
+            data,
+            workdir,
+            strategy,
+            watching,
+            execution,
+            values.baseline,
         )
     _say(values, report.scores_table(metrics))
     _say(values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}")

@@ -53,8 +53,19 @@ def run(
     strategy: tf.distribute.Strategy,
     watching: Watching,
     execution: training.Execution = training.DEFAULT_EXECUTION,
+    with_baseline: bool = True,
 ) -> dict:
     """Trains, scores and writes down a whole run.
+
+    Args:
+        config: the settings.
+        data: what to learn from, and to score on.
+        workdir: gets all that the run leaves.
+        strategy: how training is spread over devices.
+        watching: how the run is watched.
+        execution: how steps are run.
+        with_baseline: whether `real_only` is trained and scored beside the
+            variant, if that is another.
 
     Returns:
         What metrics.json holds.
@@ -71,12 +82,16 @@ def run(
         )
         generator = model.generator
         workdir.save_model("generator", generator)
+    with_baseline = with_baseline and generator is not None
+    epochs = config.classifier_seeds * config.classifier_epochs
     with progress.progress(
-        "classifiers", _classifier_epochs(config, generator), watching.quiet
+        "classifiers", epochs * (1 + with_baseline), watching.quiet
     ) as advance:
         main = fit_classifiers(config, data, generator, advance)
         baseline = (
-            fit_classifiers(config, data, None, advance) if generator else []
+            fit_classifiers(config, data, None, advance)
+            if with_baseline
+            else []
         )
     for name, models in (("classifier", main), ("baseline", baseline)):
         for number, model in enumerate(models):
@@ -90,10 +105,11 @@ def evaluate(config: Config, data: ZeroShotData, workdir: Workdir) -> dict:
     Returns:
         The same as metrics.json.
     """
-    has_generator = variants.VARIANTS[config.variant].has_generator
     main = _load_classifiers(config, workdir, "classifier")
     baseline = (
-        _load_classifiers(config, workdir, "baseline") if has_generator else []
+        _load_classifiers(config, workdir, "baseline")
+        if "baseline" in workdir.read_json("metrics.json")
+        else []
     )
     refuse_other_data(main[0].sizes, data)
     return metrics(
@@ -306,8 +322,3 @@ def _callbacks(config, data, workdir, watching):
     if not watching.quiet:
         callbacks.append(progress.ProgressLine())
     return tuple(callbacks)
-
-
-def _classifier_epochs(config: Config, generator) -> int:
-    rounds = 1 if generator is None else 2
-    return rounds * config.classifier_seeds * config.classifier_epochs

@@ -135,7 +135,7 @@ def _read_flag(flag: str) -> tuple[str, str]:
             flag,
             "write --name=value",
         )
-    if name in OWN_FLAGS or name in ("workdir", "preset", "validate_every"):
+    if name in (*OWN_FLAGS, "workdir", "preset", "validate_every", "baseline"):
         raise InputError(
             f"--{name} cannot follow after the two dashes.",
             "flags that all runs have in common",
@@ -210,6 +210,7 @@ def _train(request, dataset, split, variant, seed) -> Cell:
         f"--seed={seed}",
         f"--workdir={folder}",
         f"--preset={request.preset}",
+        "--nobaseline",  # real_only has cells of its own
         *request.flags,
     ]
     # Whether or not Fig. 5 is asked for now: it may be later.

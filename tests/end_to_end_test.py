@@ -60,6 +60,23 @@ def test_every_variant_runs_and_repeats(
     assert list(pathlib.Path(workdir.logs).rglob("*tfevents*"))
 
 
+def test_without_its_baseline_a_run_scores_the_same(
+    tiny_config, tiny_data, tmp_path
+):
+    _, expected = run(tiny_config, tiny_data, tmp_path / "both")
+    workdir = Workdir(tmp_path / "alone")
+    workdir.start(tiny_config, SOURCE)
+    strategy = training.make_strategy("one")
+    metrics = experiment.run(
+        tiny_config, tiny_data, workdir, strategy, WATCHING, with_baseline=False
+    )
+
+    del expected["baseline"]
+    assert metrics == expected
+    assert experiment.evaluate(tiny_config, tiny_data, workdir) == metrics
+    assert not list(workdir.path.glob("baseline*"))
+
+
 @pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
 @pytest.mark.parametrize("split", ["test", "tune"])
 def test_features_on_disk_give_the_same_scores(

@@ -3,7 +3,11 @@
 import csv
 import dataclasses
 import json
+import os
 import pathlib
+import signal
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -309,6 +313,37 @@ def test_cells_run_once_and_go_on(jobs, fake_cells, tmp_path):
     entries = cells.Notes(tmp_path).entries
     timed = {name for name in entries if entries[name]["seconds"] is not None}
     assert timed == {"cell 0", "cell 2"}
+
+
+def test_sigterm_ends_the_running_cell_too(tmp_path, monkeypatch):
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    monkeypatch.setattr(
+        cells,
+        "START",
+        f"import pathlib, time; {{0}} = pathlib.Path({str(begun)!r})\n"
+        "{0}.touch(); time.sleep(60)\n"
+        f"pathlib.Path({str(ended)!r}).touch()",
+    )
+    plan = [
+        reproduction.Cell(f"cell {number}", "fake", ("path",), ended)
+        for number in range(2)
+    ]
+
+    def stop():
+        while not begun.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    threading.Thread(target=stop, daemon=True).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        cells.run(plan, tmp_path)
+    assert time.monotonic() - start < 30.0
+    assert not ended.exists()
+    assert signal.getsignal(signal.SIGTERM) is before
+    # The lock is free again: no cell is left that holds it.
+    assert cells.run([], tmp_path) == []
 
 
 def test_results_of_other_settings_are_refused(fake_cells, tmp_path):
