@@ -13,7 +13,7 @@ Eq. 5                  `gmn`: the training step; `guidance`: its other terms;
                        `regressor`: of L_cycle
 Eq. 6                  `compatibility`: f(x, a)
 Section 3.4            `synthesis`, `classifier`
-Section 4              `evaluation`: T-1, u, s, h
+Section 4              `evaluation`: T-1, u, s, h; `calibration`: beyond it
 Tables 2-3, Fig. 5     `variants`
 Table 2                `separate`: its protocol
 Fig. 5                 `validation`: scores while the generator trains

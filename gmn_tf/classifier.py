@@ -54,6 +54,9 @@ class Classifier(keras.Model):
         }
         self.kernel = self.add_weight((feature_dim, span_dim), name="kernel")
         self.bias = self.add_weight((span_dim,), name="bias")
+        self.penalties = self.add_weight(
+            (num_classes,), "zeros", trainable=False, name="penalties"
+        )
         self.embeddings = self.basis = None
         if embedding_dim is not None:
             self.embeddings = self.add_weight(
@@ -65,6 +68,11 @@ class Classifier(keras.Model):
 
     def build(self, features_shape):
         self.built = True
+
+    def penalise_seen(self, num_seen: int, penalty: float) -> None:
+        """Lowers the scores of the classes 0..num_seen-1 (`calibration`)."""
+        seen = np.arange(self.sizes["num_classes"]) < num_seen
+        self.penalties.assign(np.where(seen, penalty, 0.0))
 
     @property
     def theta(self):
@@ -82,9 +90,10 @@ class Classifier(keras.Model):
         embeddings = None
         if self.embeddings is not None:
             embeddings = tf.matmul(self.embeddings, self.basis)
-        return compatibility.scores(
+        scores = compatibility.scores(
             features, (self.kernel, self.bias), embeddings
         )
+        return scores - self.penalties
 
     def get_config(self):
         return {**super().get_config(), **self.sizes}

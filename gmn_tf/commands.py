@@ -117,6 +117,12 @@ def evaluate() -> None:
         "Numbers such as 10,25,50: writes the curve of Fig. 3 as curve.csv "
         "and curve.png.",
     )
+    flags.DEFINE_boolean(
+        "calibrate",
+        False,
+        "Of a run on --split=tune: finds the --seen_penalty with the largest "
+        "h; writes calibration.csv and calibration.png.",
+    )
     command_line.run(_evaluate, evaluate.__doc__)
 
 
@@ -277,15 +283,20 @@ def _evaluate(values, arguments) -> None:
             "name one folder",
         )
     counts = _counts(values.synthetic_per_class)
-    if counts and values.tune_workdir:
+    asked = [
+        name
+        for name in ("tune_workdir", "synthetic_per_class", "calibrate")
+        if values[name].value
+    ]
+    if len(asked) > 1:
         raise InputError(
-            "--tune_workdir and --synthetic_per_class do different things.",
+            f"--{asked[0]} and --{asked[1]} do different things.",
             "one of them",
             "both",
             "give the command twice",
         )
     command_line.start_tensorflow()
-    from gmn_tf import experiment, report, separate
+    from gmn_tf import calibration, experiment, report, separate
 
     workdir, config, data = _open_run(folders[0], values)
     recorded = workdir.read_json("metrics.json")
@@ -299,6 +310,12 @@ def _evaluate(values, arguments) -> None:
         _say(values, report.scores_table(metrics))
         _say(values, report.chosen_table(metrics))
         _say(values, f"Written to {workdir}: separate.json")
+        return
+    if values.calibrate:
+        rows = experiment.calibrate(config, data, workdir)
+        (without,) = [row for row in rows if row["penalty"] == 0.0]
+        _say(values, report.calibration_table(without, calibration.best(rows)))
+        _say(values, f"Written to {workdir}: calibration.csv, calibration.png")
         return
     if counts:
         rows = experiment.synthetic_count_curve(

@@ -207,6 +207,11 @@ class Config:
     classifier_epochs: int = setting(
         200, "Epochs of the final classifier; the last one counts.", least=1
     )
+    seen_penalty: float = setting(
+        0.0,
+        "Subtracted from the scores of seen classes, which a classifier trusts "
+        "too much; bin/evaluate --calibrate finds it on the tune splits.",
+    )
     classifier_seeds: int = setting(
         5, "Classifiers trained and scored per generator.", least=1, below=1000
     )

@@ -4,6 +4,7 @@ Joint (Table 3): one classifier over all classes gives all four scores.
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,14 +50,37 @@ def harmonic_mean(u: float, s: float) -> float:
     return 2.0 * u * s / (u + s) if u + s else 0.0
 
 
+class Predictions(NamedTuple):
+    """What a classifier makes of the samples held back: `[n, C]` scores.
+
+    Attributes:
+        seen: of samples of seen classes.
+        unseen: of samples of unseen classes.
+    """
+
+    seen: np.ndarray
+    unseen: np.ndarray
+
+
 def score(classifier, data: ZeroShotData) -> Scores:
     """Scores a classifier on the seen and unseen samples held back.
 
     Every accuracy is a mean over classes, so that a class with many samples
     counts no more than one with few.
     """
-    unseen_scores = _predict(classifier, data.unseen)
-    seen_scores = _predict(classifier, data.seen)
+    return score_predictions(predict(classifier, data), data)
+
+
+def predict(classifier, data: ZeroShotData) -> Predictions:
+    """Scores of all classes for all samples held back."""
+    return Predictions(
+        _predict(classifier, data.seen), _predict(classifier, data.unseen)
+    )
+
+
+def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
+    """T-1, u, s and h of what a classifier predicted."""
+    seen_scores, unseen_scores = predictions
     classes, num_seen = data.num_classes, data.num_seen
     among_unseen = num_seen + unseen_scores[:, num_seen:].argmax(axis=1)
     unseen = class_accuracies(

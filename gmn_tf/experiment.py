@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf import (
+    calibration,
     classifier,
     evaluation,
     monitoring,
@@ -89,7 +90,7 @@ def run(
     ) as advance:
         main = fit_classifiers(config, data, generator, advance)
         baseline = (
-            fit_classifiers(config, data, None, advance)
+            fit_classifiers(_plain(config), data, None, advance)
             if with_baseline
             else []
         )
@@ -166,6 +167,34 @@ def synthetic_count_curve(
     return rows
 
 
+def calibrate(config: Config, data: ZeroShotData, workdir: Workdir) -> list:
+    """Scores against the penalty of seen classes, on the tune splits.
+
+    Writes calibration.csv and calibration.png.
+
+    Returns:
+        What `calibration.curve` does.
+
+    Raises:
+        InputError: if the run is one on the test splits.
+    """
+    calibration.refuse_test_split(config.split)
+    models = _load_classifiers(config, workdir, "classifier")
+    refuse_other_data(models[0].sizes, data)
+    for model in models:
+        model.penalise_seen(data.num_seen, 0.0)
+    rows = calibration.curve(models, data)
+    workdir.write_text("calibration.csv", report.curve_csv(rows, "penalty"))
+    figure = pictures.calibration_curve(
+        rows,
+        calibration.best(rows)["penalty"],
+        title=f"{config.dataset}, {config.variant}, tune split, "
+        f"seed {config.seed}",
+    )
+    workdir.save_picture("calibration.png", figure)
+    return rows
+
+
 def fit_classifiers(
     config: Config,
     data: ZeroShotData,
@@ -189,7 +218,7 @@ def fit_classifiers(
         num_competing = data.num_classes
     # Without samples of unseen classes only their embeddings tell them apart.
     linear = config.compatibility == "linear" and generator is not None
-    return [
+    models = [
         classifier.fit(
             samples,
             None if linear else data.embeddings,
@@ -201,6 +230,9 @@ def fit_classifiers(
         )
         for number in range(config.classifier_seeds)
     ]
+    for model in models:
+        model.penalise_seen(data.num_seen, config.seen_penalty)
+    return models
 
 
 def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
@@ -256,6 +288,11 @@ def metrics(config: Config, scores, baseline_scores) -> dict:
             else {}
         ),
     }
+
+
+def _plain(config: Config) -> Config:
+    """The settings for the baseline, which nothing is chosen for."""
+    return config.replace({"seen_penalty": 0.0})
 
 
 def _load_classifiers(config, workdir, name: str) -> list:

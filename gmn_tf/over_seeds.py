@@ -8,6 +8,7 @@ import pathlib
 import numpy as np
 
 from gmn_tf import evaluation
+from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
@@ -98,11 +99,14 @@ def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
             json.loads((path / name).read_text(encoding="utf-8"))
             for name in ("config.json", "metrics.json")
         )
-        config, data = stored["config"], stored["data"]["name"]
+        # Of older runs, what was no setting then has its default.
+        config = Config(**stored["config"]).to_dict()
+        data = stored["data"]["name"]
         is_baseline = config["variant"] == evaluation.BASELINE
         runs = [_run(config, data, metrics, is_baseline)]
         if "baseline" in metrics:
-            runs.append(_run(config, data, metrics["baseline"], True))
+            plain = {**config, "seen_penalty": 0.0}
+            runs.append(_run(plain, data, metrics["baseline"], True))
         return runs
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
@@ -121,7 +125,7 @@ def _run(config: dict, data: str, scores: dict, is_baseline: bool):
             name: value
             for name, value in settings.items()
             if name in SHOWN
-            or name == "embedding_norm"
+            or name in ("embedding_norm", "seen_penalty")
             or name.startswith("classifier_")
         } | {"variant": evaluation.BASELINE, "steps": 0}
     means = {score: scores[score]["mean"] for score in evaluation.SCORES}

@@ -136,6 +136,39 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
     """
     rows = sorted(rows, key=lambda row: row["n"])
     counts = [row["n"] for row in rows]
+    figure, axes = _scores_along(rows, "n", title)
+    axes.set_xscale("log")
+    axes.set_xticks(counts, [str(n) for n in counts])
+    axes.minorticks_off()
+    axes.set_xlabel("Synthetic features per unseen class (log scale)")
+    return figure
+
+
+def calibration_curve(
+    rows: Sequence[Mapping], chosen: float, title: str
+) -> Figure:
+    """Scores against the penalty of seen classes.
+
+    Args:
+        rows: as above, with `penalty` in place of `n`.
+        chosen: the penalty that is marked.
+        title: what was scored.
+    """
+    figure, axes = _scores_along(rows, "penalty", title, markers=False)
+    axes.axvline(chosen, color="0.4", linewidth=1.0)
+    axes.annotate(
+        f" {chosen:g}",
+        (chosen, 1.0),
+        xycoords=("data", "axes fraction"),
+        verticalalignment="top",
+    )
+    axes.set_xlabel("Penalty of seen classes")
+    return figure
+
+
+def _scores_along(
+    rows: Sequence[Mapping], along: str, title: str, markers: bool = True
+):
     figure, axes = _new_figure(7.5, 4.5)
     # The legend has the order of the lines' ends beside it.
     last = rows[-1]
@@ -143,20 +176,17 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
     for key in sorted(SCORE_STYLES, key=lambda key: -last[key]["mean"]):
         label, colour, marker, style = SCORE_STYLES[key]
         curve = {
-            "n": counts,
+            along: [row[along] for row in rows],
             key: [row[key]["mean"] for row in rows],
             f"{key}_std": [row[key]["std"] for row in rows],
         }
-        lines[label] = _line(axes, curve, "n", key, colour, marker, style)
+        marker = marker if markers else ""
+        lines[label] = _line(axes, curve, along, key, colour, marker, style)
     _legend(figure, lines.values(), lines.keys(), "outside right center")
-    axes.set_xscale("log")
-    axes.set_xticks(counts, [str(n) for n in counts])
-    axes.minorticks_off()
     axes.set_ylim(bottom=0.0)
-    axes.set_xlabel("Synthetic features per unseen class (log scale)")
     axes.set_ylabel("Accuracy (%), mean ± standard deviation")
     axes.set_title(_plain(title, 70), loc="left")
-    return figure
+    return figure, axes
 
 
 def curves_by_variant(

@@ -124,6 +124,23 @@ def curve_table(rows: Sequence[Mapping]) -> str:
     return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
 
 
+def calibration_table(without: Mapping, best: Mapping) -> str:
+    """What the penalty of seen classes that is best on the tune splits gives.
+
+    Args:
+        without: scores by the penalty 0.
+        best: those by the best one.
+    """
+    rows = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
+    return "\n".join(
+        [
+            _aligned(rows, "penalty"),
+            "",
+            f"Largest h on the tune splits: --seen_penalty={best['penalty']:g}",
+        ]
+    )
+
+
 def data_summary(data: ZeroShotData) -> str:
     """What a run is about to learn from, and what to know about it."""
     unseen = data.num_classes - data.num_seen
