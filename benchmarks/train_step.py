@@ -19,6 +19,7 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as bin/train does
 
+import keras
 import numpy as np
 import operations
 import tensorflow as tf
@@ -122,11 +123,12 @@ def measure(config: Config, data: ZeroShotData, rounds: int, steps: int):
 
 @dataclasses.dataclass(frozen=True)
 class Product:
-    """A product of `[rows, inner]` and `[inner, columns]`."""
+    """A product of `[rows, inner]` and `[inner, columns]` of a precision."""
 
     rows: int
     inner: int
     columns: int
+    dtype: str
 
     @property
     def operations(self) -> int:
@@ -134,8 +136,10 @@ class Product:
 
     def prepared(self):
         """A compiled call of it; gives one number, so that none is copied."""
-        left = tf.random.normal([self.rows, self.inner])
-        right = tf.random.normal([self.inner, self.columns])
+        left, right = (
+            tf.cast(tf.random.normal(shape), self.dtype)
+            for shape in ((self.rows, self.inner), (self.inner, self.columns))
+        )
         return tf.function(lambda: tf.matmul(left, right)[0, 0])
 
 
@@ -143,10 +147,11 @@ def products(config: Config, data: ZeroShotData) -> list[Product]:
     """The largest products of a step: both networks' widest layers."""
     batch, dx = config.batch_size, data.feature_dim
     h, last = config.critic_units[0], config.generator_units[-1]
+    dtype = keras.DTypePolicy(config.precision).compute_dtype
     return [
-        Product(2 * batch, dx, h),
-        Product(dx, 2 * batch, h),
-        Product(config.critic_steps * batch, last, dx),
+        Product(2 * batch, dx, h, dtype),
+        Product(dx, 2 * batch, h, dtype),
+        Product(config.critic_steps * batch, last, dx, dtype),
     ]
 
 

@@ -21,7 +21,7 @@ Tables 2-3, Fig. 3-5   `reproduction`, `cells`, `paper_results`, `paper_page`
 =====================  ======================================================
 
 `data` reads what the builder in `datasets/` prepared; `config` and `configs`
-hold every setting; `training` and `experiment` put it all together; `workdir`,
+hold every setting; `training` and `experiment` put it all together; `random_numbers` are the normal ones; `workdir`,
 `monitoring`, `pictures` and `report` are what a run leaves and shows;
 `commands` is behind bin/.
 

@@ -14,6 +14,8 @@ embedding dimensions that is several times less to draw, store and multiply.
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf.random_numbers import standard_normal
+
 INITIAL_STDDEV = 0.02
 
 
@@ -29,8 +31,8 @@ def initial_theta(feature_dim: int, unit_dim: int, seed, dtype="float32"):
     Returns:
         W `[dx, units]` and b `[units]`.
     """
-    values = tf.random.stateless_normal(
-        [feature_dim + 1, unit_dim], seed, stddev=INITIAL_STDDEV, dtype=dtype
+    values = INITIAL_STDDEV * standard_normal(
+        [feature_dim + 1, unit_dim], seed, dtype
     )
     return values[:-1], values[-1]
 

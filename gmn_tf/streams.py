@@ -10,6 +10,7 @@ import dataclasses
 import tensorflow as tf
 
 from gmn_tf.errors import InputError
+from gmn_tf.random_numbers import standard_normal
 from gmn_tf.sampling import Stream
 
 
@@ -123,14 +124,15 @@ def step_batch(
             part, [*tensor.shape[:axis], share, *tensor.shape[axis + 1 :]]
         )
 
-    normal = tf.random.stateless_normal
     _, labels = stream.samples(step * sizes.batch, sizes.batch, seeds[0])
     batch = {
         "step": step,
         "theta_seed": seeds[1],
         "generator": {
             "labels": mine(labels, 0),
-            "noise": mine(normal([sizes.batch, sizes.noise_dim], seeds[4]), 0),
+            "noise": mine(
+                standard_normal([sizes.batch, sizes.noise_dim], seeds[4]), 0
+            ),
         },
     }
     if sizes.critic_steps:
@@ -141,7 +143,9 @@ def step_batch(
         batch["critic"] = {
             "features": stream.features(rows),
             "labels": mine(tf.reshape(labels, grid), 1),
-            "noise": mine(normal([*grid, sizes.noise_dim], seeds[2]), 1),
+            "noise": mine(
+                standard_normal([*grid, sizes.noise_dim], seeds[2]), 1
+            ),
             "mix": mine(tf.random.stateless_uniform(grid, seeds[3]), 1),
         }
     if sizes.classes:
@@ -161,7 +165,7 @@ def _matching_batch(stream, sizes, seeds, replica, replicas):
     """Class batches for L_GM; the last replica's may hold fillers."""
     labels = stream.distinct_classes(sizes.classes, seeds[0])
     rows = stream.rows_of_classes(labels, sizes.real, seeds[2])
-    noise = tf.random.stateless_normal(
+    noise = standard_normal(
         [sizes.classes, sizes.fake, sizes.noise_dim], seeds[1]
     )
     share = -(-sizes.classes // replicas)

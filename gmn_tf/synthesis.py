@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from gmn_tf import records
 from gmn_tf.data import Samples
+from gmn_tf.random_numbers import standard_normal
 
 ROWS_AT_ONCE = 4096
 
@@ -62,7 +63,7 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
 def _draw(generator, embedding, seeds, rows):
     """`rows` samples of one class; the first rows are always the same."""
     seed = tf.random.fold_in(tf.stack([seeds[0], 2]), seeds[1])
-    noise = tf.random.stateless_normal(
+    noise = standard_normal(
         [rows, generator.noise_dim], tf.random.fold_in(seed, seeds[2])
     )
     return generator(noise, embedding[tf.newaxis])
