@@ -11,6 +11,7 @@ from gmn_tf import evaluation
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 
+CALIBRATED = "calibrated_h"  # the largest h of calibration.csv
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
@@ -26,7 +27,8 @@ def table(paths: list[str]) -> list[dict]:
     Returns:
         Rows with the settings shown, those that alone tell two rows apart,
         `seeds`, and for each score the mean and the standard deviation over
-        generator seeds, in percent.
+        generator seeds, in percent; among them `calibrated_h` where runs have
+        been calibrated.
 
     Raises:
         InputError: if there is no folder, or one holds no finished run.
@@ -67,6 +69,10 @@ def markdown(rows: list[dict]) -> str:
         telling.insert(0, "features_file")
     heading = ["variant", "data", "split", "steps", *telling, "seeds"]
     heading += ["T-1", "u", "s", "h"]
+    scores = list(evaluation.SCORES)
+    if any(CALIBRATED in row for row in rows):
+        heading.append("h calibrated")
+        scores.append(CALIBRATED)
     lines = [heading, ["---"] * len(heading)]
     for row in rows:
         lines.append(
@@ -75,7 +81,7 @@ def markdown(rows: list[dict]) -> str:
                 f"{row['dataset']} {row['embedding']}",
                 row["split"],
                 *(str(row[name]) for name in ("steps", *telling, "seeds")),
-                *(_mean_and_std(row, score) for score in evaluation.SCORES),
+                *(_mean_and_std(row, score) for score in scores),
             ]
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -87,7 +93,8 @@ def write(rows: list[dict], out: str) -> None:
     with open(f"{out}.md", "w", encoding="utf-8") as file:
         file.write(markdown(rows) + "\n")
     with open(f"{out}.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        columns = max(rows, key=len)  # some rows may be calibrated
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 
@@ -103,6 +110,7 @@ def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
         config = Config(**stored["config"]).to_dict()
         data = stored["data"]["name"]
         is_baseline = config["variant"] == evaluation.BASELINE
+        metrics |= _calibrated(path)
         runs = [_run(config, data, metrics, is_baseline)]
         if "baseline" in metrics:
             plain = {**config, "seen_penalty": 0.0}
@@ -128,8 +136,21 @@ def _run(config: dict, data: str, scores: dict, is_baseline: bool):
             or name in ("embedding_norm", "seen_penalty")
             or name.startswith("classifier_")
         } | {"variant": evaluation.BASELINE, "steps": 0}
-    means = {score: scores[score]["mean"] for score in evaluation.SCORES}
+    means = {
+        score: scores[score]["mean"]
+        for score in (*evaluation.SCORES, CALIBRATED)
+        if score in scores
+    }
     return {**settings, "data": data}, config["seed"], means
+
+
+def _calibrated(path: pathlib.Path) -> dict:
+    """The best h that bin/evaluate --calibrate has found for a run, if any."""
+    if not (path / "calibration.csv").exists():
+        return {}
+    with (path / "calibration.csv").open(newline="") as file:
+        best = max(float(line["h_mean"]) for line in csv.DictReader(file))
+    return {CALIBRATED: {"mean": best}}
 
 
 def _telling_apart(settings: list[dict]) -> list[str]:
@@ -149,14 +170,18 @@ def _row(config: dict, runs: dict, telling: list[str]) -> dict:
     row = {name: config[name] for name in SHOWN}
     row |= {name: config.get(name, "") for name in telling}
     row["seeds"] = len(runs)
-    for score in evaluation.SCORES:
-        values = [run[score] for run in runs.values()]
+    for score in (*evaluation.SCORES, CALIBRATED):
+        values = [run[score] for run in runs.values() if score in run]
+        if len(values) < len(runs):
+            continue  # not all are calibrated
         row[score] = round(float(np.mean(values)), 3)
         row[f"{score}_std"] = round(float(np.std(values)), 3)
     return row
 
 
 def _mean_and_std(row: dict, score: str) -> str:
+    if score not in row:
+        return ""
     if row["seeds"] == 1:
         return f"{row[score]:.1f}"
     return f"{row[score]:.1f} ± {row[f'{score}_std']:.1f}"

@@ -40,6 +40,30 @@ def test_runs_are_joined_over_seeds_alone(tmp_path):
     ]
 
 
+def test_calibrated_runs_show_their_best_h(tmp_path):
+    paths = [
+        finished_run(tmp_path / name, 10.0, seed=seed, split="tune")
+        for seed, name in enumerate("ab")
+    ]
+    for path, best in zip(paths, (20, 24)):
+        curve = f"penalty,h_mean\n0.0,10\n0.5,{best}\n0.9,7\n"
+        (tmp_path / path / "calibration.csv").write_text(curve)
+
+    rows = over_seeds.table(paths)
+
+    assert (rows[0]["calibrated_h"], rows[0]["calibrated_h_std"]) == (22.0, 2.0)
+    heading, _, own, baseline = over_seeds.markdown(rows).splitlines()
+    assert heading.endswith("| h | h calibrated |")
+    assert own.endswith("| 10.0 ± 0.0 | 22.0 ± 2.0 |")
+    assert baseline.endswith("|  |")
+    over_seeds.write(rows, str(tmp_path / "table"))
+    header = (tmp_path / "table.csv").read_text().splitlines()[0]
+    assert header.endswith("h,h_std,calibrated_h,calibrated_h_std")
+    # One run that is not calibrated, and the mean would be of another number.
+    (tmp_path / "b" / "calibration.csv").unlink()
+    assert "calibrated" not in over_seeds.markdown(over_seeds.table(paths))
+
+
 def test_baselines_of_other_classifiers_stay_apart(tmp_path):
     rows = over_seeds.table(
         [
