@@ -25,7 +25,6 @@ TASKS = ("t1", "u", "s")
 FACTORS = {
     "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
     "classifier_learning_rate": (0.3, 1.0),
-    "classifier_weight_decay": (0.1, 1.0),
 }
 
 

@@ -79,7 +79,7 @@ def test_the_cpu_preset_is_the_release_made_small():
     assert settings["generator_units"] == (512,)
     assert (cub.synthetic_per_class, flo.synthetic_per_class) == (100, 250)
     assert (cub.noise_dim, flo.noise_dim) == (128, 128)
-    assert (cub.steps, cub.learning_rate) == (500, 1e-3)
+    assert (cub.steps, cub.learning_rate) == (800, 1e-3)
     assert (cub.matching_real, cub.matching_fake) == (20, 40)
     assert configs.preset("synthetic", "cpu")["generator_units"] == (256,)
 

@@ -33,7 +33,7 @@ CPU = {
     "matching_real": 20,
     "matching_fake": 40,
     "learning_rate": 1e-3,
-    "steps": 500,
+    "steps": 800,
     "classifier_decay": 0.94,
     "classifier_epochs": 20,
     "classifier_seeds": 2,
