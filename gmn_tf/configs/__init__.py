@@ -34,8 +34,7 @@ CPU = {
     "matching_fake": 40,
     "learning_rate": 1e-3,
     "steps": 800,
-    "classifier_decay": 0.94,
-    "classifier_epochs": 20,
+    "classifier_epochs": 40,
     "classifier_seeds": 2,
 }
 

@@ -6,3 +6,11 @@ Not in the paper or the release; CUB's settings, which are the defaults.
 """
 
 RELEASE = {}
+
+# Chosen on the tune split.
+CPU = {
+    "synthetic_per_class": 250,
+    "classifier_learning_rate": 0.03,
+    "classifier_decay": 0.94,
+    "classifier_epochs": 20,
+}
