@@ -4,6 +4,7 @@ import csv
 import itertools
 import json
 import pathlib
+import statistics
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 
 CALIBRATED = "calibrated_h"  # the largest h of calibration.csv
+MOST_COLUMNS = 3  # of settings that tell rows apart, in a Markdown table
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
@@ -67,7 +69,9 @@ def markdown(rows: list[dict]) -> str:
     telling = list(rows[0])[len(SHOWN) : after]
     if len({row["features_file"] for row in rows}) > 1:
         telling.insert(0, "features_file")
-    heading = ["variant", "data", "split", "steps", *telling, "seeds"]
+    joined = len(telling) > MOST_COLUMNS
+    named = ["other settings"] if joined else telling
+    heading = ["variant", "data", "split", "steps", *named, "seeds"]
     heading += ["T-1", "u", "s", "h"]
     scores = list(evaluation.SCORES)
     if any(CALIBRATED in row for row in rows):
@@ -80,11 +84,30 @@ def markdown(rows: list[dict]) -> str:
                 row["variant"],
                 f"{row['dataset']} {row['embedding']}",
                 row["split"],
-                *(str(row[name]) for name in ("steps", *telling, "seeds")),
+                str(row["steps"]),
+                *(
+                    [_unusual(row, rows, telling)]
+                    if joined
+                    else [str(row[name]) for name in telling]
+                ),
+                str(row["seeds"]),
                 *(_mean_and_std(row, score) for score in scores),
             ]
         )
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _unusual(row: dict, rows: list[dict], names: list[str]) -> str:
+    """The settings of a row that most rows have otherwise."""
+    usual = {
+        name: statistics.mode(str(other[name]) for other in rows)
+        for name in names
+    }
+    return ", ".join(
+        f"{name}={row[name]}"
+        for name in names
+        if str(row[name]) not in (usual[name], "")
+    )
 
 
 def write(rows: list[dict], out: str) -> None:

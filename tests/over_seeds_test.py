@@ -40,6 +40,33 @@ def test_runs_are_joined_over_seeds_alone(tmp_path):
     ]
 
 
+def test_many_differences_are_told_in_one_column(tmp_path):
+    changes = [
+        {},
+        {"beta_1": 0.5},
+        {"beta_2": 0.9, "noise_dim": 7},
+        {"batch_size": 8},
+    ]
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / str(number), 10.0, **one)
+            for number, one in enumerate(changes)
+        ]
+    )
+
+    heading, _, *lines = over_seeds.markdown(rows).splitlines()
+    column = heading.split(" | ").index("other settings")
+    told = [line.split(" | ")[column] for line in lines]
+    assert told == [
+        "",
+        "",  # real_only, which all of them have in common
+        "beta_1=0.5",
+        "beta_2=0.9, noise_dim=7",
+        "batch_size=8",
+    ]
+    assert "beta_1" in rows[0]  # each has its own column in the CSV file
+
+
 def test_calibrated_runs_show_their_best_h(tmp_path):
     paths = [
         finished_run(tmp_path / name, 10.0, seed=seed, split="tune")
