@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from gmn_tf.errors import InputError
 from gmn_tf.reproduction import Cell
@@ -42,7 +42,7 @@ class Notes:
         """Notes a cell that begins, and its time when it has ended well."""
         self.entries[cell.name] = {
             "kind": cell.kind,
-            "command": cell.identity,
+            "settings": _as_read(cell.settings),
             "seconds": seconds,
         }
         temporary = self.path.with_suffix(".tmp")
@@ -51,19 +51,26 @@ class Notes:
         temporary.replace(self.path)
 
     def refuse_others(self, cells: Sequence[Cell]) -> None:
-        """Raises InputError if cells of these names had other settings."""
+        """Raises InputError if results of other settings are there."""
         for cell in cells:
-            known = self.entries.get(cell.name)
-            if known and known["command"] != cell.identity:
-                old, new = known["command"], cell.identity
-                raise InputError(
-                    f"{self.path.parent} holds results of other settings.",
-                    "those of before: "
-                    + " ".join(w for w in old if w not in new),
-                    f"those asked for ({cell.name}): "
-                    + " ".join(w for w in new if w not in old),
-                    "choose another --out, or give the flags of before",
+            old = self.entries.get(cell.name, {}).get("settings")
+            new = _as_read(cell.settings)
+            if not cell.done or old == new:
+                continue
+            if old is None:
+                before, asked = f"unknown: {self.path} has none", "any"
+            else:
+                changed = [k for k in old | new if old.get(k) != new.get(k)]
+                before, asked = (
+                    ", ".join(f"{k}={one.get(k)!r}" for k in changed)
+                    for one in (old, new)
                 )
+            raise InputError(
+                f"{self.path.parent} holds results of other settings.",
+                f"those of before: {before}",
+                f"those asked for ({cell.name}): {asked}",
+                "choose another --out, or give the flags of before",
+            )
 
     def estimate(self, cells: Sequence[Cell]) -> float | None:
         """Seconds that cells will take, one after the other.
@@ -83,6 +90,21 @@ class Notes:
         }
         other = statistics.mean(medians.values())
         return sum(medians.get(cell.kind, other) for cell in cells)
+
+
+def refuse_lost_models(cells: Sequence[Cell]) -> None:
+    """Raises InputError if a cell that is left needs what is there no more."""
+    left = [cell for cell in cells if not cell.done]
+    training = {c.result.parent for c in left if c.command[0] == "train"}
+    for cell in left:
+        for path in cell.needs:
+            if not path.exists() and path.parent not in training:
+                raise InputError(
+                    f"{cell.name} needs a model that was not kept.",
+                    str(path),
+                    "a finished run without it",
+                    f"remove {path.parent}, and it is trained again",
+                )
 
 
 def summary(cells: Sequence[Cell], notes: Notes, jobs: int) -> str:
@@ -115,13 +137,14 @@ def run(
         Those that failed.
 
     Raises:
-        InputError: if another process runs cells in this folder, or it holds
-            results of other settings.
+        InputError: if another process runs cells in this folder, it holds
+            results of other settings, or models that are needed are gone.
     """
     failed, running = [], set()
     with _alone(out) as lock, _stopped_by_sigterm():
         notes = Notes(out)
         notes.refuse_others(cells)
+        refuse_lost_models(cells)
         # What evaluates comes after the training that it needs.
         for _, stage in itertools.groupby(cells, lambda cell: cell.command[0]):
             left = [cell for cell in stage if not cell.done]
@@ -145,6 +168,11 @@ def run(
                         + summary(cells, notes, jobs)
                     )
     return failed
+
+
+def _as_read(settings: Mapping) -> dict:
+    """Settings as a JSON file gives them back: tuples become lists."""
+    return json.loads(json.dumps(settings))
 
 
 @contextlib.contextmanager

@@ -19,6 +19,12 @@ KINDS = {  # what a setting of this type is given as
     str: "a text",
     tuple: "whole numbers with commas, as in 2048,1024",
 }
+# What the separate protocol tries of each setting: so many times its value in
+# the run. Each further value multiplies the classifiers that are trained.
+SEPARATE_FACTORS = {
+    "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
+    "classifier_learning_rate": (0.3, 1.0),
+}
 EMBEDDING_NORMS = ("l2", "matrix", "none")
 
 
@@ -191,6 +197,7 @@ class Config:
         "Seen classes with fewer real samples are topped up to this number.",
         least=0,
     )
+    # These also train the f that L_CLS freezes.
     classifier_learning_rate: float = setting(
         0.01, "SGD's learning rate.", least=0.0
     )

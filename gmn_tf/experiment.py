@@ -90,7 +90,7 @@ def run(
     ) as advance:
         main = fit_classifiers(config, data, generator, advance)
         baseline = (
-            fit_classifiers(_plain(config), data, None, advance)
+            fit_classifiers(plain(config), data, None, advance)
             if with_baseline
             else []
         )
@@ -271,8 +271,14 @@ def refuse_other_data(saved: dict, data: ZeroShotData) -> None:
             )
 
 
+def plain(config: Config) -> Config:
+    """The settings without a penalty of seen classes."""
+    return config.replace({"seen_penalty": 0.0})
+
+
 def metrics(config: Config, scores, baseline_scores) -> dict:
     """The contents of metrics.json, in percent."""
+    penalty = config.seen_penalty
     return {
         "dataset": config.dataset,
         "variant": config.variant,
@@ -281,6 +287,7 @@ def metrics(config: Config, scores, baseline_scores) -> dict:
         "steps": config.steps,
         "seed": config.seed,
         "classifier_seeds": config.classifier_seeds,
+        **({"seen_penalty": penalty} if penalty else {}),
         **evaluation.mean_and_std(scores),
         **(
             {"baseline": evaluation.mean_and_std(baseline_scores)}
@@ -288,11 +295,6 @@ def metrics(config: Config, scores, baseline_scores) -> dict:
             else {}
         ),
     }
-
-
-def _plain(config: Config) -> Config:
-    """The settings for the baseline, which nothing is chosen for."""
-    return config.replace({"seen_penalty": 0.0})
 
 
 def _load_classifiers(config, workdir, name: str) -> list:

@@ -20,9 +20,10 @@ from gmn_tf.paper_results import SCORES, Row
 HEADING = ("variant", "source", "seeds", "T-1", "u", "s", "h")
 PROTOCOL_NOTES = {
     "separate": "Separate protocol: the number of synthetic features and the "
-    "classifier's settings are chosen for T-1, u and s apart, on validation "
-    "classes; h combines two classifiers.",
-    "joint": "Joint protocol: one classifier gives T-1, u and s.",
+    "classifier's learning rate are chosen for T-1, u and s apart, on "
+    "validation classes; h combines two classifiers.",
+    "joint": "Joint protocol: one classifier gives T-1, u and s. ‡: separate "
+    "protocol, as in Table 2; compare it with the like alone.",
 }
 FIGURE_TITLES = {
     "3": "scores against the number of synthetic features",
@@ -127,11 +128,11 @@ def collect(
             if any(row.seeds for row in rows):
                 tables.append(_score_table(number, dataset, name, rows))
         if "4" in request.figures:
-            changes = paper_results.class_changes(
+            seeds, changes = paper_results.class_changes(
                 request.out, dataset, request.seeds
             )
             if changes:
-                tables.append(_change_table(dataset, name, changes))
+                tables.append(_change_table(dataset, name, seeds, changes))
         for number, along, read in (
             ("3", "n", paper_results.count_curves),
             ("5", "step", paper_results.validation_curves),
@@ -179,7 +180,7 @@ def _score_table(number, dataset, name, rows: list[Row]) -> Table:
     )
 
 
-def _change_table(dataset, name, changes) -> Table:
+def _change_table(dataset, name, seeds, changes) -> Table:
     first, second = reproduction.FIGURES["4"]
     shown = changes
     if len(changes) > 2 * CLASSES_SHOWN:
@@ -187,8 +188,8 @@ def _change_table(dataset, name, changes) -> Table:
     return Table(
         key=f"figure4-{name}",
         title=f"Fig. 4, {dataset}: {FIGURE_TITLES['4']}",
-        note="Accuracy among all classes in percent, mean over seeds; joint "
-        "protocol.",
+        note="Accuracy among all classes in percent; joint protocol; "
+        + (f"mean over {seeds} seeds." if seeds > 1 else "one seed."),
         heading=("unseen class", first, second, "change"),
         lines=[
             [label, f"{one:.1f}", f"{other:.1f}", f"{change:+.1f}"]

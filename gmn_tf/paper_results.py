@@ -47,27 +47,38 @@ def table(
         dataset: as in `reproduction.Request`.
         seeds: number of seeds.
     """
-    protocol, rows = PROTOCOLS[number], []
+    protocol = PROTOCOLS[number]
     variants = reproduction.TABLES[number]
     if number == "3":
         variants = ("real_only", "cwgan", *variants)  # for comparison
-    for variant in variants:
-        found = [
-            _scores(
-                reproduction.run_folder(out, dataset, "test", variant, seed)
-                / RESULTS[protocol]
-            )
-            for seed in range(1, seeds + 1)
-        ]
-        found = [one for one in found if one]
-        if found:
-            rows.append(_row(variant, found))
+    rows = [
+        row
+        for variant in variants
+        for row in _rows(out, protocol, dataset, variant, seeds)
+    ]
+    if number == "3":
         rows += [
-            row
-            for row in published(protocol, dataset)
-            if row.variant == variant
+            dataclasses.replace(row, variant=f"{row.variant} ‡")
+            for row in _rows(
+                out, "separate", dataset, reproduction.DAGGER, seeds
+            )
         ]
     return rows
+
+
+def _rows(out, protocol, dataset, variant, seeds) -> list[Row]:
+    """What was measured of a variant, if anything, and what to compare with."""
+    found = [
+        _scores(
+            reproduction.run_folder(out, dataset, "test", variant, seed)
+            / RESULTS[protocol]
+        )
+        for seed in range(1, seeds + 1)
+    ]
+    found = [one for one in found if one]
+    return ([_row(variant, found)] if found else []) + [
+        row for row in published(protocol, dataset) if row.variant == variant
+    ]
 
 
 def published(protocol: str, dataset: str) -> list[Row]:
@@ -92,8 +103,9 @@ def count_curves(out: pathlib.Path, dataset: str, seeds: int) -> dict:
     """Fig. 3: scores against the number of synthetic features.
 
     Returns:
-        For each variant the numbers `n`, and for each score mean and standard
-        deviation at each; empty without a finished run.
+        For each variant the number of `seeds`, the numbers `n`, and for each
+        score mean and standard deviation at each; empty without a finished
+        run.
     """
     return _curves(out, dataset, seeds, "3", "test", "curve.csv", "n")
 
@@ -105,13 +117,13 @@ def validation_curves(out: pathlib.Path, dataset: str, seeds: int) -> dict:
 
 def class_changes(
     out: pathlib.Path, dataset: str, seeds: int
-) -> list[tuple[str, float, float, float]]:
+) -> tuple[int, list[tuple[str, float, float, float]]]:
     """Fig. 4: what matching adds to the accuracy of each unseen class.
 
     Returns:
-        Name of the class, accuracy of the first variant and of the second in
-        percent (means over the seeds that both have), and the difference; the
-        largest gain first.
+        How many seeds both variants have; and of each class its name, the
+        accuracy of the first variant and of the second in percent (means over
+        those seeds), and the difference, the largest gain first.
     """
     runs = {
         variant: _class_accuracies(out, dataset, variant, seeds)
@@ -119,7 +131,7 @@ def class_changes(
     }
     both = set.intersection(*map(set, runs.values()))
     if not both:
-        return []
+        return 0, []
     first, second = (
         {
             name: float(np.mean([of[seed][name] for seed in both]))
@@ -131,7 +143,7 @@ def class_changes(
         (name, first[name], second[name], second[name] - first[name])
         for name in first
     ]
-    return sorted(rows, key=lambda row: -row[3])
+    return len(both), sorted(rows, key=lambda row: -row[3])
 
 
 def _scores(path: pathlib.Path) -> dict | None:
@@ -169,7 +181,7 @@ def _curves(out, dataset, seeds, figure, split, file_name, along) -> dict:
             if finished and (folder / file_name).exists():
                 found.append(_columns(folder / file_name))
         if found:
-            curves[variant] = {along: found[0][along]}
+            curves[variant] = {along: found[0][along], "seeds": len(found)}
             for score in SCORES:
                 values = np.array([one[f"{score}_mean"] for one in found])
                 curves[variant][score] = values.mean(axis=0)

@@ -210,9 +210,9 @@ def curves_by_variant(
         axes.set_xticks(curve[along], [f"{n:.0f}" for n in curve[along]])
         axes.minorticks_off()
         axes.set_xlabel("Synthetic features per unseen class")
-        axes.set_title(variant, loc="left", size=11)
+        axes.set_title(_with_seeds(variant, curve), loc="left", size=11)
     panels[0].set_ylim(0.0, 1.05 * panels[0].get_ylim()[1])
-    panels[0].set_ylabel("Accuracy (%), mean ± standard deviation")
+    panels[0].set_ylabel(_measure("Accuracy", curves))
     _legend(figure, lines.values(), lines.keys(), "outside right center")
     return figure
 
@@ -231,7 +231,7 @@ def variants_together(
     figure, axes = _new_figure(7.5, 4.5)
     lines = {}
     for number, (variant, curve) in enumerate(curves.items()):
-        lines[variant] = _line(
+        lines[_with_seeds(variant, curve)] = _line(
             axes,
             curve,
             along,
@@ -243,7 +243,7 @@ def variants_together(
     _legend(figure, lines.values(), lines.keys(), "outside right center")
     axes.set_ylim(bottom=0.0)
     axes.set_xlabel("Generator steps")
-    axes.set_ylabel(f"{score} (%), mean ± standard deviation")
+    axes.set_ylabel(_measure(score, curves))
     axes.set_title(_plain(title, 70), loc="left")
     return figure
 
@@ -262,6 +262,16 @@ def _new_figure(width: float, height: float, layout="constrained"):
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     return figure, axes
+
+
+def _with_seeds(variant: str, curve: Mapping) -> str:
+    return f"{variant}, {curve['seeds']} seed{'s' * (curve['seeds'] > 1)}"
+
+
+def _measure(what: str, curves: Mapping[str, Mapping]) -> str:
+    """The label of an axis; of single seeds there is no deviation."""
+    several = any(curve["seeds"] > 1 for curve in curves.values())
+    return f"{what} (%)" + (", mean ± standard deviation" if several else "")
 
 
 def _line(axes, curve: Mapping, along, key, colour, marker, style):

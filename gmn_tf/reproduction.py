@@ -7,12 +7,17 @@ and Fig. 3, one on the tune splits the separate protocol and Fig. 5.
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from gmn_tf import configs
-from gmn_tf.config import Config, refuse_unknown_settings
+from gmn_tf.config import (
+    SEPARATE_FACTORS,
+    Config,
+    refuse_unknown_settings,
+)
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import refuse_unknown
+from gmn_tf.variants import VARIANTS
 
 TABLES = {
     "2": (
@@ -44,7 +49,9 @@ OTHER_FLAGS = (
     "steps_per_execution",
     "strategy",
 )
-PLACES = ("--workdir=", "--tune_workdir=", "--manual_dir=", "--data_dir=")
+# Of those, what bin/evaluate takes too.
+EVALUATION_FLAGS = ("data_dir", "memory_gb")
+DAGGER = "cwgan_gm"  # Table 3 has it by the separate protocol, too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,21 +63,20 @@ class Cell:
         kind: cells of one kind take about the same time.
         command: a function of `gmn_tf.commands`, and its arguments.
         result: the file that is there when it is done.
+        settings: what decides the result, with all defaults filled in.
+        needs: files of other cells without which it cannot run.
     """
 
     name: str
     kind: str
     command: tuple[str, ...]
     result: pathlib.Path
+    settings: Mapping = dataclasses.field(default_factory=dict)
+    needs: tuple[pathlib.Path, ...] = ()
 
     @property
     def done(self) -> bool:
         return self.result.exists()
-
-    @property
-    def identity(self) -> list[str]:
-        """What decides the result: the command without places."""
-        return [word for word in self.command if not word.startswith(PLACES)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,29 +173,18 @@ def plan(request: Request) -> list[Cell]:
 
 
 def _cells(request: Request, dataset: str, seed: int) -> Iterable[Cell]:
+    apart = _variants(request, ("2",), ())
+    if "3" in request.tables and DAGGER not in apart:
+        apart.append(DAGGER)
+    tuned = dict.fromkeys([*apart, *_variants(request, (), ("5",))])
     for variant in _variants(request, ("2", "3"), ("3", "4")):
         yield _train(request, dataset, "test", variant, seed)
-    for variant in _variants(request, ("2",), ("5",)):
+    for variant in tuned:
         yield _train(request, dataset, "tune", variant, seed)
-    for variant in _variants(request, ("2",), ()):
-        yield _evaluate(
-            request,
-            dataset,
-            variant,
-            seed,
-            "separate.json",
-            f"--tune_workdir="
-            f"{run_folder(request.out, dataset, 'tune', variant, seed)}",
-        )
+    for variant in apart:
+        yield _separate(request, dataset, variant, seed)
     for variant in _variants(request, (), ("3",)):
-        yield _evaluate(
-            request,
-            dataset,
-            variant,
-            seed,
-            "curve.png",
-            f"--synthetic_per_class={','.join(map(str, COUNTS))}",
-        )
+        yield _curve(request, dataset, variant, seed)
 
 
 def _variants(request, tables, figures) -> list[str]:
@@ -213,25 +208,76 @@ def _train(request, dataset, split, variant, seed) -> Cell:
         "--nobaseline",  # real_only has cells of its own
         *request.flags,
     ]
+    settings = _settings(request, dataset, split, variant, seed)
     # Whether or not Fig. 5 is asked for now: it may be later.
     if split == "tune" and variant in FIGURES["5"]:
-        every = max(1, request.config(dataset).steps // POINTS)
+        every = max(1, settings["steps"] // POINTS)
         arguments.append(f"--validate_every={every}")
+        settings["validate_every"] = every
     return Cell(
         name=folder.name,
         kind=f"{dataset} {split}"
         + (" real_only" if variant == "real_only" else ""),
         command=("train", *arguments),
         result=folder / "metrics.json",
+        settings=settings,
     )
 
 
-def _evaluate(request, dataset, variant, seed, result, *arguments) -> Cell:
+def _separate(request, dataset, variant, seed) -> Cell:
+    tune = run_folder(request.out, dataset, "tune", variant, seed)
+    return _evaluate(
+        request,
+        dataset,
+        variant,
+        seed,
+        f"--tune_workdir={tune}",
+        result="separate.json",
+        settings={"tried": SEPARATE_FACTORS},
+        runs=(tune,),
+    )
+
+
+def _curve(request, dataset, variant, seed) -> Cell:
+    return _evaluate(
+        request,
+        dataset,
+        variant,
+        seed,
+        f"--synthetic_per_class={','.join(map(str, COUNTS))}",
+        result="curve.png",
+        settings={"counts": COUNTS},
+    )
+
+
+def _evaluate(
+    request, dataset, variant, seed, argument, result, settings, runs=()
+) -> Cell:
     folder = run_folder(request.out, dataset, "test", variant, seed)
     what = result.partition(".")[0]
+    flags = [
+        flag
+        for flag in request.flags
+        if _read_flag(flag)[0] in EVALUATION_FLAGS
+    ]
     return Cell(
         name=f"{folder.name} {what}",
         kind=f"{dataset} {what}",
-        command=("evaluate", f"--workdir={folder}", *arguments),
+        command=("evaluate", f"--workdir={folder}", argument, *flags),
         result=folder / result,
+        settings=_settings(request, dataset, "test", variant, seed) | settings,
+        needs=tuple(
+            run / "generator.keras"
+            for run in (folder, *runs)
+            if VARIANTS[variant].has_generator
+        ),
     )
+
+
+def _settings(request, dataset, split, variant, seed) -> dict:
+    """What decides the numbers of a run."""
+    name, _, embedding = dataset.partition(":")
+    own = {"dataset": name, "split": split, "variant": variant, "seed": seed}
+    if embedding:
+        own["embedding"] = embedding
+    return request.config(dataset).replace(own).to_dict()

@@ -1,7 +1,7 @@
 """Section 4: the separate protocol (Table 2, and Table 3's double dagger).
 
 For each of T-1, u and s the number of synthetic features (n_zsl, n_u, n_s) and
-the classifier's settings are chosen apart, on the tune splits, where a
+the classifier's learning rate are chosen apart, on the tune splits, where a
 generator of its own was trained; then they are used once on the test splits.
 h combines two models, so it is no score of any one classifier: compare it
 with the like alone.
@@ -14,18 +14,13 @@ from collections.abc import Callable
 import numpy as np
 
 from gmn_tf import evaluation, experiment, progress
-from gmn_tf.config import Config
+from gmn_tf.config import SEPARATE_FACTORS, Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
 from gmn_tf.variants import VARIANTS
 from gmn_tf.workdir import Workdir
 
 TASKS = ("t1", "u", "s")
-# What is tried of each setting: so many times its value in the run.
-FACTORS = {
-    "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
-    "classifier_learning_rate": (0.3, 1.0),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,8 +61,13 @@ def run(test: Run, tune: Run, quiet: bool) -> dict:
     Raises:
         InputError: if the runs differ in more than their split.
     """
+    # Lower scores of seen classes would only trade s for u.
+    test, tune = (
+        dataclasses.replace(one, config=experiment.plain(one.config))
+        for one in (test, tune)
+    )
     refuse_other_runs(test.config, tune.config)
-    refuse_other_data(test.workdir, tune.workdir)
+    refuse_other_source(test.workdir, tune.workdir)
     generators = test.load_generator(), tune.load_generator()
     rounds = len(candidates(tune.config, generators[1] is not None))
     rounds += len(TASKS) * test.config.classifier_seeds
@@ -105,7 +105,7 @@ def refuse_other_runs(test: Config, tune: Config) -> None:
         )
 
 
-def refuse_other_data(test: Workdir, tune: Workdir) -> None:
+def refuse_other_source(test: Workdir, tune: Workdir) -> None:
     """Raises InputError unless both runs were made with the same data."""
     sources = [workdir.read_config()[1] for workdir in (test, tune)]
     for name in ("name", "split_fingerprint"):
@@ -122,7 +122,7 @@ def refuse_other_data(test: Workdir, tune: Workdir) -> None:
 
 def candidates(config: Config, has_generator: bool) -> list[dict]:
     """All settings that are tried, each once."""
-    factors = dict(FACTORS)
+    factors = dict(SEPARATE_FACTORS)
     if not has_generator:
         del factors["synthetic_per_class"]
     values = {

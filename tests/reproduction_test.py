@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from gmn_tf import cells, paper_page, paper_results, reproduction
+from gmn_tf import cells, configs, paper_page, paper_results, reproduction
 from gmn_tf.errors import InputError
 
 SCORES = ("t1", "u", "s", "h")
@@ -135,12 +135,21 @@ def test_points_of_a_curve_follow_each_data_sets_steps(tmp_path):
 
 def test_only_what_is_asked_for_is_planned(tmp_path):
     asked = request(tmp_path, tables=("3",), figures=(), seeds=1)
-    variants = {cell.name for cell in reproduction.plan(asked)}
-    assert variants == {
+    names = {cell.name for cell in reproduction.plan(asked)}
+    expected = {
         f"{dataset}-test-{variant}-1"
         for dataset in ("flo", "cub-att+sent")
         for variant in reproduction.TABLES["3"]
     }
+    for dataset in ("flo", "cub-att+sent"):  # the row by the other protocol
+        expected |= {
+            f"{dataset}-tune-cwgan_gm-1",
+            f"{dataset}-test-cwgan_gm-1 separate",
+        }
+    assert names == expected
+    assert not reproduction.plan(request(tmp_path, tables=(), figures=("4",)))[
+        0
+    ].needs
 
 
 @pytest.mark.parametrize(
@@ -189,6 +198,23 @@ def test_rows_are_means_over_seeds_beside_published_ones(tmp_path):
     )
 
 
+def test_the_other_protocol_is_marked_in_table_3(tmp_path):
+    asked = request(tmp_path, tables=("3",), figures=())
+    numbers = finish(asked)
+
+    rows = paper_results.table(tmp_path, "3", "cub:att+sent", 2)
+    marked = [row for row in rows if "‡" in row.variant]
+    assert rows[-len(marked) :] == marked
+    assert [row.source for row in marked] == ["measured", "paper Table 2"]
+    assert marked[0].scores["t1"][0] == np.mean(
+        [
+            numbers[f"cub-att+sent-test-cwgan_gm-{seed} separate"]
+            for seed in (1, 2)
+        ]
+    )
+    assert marked[1].scores["h"] == (63.9, None)
+
+
 def test_one_seed_has_no_deviation(tmp_path):
     finish(request(tmp_path), seeds=[2])
     row = paper_results.table(tmp_path, "3", "flo", 2)[0]
@@ -227,13 +253,15 @@ def test_class_changes_are_of_unseen_classes(tmp_path):
         for variant in ("cwgan", "cwgan_gm")
     )
 
-    changes = paper_results.class_changes(tmp_path, "flo", 2)
+    seeds, changes = paper_results.class_changes(tmp_path, "flo", 2)
+    assert seeds == 2
 
     (
         reproduction.run_folder(tmp_path, "flo", "test", "cwgan", 1)
         / "metrics.json"
     ).unlink()
-    half = paper_results.class_changes(tmp_path, "flo", 2)
+    seeds, half = paper_results.class_changes(tmp_path, "flo", 2)
+    assert seeds == 1
     assert {name for name, *_ in half} == {"dog", "cow"}
     assert half[0][1:] != changes[0][1:]  # of seed 2 alone, for both
     assert changes == [
@@ -347,18 +375,64 @@ def test_sigterm_ends_the_running_cell_too(tmp_path, monkeypatch):
 
 
 def test_results_of_other_settings_are_refused(fake_cells, tmp_path):
-    plan = fake_cells("well")
-    cells.run(plan, tmp_path, say=lambda line: None)
-    moved = dataclasses.replace(
-        plan[0], command=(*plan[0].command, "--workdir=elsewhere")
-    )
-    other = dataclasses.replace(
-        plan[0], command=(*plan[0].command, "--steps=9")
-    )
+    (cell,) = fake_cells("well")
+    cell = dataclasses.replace(cell, settings={"steps": 8, "units": (4, 5)})
+    cells.run([cell], tmp_path, say=lambda line: None)
+    other = dataclasses.replace(cell, settings={"steps": 9, "units": (4, 5)})
+    moved = dataclasses.replace(cell, command=(*cell.command, "--quiet"))
 
     assert not cells.run([moved], tmp_path, say=lambda line: None)
-    with pytest.raises(InputError, match="results of other settings"):
+    with pytest.raises(InputError, match=r"steps=8\n.*steps=9") as error:
         cells.run([other], tmp_path)
+    assert "units" not in str(error.value)
+    # What has failed leaves nothing that could be mixed.
+    cell.result.unlink()
+    assert not cells.run([other], tmp_path, say=lambda line: None)
+
+
+def test_what_decides_a_result_is_told_by_settings(tmp_path, monkeypatch):
+    def settings(**changes):
+        asked = request(tmp_path, **changes)
+        return [cell.settings for cell in reproduction.plan(asked)]
+
+    expected = settings()
+    assert settings(flags=("--manual_dir=here", "--steps=100")) == expected
+    assert settings(flags=("--memory_gb=1", "--steps=100")) == expected
+    assert settings(flags=("--steps=99",)) != expected
+    # A preset that was changed gives other results by the same command.
+    monkeypatch.setitem(configs.CPU, "batch_size", 9)
+    for old, new in zip(expected, settings()):
+        assert (old["batch_size"], new["batch_size"]) == (64, 9)
+
+
+def test_evaluation_is_told_where_the_data_is(tmp_path):
+    flags = ("--data_dir=there", "--memory_gb=2", "--log_every=9")
+    for cell in reproduction.plan(request(tmp_path, flags=flags)):
+        told = [flag in cell.command for flag in flags]
+        assert told == [True, True, cell.command[0] == "train"]
+
+
+def test_lost_models_are_told_before_anything_runs(tmp_path):
+    asked = request(tmp_path, figures=())
+    finish(asked)
+    plan = reproduction.plan(asked)
+    cells.refuse_lost_models(plan)  # nothing is left, nothing is needed
+    (separate,) = [
+        cell for cell in plan if cell.name == "flo-test-cwgan-1 separate"
+    ]
+    separate.result.unlink()
+
+    with pytest.raises(InputError, match="model that was not kept"):
+        cells.refuse_lost_models(plan)
+    assert len(separate.needs) == 2
+    separate.needs[0].touch()
+    with pytest.raises(InputError, match="flo-tune-cwgan-1"):
+        cells.refuse_lost_models(plan)
+    with pytest.raises(InputError, match="unknown"):
+        cells.run(plan, tmp_path)  # nothing says what these results are of
+    # One that will be trained has its model by then.
+    (separate.needs[1].parent / "metrics.json").unlink()
+    cells.refuse_lost_models(plan)
 
 
 def test_a_second_process_is_refused(fake_cells, tmp_path):
