@@ -77,7 +77,7 @@ def watch_package(clock: Clock) -> None:
     )
     from gmn_tf_datasets.zero_shot import prepare
 
-    def classifiers(config, data, generator, on_epoch):
+    def classifiers(config, data, generator, *_):
         return "classifiers" if generator else "classifiers, real_only"
 
     monitor = monitoring.TrainingMonitor

@@ -94,7 +94,8 @@ def prepare() -> None:
 def evaluate() -> None:
     """Scores a finished run again, by one protocol or the other.
 
-    Or draws its curve of Fig. 3.
+    Or draws its curve of Fig. 3, or finds by how much to lower the scores of
+    seen classes.
 
     bin/evaluate --workdir=runs/synthetic-cwgan_gm-1
     """
@@ -120,8 +121,9 @@ def evaluate() -> None:
     flags.DEFINE_boolean(
         "calibrate",
         False,
-        "Of a run on --split=tune: finds the --seen_penalty with the largest "
-        "h; writes calibration.csv and calibration.png.",
+        "Of a run on --split=tune, or of several that differ in their seed: "
+        "finds the --seen_penalty with the largest h; writes calibration.csv "
+        "and calibration.png.",
     )
     command_line.run(_evaluate, evaluate.__doc__)
 
@@ -274,20 +276,7 @@ def _prepare_alone(values, arguments) -> None:
 
 def _evaluate(values, arguments) -> None:
     folders = ([values.workdir] if values.workdir else []) + arguments
-    if len(folders) != 1:
-        raise InputError(
-            "Which run?",
-            "the folder of a finished run, as in "
-            "bin/evaluate --workdir=runs/synthetic-cwgan_gm-1",
-            " ".join(folders) or "nothing",
-            "name one folder",
-        )
-    counts = _counts(values.synthetic_per_class)
-    asked = [
-        name
-        for name in ("tune_workdir", "synthetic_per_class", "calibrate")
-        if values[name].value
-    ]
+    asked = [name for name in EVALUATIONS if name and values[name].value]
     if len(asked) > 1:
         raise InputError(
             f"--{asked[0]} and --{asked[1]} do different things.",
@@ -295,36 +284,26 @@ def _evaluate(values, arguments) -> None:
             "both",
             "give the command twice",
         )
+    if not folders or (len(folders) > 1 and not values.calibrate):
+        raise InputError(
+            "Which run?",
+            "the folder of a finished run, as in "
+            "bin/evaluate --workdir=runs/synthetic-cwgan_gm-1",
+            " ".join(folders) or "nothing",
+            "name one folder (with --calibrate several, of other seeds)",
+        )
+    _counts(values.synthetic_per_class)
     command_line.start_tensorflow()
-    from gmn_tf import calibration, experiment, report, separate
+    runs = [_open_run(folder, values) for folder in folders]
+    EVALUATIONS[asked[0] if asked else None](runs, values)
 
-    workdir, config, data = _open_run(folders[0], values)
-    recorded = workdir.read_json("metrics.json")
-    if values.tune_workdir:
-        tune = _open_run(values.tune_workdir, values)
-        metrics = separate.run(
-            separate.Run(workdir, config, data),
-            separate.Run(*tune),
-            values.quiet,
-        )
-        _say(values, report.scores_table(metrics))
-        _say(values, report.chosen_table(metrics))
-        _say(values, f"Written to {workdir}: separate.json")
-        return
-    if values.calibrate:
-        rows = experiment.calibrate(config, data, workdir)
-        (without,) = [row for row in rows if row["penalty"] == 0.0]
-        _say(values, report.calibration_table(without, calibration.best(rows)))
-        _say(values, f"Written to {workdir}: calibration.csv, calibration.png")
-        return
-    if counts:
-        rows = experiment.synthetic_count_curve(
-            config, data, workdir, counts, values.quiet
-        )
-        _say(values, report.curve_table(rows))
-        _say(values, f"Written to {workdir}: curve.csv, curve.png")
-        return
-    metrics = experiment.evaluate(config, data, workdir)
+
+def _evaluate_again(runs, values) -> None:
+    from gmn_tf import finished, report
+
+    (run,) = runs
+    recorded = run.workdir.read_json("metrics.json")
+    metrics = finished.evaluate(run)
     _say(values, report.scores_table(metrics))
     different = [k for k in metrics if metrics[k] != recorded.get(k)]
     if different:
@@ -337,8 +316,49 @@ def _evaluate(values, arguments) -> None:
     _say(values, "The same as recorded in metrics.json.")
 
 
-def _open_run(folder: str, values) -> tuple:
-    """A run's folder, settings and data."""
+def _evaluate_separately(runs, values) -> None:
+    from gmn_tf import report, separate
+
+    (run,) = runs
+    tune = _open_run(values.tune_workdir, values)
+    metrics = separate.run(run, tune, values.quiet)
+    _say(values, report.scores_table(metrics))
+    _say(values, report.chosen_table(metrics))
+    _say(values, f"Written to {run.workdir}: separate.json")
+
+
+def _evaluate_counts(runs, values) -> None:
+    from gmn_tf import finished, report
+
+    (run,) = runs
+    counts = _counts(values.synthetic_per_class)
+    rows = finished.synthetic_count_curve(run, counts, values.quiet)
+    _say(values, report.curve_table(rows))
+    _say(values, f"Written to {run.workdir}: curve.csv, curve.png")
+
+
+def _evaluate_penalties(runs, values) -> None:
+    from gmn_tf import calibration, finished, report
+
+    rows = finished.calibrate(runs)
+    (without,) = [row for row in rows if row["penalty"] == 0.0]
+    _say(values, report.calibration_table(without, calibration.best(rows)))
+    written = ", ".join(str(run.workdir) for run in runs)
+    _say(values, f"Written to {written}: calibration.csv, calibration.png")
+
+
+# What bin/evaluate does, by the flag that asks for it.
+EVALUATIONS = {
+    None: _evaluate_again,
+    "tune_workdir": _evaluate_separately,
+    "synthetic_per_class": _evaluate_counts,
+    "calibrate": _evaluate_penalties,
+}
+
+
+def _open_run(folder: str, values):
+    """A finished run with its settings and data."""
+    from gmn_tf.finished import Run
     from gmn_tf.workdir import Workdir
 
     workdir = Workdir(folder)
@@ -346,7 +366,7 @@ def _open_run(folder: str, values) -> tuple:
     data_dir = _absolute(values.data_dir or source["data_dir"])
     data = _load(config, source["name"], data_dir, values.memory_gb)
     workdir.refuse_other(config, _source(source["name"], data_dir, data))
-    return workdir, config, data
+    return Run(workdir, config, data)
 
 
 def _summary(values, paths) -> None:

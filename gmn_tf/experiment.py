@@ -10,7 +10,6 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf import (
-    calibration,
     classifier,
     evaluation,
     monitoring,
@@ -25,7 +24,6 @@ from gmn_tf import (
 )
 from gmn_tf.config import Config
 from gmn_tf.data import Samples, ZeroShotData
-from gmn_tf.errors import InputError
 from gmn_tf.workdir import Workdir
 
 
@@ -100,101 +98,6 @@ def run(
     return _write_scores(config, data, workdir, main, baseline)
 
 
-def evaluate(config: Config, data: ZeroShotData, workdir: Workdir) -> dict:
-    """Scores the saved classifiers of a run again; writes nothing.
-
-    Returns:
-        The same as metrics.json.
-    """
-    main = _load_classifiers(config, workdir, "classifier")
-    baseline = (
-        _load_classifiers(config, workdir, "baseline")
-        if "baseline" in workdir.read_json("metrics.json")
-        else []
-    )
-    refuse_other_data(main[0].sizes, data)
-    return metrics(
-        config,
-        [evaluation.score(model, data) for model in main],
-        [evaluation.score(model, data) for model in baseline],
-    )
-
-
-def synthetic_count_curve(
-    config: Config,
-    data: ZeroShotData,
-    workdir: Workdir,
-    counts: list[int],
-    quiet: bool,
-) -> list[dict]:
-    """Fig. 3: scores against the number of synthetic features per class.
-
-    Writes curve.csv and curve.png.
-
-    Raises:
-        InputError: if the run has no generator.
-    """
-    if not variants.VARIANTS[config.variant].has_generator:
-        raise InputError(
-            f"The variant {config.variant} makes no synthetic features.",
-            "the folder of a run with a generator",
-            str(workdir),
-            "leave --synthetic_per_class out, or choose another --workdir",
-        )
-    generator = workdir.load_model("generator")
-    refuse_other_data(
-        {
-            "feature_dim": generator.feature_dim,
-            "embedding_dim": generator.embedding_dim,
-        },
-        data,
-    )
-    rows = []
-    total = len(counts) * config.classifier_seeds * config.classifier_epochs
-    with progress.progress("classifiers", total, quiet) as advance:
-        for count in counts:
-            changed = config.replace({"synthetic_per_class": count})
-            models = fit_classifiers(changed, data, generator, advance)
-            scores = [evaluation.score(model, data) for model in models]
-            rows.append({"n": count, **evaluation.mean_and_std(scores)})
-    workdir.write_text("curve.csv", report.curve_csv(rows))
-    figure = pictures.synthetic_count_curve(
-        rows,
-        title=f"{config.dataset}, {config.variant}, {config.split} split, "
-        f"seed {config.seed}",
-    )
-    workdir.save_picture("curve.png", figure)
-    return rows
-
-
-def calibrate(config: Config, data: ZeroShotData, workdir: Workdir) -> list:
-    """Scores against the penalty of seen classes, on the tune splits.
-
-    Writes calibration.csv and calibration.png.
-
-    Returns:
-        What `calibration.curve` does.
-
-    Raises:
-        InputError: if the run is one on the test splits.
-    """
-    calibration.refuse_test_split(config.split)
-    models = _load_classifiers(config, workdir, "classifier")
-    refuse_other_data(models[0].sizes, data)
-    for model in models:
-        model.penalise_seen(data.num_seen, 0.0)
-    rows = calibration.curve(models, data)
-    workdir.write_text("calibration.csv", report.curve_csv(rows, "penalty"))
-    figure = pictures.calibration_curve(
-        rows,
-        calibration.best(rows)["penalty"],
-        title=f"{config.dataset}, {config.variant}, tune split, "
-        f"seed {config.seed}",
-    )
-    workdir.save_picture("calibration.png", figure)
-    return rows
-
-
 def fit_classifiers(
     config: Config,
     data: ZeroShotData,
@@ -247,30 +150,6 @@ def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
     return synthesis.synthesise(generator, data.embeddings, counts, config.seed)
 
 
-def refuse_other_data(saved: dict, data: ZeroShotData) -> None:
-    """Raises InputError if a saved model does not fit the data.
-
-    Args:
-        saved: sizes of the model: `feature_dim`, `embedding_dim` and
-            `num_classes`, as far as it has them.
-        data: the data.
-    """
-    given = {
-        "feature_dim": data.feature_dim,
-        "embedding_dim": data.embeddings.shape[1],
-        "num_classes": data.num_classes,
-    }
-    for name, size in given.items():
-        if saved.get(name) not in (None, size):
-            raise InputError(
-                "The data is not what the saved model was trained on.",
-                f"{name} {saved[name]}",
-                f"{name} {size}",
-                "prepare the data with the --features_file and --embedding of "
-                "the run",
-            )
-
-
 def plain(config: Config) -> Config:
     """The settings without a penalty of seen classes."""
     return config.replace({"seen_penalty": 0.0})
@@ -295,13 +174,6 @@ def metrics(config: Config, scores, baseline_scores) -> dict:
             else {}
         ),
     }
-
-
-def _load_classifiers(config, workdir, name: str) -> list:
-    return [
-        workdir.load_model(f"{name}_{number}")
-        for number in range(config.classifier_seeds)
-    ]
 
 
 def _write_scores(config, data, workdir, main, baseline) -> dict:

@@ -12,7 +12,7 @@ from gmn_tf import evaluation
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 
-CALIBRATED = "calibrated_h"  # the largest h of calibration.csv
+CALIBRATED = "calibrated_h"
 MOST_COLUMNS = 3  # of settings that tell rows apart, in a Markdown table
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
@@ -29,8 +29,9 @@ def table(paths: list[str]) -> list[dict]:
     Returns:
         Rows with the settings shown, those that alone tell two rows apart,
         `seeds`, and for each score the mean and the standard deviation over
-        generator seeds, in percent; among them `calibrated_h` where runs have
-        been calibrated.
+        generator seeds, in percent; and where runs have been calibrated
+        together, `calibrated_h`: the best over penalties, over all classifiers,
+        and on the samples it was chosen on.
 
     Raises:
         InputError: if there is no folder, or one holds no finished run.
@@ -75,7 +76,7 @@ def markdown(rows: list[dict]) -> str:
     heading += ["T-1", "u", "s", "h"]
     scores = list(evaluation.SCORES)
     if any(CALIBRATED in row for row in rows):
-        heading.append("h calibrated")
+        heading.append("best h by a penalty, on the same samples")
         scores.append(CALIBRATED)
     lines = [heading, ["---"] * len(heading)]
     for row in rows:
@@ -133,8 +134,8 @@ def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
         config = Config(**stored["config"]).to_dict()
         data = stored["data"]["name"]
         is_baseline = config["variant"] == evaluation.BASELINE
-        metrics |= _calibrated(path)
         runs = [_run(config, data, metrics, is_baseline)]
+        runs[0][-1].update(_calibrated(path))
         if "baseline" in metrics:
             plain = {**config, "seen_penalty": 0.0}
             runs.append(_run(plain, data, metrics["baseline"], True))
@@ -159,11 +160,7 @@ def _run(config: dict, data: str, scores: dict, is_baseline: bool):
             or name in ("embedding_norm", "seen_penalty")
             or name.startswith("classifier_")
         } | {"variant": evaluation.BASELINE, "steps": 0}
-    means = {
-        score: scores[score]["mean"]
-        for score in (*evaluation.SCORES, CALIBRATED)
-        if score in scores
-    }
+    means = {score: scores[score]["mean"] for score in evaluation.SCORES}
     return {**settings, "data": data}, config["seed"], means
 
 
@@ -172,8 +169,8 @@ def _calibrated(path: pathlib.Path) -> dict:
     if not (path / "calibration.csv").exists():
         return {}
     with (path / "calibration.csv").open(newline="") as file:
-        best = max(float(line["h_mean"]) for line in csv.DictReader(file))
-    return {CALIBRATED: {"mean": best}}
+        best = max(csv.DictReader(file), key=lambda row: float(row["h_mean"]))
+    return {CALIBRATED: (float(best["h_mean"]), float(best["h_std"]))}
 
 
 def _telling_apart(settings: list[dict]) -> list[str]:
@@ -193,12 +190,13 @@ def _row(config: dict, runs: dict, telling: list[str]) -> dict:
     row = {name: config[name] for name in SHOWN}
     row |= {name: config.get(name, "") for name in telling}
     row["seeds"] = len(runs)
-    for score in (*evaluation.SCORES, CALIBRATED):
-        values = [run[score] for run in runs.values() if score in run]
-        if len(values) < len(runs):
-            continue  # not all are calibrated
+    for score in evaluation.SCORES:
+        values = [run[score] for run in runs.values()]
         row[score] = round(float(np.mean(values)), 3)
         row[f"{score}_std"] = round(float(np.std(values)), 3)
+    best = {run.get(CALIBRATED) for run in runs.values()}
+    if len(best) == 1 and None not in best:  # by one penalty for all seeds
+        ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
     return row
 
 

@@ -17,33 +17,10 @@ from gmn_tf import evaluation, experiment, progress
 from gmn_tf.config import SEPARATE_FACTORS, Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
-from gmn_tf.variants import VARIANTS
+from gmn_tf.finished import Run
 from gmn_tf.workdir import Workdir
 
 TASKS = ("t1", "u", "s")
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished run with its settings and its data."""
-
-    workdir: Workdir
-    config: Config
-    data: ZeroShotData
-
-    def load_generator(self):
-        """Its generator; None for real samples alone."""
-        if not VARIANTS[self.config.variant].has_generator:
-            return None
-        generator = self.workdir.load_model("generator")
-        experiment.refuse_other_data(
-            {
-                "feature_dim": generator.feature_dim,
-                "embedding_dim": generator.embedding_dim,
-            },
-            self.data,
-        )
-        return generator
 
 
 def run(test: Run, tune: Run, quiet: bool) -> dict:

@@ -13,10 +13,11 @@ import sys
 import numpy as np
 import pytest
 
-from gmn_tf import data, experiment, training
+from gmn_tf import data, experiment, finished, training
 from gmn_tf.config import Config
 from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
+from gmn_tf.finished import Run
 from gmn_tf.variants import SEEN_AND_UNLABELLED, VARIANTS
 from gmn_tf.workdir import Workdir
 
@@ -46,7 +47,7 @@ def test_every_variant_runs_and_repeats(
     workdir, metrics = run(config, tiny_data, tmp_path / "run")
 
     assert workdir.read_json("metrics.json") == metrics
-    assert experiment.evaluate(config, tiny_data, workdir) == metrics
+    assert finished.evaluate(Run(workdir, config, tiny_data)) == metrics
     for name in ("t1", "u", "s", "h"):
         assert 0.0 <= metrics[name]["mean"] <= 100.0
     assert ("baseline" in metrics) == (variant != "real_only")
@@ -73,7 +74,7 @@ def test_without_its_baseline_a_run_scores_the_same(
 
     del expected["baseline"]
     assert metrics == expected
-    assert experiment.evaluate(tiny_config, tiny_data, workdir) == metrics
+    assert finished.evaluate(Run(workdir, tiny_config, tiny_data)) == metrics
     assert not list(workdir.path.glob("baseline*"))
 
 
@@ -87,7 +88,7 @@ def test_features_on_disk_give_the_same_scores(
     for memory in (float("inf"), 0):
         loaded = data.load(tiny_name, tiny_dir, split, memory=memory)
         workdir, metrics = run(config, loaded, tmp_path / str(memory))
-        assert experiment.evaluate(config, loaded, workdir) == metrics
+        assert finished.evaluate(Run(workdir, config, loaded)) == metrics
         scores.append(metrics)
 
     assert scores[0] == scores[1]
@@ -97,7 +98,7 @@ def test_linear_compatibility_runs(tiny_config, tiny_data, tmp_path):
     config = tiny_config.replace({"compatibility": "linear"})
     workdir, metrics = run(config, tiny_data, tmp_path / "run")
 
-    assert experiment.evaluate(config, tiny_data, workdir) == metrics
+    assert finished.evaluate(Run(workdir, config, tiny_data)) == metrics
 
 
 def test_trained_theta_and_norm_run(tiny_config, tiny_data):
@@ -226,7 +227,7 @@ def test_a_model_for_other_features_is_refused(
     )
 
     with pytest.raises(InputError, match="feature_dim 14"):
-        experiment.evaluate(config, wider, workdir)
+        finished.evaluate(Run(workdir, config, wider))
 
 
 def test_damaged_data_is_told(tiny_name, tiny_dir, tmp_path):
@@ -241,8 +242,8 @@ def test_damaged_data_is_told(tiny_name, tiny_dir, tmp_path):
 
 def test_the_curve_has_a_row_per_count(tiny_config, tiny_data, tmp_path):
     workdir, metrics = run(tiny_config, tiny_data, tmp_path / "run")
-    rows = experiment.synthetic_count_curve(
-        tiny_config, tiny_data, workdir, [2, 5], quiet=True
+    rows = finished.synthetic_count_curve(
+        Run(workdir, tiny_config, tiny_data), [2, 5], quiet=True
     )
 
     assert [row["n"] for row in rows] == [2, 5]
@@ -318,6 +319,39 @@ def test_commands_train_and_evaluate(commands_dir):
     assert refused.returncode == 1
     assert "batch_size=128" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_commands_calibrate_over_seeds(commands_dir):
+    folders = []
+    for seed in (1, 2):
+        folders.append(str(commands_dir / f"tune-{seed}"))
+        trained = command(
+            "train",
+            *QUICK,
+            "--split=tune",
+            "--nobaseline",
+            f"--seed={seed}",
+            f"--workdir={folders[-1]}",
+            data_dir=commands_dir,
+        )
+        assert trained.returncode == 0, trained.stderr
+        assert "real_only" not in trained.stdout
+
+    found = command("evaluate", "--calibrate", *folders, data_dir=commands_dir)
+    assert found.returncode == 0, found.stderr
+    assert "Largest h on the tune splits: --seen_penalty=" in found.stdout
+    for folder in folders:
+        assert pathlib.Path(folder, "calibration.png").stat().st_size
+
+    both = command(
+        "evaluate",
+        folders[0],
+        "--calibrate",
+        "--synthetic_per_class=5",
+        data_dir=commands_dir,
+    )
+    assert both.returncode == 1
+    assert "give the command twice" in both.stderr
 
 
 def test_prepare_makes_what_train_then_finds(tmp_path):

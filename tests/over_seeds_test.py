@@ -67,28 +67,30 @@ def test_many_differences_are_told_in_one_column(tmp_path):
     assert "beta_1" in rows[0]  # each has its own column in the CSV file
 
 
-def test_calibrated_runs_show_their_best_h(tmp_path):
+def test_runs_calibrated_together_show_their_best_h(tmp_path):
     paths = [
         finished_run(tmp_path / name, 10.0, seed=seed, split="tune")
         for seed, name in enumerate("ab")
     ]
-    for path, best in zip(paths, (20, 24)):
-        curve = f"penalty,h_mean\n0.0,10\n0.5,{best}\n0.9,7\n"
-        (tmp_path / path / "calibration.csv").write_text(curve)
+    curve = "penalty,h_mean,h_std\n0.0,10,1\n0.5,22,2\n0.9,7,3\n"
+    for name in "ab":
+        (tmp_path / name / "calibration.csv").write_text(curve)
 
     rows = over_seeds.table(paths)
 
     assert (rows[0]["calibrated_h"], rows[0]["calibrated_h_std"]) == (22.0, 2.0)
     heading, _, own, baseline = over_seeds.markdown(rows).splitlines()
-    assert heading.endswith("| h | h calibrated |")
+    assert heading.endswith("on the same samples |")
     assert own.endswith("| 10.0 ± 0.0 | 22.0 ± 2.0 |")
     assert baseline.endswith("|  |")
     over_seeds.write(rows, str(tmp_path / "table"))
     header = (tmp_path / "table.csv").read_text().splitlines()[0]
     assert header.endswith("h,h_std,calibrated_h,calibrated_h_std")
-    # One run that is not calibrated, and the mean would be of another number.
+    # Each by itself: then there is no one penalty.
+    (tmp_path / "b" / "calibration.csv").write_text(curve.replace("22", "24"))
+    assert "penalty" not in over_seeds.markdown(over_seeds.table(paths))
     (tmp_path / "b" / "calibration.csv").unlink()
-    assert "calibrated" not in over_seeds.markdown(over_seeds.table(paths))
+    assert "penalty" not in over_seeds.markdown(over_seeds.table(paths))
 
 
 def test_baselines_of_other_classifiers_stay_apart(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from gmn_tf import data, evaluation, experiment, separate, training
 from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
+from gmn_tf.finished import Run
 from gmn_tf.workdir import Workdir
 
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
@@ -27,7 +28,7 @@ def runs(tiny_config, tiny_name, tiny_dir, tmp_path):
             workdir.start(config, SOURCE)
             strategy = training.make_strategy("one")
             experiment.run(config, loaded, workdir, strategy, WATCHING)
-            made.append(separate.Run(workdir, config, loaded))
+            made.append(Run(workdir, config, loaded))
         return made
 
     return make

@@ -1,0 +1,173 @@
+"""What is done with finished runs: scored again, Fig. 3, calibration."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from gmn_tf import (
+    calibration,
+    evaluation,
+    experiment,
+    pictures,
+    progress,
+    report,
+    variants,
+)
+from gmn_tf.config import Config
+from gmn_tf.data import ZeroShotData
+from gmn_tf.errors import InputError
+from gmn_tf.workdir import Workdir
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run with its settings and its data."""
+
+    workdir: Workdir
+    config: Config
+    data: ZeroShotData
+
+    @property
+    def title(self) -> str:
+        """What a picture of it shows."""
+        config = self.config
+        return (
+            f"{config.dataset}, {config.variant}, {config.split} split, "
+            f"seed {config.seed}"
+        )
+
+    def load_generator(self):
+        """Its generator; None for real samples alone."""
+        if not variants.VARIANTS[self.config.variant].has_generator:
+            return None
+        generator = self.workdir.load_model("generator")
+        refuse_other_data(
+            {
+                "feature_dim": generator.feature_dim,
+                "embedding_dim": generator.embedding_dim,
+            },
+            self.data,
+        )
+        return generator
+
+    def load_classifiers(self, name: str = "classifier") -> list:
+        """Its final classifiers, or those called `baseline`."""
+        models = [
+            self.workdir.load_model(f"{name}_{number}")
+            for number in range(self.config.classifier_seeds)
+        ]
+        refuse_other_data(models[0].sizes, self.data)
+        return models
+
+
+def evaluate(run: Run) -> dict:
+    """Scores the saved classifiers of a run again; writes nothing.
+
+    Returns:
+        The same as metrics.json.
+    """
+    has_baseline = "baseline" in run.workdir.read_json("metrics.json")
+    main, baseline = (
+        [evaluation.score(model, run.data) for model in models]
+        for models in (
+            run.load_classifiers(),
+            run.load_classifiers("baseline") if has_baseline else [],
+        )
+    )
+    return experiment.metrics(run.config, main, baseline)
+
+
+def synthetic_count_curve(
+    run: Run, counts: Sequence[int], quiet: bool
+) -> list[dict]:
+    """Fig. 3: scores against the number of synthetic features per class.
+
+    Writes curve.csv and curve.png.
+
+    Raises:
+        InputError: if the run has no generator.
+    """
+    generator = run.load_generator()
+    if generator is None:
+        raise InputError(
+            f"The variant {run.config.variant} makes no synthetic features.",
+            "the folder of a run with a generator",
+            str(run.workdir),
+            "leave --synthetic_per_class out, or choose another --workdir",
+        )
+    rows = []
+    each = run.config.classifier_seeds * run.config.classifier_epochs
+    with progress.progress("classifiers", len(counts) * each, quiet) as advance:
+        for count in counts:
+            changed = run.config.replace({"synthetic_per_class": count})
+            models = experiment.fit_classifiers(
+                changed, run.data, generator, advance
+            )
+            scores = [evaluation.score(model, run.data) for model in models]
+            rows.append({"n": count, **evaluation.mean_and_std(scores)})
+    run.workdir.write_text("curve.csv", report.curve_csv(rows))
+    figure = pictures.synthetic_count_curve(rows, run.title)
+    run.workdir.save_picture("curve.png", figure)
+    return rows
+
+
+def calibrate(runs: Sequence[Run]) -> list[dict]:
+    """Scores against one penalty of seen classes, on the tune splits.
+
+    Writes calibration.csv and calibration.png, the same for each run.
+
+    Args:
+        runs: one, or several that differ in their seed alone.
+
+    Returns:
+        What `calibration.curve` does, over the classifiers of all runs.
+
+    Raises:
+        InputError: for runs on the test splits, or that differ in more.
+    """
+    first, *others = runs
+    calibration.refuse_test_split(first.config.split)
+    for other in others:
+        # As if they were to go on in the folder of the first.
+        seed = {"seed": first.config.seed}
+        first.workdir.refuse_other(
+            other.config.replace(seed), other.workdir.read_config()[1]
+        )
+    models = [model for run in runs for model in run.load_classifiers()]
+    for model in models:
+        model.penalise_seen(first.data.num_seen, 0.0)
+    rows = calibration.curve(models, first.data)
+    chosen = calibration.best(rows)["penalty"]
+    title = first.title
+    if others:
+        title = title.rpartition(",")[0] + f", {len(runs)} seeds"
+    for run in runs:
+        run.workdir.write_text(
+            "calibration.csv", report.curve_csv(rows, "penalty")
+        )
+        figure = pictures.calibration_curve(rows, chosen, title)
+        run.workdir.save_picture("calibration.png", figure)
+    return rows
+
+
+def refuse_other_data(saved: dict, data: ZeroShotData) -> None:
+    """Raises InputError if a saved model does not fit the data.
+
+    Args:
+        saved: sizes of the model: `feature_dim`, `embedding_dim` and
+            `num_classes`, as far as it has them.
+        data: the data.
+    """
+    given = {
+        "feature_dim": data.feature_dim,
+        "embedding_dim": data.embeddings.shape[1],
+        "num_classes": data.num_classes,
+    }
+    for name, size in given.items():
+        if saved.get(name) not in (None, size):
+            raise InputError(
+                "The data is not what the saved model was trained on.",
+                f"{name} {saved[name]}",
+                f"{name} {size}",
+                "prepare the data with the --features_file and --embedding of "
+                "the run",
+            )
