@@ -49,6 +49,8 @@ def scores_table(metrics: Mapping) -> str:
     ]
     if baseline:
         parts.append(_comparison(metrics["h"], baseline["h"], seeds))
+        if "seen_penalty" in metrics:
+            parts.append(f"{BASELINE} has no penalty; it could gain by one too.")
     return "\n".join(parts)
 
 
@@ -163,6 +165,8 @@ def heading(metrics: Mapping) -> str:
     parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
     if metrics["variant"] != BASELINE:
         parts.append(f"{metrics['steps']} generator steps")
+    if "seen_penalty" in metrics:
+        parts.append(f"seen penalty {metrics['seen_penalty']:g}")
     parts.append(f"seed {metrics['seed']}")
     parts.append(f"{seeds} classifier{'s' if seeds > 1 else ''}")
     return f"{metrics['dataset']}, {metrics['variant']}: {', '.join(parts)}"

@@ -4,6 +4,8 @@ config.json         all settings, the data and its fingerprint, versions
 metrics.json        the scores
 validation.csv      scores during training, if asked for
 separate.json       the scores by the separate protocol, if asked for
+curve.csv           and .png: scores against numbers of synthetic features
+calibration.csv     and .png: scores against the penalty of seen classes
 class_accuracy.csv  and .png: accuracy of each class
 generator.keras     G
 classifier_K.keras  final classifier number K, on real and synthetic samples

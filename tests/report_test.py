@@ -67,6 +67,14 @@ def test_comparison_claims_no_more_than_the_difference(own_h, sentence):
     assert sentence in report.scores_table(make_metrics(own_h))
 
 
+def test_a_penalty_is_told_and_that_real_only_has_none():
+    table = report.scores_table(make_metrics(seen_penalty=0.25))
+
+    assert "seen penalty 0.25" in table.splitlines()[0]
+    assert table.endswith("real_only has no penalty; it could gain by one too.")
+    assert "penalty" not in report.scores_table(make_metrics())
+
+
 def test_comparison_is_that_of_the_table():
     baseline = scores(65.1, 27.4, 77.8, 40.46)
     table = report.scores_table(make_metrics(41.04, baseline=baseline))

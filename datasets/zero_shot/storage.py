@@ -88,7 +88,8 @@ def write(
         does it here.
 
     Raises:
-      InputError: if the folder cannot be written, or Beam is not installed.
+      InputError: if the folder cannot be written, if Beam is not installed or
+        fails, or if features are too large to be sent to its workers.
     """
     download_config = None
     if beam_options is not None:
