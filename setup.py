@@ -26,6 +26,7 @@ setuptools.setup(
     python_requires=">=3.11",
     packages=[
         "gmn_tf",
+        "gmn_tf.commands",
         "gmn_tf.configs",
         "gmn_tf_datasets.zero_shot",
     ],

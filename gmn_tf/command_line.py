@@ -45,8 +45,10 @@ def run(
     """
     # --help shows the text and the flags of the main module alone.
     sys.modules["__main__"].__doc__ = inspect.cleandoc(usage)
-    for flag in flags.FLAGS.flags_by_module_dict()[command.__module__]:
-        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    for module, defined in flags.FLAGS.flags_by_module_dict().items():
+        if module.startswith(command.__module__.rpartition(".")[0]):
+            for flag in defined:
+                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     # 1: TensorFlow's later information is left out, warnings are not.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.getLogger("absl").addFilter(

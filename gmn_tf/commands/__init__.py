@@ -1,0 +1,12 @@
+"""What the commands in bin/ do: flags, and one call each.
+
+TensorFlow is imported inside the commands, so that --help and a misspelt flag
+answer at once.
+"""
+
+from gmn_tf.commands._evaluate import evaluate
+from gmn_tf.commands._reproduce import reproduce
+from gmn_tf.commands._summary import summary
+from gmn_tf.commands._train import prepare, train
+
+__all__ = ["evaluate", "prepare", "reproduce", "summary", "train"]

@@ -1,0 +1,84 @@
+"""bin/reproduce."""
+
+import pathlib
+import shlex
+import sys
+
+from absl import flags
+
+from gmn_tf import command_line
+from gmn_tf.errors import InputError
+
+
+def reproduce() -> None:
+    """Runs all that the paper's tables and figures need, and writes them.
+
+    bin/reproduce --tables=2,3 --figures=3,4,5 --datasets=flo,cub:att+sent
+
+    The same command goes on where it was stopped. Further flags of bin/train
+    follow after two dashes, as in: -- --manual_dir=DIR --steps=500
+    """
+    flags.DEFINE_list("tables", ["2", "3"], "Tables of the paper: 2, 3.")
+    flags.DEFINE_list("figures", ["3", "4", "5"], "Figures: 3, 4, 5.")
+    flags.DEFINE_list(
+        "datasets",
+        ["synthetic"],
+        "Data sets, each with its embedding after a colon if it is not att, as "
+        "in flo,cub,cub:att+sent.",
+    )
+    flags.DEFINE_integer("seeds", 3, "Generator seeds, from 1 on.", 1)
+    flags.DEFINE_string("preset", "cpu", "As in bin/train.")
+    flags.DEFINE_string("out", "results/paper", "Folder of all results.")
+    flags.DEFINE_integer("jobs", 1, "Runs at once, which share the cores.", 1)
+    flags.DEFINE_boolean(
+        "plan", False, "Say what is done and what is left, and do nothing."
+    )
+    command_line.run(
+        _reproduce,
+        reproduce.__doc__,
+        "The same command goes on from the last finished run.",
+    )
+
+
+def _reproduce(values, arguments) -> None:
+    from gmn_tf import cells, paper_page, reproduction
+
+    out = pathlib.Path(values.out)
+    request = reproduction.Request(
+        tuple(values.tables),
+        tuple(values.figures),
+        tuple(values.datasets),
+        values.seeds,
+        values.preset,
+        tuple(arguments),
+        out,
+    )
+    plan = reproduction.plan(request)
+    notes = cells.Notes(out)
+    notes.refuse_others(plan)
+    print(cells.summary(plan, notes, values.jobs), flush=True)
+    if values.plan:
+        for cell in plan:
+            print(f"{'done' if cell.done else 'left'}  {cell.name}")
+        return
+    command = shlex.join(["bin/reproduce", *sys.argv[1:]])
+    common = shlex.join([f"--preset={values.preset}", *arguments])
+    settings = f"All runs: {common}."
+
+    def write() -> list[str]:
+        return paper_page.write(request, command, settings)
+
+    failed = cells.run(plan, out, values.jobs, _flushed, write)
+    write()
+    print(f"Written to {out}: index.html, tables.md, and each part apart.")
+    if failed:
+        raise InputError(
+            f"{len(failed)} of {len(plan)} cells failed.",
+            "runs that end well",
+            ", ".join(cell.name for cell in failed[:5]),
+            f"read their logs in {out / 'logs'}, and give the command again",
+        )
+
+
+def _flushed(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,104 @@
+"""What several commands have in common: flags, data, output."""
+
+import dataclasses
+import os
+import pathlib
+
+from absl import flags
+
+from gmn_tf.config import Config
+
+
+def define_setting_flags() -> None:
+    """One flag for each setting; left out, the preset decides."""
+    for field in dataclasses.fields(Config):
+        define_setting_flag(field)
+
+
+def define_setting_flag(field: dataclasses.Field) -> None:
+    """The flag of one setting."""
+    default = field.default
+    if isinstance(default, tuple):
+        default = ",".join(map(str, default))
+    text = f"{field.metadata['help']} (CUB: {default})"
+    if field.metadata["choices"]:
+        text += " One of: " + ", ".join(field.metadata["choices"]) + "."
+    flags.DEFINE_string(field.name, None, text)
+
+
+def define_data_flags() -> None:
+    """Flags of commands that prepare data."""
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Where prepared data is kept; default: TFDS_DATA_DIR or "
+        "~/tensorflow_datasets.",
+    )
+    flags.DEFINE_string(
+        "manual_dir",
+        None,
+        "The unpacked xlsa17 folder, or a folder with the two .mat files; "
+        "without it the data is downloaded.",
+    )
+    define_memory_flag()
+    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+
+
+def define_memory_flag() -> None:
+    """The flag of commands that load data."""
+    flags.DEFINE_float(
+        "memory_gb",
+        0.5,
+        "Features that need more than this stay on disk, and are read when "
+        "they are needed.",
+        0.0,
+    )
+
+
+def prepare_data(
+    config: Config, values, beam_options: list[str] | None = None
+) -> tuple[str, str]:
+    """Name and place of the prepared data, which is made if need be."""
+    from gmn_tf_datasets.zero_shot.prepare import prepare
+
+    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    data_dir = absolute(values.data_dir or default)
+    name = prepare(
+        config.dataset,
+        data_dir=data_dir,
+        manual_dir=values.manual_dir,
+        features_file=config.features_file,
+        embedding=config.embedding,
+        quiet=values.quiet,
+        beam_options=beam_options,
+    )
+    return name, data_dir
+
+
+def absolute(path: str) -> str:
+    """A path that means the same from another folder."""
+    return str(pathlib.Path(path).expanduser().absolute())
+
+
+def load_data(config: Config, name: str, data_dir: str, memory_gb: float):
+    """The splits of prepared data that a run needs."""
+    from gmn_tf import data
+
+    return data.load(
+        name, data_dir, config.split, config.embedding_norm, memory_gb * 2**30
+    )
+
+
+def data_source(name: str, data_dir: str, data) -> dict:
+    """What config.json says of the data."""
+    return {
+        "name": name,
+        "data_dir": data_dir,
+        "split_fingerprint": data.metadata["split_fingerprint"],
+    }
+
+
+def say(values, text: str) -> None:
+    """Prints, unless --quiet forbids it."""
+    if not values.quiet:
+        print(text, flush=True)

@@ -1,0 +1,176 @@
+"""bin/train and bin/prepare."""
+
+import dataclasses
+
+from absl import flags
+
+from gmn_tf import command_line, configs
+from gmn_tf.commands._shared import (
+    data_source,
+    define_data_flags,
+    define_setting_flag,
+    define_setting_flags,
+    load_data,
+    prepare_data,
+    say,
+)
+from gmn_tf.config import Config, read_config_file
+
+
+def train() -> None:
+    """Trains a variant on a data set and scores it.
+
+    bin/train --dataset=synthetic --variant=cwgan_gm
+    """
+    define_setting_flags()
+    define_data_flags()
+    flags.DEFINE_string(
+        "config", None, "JSON file of settings, such as a run's config.json."
+    )
+    flags.DEFINE_string(
+        "preset", "release", "Settings to start from: release, paper or cpu."
+    )
+    flags.DEFINE_string(
+        "workdir",
+        None,
+        "Folder for results; default: runs/<dataset>-<variant>-<seed>, with "
+        "the embedding and the split between if they are not att and test.",
+    )
+    flags.DEFINE_string(
+        "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
+    )
+    flags.DEFINE_string(
+        "jit",
+        "auto",
+        "Whether XLA compiles the step: on, off, auto: on GPUs. Compiled, "
+        "gradient matching draws other random numbers.",
+    )
+    flags.DEFINE_integer(
+        "steps_per_execution",
+        1,
+        "Steps between two returns to Python, for small steps on fast devices.",
+        1,
+    )
+    flags.DEFINE_integer(
+        "log_every", 50, "Steps between entries for TensorBoard.", 1
+    )
+    flags.DEFINE_integer(
+        "picture_every", 500, "Steps between pictures for TensorBoard.", 1
+    )
+    flags.DEFINE_boolean(
+        "baseline",
+        True,
+        "Whether real_only is trained and scored too, to compare with.",
+    )
+    flags.DEFINE_integer(
+        "validate_every",
+        0,
+        "Steps between scores on the validation classes, with --split=tune "
+        "alone: writes validation.csv (Fig. 5); 0: none.",
+        0,
+    )
+    command_line.run(_train, train.__doc__)
+
+
+def prepare() -> None:
+    """Makes a data set ready for bin/train, which otherwise does it itself.
+
+    bin/prepare --dataset=cub --manual_dir=xlsa17
+    """
+    for field in dataclasses.fields(Config):
+        if field.name in ("dataset", "features_file", "embedding"):
+            define_setting_flag(field)
+    define_data_flags()
+    flags.DEFINE_multi_string(
+        "beam_option",
+        None,
+        "A flag of an Apache Beam pipeline that is to do it, as in "
+        "--beam_option=--runner=FlinkRunner; may be repeated. Needs "
+        "pip install 'gmn_tf[beam]'.",
+    )
+    command_line.run(_prepare_alone, prepare.__doc__)
+
+
+def _train(values, arguments) -> None:
+    command_line.refuse_arguments(arguments)
+    config = _resolve(values)
+    command_line.start_tensorflow()
+    from gmn_tf import experiment, report, training, validation
+    from gmn_tf.workdir import Workdir
+
+    validation.refuse_test_split(config, values.validate_every)
+    strategy = training.make_strategy(values.strategy)
+    execution = training.Execution(values.jit, values.steps_per_execution)
+    workdir = Workdir(values.workdir or _default_workdir(config))
+    workdir.refuse_other_settings(config)
+    name, data_dir = prepare_data(config, values)
+    data = load_data(config, name, data_dir, values.memory_gb)
+    training.refuse_impossible(config, data, strategy, execution)
+    if not training.is_chief(strategy):
+        training.train(config, data, strategy, execution=execution)
+        return
+    workdir.start(config, data_source(name, data_dir, data))
+    if workdir.finished():
+        say(values, f"{workdir} holds this run already; its results:\n")
+        metrics = workdir.read_json("metrics.json")
+    else:
+        say(values, report.data_summary(data))
+        watching = experiment.Watching(
+            values.quiet,
+            values.log_every,
+            values.picture_every,
+            values.validate_every,
+        )
+        metrics = experiment.run(
+            config,
+            data,
+            workdir,
+            strategy,
+            watching,
+            execution,
+            values.baseline,
+        )
+    say(values, report.scores_table(metrics))
+    say(values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
+
+
+def _prepare_alone(values, arguments) -> None:
+    command_line.refuse_arguments(arguments)
+    chosen = {
+        name: values[name].value
+        for name in ("dataset", "features_file", "embedding")
+        if values[name].value is not None
+    }
+    # Runs choose how to scale embeddings; data fits if any way does.
+    config = Config().replace({**chosen, "embedding_norm": "none"})
+    command_line.start_tensorflow()
+    from gmn_tf import report
+
+    name, data_dir = prepare_data(config, values, values.beam_option)
+    data = load_data(config, name, data_dir, values.memory_gb)
+    say(values, report.data_summary(data))
+    say(values, f"Prepared: {name} in {data_dir}")
+
+
+def _resolve(values) -> Config:
+    """The settings: preset < file < flag."""
+    from_flags = {
+        field.name: values[field.name].value
+        for field in dataclasses.fields(Config)
+        if values[field.name].value is not None
+    }
+    from_file = read_config_file(values.config) if values.config else {}
+    chosen = {**from_file, **from_flags}
+    dataset = chosen.get("dataset", Config.dataset)
+    preset = configs.preset(str(dataset), values.preset)
+    return Config().replace({**preset, **chosen})
+
+
+def _default_workdir(config: Config) -> str:
+    """runs/<dataset>-<variant>-<seed>, and what else is not as usual."""
+    data = [config.dataset]
+    if config.embedding != Config.embedding:
+        data.append(config.embedding)
+    if config.split != Config.split:
+        data.append(config.split)
+    return f"runs/{'-'.join(data)}-{config.variant}-{config.seed}"
