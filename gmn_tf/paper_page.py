@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from gmn_tf import paper_results, pictures, reproduction
 from gmn_tf.paper_results import SCORES, Row
 
-HEADING = ("variant", "source", "seeds", "T-1", "u", "s", "h")
+HEADING = ("variant", "seeds", "T-1", "u", "s", "h", "source")
 PROTOCOL_NOTES = {
     "separate": "Separate protocol: the number of synthetic features and the "
     "classifier's learning rate are chosen for T-1, u and s apart, on "
@@ -162,9 +162,9 @@ def _score_table(number, dataset, name, rows: list[Row]) -> Table:
         lines=[
             [
                 row.variant,
-                row.source,
                 str(row.seeds or ""),
                 *(_score(*row.scores[score]) for score in SCORES),
+                row.source,
             ]
             for row in rows
         ],
