@@ -47,13 +47,13 @@ def best(rows: Sequence[dict]) -> dict:
     return max(rows, key=lambda row: row["h"]["mean"])
 
 
-def refuse_test_split(split: str) -> None:
+def refuse_test_split(split: str, run: object) -> None:
     """Raises InputError if a penalty would be chosen on test samples."""
     if split == "test":
         raise InputError(
             "--calibrate would choose a setting on test samples.",
             "a run made with --split=tune",
-            "a run on the test splits",
+            f"{run}, a run on the test splits",
             "train the same with --split=tune, and name its folder",
         )
 

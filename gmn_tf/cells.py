@@ -27,6 +27,7 @@ except ImportError:  # not on every system
 
 START = "from gmn_tf import commands; commands.{}()"
 NOTES = "cells.json"
+HOPELESS = 3  # cells that fail before any ends well: all would fail
 
 
 class Notes:
@@ -138,18 +139,26 @@ def run(
 
     Raises:
         InputError: if another process runs cells in this folder, it holds
-            results of other settings, or models that are needed are gone.
+            results of other settings, models that are needed are gone, or the
+            first cells all failed.
     """
-    failed, running = [], set()
+    failed, succeeded, running = [], 0, set()
     with _alone(out) as lock, _stopped_by_sigterm():
         notes = Notes(out)
         notes.refuse_others(cells)
         refuse_lost_models(cells)
         # What evaluates comes after the training that it needs.
         for _, stage in itertools.groupby(cells, lambda cell: cell.command[0]):
-            left = [cell for cell in stage if not cell.done]
-            for cell in left:
-                notes.add(cell)
+            left = []
+            for cell in stage:
+                if cell.done:
+                    continue
+                if all(path.exists() for path in cell.needs):
+                    notes.add(cell)
+                    left.append(cell)
+                else:
+                    failed.append(cell)
+                    say(f"LEFT OUT {cell.name}: a run that it needs failed")
             with _pool(jobs, running) as pool:
                 futures = {
                     pool.submit(_run_one, cell, out, jobs, lock, running): cell
@@ -159,8 +168,12 @@ def run(
                     cell, seconds = futures[future], future.result()
                     if not cell.done:
                         failed.append(cell)
-                        say(f"FAILED {cell.name}: see {_log(out, cell)}")
+                        log = _log(out, cell)
+                        say(f"FAILED {cell.name}: see {log}")
+                        if not succeeded and len(failed) >= HOPELESS:
+                            raise _hopeless(log)
                         continue
+                    succeeded += 1
                     notes.add(cell, seconds)
                     after_each()
                     say(
@@ -168,6 +181,18 @@ def run(
                         + summary(cells, notes, jobs)
                     )
     return failed
+
+
+def _hopeless(log: pathlib.Path) -> InputError:
+    """The error for cells that all fail, with the reason of the last."""
+    lines = log.read_text(encoding="utf-8").splitlines() or ["nothing"]
+    starts = [n for n, line in enumerate(lines) if line.startswith("Error:")]
+    return InputError(
+        f"The first {HOPELESS} cells all failed.",
+        "runs that end well",
+        "\n    ".join(lines[starts[-1] if starts else -1 :]),
+        "correct the command, and give it again",
+    )
 
 
 def _as_read(settings: Mapping) -> dict:

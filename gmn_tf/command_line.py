@@ -27,6 +27,7 @@ START_UP_NOISE = re.compile(
 NO_GPU_NOISE = re.compile(r"failed call to cuInit")
 GPU_DRIVER = pathlib.Path("/proc/driver/nvidia")
 INTERRUPTED = 130  # the shell's status for Ctrl-C
+BROKEN_PIPE = 141  # and for a command whose output nobody reads
 
 
 def run(
@@ -61,6 +62,9 @@ def run(
             command(flags.FLAGS, argv[1:])
         except InputError as error:
             sys.exit(f"Error: {error}")
+        except BrokenPipeError:  # what reads the output has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(BROKEN_PIPE)
         except OSError as error:  # such as a disk that is full
             sys.exit(f"Error: cannot read or write a file: {error}")
         except KeyboardInterrupt:

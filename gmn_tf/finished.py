@@ -124,14 +124,11 @@ def calibrate(runs: Sequence[Run]) -> list[dict]:
     Raises:
         InputError: for runs on the test splits, or that differ in more.
     """
+    for run in runs:
+        calibration.refuse_test_split(run.config.split, run.workdir)
     first, *others = runs
-    calibration.refuse_test_split(first.config.split)
     for other in others:
-        # As if they were to go on in the folder of the first.
-        seed = {"seed": first.config.seed}
-        first.workdir.refuse_other(
-            other.config.replace(seed), other.workdir.read_config()[1]
-        )
+        _refuse_more_than_seeds(first, other)
     models = [model for run in runs for model in run.load_classifiers()]
     for model in models:
         model.penalise_seen(first.data.num_seen, 0.0)
@@ -171,3 +168,22 @@ def refuse_other_data(saved: dict, data: ZeroShotData) -> None:
                 "prepare the data with the --features_file and --embedding of "
                 "the run",
             )
+
+
+def _refuse_more_than_seeds(first: Run, other: Run) -> None:
+    told = []
+    for run in (first, other):
+        source = run.workdir.read_config()[1]
+        told.append(
+            {**run.config.replace({"seed": 1}).to_dict(), **source}
+            | {"data_dir": None}  # the same data may lie elsewhere
+        )
+    changed = [name for name in told[0] if told[0][name] != told[1][name]]
+    if changed:
+        values = [", ".join(f"{n}={one[n]!r}" for n in changed) for one in told]
+        raise InputError(
+            "These runs differ in more than their seed.",
+            f"{values[0]} ({first.workdir})",
+            f"{values[1]} ({other.workdir})",
+            "calibrate them one by one",
+        )

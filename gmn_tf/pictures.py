@@ -98,7 +98,7 @@ def class_accuracy_bars(
     named = [len(group) for group in (unseen, seen) if len(group) <= MAX_NAMES]
     height = 1.3 + 0.17 * max(named, default=0)
     figure = Figure((10.0, max(4.0, height)), layout="constrained")
-    figure.suptitle(_plain(title, 90), x=0.01, ha="left", size=12)
+    figure.suptitle(_plain(title, 130), x=0.01, ha="left", size=11)
     panels = figure.subplots(1, 2)
     for axes, name, labels, colour in (
         (panels[0], "Unseen", unseen, COLOURS[1]),

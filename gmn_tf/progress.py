@@ -30,8 +30,8 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self.plain = not sys.stdout.isatty()
-        self.begun = time.monotonic()
         self.printed = 0
+        self.first = None  # time and number of the first steps done
 
     def on_epoch_begin(self, epoch, logs=None):
         if not self.plain:
@@ -41,6 +41,7 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
         if not self.plain:
             super().on_train_batch_end(batch, _watched(logs))
             return
+        self.first = self.first or (time.monotonic(), batch + 1)
         interval = max(1, self.steps // LINES_IN_A_FILE)
         # Keras may take several steps between two calls.
         if (batch + 1) // interval > self.printed // interval:
@@ -52,13 +53,14 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
             super().on_epoch_end(epoch, _watched(logs))
 
     def _print_plain(self, done: int, values: dict) -> None:
-        seconds = (time.monotonic() - self.begun) / done
-        text = "".join(f", {k} {np.mean(v):.4g}" for k, v in values.items())
-        print(
-            f"step {done}/{self.steps}, {1000.0 * seconds:.0f} ms each, "
-            f"{seconds * (self.steps - done) / 60.0:.1f} min left{text}",
-            flush=True,
-        )
+        text = f"step {done}/{self.steps}"
+        begun, first = self.first
+        if done > first:  # the first ones also trace and compile
+            seconds = (time.monotonic() - begun) / (done - first)
+            text += f", {1000.0 * seconds:.0f} ms each"
+            text += f", {seconds * (self.steps - done) / 60.0:.1f} min left"
+        text += "".join(f", {k} {np.mean(v):.4g}" for k, v in values.items())
+        print(text, flush=True)
 
 
 @contextlib.contextmanager

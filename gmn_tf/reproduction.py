@@ -110,6 +110,13 @@ class Request:
             refuse_unknown("tables", table, tuple(TABLES))
         for figure in self.figures:
             refuse_unknown("figures", figure, tuple(FIGURES))
+        if not (self.tables or self.figures):
+            raise InputError(
+                "Nothing is asked for.",
+                "tables or figures, as in --tables=2,3 --figures=3,5",
+                "neither",
+                "name one",
+            )
         if not self.datasets:
             raise InputError(
                 "Which data sets?",
@@ -267,9 +274,12 @@ def _evaluate(
         result=folder / result,
         settings=_settings(request, dataset, "test", variant, seed) | settings,
         needs=tuple(
-            run / "generator.keras"
+            run / name
             for run in (folder, *runs)
-            if VARIANTS[variant].has_generator
+            for name in (
+                "metrics.json",
+                *(["generator.keras"] * VARIANTS[variant].has_generator),
+            )
         ),
     )
 

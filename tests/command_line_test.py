@@ -19,6 +19,25 @@ def test_words_that_are_no_flags_are_refused():
         command_line.refuse_arguments(["dataset=cub"])
 
 
+def test_a_reader_that_has_had_enough_is_no_error():
+    code = (
+        "import sys; from gmn_tf import command_line\n"
+        "def command(values, arguments):\n"
+        "    for number in range(10**5): print(number)\n"
+        "sys.argv = ['command']; command_line.run(command, 'usage')"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout.readline() == "0\n"
+        process.stdout.close()
+        assert process.wait(60) == command_line.BROKEN_PIPE
+        assert process.stderr.read() == ""
+
+
 def test_noise_is_left_out_and_warnings_are_not():
     code = """
 import os

@@ -158,6 +158,7 @@ def test_only_what_is_asked_for_is_planned(tmp_path):
         {"tables": ("4",)},
         {"figures": ("2",)},
         {"datasets": ()},
+        {"tables": (), "figures": ()},
         {"preset": "big"},
         {"flags": ("--seed=7",)},
         {"flags": ("--variant=cwgan",)},
@@ -305,7 +306,7 @@ def fake_cells(tmp_path, monkeypatch):
     monkeypatch.setattr(
         cells,
         "START",
-        "import pathlib, sys, {0}; print('at work')\n"
+        "import pathlib, sys; print('at work') # {0}\n"
         "assert sys.argv[2] == 'well'\n"
         "file = pathlib.Path(sys.argv[1])\n"
         "file.write_text(file.read_text() + 'x' if file.exists() else 'x')",
@@ -341,6 +342,43 @@ def test_cells_run_once_and_go_on(jobs, fake_cells, tmp_path):
     entries = cells.Notes(tmp_path).entries
     timed = {name for name in entries if entries[name]["seconds"] is not None}
     assert timed == {"cell 0", "cell 2"}
+
+
+def test_cells_that_all_fail_end_it_with_the_reason(fake_cells, tmp_path):
+    plan = fake_cells(*(5 * ["badly"]))
+    # As bin/train tells of bad input, after other lines.
+    said = []
+
+    with pytest.raises(InputError, match="AssertionError") as error:
+        cells.run(plan, tmp_path, say=said.append)
+    assert "first 3 cells all failed" in str(error.value)
+    assert len(said) == 3
+
+
+def test_the_reason_is_the_error_that_was_printed(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("at work\nError: No file.\n  expected: one\n")
+    told = str(cells._hopeless(log)).splitlines()
+    assert told[2] == "  received: Error: No file."
+    assert told[3].strip() == "expected: one"
+    log.write_text("")
+    assert "nothing" in str(cells._hopeless(log))
+
+
+def test_what_needs_a_failed_run_is_left_out(fake_cells, tmp_path):
+    trained, failed, first, second = fake_cells("well", "badly", "well", "well")
+    plan = [
+        trained,
+        dataclasses.replace(failed, command=("train", *failed.command[1:])),
+        dataclasses.replace(first, needs=(trained.result,)),
+        dataclasses.replace(second, needs=(failed.result,)),
+    ]
+    said = []
+    missing = cells.run(plan, tmp_path, say=said.append)
+
+    assert {cell.name for cell in missing} == {"cell 1", "cell 3"}
+    assert first.result.exists() and not second.result.exists()
+    assert any(line.startswith("LEFT OUT cell 3") for line in said)
 
 
 def test_sigterm_ends_the_running_cell_too(tmp_path, monkeypatch):
@@ -424,14 +462,16 @@ def test_lost_models_are_told_before_anything_runs(tmp_path):
 
     with pytest.raises(InputError, match="model that was not kept"):
         cells.refuse_lost_models(plan)
-    assert len(separate.needs) == 2
-    separate.needs[0].touch()
+    kept, lost = (
+        path for path in separate.needs if path.name == "generator.keras"
+    )
+    kept.touch()
     with pytest.raises(InputError, match="flo-tune-cwgan-1"):
         cells.refuse_lost_models(plan)
     with pytest.raises(InputError, match="unknown"):
         cells.run(plan, tmp_path)  # nothing says what these results are of
     # One that will be trained has its model by then.
-    (separate.needs[1].parent / "metrics.json").unlink()
+    (lost.parent / "metrics.json").unlink()
     cells.refuse_lost_models(plan)
 
 

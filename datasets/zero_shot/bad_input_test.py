@@ -1,6 +1,7 @@
 """Input that cannot be right is refused before anything is written."""
 
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -182,6 +183,20 @@ def test_folder_without_data(tmp_path):
         tmp_path,
         dataset="cub",
         manual_dir=tmp_path / "empty",
+    )
+
+
+def test_the_folder_that_lacks_least_is_told(tmp_path):
+    make_dummy_data.write(tmp_path / "CUB")
+    attributes = tmp_path / "xlsa17" / "data" / "CUB"
+    attributes.mkdir(parents=True)
+    shutil.copy(tmp_path / "CUB" / "att_splits.mat", attributes)
+    _assert_refused(
+        [str(tmp_path / "CUB"), "foo_splits.mat"],
+        tmp_path,
+        dataset="cub",
+        manual_dir=tmp_path,
+        embedding="att+foo",
     )
 
 

@@ -95,12 +95,13 @@ def find(
         folder for folder in _candidates(dataset, manual_dir) if _is_dir(folder)
     ]
     wanted = [features_file, *map(splits_file, embedding.split("+"))]
-    # A folder with all files wins over one with some: attributes often lie
-    # about without features.
-    for enough in (all, any):
-        for folder in folders:
-            if enough((folder / name).exists() for name in wanted):
-                return folder
+    # Attributes often lie about without features, so more files win.
+    found = {
+        folder: sum((folder / name).exists() for name in wanted)
+        for folder in folders
+    }
+    if any(found.values()):
+        return max(found, key=found.get)
     raise InputError(
         f"{manual_dir} does not hold the data set {dataset}.",
         f"{' and '.join(wanted)}, there or in {_folder_names(dataset)[0]}/ or "

@@ -98,6 +98,8 @@ def _evaluate_separately(runs, values) -> None:
     (run,) = runs
     tune = _open_run(values.tune_workdir, values)
     metrics = separate.run(run, tune, values.quiet)
+    if run.config.seen_penalty:
+        say(values, "The penalty of seen classes is not used here.")
     say(values, report.scores_table(metrics))
     say(values, report.chosen_table(metrics))
     say(values, f"Written to {run.workdir}: separate.json")
@@ -118,6 +120,8 @@ def _evaluate_penalties(runs, values) -> None:
 
     rows = finished.calibrate(runs)
     (without,) = [row for row in rows if row["penalty"] == 0.0]
+    names = ", ".join(run.title for run in runs)
+    say(values, f"{names}: {runs[0].config.steps} generator steps\n")
     say(values, report.calibration_table(without, calibration.best(rows)))
     written = ", ".join(str(run.workdir) for run in runs)
     say(values, f"Written to {written}: calibration.csv, calibration.png")

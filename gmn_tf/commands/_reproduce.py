@@ -56,10 +56,15 @@ def _reproduce(values, arguments) -> None:
     plan = reproduction.plan(request)
     notes = cells.Notes(out)
     notes.refuse_others(plan)
-    print(cells.summary(plan, notes, values.jobs), flush=True)
+    print(
+        f"--preset={values.preset}. " + cells.summary(plan, notes, values.jobs),
+        flush=True,
+    )
     if values.plan:
-        for cell in plan:
-            print(f"{'done' if cell.done else 'left'}  {cell.name}")
+        print("A cell is one call of bin/train or bin/evaluate:")
+        for kind in dict.fromkeys(cell.kind for cell in plan):
+            done = [cell.done for cell in plan if cell.kind == kind]
+            print(f"  {kind}: {sum(done)} of {len(done)} done")
         return
     command = shlex.join(["bin/reproduce", *sys.argv[1:]])
     common = shlex.join([f"--preset={values.preset}", *arguments])
@@ -75,7 +80,8 @@ def _reproduce(values, arguments) -> None:
         raise InputError(
             f"{len(failed)} of {len(plan)} cells failed.",
             "runs that end well",
-            ", ".join(cell.name for cell in failed[:5]),
+            ", ".join(cell.name for cell in failed[:5])
+            + (", ..." if len(failed) > 5 else ""),
             f"read their logs in {out / 'logs'}, and give the command again",
         )
 
