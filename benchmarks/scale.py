@@ -18,7 +18,10 @@ import statistics
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as bin/train does
+
+from gmn_tf import command_line
+
+command_line.start_tensorflow()
 
 import numpy as np
 import tensorflow as tf

@@ -17,7 +17,10 @@ import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as bin/train does
+
+from gmn_tf import command_line
+
+command_line.start_tensorflow()
 
 import keras
 import numpy as np
@@ -45,6 +48,14 @@ SHAPES = {
 ROWS_PER_CLASS = 40
 DRAINED = 3  # batches that the pipeline made while others ran
 TRAINED = [name for name, variant in VARIANTS.items() if variant.has_generator]
+
+LEGEND = """
+GFLOP     what a step must compute
+peak      GFLOP/s of the fastest of its matrix products, timed alone
+share     of that peak
+plainly   how many times as long the step takes written with nested tapes
+with data a step fed by the input pipeline, and how much longer that is
+"""
 
 FLAGS = flags.FLAGS
 for flag, default, names in (
@@ -156,6 +167,8 @@ def products(config: Config, data: ZeroShotData) -> list[Product]:
 
 
 def main(_):
+    # Each form is traced anew for each row, which it warns of.
+    tf.get_logger().setLevel("ERROR")
     print(
         "shape         variant               GFLOP  ms/step  GFLOP/s   peak"
         "  share   plainly        with data"
@@ -185,6 +198,7 @@ def main(_):
             f"{median['fed'] / median['step'] - 1.0:+7.1%}",
             flush=True,
         )
+    print(LEGEND.rstrip())
 
 
 if __name__ == "__main__":

@@ -189,7 +189,11 @@ def _remove_remains(folder: epath.Path) -> None:
 def _progress_bar(splits: Splits, quiet: bool) -> tqdm:
     total = sum(len(rows) for rows in splits.rows.values())
     return tqdm(
-        desc="Writing", total=total, unit=" rows", leave=False, disable=quiet
+        desc="Writing",
+        total=total,
+        unit=" rows",
+        leave=False,
+        disable=quiet or None,  # None: where output goes to a file
     )
 
 

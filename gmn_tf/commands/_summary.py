@@ -28,5 +28,9 @@ def _summary(values, paths) -> None:
         )
     rows = over_seeds.table([p for p in paths if p not in unfinished])
     print(over_seeds.markdown(rows))
+    print(
+        "\nPercent; mean ± standard deviation over seeds, each the mean of its "
+        "classifiers."
+    )
     if values.out:
         over_seeds.write(rows, values.out)
