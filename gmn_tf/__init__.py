@@ -22,8 +22,8 @@ Tables 2-3, Fig. 3-5   `reproduction`, `cells`, `paper_results`, `paper_page`
 
 `data` reads what the builder in `datasets/` prepared; `config` and `configs`
 hold every setting; `training` and `experiment` put it all together, with
-`random_numbers`; `workdir`, `monitoring`, `pictures` and `report` are what a
-run leaves and shows; `commands` is behind bin/.
+`random_numbers` and `checkpoints`; `workdir`, `monitoring`, `pictures` and
+`report` are what a run leaves and shows; `commands` is behind bin/.
 
 Letters in shapes: C classes, S of them seen and U unseen; dx size of a
 feature, da of an embedding, dz of the noise; n samples, h hidden units. Seen

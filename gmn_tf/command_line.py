@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from absl import app, flags
 from absl import logging as absl_logging
 
-from gmn_tf.errors import InputError
+from gmn_tf.errors import InputError, StoppedError
 
 # Said by libraries at every start; nothing a user could act on.
 PYTHON_NOISE = (
@@ -27,7 +27,8 @@ START_UP_NOISE = re.compile(
 NO_GPU_NOISE = re.compile(r"failed call to cuInit")
 GPU_DRIVER = pathlib.Path("/proc/driver/nvidia")
 INTERRUPTED = 130  # the shell's status for Ctrl-C
-BROKEN_PIPE = 141  # and for a command whose output nobody reads
+BROKEN_PIPE = 141  # for a command whose output nobody reads
+BY_SIGNAL = 128  # and for others that a signal ended
 
 
 def run(
@@ -67,6 +68,9 @@ def run(
             sys.exit(BROKEN_PIPE)
         except OSError as error:  # such as a disk that is full
             sys.exit(f"Error: cannot read or write a file: {error}")
+        except StoppedError as stopped:
+            print(f"\n{stopped} The same command goes on.", file=sys.stderr)
+            sys.exit(BY_SIGNAL + stopped.signal)
         except KeyboardInterrupt:
             print(
                 f"\nInterrupted before the end. {after_interrupt}",

@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend: expected, received, what to do."""
+"""The error that is the user's to mend, and the one of a run told to stop."""
 
 
 class InputError(ValueError):
@@ -20,3 +20,16 @@ class InputError(ValueError):
             f"  received: {received}\n"
             f"  what to do: {action}"
         )
+
+
+class StoppedError(Exception):
+    """A run was told to stop, and has saved what it has.
+
+    Args:
+        step: steps done, and saved.
+        signal: number of the signal that told it.
+    """
+
+    def __init__(self, step: int, signal: int):
+        super().__init__(f"Stopped and saved after step {step}.")
+        self.step, self.signal = step, signal

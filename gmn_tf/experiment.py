@@ -22,6 +22,7 @@ from gmn_tf import (
     validation,
     variants,
 )
+from gmn_tf.checkpoints import Checkpoints
 from gmn_tf.config import Config
 from gmn_tf.data import Samples, ZeroShotData
 from gmn_tf.workdir import Workdir
@@ -37,12 +38,15 @@ class Watching:
         picture_every: steps between pictures for TensorBoard.
         validate_every: steps between scores on the validation classes; 0
             leaves them out, and the test splits allow nothing else.
+        checkpoint_every: steps between checkpoints, from which a run that was
+            interrupted goes on; 0 leaves them out.
     """
 
     quiet: bool = False
     log_every: int = 50
     picture_every: int = 500
     validate_every: int = 0
+    checkpoint_every: int = 500
 
 
 def run(
@@ -76,8 +80,9 @@ def run(
             config,
             data,
             strategy,
-            _callbacks(config, data, workdir, watching),
+            lambda first: _callbacks(config, data, workdir, watching, first),
             execution,
+            _checkpoints(workdir, strategy, watching),
         )
         generator = model.generator
         workdir.save_model("generator", generator)
@@ -95,7 +100,9 @@ def run(
     for name, models in (("classifier", main), ("baseline", baseline)):
         for number, model in enumerate(models):
             workdir.save_model(f"{name}_{number}", model)
-    return _write_scores(config, data, workdir, main, baseline)
+    result = _write_scores(config, data, workdir, main, baseline)
+    workdir.remove_checkpoints()
+    return result
 
 
 def fit_classifiers(
@@ -209,13 +216,23 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
     return result
 
 
-def _callbacks(config, data, workdir, watching):
+def _checkpoints(workdir, strategy, watching):
+    # Of several workers each would have to save its part.
+    if not watching.checkpoint_every or training.has_workers(strategy):
+        return None
+    return Checkpoints(workdir.checkpoints, watching.checkpoint_every)
+
+
+def _callbacks(config, data, workdir, watching, first_step):
+    if first_step and not watching.quiet:
+        print(f"Going on after step {first_step}.", flush=True)
     monitor = monitoring.TrainingMonitor(
         workdir.logs,
         data,
         probes.probe_samples(data, config.split),
         watching.log_every,
         watching.picture_every,
+        first_step=first_step,
     )
     callbacks = [monitor]
     if watching.validate_every:
@@ -227,9 +244,9 @@ def _callbacks(config, data, workdir, watching):
 
         callbacks.append(
             validation.ValidationMonitor(
-                workdir, score, watching.validate_every
+                workdir, score, watching.validate_every, first_step
             )
         )
     if not watching.quiet:
-        callbacks.append(progress.ProgressLine())
+        callbacks.append(progress.ProgressLine(first_step))
     return tuple(callbacks)

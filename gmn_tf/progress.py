@@ -20,7 +20,14 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
 
     Keras overwrites its line with control characters even where output goes
     to a file; there, plain lines are printed instead, twenty in all.
+
+    Args:
+        first_step: steps done before this call of `fit`.
     """
+
+    def __init__(self, first_step: int = 0):
+        super().__init__()
+        self.before = first_step
 
     def set_params(self, params):
         # `fit` is called with verbose=0, because its own line shows all.
@@ -53,7 +60,7 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
             super().on_epoch_end(epoch, _watched(logs))
 
     def _print_plain(self, done: int, values: dict) -> None:
-        text = f"step {done}/{self.steps}"
+        text = f"step {self.before + done}/{self.before + self.steps}"
         begun, first = self.first
         if done > first:  # the first ones also trace and compile
             seconds = (time.monotonic() - begun) / (done - first)

@@ -122,6 +122,23 @@ def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
     )
 
 
+def read_curve(text: str, along: str) -> list[dict]:
+    """The rows that `curve_csv` has written."""
+    return [
+        {
+            along: int(line[along]),
+            **{
+                score: {
+                    part: float(line[f"{score}_{part}"] or "nan")
+                    for part in PARTS
+                }
+                for score in SCORES
+            },
+        }
+        for line in csv.DictReader(io.StringIO(text))
+    ]
+
+
 def curve_table(rows: Sequence[Mapping]) -> str:
     """The same for the terminal."""
     return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")

@@ -40,6 +40,7 @@ POINTS = 10  # of a curve in Fig. 5
 # What a request says by itself, and what it lets through to bin/train.
 OWN_FLAGS = ("dataset", "embedding", "variant", "split", "seed")
 OTHER_FLAGS = (
+    "checkpoint_every",
     "data_dir",
     "jit",
     "log_every",

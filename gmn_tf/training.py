@@ -5,6 +5,7 @@ loss knows of `Config`.
 """
 
 import dataclasses
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -12,6 +13,7 @@ import tensorflow as tf
 
 from gmn_tf import classifier, guidance, regressor, streams, variants
 from gmn_tf.adam import Adam
+from gmn_tf.checkpoints import CheckpointMonitor, Checkpoints
 from gmn_tf.config import Config
 from gmn_tf.critic import Critic
 from gmn_tf.data import ZeroShotData
@@ -73,6 +75,11 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+def has_workers(strategy: tf.distribute.Strategy) -> bool:
+    """Whether several processes train together."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process, of several that train together, keeps results."""
     resolver = strategy.cluster_resolver
@@ -109,8 +116,9 @@ def train(
     config: Config,
     data: ZeroShotData,
     strategy: tf.distribute.Strategy,
-    callbacks: tuple[keras.callbacks.Callback, ...] = (),
+    callbacks: Callable[[int], Sequence] = lambda first_step: (),
     execution: Execution = DEFAULT_EXECUTION,
+    checkpoints: Checkpoints | None = None,
 ) -> GMN:
     """Trains a generator for `config.steps` steps.
 
@@ -120,24 +128,33 @@ def train(
             the samples held back for scoring, except that a transductive
             variant takes the features of the unseen ones, never their labels.
         strategy: from `make_strategy`.
-        callbacks: of Keras, called after every execution.
+        callbacks: from the number of steps done before, callbacks of Keras,
+            which are called after every execution.
         execution: how steps are run.
+        checkpoints: from where training goes on, and where to it saves; None
+            begins anew and saves nothing.
 
     Raises:
         InputError: for settings that do not fit the data or the devices, or
             if training diverged.
+        StoppedError: if told to stop by a signal, after saving.
     """
     refuse_impossible(config, data, strategy, execution)
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
         model = build_model(config, data, execution)
-    model.fit(
-        make_batches(config, data, strategy),
-        steps_per_epoch=config.steps,
-        shuffle=False,  # batches are drawn at random already
-        verbose=0,
-        callbacks=list(callbacks),
-    )
+    first_step, saving = 0, []
+    if checkpoints is not None:
+        first_step = checkpoints.restore(model)
+        saving = [CheckpointMonitor(checkpoints, first_step)]
+    if first_step < config.steps:
+        model.fit(
+            make_batches(config, data, strategy, first_step),
+            steps_per_epoch=config.steps - first_step,
+            shuffle=False,  # batches are drawn at random already
+            verbose=0,
+            callbacks=[*callbacks(first_step), *saving],
+        )
     if not all(np.isfinite(w).all() for w in model.generator.get_weights()):
         raise InputError(
             "Training diverged: the generator's weights are not finite.",
@@ -263,9 +280,12 @@ def make_sgd(config: Config) -> classifier.SGD:
 
 
 def make_batches(
-    config: Config, data: ZeroShotData, strategy: tf.distribute.Strategy
+    config: Config,
+    data: ZeroShotData,
+    strategy: tf.distribute.Strategy,
+    first_step: int = 0,
 ):
-    """The batches of all steps, spread over the strategy's devices."""
+    """The batches of all steps from one on, spread over the devices."""
     variant = variants.VARIANTS[config.variant]
     transductive = variant.stream == variants.SEEN_AND_UNLABELLED
     stream = streams.Stream(
@@ -279,7 +299,7 @@ def make_batches(
     sizes = batch_sizes(config, variant)
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
-        return streams.training_batches(stream, sizes, config.seed)
+        return streams.training_batches(stream, sizes, config.seed, first_step)
 
     def worker_batches(context):
         local = replicas // context.num_input_pipelines
@@ -288,6 +308,7 @@ def make_batches(
             stream,
             sizes,
             config.seed,
+            first_step,
             replicas=replicas,
             local_replicas=range(first, first + local),
         )

@@ -23,6 +23,8 @@ class ValidationMonitor(keras.callbacks.Callback):
         workdir: the run's folder.
         score: scores of final classifiers trained with a generator.
         every: steps between entries.
+        first_step: steps done before this call of `fit`; what validation.csv
+            says of them is kept.
     """
 
     def __init__(
@@ -30,14 +32,19 @@ class ValidationMonitor(keras.callbacks.Callback):
         workdir: Workdir,
         score: Callable[[keras.Model], list[evaluation.Scores]],
         every: int,
+        first_step: int = 0,
     ):
         super().__init__()
         self.workdir, self.score, self.every = workdir, score, every
         self.rows = []
-        self._step = 0
+        if first_step:
+            self.rows = [
+                row for row in self._read() if row["step"] <= first_step
+            ]
+        self._first_step = self._step = first_step
 
     def on_train_batch_end(self, batch, logs=None):
-        before, self._step = self._step, batch + 1
+        before, self._step = self._step, self._first_step + batch + 1
         # Keras may take several steps between two calls.
         if self._step // self.every > before // self.every:
             self._score()
@@ -45,6 +52,12 @@ class ValidationMonitor(keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         if not self.rows or self.rows[-1]["step"] < self._step:
             self._score()
+
+    def _read(self) -> list[dict]:
+        path = self.workdir.path / "validation.csv"
+        if not path.exists():
+            return []
+        return report.read_curve(path.read_text(encoding="utf-8"), "step")
 
     def _score(self):
         scores = evaluation.mean_and_std(self.score(self.model.generator))

@@ -10,6 +10,7 @@ class_accuracy.csv  and .png: accuracy of each class
 generator.keras     G
 classifier_K.keras  final classifier number K, on real and synthetic samples
 baseline_K.keras    the same on real samples alone
+checkpoints/        while it runs: what it goes on from, if interrupted
 logs/               for TensorBoard
 """
 
@@ -49,6 +50,15 @@ class Workdir:
         """Where TensorBoard finds this run."""
         return str(self.path / "logs")
 
+    @property
+    def checkpoints(self) -> str:
+        """What an interrupted run goes on from."""
+        return str(self.path / "checkpoints")
+
+    def remove_checkpoints(self) -> None:
+        """Makes room, once the run has come to its end."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
     def start(self, config: Config, source: dict) -> None:
         """Makes the folder and writes config.json.
 
@@ -66,8 +76,9 @@ class Workdir:
             if self.finished():
                 return  # and keep the versions its numbers were made with
             self.path.mkdir(parents=True, exist_ok=True)
-            # What an interrupted run has logged would stand beside this one's.
-            shutil.rmtree(self.logs, ignore_errors=True)
+            if not os.path.exists(self.checkpoints):
+                # It begins anew, and its old entries would stand beside these.
+                shutil.rmtree(self.logs, ignore_errors=True)
             self.write_json(
                 "config.json",
                 {

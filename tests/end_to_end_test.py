@@ -5,7 +5,9 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -352,6 +354,55 @@ def test_commands_calibrate_over_seeds(commands_dir):
     )
     assert both.returncode == 1
     assert "give the command twice" in both.stderr
+
+
+def test_killed_and_stopped_runs_end_like_another(commands_dir):
+    def start(name):
+        return subprocess.Popen(
+            [
+                sys.executable,
+                str(ROOT / "bin" / "train"),
+                *QUICK,
+                "--steps=60",
+                "--checkpoint_every=7",
+                "--nobaseline",
+                f"--workdir={commands_dir / name}",
+            ],
+            env={**os.environ, "TFDS_DATA_DIR": str(commands_dir)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def until(process, step):
+        for line in process.stdout:
+            shown = re.match(r"step (\d+)/60", line)
+            if shown and int(shown[1]) >= step:
+                return
+        raise AssertionError(f"ended before step {step}")
+
+    told = []
+    for number, step in ((signal.SIGKILL, 12), (signal.SIGTERM, 30)):
+        process = start("interrupted")
+        until(process, step)
+        process.send_signal(number)
+        told.append(process.communicate(timeout=60)[0])
+        assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGTERM)
+    assert "Stopped and saved after step" in told[1]
+    for name in ("interrupted", "whole"):
+        process = start(name)
+        told.append(process.communicate(timeout=300)[0])
+        assert process.returncode == 0, told[-1]
+    assert "Going on after step" in told[2]
+    assert "Going on" not in told[3]
+
+    def results(name):
+        return [
+            (commands_dir / name / file).read_bytes()
+            for file in ("metrics.json", "class_accuracy.csv")
+        ]
+
+    assert results("interrupted") == results("whole")
 
 
 def test_prepare_makes_what_train_then_finds(tmp_path):

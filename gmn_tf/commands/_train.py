@@ -57,6 +57,13 @@ def train() -> None:
     flags.DEFINE_integer(
         "picture_every", 500, "Steps between pictures for TensorBoard.", 1
     )
+    flags.DEFINE_integer(
+        "checkpoint_every",
+        500,
+        "Steps between checkpoints: interrupted, the same command goes on from "
+        "the last one; 0: none. Several workers save none.",
+        0,
+    )
     flags.DEFINE_boolean(
         "baseline",
         True,
@@ -69,7 +76,11 @@ def train() -> None:
         "alone: writes validation.csv (Fig. 5); 0: none.",
         0,
     )
-    command_line.run(_train, train.__doc__)
+    command_line.run(
+        _train,
+        train.__doc__,
+        "The same command goes on from the last checkpoint.",
+    )
 
 
 def prepare() -> None:
@@ -120,6 +131,7 @@ def _train(values, arguments) -> None:
             values.log_every,
             values.picture_every,
             values.validate_every,
+            values.checkpoint_every,
         )
         metrics = experiment.run(
             config,
