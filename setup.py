@@ -75,6 +75,7 @@ setuptools.setup(
             "gmn-reproduce = gmn_tf.commands:reproduce",
             "gmn-train = gmn_tf.commands:train",
             "gmn-evaluate = gmn_tf.commands:evaluate",
+            "gmn-tune = gmn_tf.commands:tune",
             "gmn-summary = gmn_tf.commands:summary",
         ],
     },

@@ -76,15 +76,9 @@ def run(
     validation.refuse_test_split(config, watching.validate_every)
     generator = None
     if variants.VARIANTS[config.variant].has_generator:
-        model = training.train(
-            config,
-            data,
-            strategy,
-            lambda first: _callbacks(config, data, workdir, watching, first),
-            execution,
-            _checkpoints(workdir, strategy, watching),
+        generator = train_generator(
+            config, data, workdir, strategy, watching, execution
         )
-        generator = model.generator
         workdir.save_model("generator", generator)
     with_baseline = with_baseline and generator is not None
     epochs = config.classifier_seeds * config.classifier_epochs
@@ -103,6 +97,35 @@ def run(
     result = _write_scores(config, data, workdir, main, baseline)
     workdir.remove_checkpoints()
     return result
+
+
+def train_generator(
+    config: Config,
+    data: ZeroShotData,
+    workdir: Workdir,
+    strategy: tf.distribute.Strategy,
+    watching: Watching,
+    execution: training.Execution = training.DEFAULT_EXECUTION,
+):
+    """Trains a generator, or goes on with it from the folder's checkpoints.
+
+    Args:
+        config: the settings.
+        data: what to learn from.
+        workdir: gets checkpoints and logs.
+        strategy: how training is spread over devices.
+        watching: how the run is watched.
+        execution: how steps are run.
+    """
+    model = training.train(
+        config,
+        data,
+        strategy,
+        lambda first: _callbacks(config, data, workdir, watching, first),
+        execution,
+        _checkpoints(workdir, strategy, watching),
+    )
+    return model.generator
 
 
 def fit_classifiers(

@@ -144,6 +144,17 @@ def curve_table(rows: Sequence[Mapping]) -> str:
     return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
 
 
+def trials_table(results: Sequence[Mapping]) -> str:
+    """Scores of a search's trials."""
+    return _aligned(
+        [
+            [str(one["trial"]), *(f"{one[name]:.1f}" for name in SCORES)]
+            for one in results
+        ],
+        "trial",
+    )
+
+
 def calibration_table(without: Mapping, best: Mapping) -> str:
     """What the penalty of seen classes that is best on the tune splits gives.
 
@@ -213,6 +224,12 @@ def _row(name: str, scores: Mapping, seeds: int = 2) -> list[str]:
             for key in SCORES
         ),
     ]
+
+
+def table_csv(rows: Sequence[Mapping]) -> str:
+    """Rows of any columns, in the order in which these first come."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return _csv(names, ([row.get(name) for name in names] for row in rows))
 
 
 def _aligned(rows: list[list[str]], corner: str = "") -> str:

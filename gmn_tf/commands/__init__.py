@@ -8,5 +8,6 @@ from gmn_tf.commands._evaluate import evaluate
 from gmn_tf.commands._reproduce import reproduce
 from gmn_tf.commands._summary import summary
 from gmn_tf.commands._train import prepare, train
+from gmn_tf.commands._tune import tune
 
-__all__ = ["evaluate", "prepare", "reproduce", "summary", "train"]
+__all__ = ["evaluate", "prepare", "reproduce", "summary", "train", "tune"]

@@ -6,7 +6,8 @@ import pathlib
 
 from absl import flags
 
-from gmn_tf.config import Config
+from gmn_tf import configs
+from gmn_tf.config import Config, read_config_file
 
 
 def define_setting_flags() -> None:
@@ -24,6 +25,48 @@ def define_setting_flag(field: dataclasses.Field) -> None:
     if field.metadata["choices"]:
         text += " One of: " + ", ".join(field.metadata["choices"]) + "."
     flags.DEFINE_string(field.name, None, text)
+
+
+def define_config_flags() -> None:
+    """Flags of where settings come from that have no flag of their own."""
+    flags.DEFINE_string(
+        "config", None, "JSON file of settings, such as a run's config.json."
+    )
+    flags.DEFINE_string(
+        "preset", "release", "Settings to start from: release, paper or cpu."
+    )
+
+
+def define_execution_flags() -> None:
+    """Flags of how training runs and is watched."""
+    flags.DEFINE_string(
+        "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
+    )
+    flags.DEFINE_string(
+        "jit",
+        "auto",
+        "Whether XLA compiles the step: on, off, auto: on GPUs. Compiled, "
+        "gradient matching draws other random numbers.",
+    )
+    flags.DEFINE_integer(
+        "steps_per_execution",
+        1,
+        "Steps between two returns to Python, for small steps on fast devices.",
+        1,
+    )
+    flags.DEFINE_integer(
+        "log_every", 50, "Steps between entries for TensorBoard.", 1
+    )
+    flags.DEFINE_integer(
+        "picture_every", 500, "Steps between pictures for TensorBoard.", 1
+    )
+    flags.DEFINE_integer(
+        "checkpoint_every",
+        500,
+        "Steps between checkpoints: interrupted, the same command goes on from "
+        "the last one; 0: none. Several workers save none.",
+        0,
+    )
 
 
 def define_data_flags() -> None:
@@ -53,6 +96,25 @@ def define_memory_flag() -> None:
         "they are needed.",
         0.0,
     )
+
+
+def chosen_settings(values) -> dict:
+    """What the user gave a value: by a file, or a flag, which wins."""
+    from_flags = {
+        field.name: values[field.name].value
+        for field in dataclasses.fields(Config)
+        if values[field.name].value is not None
+    }
+    from_file = read_config_file(values.config) if values.config else {}
+    return {**from_file, **from_flags}
+
+
+def resolve(values) -> Config:
+    """The settings: preset < file < flag."""
+    chosen = chosen_settings(values)
+    dataset = chosen.get("dataset", Config.dataset)
+    preset = configs.preset(str(dataset), values.preset)
+    return Config().replace({**preset, **chosen})
 
 
 def prepare_data(

@@ -4,17 +4,20 @@ import dataclasses
 
 from absl import flags
 
-from gmn_tf import command_line, configs
+from gmn_tf import command_line
 from gmn_tf.commands._shared import (
     data_source,
+    define_config_flags,
     define_data_flags,
+    define_execution_flags,
     define_setting_flag,
     define_setting_flags,
     load_data,
     prepare_data,
+    resolve,
     say,
 )
-from gmn_tf.config import Config, read_config_file
+from gmn_tf.config import Config
 
 
 def train() -> None:
@@ -23,46 +26,14 @@ def train() -> None:
     bin/train --dataset=synthetic --variant=cwgan_gm
     """
     define_setting_flags()
+    define_config_flags()
     define_data_flags()
-    flags.DEFINE_string(
-        "config", None, "JSON file of settings, such as a run's config.json."
-    )
-    flags.DEFINE_string(
-        "preset", "release", "Settings to start from: release, paper or cpu."
-    )
+    define_execution_flags()
     flags.DEFINE_string(
         "workdir",
         None,
         "Folder for results; default: runs/<dataset>-<variant>-<seed>, with "
         "the embedding and the split between if they are not att and test.",
-    )
-    flags.DEFINE_string(
-        "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
-    )
-    flags.DEFINE_string(
-        "jit",
-        "auto",
-        "Whether XLA compiles the step: on, off, auto: on GPUs. Compiled, "
-        "gradient matching draws other random numbers.",
-    )
-    flags.DEFINE_integer(
-        "steps_per_execution",
-        1,
-        "Steps between two returns to Python, for small steps on fast devices.",
-        1,
-    )
-    flags.DEFINE_integer(
-        "log_every", 50, "Steps between entries for TensorBoard.", 1
-    )
-    flags.DEFINE_integer(
-        "picture_every", 500, "Steps between pictures for TensorBoard.", 1
-    )
-    flags.DEFINE_integer(
-        "checkpoint_every",
-        500,
-        "Steps between checkpoints: interrupted, the same command goes on from "
-        "the last one; 0: none. Several workers save none.",
-        0,
     )
     flags.DEFINE_boolean(
         "baseline",
@@ -104,7 +75,7 @@ def prepare() -> None:
 
 def _train(values, arguments) -> None:
     command_line.refuse_arguments(arguments)
-    config = _resolve(values)
+    config = resolve(values)
     command_line.start_tensorflow()
     from gmn_tf import experiment, report, training, validation
     from gmn_tf.workdir import Workdir
@@ -162,20 +133,6 @@ def _prepare_alone(values, arguments) -> None:
     data = load_data(config, name, data_dir, values.memory_gb)
     say(values, report.data_summary(data))
     say(values, f"Prepared: {name} in {data_dir}")
-
-
-def _resolve(values) -> Config:
-    """The settings: preset < file < flag."""
-    from_flags = {
-        field.name: values[field.name].value
-        for field in dataclasses.fields(Config)
-        if values[field.name].value is not None
-    }
-    from_file = read_config_file(values.config) if values.config else {}
-    chosen = {**from_file, **from_flags}
-    dataset = chosen.get("dataset", Config.dataset)
-    preset = configs.preset(str(dataset), values.preset)
-    return Config().replace({**preset, **chosen})
 
 
 def _default_workdir(config: Config) -> str:

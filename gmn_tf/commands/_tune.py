@@ -1,0 +1,165 @@
+"""bin/tune."""
+
+import sys
+
+from absl import flags
+
+from gmn_tf import command_line
+from gmn_tf.commands._shared import (
+    chosen_settings,
+    data_source,
+    define_config_flags,
+    define_data_flags,
+    define_execution_flags,
+    define_setting_flags,
+    load_data,
+    prepare_data,
+    resolve,
+    say,
+)
+from gmn_tf.errors import InputError
+from gmn_tf.suggest import refuse_unknown
+
+# As in `tuning` and `report`, which take seconds to import.
+TUNERS = ("bayesian", "hyperband", "random")
+OBJECTIVES = ("h", "t1", "u", "s")
+TRIALS = 20
+
+
+def tune() -> None:
+    """Searches for settings on the validation classes.
+
+    bin/tune --dataset=synthetic --preset=cpu --workdir=runs/tune
+
+    A setting given by its flag is fixed, and what is not fixed is searched.
+    The same command goes on where it was stopped. The result, best.json, is
+    for bin/train --config.
+    """
+    define_setting_flags()
+    define_config_flags()
+    define_data_flags()
+    define_execution_flags()
+    flags.DEFINE_string("workdir", None, "Folder of the search.")
+    flags.DEFINE_string(
+        "tuner", "bayesian", "How trials are drawn: " + ", ".join(TUNERS) + "."
+    )
+    flags.DEFINE_integer(
+        "max_trials",
+        None,
+        f"Trials in all; default: {TRIALS}, and with --tuner=hyperband one "
+        "round of 23, most of which take a ninth of the --steps.",
+        1,
+    )
+    flags.DEFINE_string(
+        "objective",
+        "h",
+        "The score of the validation classes that decides: h, t1 (T-1), u or "
+        "s.",
+    )
+    flags.DEFINE_multi_string(
+        "space",
+        [],
+        "What is tried: a JSON file, or NAME=VALUES as in noise_dim=[64,128] "
+        'or \'learning_rate={"min": 0.0001, "max": 0.01, "log": true}\'; may '
+        "be repeated.",
+    )
+    flags.DEFINE_boolean(
+        "summary", False, "Show and write what has been found; search no more."
+    )
+    flags.DEFINE_boolean(
+        "show_space", False, "Show what would be tried; search nothing."
+    )
+    command_line.run(
+        _tune,
+        tune.__doc__,
+        "The same command goes on from the last checkpoint.",
+    )
+
+
+def _tune(values, arguments) -> None:
+    command_line.refuse_arguments(arguments)
+    refuse_unknown("tuner", values.tuner, TUNERS)
+    refuse_unknown("objective", values.objective, OBJECTIVES)
+    if not values.workdir and not values.show_space:
+        raise InputError(
+            "Where shall the search be kept?",
+            "--workdir, a folder of its own",
+            "none",
+            "give one, as in --workdir=runs/tune/cub",
+        )
+    command_line.start_tensorflow()
+    from gmn_tf import search_report
+    from gmn_tf.search_folder import SearchFolder
+
+    if values.summary:
+        print(search_report.write(SearchFolder(values.workdir)))
+        return
+    search = _search(values)
+    if values.show_space:
+        print(search.space.to_json())
+    else:
+        _run(search, SearchFolder(values.workdir), values)
+
+
+def _search(values):
+    from gmn_tf import search_space, tuning
+
+    config = resolve(values)
+    if values.split == "test":
+        raise InputError(
+            "A search on the test splits would choose settings on them.",
+            "--split=tune, or no --split",
+            "--split=test",
+            "leave --split out",
+        )
+    config = config.replace({"split": "tune"})
+    changes = search_space.read_changes(values.space)
+    # What a file says may be searched about; what a flag says is fixed.
+    fixed = [
+        name
+        for name in chosen_settings(values)
+        if name not in changes or values[name].value is not None
+    ]
+    space = search_space.make(values.preset, config.variant, fixed, changes)
+    trials = values.max_trials
+    if trials is None and values.tuner != tuning.HYPERBAND:
+        trials = TRIALS
+    return tuning.Search(
+        config.replace(space.fixed),
+        space,
+        values.tuner,
+        values.objective,
+        trials,
+    )
+
+
+def _run(search, folder, values) -> None:
+    from gmn_tf import experiment, search_report, training, tuning
+
+    tuning.refuse_half_a_cluster()
+    strategy = training.make_strategy(values.strategy)
+    execution = training.Execution(values.jit, values.steps_per_execution)
+    name, data_dir = prepare_data(search.config, values)
+    data = load_data(search.config, name, data_dir, values.memory_gb)
+    training.refuse_impossible(search.config, data, strategy, execution)
+    folder.start(
+        search.config, data_source(name, data_dir, data), search.to_dict()
+    )
+    watching = experiment.Watching(
+        # A bar for each trial would fill a file.
+        quiet=values.quiet or not sys.stdout.isatty(),
+        log_every=values.log_every,
+        picture_every=values.picture_every,
+        checkpoint_every=values.checkpoint_every,
+    )
+    laboratory = tuning.Laboratory(
+        search, data, folder, strategy, execution, watching
+    )
+
+    def tell(text: str) -> None:
+        say(values, text)
+
+    tuning.run(laboratory, tell)
+    if not tuning.is_worker():
+        folder.remove_checkpoints()
+        tell("\n" + search_report.write(folder))

@@ -1,0 +1,139 @@
+"""What a search says: its progress, its table, its picture, its best settings.
+
+Results are those of `SearchFolder.results`; scores are percent, of validation
+classes.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from gmn_tf import pictures, report
+from gmn_tf.search_folder import PRESET, SearchFolder, best_config, ranked
+
+SHOWN = 10  # trials on the terminal
+
+
+def write(folder: SearchFolder) -> str:
+    """Writes trials.csv, trials.png and best.json.
+
+    Returns:
+        What there is to say of the search, so far.
+
+    Raises:
+        InputError: if the folder is not that of a search, or no trial has
+            ended yet.
+    """
+    config, search, results = folder.read()
+    objective = search["objective"]
+    best = ranked(results, objective)
+    failed = [one for one in results if "reason" in one]
+    names = [*search["space"]["generator"], *best[0]["classifier"]]
+    rows = {one["trial"]: _row(one, config, names) for one in results}
+    folder.workdir.write_text(
+        "trials.csv",
+        report.table_csv([rows[one["trial"]] for one in [*best, *failed]]),
+    )
+    figure = pictures.search(
+        list(rows.values()), names, objective, _title(config, search)
+    )
+    folder.workdir.save_picture("trials.png", figure)
+    chosen = best_config(config, best[0])
+    folder.workdir.write_json("best.json", chosen.to_dict())
+    parts = [
+        f"{_title(config, search)}. The best of {len(results)}:",
+        report.trials_table(best[:SHOWN]),
+        _settings(rows[best[0]["trial"]], rows.get(PRESET), names),
+        *(_failure(one) for one in failed),
+        _conclusion(folder, results, best, objective),
+    ]
+    return "\n\n".join(parts)
+
+
+def outcome(results: Sequence[Mapping], trial, left: int | None) -> str:
+    """A line on a trial that has just ended.
+
+    Args:
+        results: all so far.
+        trial: its number, or `PRESET`.
+        left: trials to come, if one process makes them all.
+    """
+    (one,) = [one for one in results if one["trial"] == trial]
+    minutes = f"in {one['seconds'] / 60.0:.1f} min"
+    if "reason" in one:
+        text = f"  failed {minutes}: {one['reason']}"
+    else:
+        text = f"  {_scores(one)}, {minutes}."
+    if left:
+        each = statistics.mean(other["seconds"] for other in results)
+        text += f" {left} left, about {left * each / 60.0:.1f} min."
+    return text
+
+
+def _row(one: Mapping, config, names: Sequence[str]) -> dict:
+    settings = config.to_dict() | one["generator"] | one.get("classifier", {})
+    return {
+        "trial": one["trial"],
+        **{
+            name: None if one.get(name) is None else round(one[name], 4)
+            for name in report.SCORES
+        },
+        "steps": one["steps"],
+        **{
+            name: ",".join(map(str, settings[name]))
+            if isinstance(settings[name], list)
+            else settings[name]
+            for name in names
+        },
+        "seconds": one["seconds"],
+        "reason": one.get("reason"),
+    }
+
+
+def _settings(best: Mapping, preset: Mapping | None, names) -> str:
+    """What the best trial has, and where it began."""
+    lines = []
+    for name in ("steps", *names):
+        began = preset[name] if preset else best[name]
+        note = "" if began == best[name] else f" (began with {began})"
+        lines.append(f"  {name}: {best[name]}{note}")
+    return f"Settings of {_name(best)}:\n" + "\n".join(lines)
+
+
+def _name(one: Mapping) -> str:
+    return PRESET if one["trial"] == PRESET else f"trial {one['trial']}"
+
+
+def _scores(one: Mapping) -> str:
+    return ", ".join(
+        f"{label} {one[name]:.1f}" for name, label in report.SCORES.items()
+    )
+
+
+def _failure(one: Mapping) -> str:
+    return f"trial {one['trial']} failed: {one['reason']}"
+
+
+def _title(config, search: Mapping) -> str:
+    return (
+        f"{config.dataset}, {config.variant}, {search['tuner']} search for "
+        f"{report.SCORES[search['objective']]} of the validation classes"
+    )
+
+
+def _conclusion(folder, results, best, objective: str) -> str:
+    label, found = report.SCORES[objective], best[0][objective]
+    text = f"best.json: {label} {found:.1f} on the validation classes"
+    presets = [one for one in best if one["trial"] == PRESET]
+    for one in presets:
+        plain = one["with_preset_classifier"][objective]
+        text += (
+            f", {found - plain:.1f} above the settings begun with "
+            f"({label} {plain:.1f}; {one[objective]:.1f} with a classifier "
+            "that was searched for, too)"
+        )
+    return (
+        f"{text}.\nIt is the best of {len(results)} by the very scores that "
+        "are shown, one seed each: expect less elsewhere.\nThe test splits "
+        "were not touched. To score it there: "
+        f"bin/train --config={folder.path / 'best.json'}"
+    )

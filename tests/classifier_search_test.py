@@ -1,0 +1,87 @@
+"""The cheap half of a search, on one generator."""
+
+import pytest
+
+from gmn_tf import (
+    calibration,
+    classifier_search,
+    data,
+    evaluation,
+    experiment,
+    training,
+)
+from gmn_tf.report import SCORES
+from gmn_tf.search_space import CALIBRATED
+
+LISTS = {"synthetic_per_class": (2, 5, 9), "classifier_epochs": (1, 2, 4)}
+
+
+@pytest.fixture(scope="module")
+def tune_data(tiny_name, tiny_dir):
+    return data.load(tiny_name, tiny_dir, "tune")
+
+
+def config_and_generator(tiny_config, tune_data):
+    config = tiny_config.replace({"split": "tune"})
+    strategy = training.make_strategy("one")
+    return config, training.train(config, tune_data, strategy).generator
+
+
+def scored(config, tune_data, generator, row, calibrate=False):
+    """The scores of a row, found once more."""
+    settings = {k: v for k, v in row.items() if k not in (*SCORES, "preset")}
+    changed = config.replace({**settings, "classifier_seeds": 1})
+    (model,) = experiment.fit_classifiers(changed, tune_data, generator)
+    if calibrate:
+        model.penalise_seen(tune_data.num_seen, 0.0)
+        best = calibration.best(calibration.curve([model], tune_data))
+        assert best["penalty"] == row["seen_penalty"]
+        return {name: best[name]["mean"] for name in SCORES}
+    scores = evaluation.mean_and_std([evaluation.score(model, tune_data)])
+    return {name: scores[name]["mean"] for name in SCORES}
+
+
+@pytest.mark.parametrize("objective", SCORES)
+def test_each_setting_in_turn(objective, tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    epochs = []
+    rows = classifier_search.search(
+        config,
+        tune_data,
+        generator,
+        LISTS,
+        objective,
+        lambda: epochs.append(1),
+    )
+
+    # The preset's are 5 and 2: two others of each remain.
+    assert len(rows) == 5
+    assert [row[objective] for row in rows] == sorted(
+        (row[objective] for row in rows), reverse=True
+    )
+    (preset,) = [row for row in rows if row.get("preset")]
+    assert preset["synthetic_per_class"] == config.synthetic_per_class
+    assert preset["classifier_epochs"] == config.classifier_epochs
+    for row in (rows[0], preset):
+        found = scored(config, tune_data, generator, row)
+        assert {name: row[name] for name in SCORES} == found
+    counts = {row["synthetic_per_class"] for row in rows}
+    assert counts == {2, 5, 9}
+    assert classifier_search.epochs(config, LISTS) == 7 * 2
+    assert len(epochs) == 3 * 2 + 1 + 4
+
+
+def test_the_penalty_is_chosen_for_h_alone(tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    space = {"synthetic_per_class": (2,), "seen_penalty": (CALIBRATED,)}
+
+    rows = classifier_search.search(config, tune_data, generator, space, "h")
+
+    assert rows[0]["h"] >= max(row["h"] for row in rows if row.get("preset"))
+    tried = [row for row in rows if not row.get("preset")]
+    assert len(tried) == 2
+    for row in tried:
+        found = scored(config, tune_data, generator, row, calibrate=True)
+        assert {name: row[name] for name in SCORES} == found
+    rows = classifier_search.search(config, tune_data, generator, space, "u")
+    assert {row["seen_penalty"] for row in rows} == {0.0}

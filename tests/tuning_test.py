@@ -1,0 +1,287 @@
+"""Searches: what they find, leave, survive and cannot see."""
+
+import csv
+import json
+import pathlib
+import shutil
+
+import keras_tuner
+import numpy as np
+import pytest
+
+from gmn_tf import (
+    classifier_search,
+    data,
+    experiment,
+    report,
+    search_report,
+    search_space,
+    training,
+    tuning,
+)
+from gmn_tf.config import Config
+from gmn_tf.errors import InputError
+from gmn_tf.search_folder import SearchFolder, ranked
+
+WATCHING = experiment.Watching(quiet=True, checkpoint_every=2)
+SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
+SPACE = {
+    "noise_dim": [2, 3, 4, 5],
+    "learning_rate": {"min": 1e-4, "max": 1e-2, "log": True},
+    "synthetic_per_class": [2, 5],
+    "seen_penalty": search_space.CALIBRATED,
+}
+
+
+@pytest.fixture(scope="module")
+def tune_data(tiny_name, tiny_dir):
+    return data.load(tiny_name, tiny_dir, "tune")
+
+
+@pytest.fixture
+def search_for(tiny_config):
+    """Makes a search from what differs from a small random one."""
+
+    def make(tuner="random", objective="h", max_trials=3, space=SPACE, steps=4):
+        config = tiny_config.replace({"split": "tune", "steps": steps})
+        own = (*search_space.GENERATOR, *search_space.CLASSIFIER)
+        fixed = [name for name in own if name not in space]
+        made = search_space.make("cpu", config.variant, fixed, space)
+        return tuning.Search(config, made, tuner, objective, max_trials)
+
+    return make
+
+
+def laboratory(search, tune_data, path):
+    folder = SearchFolder(path)
+    folder.start(search.config, SOURCE, search.to_dict())
+    return tuning.Laboratory(
+        search,
+        tune_data,
+        folder,
+        training.make_strategy("one"),
+        training.DEFAULT_EXECUTION,
+        WATCHING,
+    )
+
+
+def run(search, tune_data, path):
+    """Runs a search; its results, and what it said."""
+    told = []
+    made = laboratory(search, tune_data, path)
+    tuning.run(made, told.append)
+    return made.folder, "\n".join(told)
+
+
+def without_times(folder):
+    return [
+        {name: value for name, value in one.items() if name != "seconds"}
+        for one in folder.results()
+    ]
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_a_search_finds_ranks_and_writes(
+    tuner, search_for, tune_data, tmp_path
+):
+    search = search_for(tuner, max_trials=5)
+    folder, told = run(search, tune_data, tmp_path / "search")
+
+    results = folder.results()
+    assert [one["trial"] for one in results] == ["preset", 1, 2, 3, 4, 5]
+    assert "Trial 5 of 5" in told
+    text = search_report.write(folder)
+    with open(folder.path / "trials.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    best = ranked(results, "h")
+    assert [row["trial"] for row in rows] == [str(b["trial"]) for b in best]
+    assert float(rows[0]["h"]) == pytest.approx(best[0]["h"], abs=1e-3)
+    assert (folder.path / "trials.png").stat().st_size > 10_000
+    plain = results[0]["with_preset_classifier"]["h"]
+    assert f"{best[0]['h'] - plain:.1f} above the settings begun with" in text
+    assert "The test splits were not touched" in text
+    chosen = Config(**json.loads((folder.path / "best.json").read_text()))
+    assert chosen == search.config.replace(
+        {**best[0]["generator"], **best[0]["classifier"], "split": "test"}
+    )
+    for name in ("preset", "trial_0", "trial_4"):
+        assert list((folder.path / name / "logs").rglob("*tfevents*"))
+
+
+def test_the_preset_is_scored_as_it_is(search_for, tune_data, tmp_path):
+    search = search_for(max_trials=1)
+    folder, _ = run(search, tune_data, tmp_path / "search")
+
+    config = search.config.replace({"classifier_seeds": 1})
+    strategy = training.make_strategy("one")
+    generator = training.train(config, tune_data, strategy).generator
+    rows = classifier_search.search(
+        config, tune_data, generator, search.space.classifier, "h"
+    )
+    (plain,) = [row for row in rows if row.get("preset")]
+    preset = folder.results()[0]
+    assert preset["h"] == rows[0]["h"]
+    assert preset["with_preset_classifier"] == {
+        name: plain[name] for name in report.SCORES
+    }
+
+
+def test_trials_that_diverge_are_recorded_and_passed_over(
+    search_for, tune_data, tmp_path
+):
+    space = {"learning_rate": [1e-3, 1e30], "synthetic_per_class": [2, 5]}
+    folder, told = run(
+        search_for(space=space, max_trials=9), tune_data, tmp_path / "search"
+    )
+
+    results = folder.results()[1:]
+    assert len(results) == 2  # the space has no more
+    (failed,) = [one for one in results if "reason" in one]
+    assert failed["generator"] == {"learning_rate": 1e30}
+    assert "diverged" in failed["reason"]
+    assert "failed in" in told
+    assert "failed: Training diverged" in search_report.write(folder)
+    statuses = {
+        json.loads(path.read_text())["status"]
+        for path in folder.path.glob("trial_*/trial.json")
+    }
+    assert statuses == {"COMPLETED", "FAILED"}
+    assert ranked([failed], "h") == []
+
+
+def test_a_search_of_failures_alone_says_why(search_for, tune_data, tmp_path):
+    search = search_for(space={"learning_rate": [1e29, 1e30]}, max_trials=2)
+    made = laboratory(search, tune_data, tmp_path / "search")
+    tuning.GeneratorTuner(made, lambda text: None).search()
+
+    with pytest.raises(InputError, match="No trial has ended well"):
+        search_report.write(made.folder)
+
+
+def test_an_interrupted_search_goes_on(
+    search_for, tune_data, tmp_path, monkeypatch
+):
+    expected, _ = run(search_for(), tune_data, tmp_path / "whole")
+    search, calls = classifier_search.search, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 3:  # of the second trial, its generator trained
+            raise KeyboardInterrupt
+        return search(*arguments)
+
+    monkeypatch.setattr(classifier_search, "search", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(search_for(), tune_data, tmp_path / "search")
+    trained = []
+    step = training.CheckpointMonitor.on_train_begin
+    monkeypatch.setattr(
+        training.CheckpointMonitor,
+        "on_train_begin",
+        lambda self, logs=None: (trained.append(1), step(self, logs))[1],
+    )
+    folder, told = run(search_for(), tune_data, tmp_path / "search")
+
+    assert without_times(folder) == without_times(expected)
+    assert "Trial 1 of 3" not in told
+    assert len(calls) == 5
+    assert len(trained) == 1  # the third trial's alone
+
+
+def test_what_nobody_expects_ends_the_search(
+    search_for, tune_data, tmp_path, monkeypatch
+):
+    def broken(*arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(classifier_search, "search", broken)
+    made = laboratory(search_for(), tune_data, tmp_path / "search")
+    with pytest.raises(keras_tuner.errors.FatalError):
+        tuning.GeneratorTuner(made, lambda text: None).search()
+    with pytest.raises(ZeroDivisionError):
+        tuning.run(made, lambda text: None)
+    assert made.folder.results() == []
+
+
+def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
+    search = search_for("hyperband", max_trials=13, steps=9)
+    folder, told = run(search, tune_data, tmp_path / "search")
+
+    results = folder.results()[1:]
+    steps = [one["steps"] for one in results]
+    assert sorted(steps) == [1] * 9 + [3] * 3 + [9]
+    assert told.count("goes on with trial") == 4
+    (last,) = [one for one in results if one["steps"] == 9]
+    config = search.config.replace({**last["generator"], "steps": 9})
+    strategy = training.make_strategy("one")
+    generator = training.train(config, tune_data, strategy).generator
+    rows = classifier_search.search(
+        config, tune_data, generator, search.space.classifier, "h"
+    )
+    assert {name: last[name] for name in report.SCORES} == {
+        name: rows[0][name] for name in report.SCORES
+    }
+    folder.remove_checkpoints()
+    assert not list(folder.path.rglob("checkpoints"))
+
+
+def test_hyperband_runs_once_through(search_for, tmp_path):
+    oracle = search_for("hyperband", max_trials=None, steps=9).oracle()
+    oracle._set_project_dir(str(tmp_path), "search")
+    random, made = np.random.default_rng(0), 0
+    while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
+        oracle.update_trial(trial.trial_id, {"h": random.random()})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+        made += 1
+
+    assert made == tuning.HYPERBAND_TRIALS
+    with pytest.raises(InputError, match="so few steps"):
+        search_for("hyperband", steps=8)
+
+
+def test_test_records_can_be_missing(search_for, tiny_dir, tiny_name, tmp_path):
+    """A search gives the same without any record of a test split."""
+    shutil.copytree(
+        pathlib.Path(tiny_dir) / tiny_name, tmp_path / "blind" / tiny_name
+    )
+    gone = [
+        path
+        for path in (tmp_path / "blind").rglob("*tfrecord*")
+        if "-test_" in path.name
+    ]
+    for path in gone:
+        path.unlink()
+    assert len(gone) == 2
+    with pytest.raises(InputError):
+        data.load(tiny_name, tmp_path / "blind", "test")
+
+    found = []
+    for place in (tiny_dir, tmp_path / "blind"):
+        loaded = data.load(tiny_name, place, "tune")
+        folder, _ = run(search_for(), loaded, tmp_path / f"search{len(found)}")
+        search_report.write(folder)
+        found.append(without_times(folder))
+
+    assert found[0] == found[1]
+
+
+def test_a_folder_takes_one_search(search_for, tune_data, tmp_path):
+    laboratory(search_for(), tune_data, tmp_path / "search")
+    laboratory(search_for(max_trials=9), tune_data, tmp_path / "search")
+    with pytest.raises(InputError, match='objective="u"'):
+        laboratory(search_for(objective="u"), tune_data, tmp_path / "search")
+    with pytest.raises(InputError, match="steps=5"):
+        laboratory(search_for(steps=5), tune_data, tmp_path / "search")
+    with pytest.raises(InputError, match="not the folder of a search"):
+        search_report.write(SearchFolder(tmp_path))
+
+
+def test_half_a_cluster_is_refused(monkeypatch):
+    tuning.refuse_half_a_cluster()
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    with pytest.raises(InputError, match="KERASTUNER_ORACLE_PORT"):
+        tuning.refuse_half_a_cluster()
+    assert tuning.is_worker()
+    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
+    assert tuning.is_chief()
