@@ -22,10 +22,11 @@ class Checkpoints:
     Args:
         folder: where they are kept; made with the first one.
         every: steps between two of them.
+        writes: whether this process saves; of several workers one does.
     """
 
-    def __init__(self, folder: str, every: int):
-        self.folder, self.every = str(folder), every
+    def __init__(self, folder: str, every: int, writes: bool = True):
+        self.folder, self.every, self.writes = str(folder), every, writes
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._manager = None
 
@@ -66,6 +67,8 @@ class Checkpoints:
 
     def save(self, step: int) -> None:
         """Saves the model given to `restore`, whole or not at all."""
+        if not self.writes:
+            return
         self._step.assign(step)
         self._manager.save(checkpoint_number=step)
 

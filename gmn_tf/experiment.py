@@ -21,6 +21,7 @@ from gmn_tf import (
     training,
     validation,
     variants,
+    workers,
 )
 from gmn_tf.checkpoints import Checkpoints
 from gmn_tf.config import Config
@@ -123,7 +124,7 @@ def train_generator(
         strategy,
         lambda first: _callbacks(config, data, workdir, watching, first),
         execution,
-        _checkpoints(workdir, strategy, watching),
+        checkpoints(workdir, strategy, watching),
     )
     return model.generator
 
@@ -239,11 +240,17 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
     return result
 
 
-def _checkpoints(workdir, strategy, watching):
-    # Of several workers each would have to save its part.
-    if not watching.checkpoint_every or training.has_workers(strategy):
+def checkpoints(
+    workdir: Workdir, strategy: tf.distribute.Strategy, watching: Watching
+) -> Checkpoints | None:
+    """Where a run saves, and goes on from; None leaves that out."""
+    if not watching.checkpoint_every:
         return None
-    return Checkpoints(workdir.checkpoints, watching.checkpoint_every)
+    return Checkpoints(
+        workdir.checkpoints,
+        watching.checkpoint_every,
+        workers.is_chief(strategy),
+    )
 
 
 def _callbacks(config, data, workdir, watching, first_step):

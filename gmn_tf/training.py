@@ -11,12 +11,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf import classifier, guidance, regressor, streams, variants
+from gmn_tf import (
+    classifier,
+    guidance,
+    regressor,
+    streams,
+    variants,
+    workers,
+)
 from gmn_tf.adam import Adam
 from gmn_tf.checkpoints import CheckpointMonitor, Checkpoints
 from gmn_tf.config import Config
 from gmn_tf.critic import Critic
 from gmn_tf.data import ZeroShotData
+from gmn_tf.divergence import DivergenceMonitor
 from gmn_tf.errors import InputError
 from gmn_tf.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.gmn import GMN
@@ -73,21 +81,6 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         devices = gpus or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([d.name for d in devices])
     return tf.distribute.get_strategy()
-
-
-def has_workers(strategy: tf.distribute.Strategy) -> bool:
-    """Whether several processes train together."""
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-
-
-def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process, of several that train together, keeps results."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
-        return True
-    return resolver.task_type == "chief" or (
-        "chief" not in resolver.cluster_spec().jobs and resolver.task_id == 0
-    )
 
 
 def refuse_impossible(
@@ -147,14 +140,20 @@ def train(
     if checkpoints is not None:
         first_step = checkpoints.restore(model)
         saving = [CheckpointMonitor(checkpoints, first_step)]
-    if first_step < config.steps:
-        model.fit(
-            make_batches(config, data, strategy, first_step),
-            steps_per_epoch=config.steps - first_step,
-            shuffle=False,  # batches are drawn at random already
-            verbose=0,
-            callbacks=[*callbacks(first_step), *saving],
-        )
+    with workers.all_there(strategy):
+        workers.refuse_other_steps(strategy, first_step)
+        if first_step < config.steps:
+            model.fit(
+                make_batches(config, data, strategy, first_step),
+                steps_per_epoch=config.steps - first_step,
+                shuffle=False,  # batches are drawn at random already
+                verbose=0,
+                callbacks=[
+                    DivergenceMonitor(first_step),
+                    *callbacks(first_step),
+                    *saving,
+                ],
+            )
     if not all(np.isfinite(w).all() for w in model.generator.get_weights()):
         raise InputError(
             "Training diverged: the generator's weights are not finite.",

@@ -8,7 +8,6 @@ import pathlib
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 
@@ -455,78 +454,3 @@ def test_bad_input_is_told_in_one_screen(arguments, hint, commands_dir):
     assert hint in told.stderr
     assert "Traceback" not in told.stderr
     assert len(told.stderr.splitlines()) < 25
-
-
-TRAINING = """
-import sys
-import numpy as np
-import tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration() for _ in range({devices})],
-)
-from gmn_tf import config, data, training
-strategy = training.make_strategy({strategy!r})
-settings = config.Config(**config.read_config_file(sys.argv[1]))
-model = training.train(settings, data.load({name!r}, {data_dir!r}), strategy)
-if training.is_chief(strategy):
-    np.savez(sys.argv[2], *model.generator.get_weights())
-"""
-
-
-@pytest.fixture
-def train_apart(tiny_config, tiny_name, tiny_dir, tmp_path):
-    """Trains in processes of their own; gives the generator's weights."""
-    settings = tmp_path / "config.json"
-    settings.write_text(json.dumps(tiny_config.replace({"steps": 4}).to_dict()))
-
-    def run_all(strategy, devices=1, clusters=(None,)):
-        out = tmp_path / f"{strategy}.npz"
-        code = TRAINING.format(
-            devices=devices,
-            name=tiny_name,
-            data_dir=str(tiny_dir),
-            strategy=strategy,
-        )
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", code, settings, out],
-                env={
-                    **os.environ,
-                    **({"TF_CONFIG": json.dumps(cluster)} if cluster else {}),
-                },
-            )
-            for cluster in clusters
-        ]
-        assert [p.wait(timeout=300) for p in processes] == [0] * len(processes)
-        with np.load(out) as arrays:
-            return [arrays[name] for name in arrays.files]
-
-    return run_all
-
-
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def test_devices_and_workers_train_as_one(train_apart):
-    workers = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    clusters = [
-        {
-            "cluster": {"worker": workers},
-            "task": {"type": "worker", "index": index},
-        }
-        for index in range(2)
-    ]
-    one = train_apart("one")
-
-    for other in (
-        train_apart("mirrored", devices=2),
-        train_apart("multi_worker", clusters=clusters),
-    ):
-        for mine, theirs in zip(one, other):
-            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)

@@ -33,7 +33,9 @@ def define_config_flags() -> None:
         "config", None, "JSON file of settings, such as a run's config.json."
     )
     flags.DEFINE_string(
-        "preset", "release", "Settings to start from: release, paper or cpu."
+        "preset",
+        "release",
+        "Settings to start from: release, paper, cpu or best.",
     )
 
 
@@ -64,7 +66,7 @@ def define_execution_flags() -> None:
         "checkpoint_every",
         500,
         "Steps between checkpoints: interrupted, the same command goes on from "
-        "the last one; 0: none. Several workers save none.",
+        "the last one; 0: none.",
         0,
     )
 

@@ -77,7 +77,7 @@ def _train(values, arguments) -> None:
     command_line.refuse_arguments(arguments)
     config = resolve(values)
     command_line.start_tensorflow()
-    from gmn_tf import experiment, report, training, validation
+    from gmn_tf import experiment, report, training, validation, workers
     from gmn_tf.workdir import Workdir
 
     validation.refuse_test_split(config, values.validate_every)
@@ -88,8 +88,21 @@ def _train(values, arguments) -> None:
     name, data_dir = prepare_data(config, values)
     data = load_data(config, name, data_dir, values.memory_gb)
     training.refuse_impossible(config, data, strategy, execution)
-    if not training.is_chief(strategy):
-        training.train(config, data, strategy, execution=execution)
+    watching = experiment.Watching(
+        values.quiet,
+        values.log_every,
+        values.picture_every,
+        values.validate_every,
+        values.checkpoint_every,
+    )
+    if not workers.is_chief(strategy):
+        training.train(
+            config,
+            data,
+            strategy,
+            execution=execution,
+            checkpoints=experiment.checkpoints(workdir, strategy, watching),
+        )
         return
     workdir.start(config, data_source(name, data_dir, data))
     if workdir.finished():
@@ -97,13 +110,6 @@ def _train(values, arguments) -> None:
         metrics = workdir.read_json("metrics.json")
     else:
         say(values, report.data_summary(data))
-        watching = experiment.Watching(
-            values.quiet,
-            values.log_every,
-            values.picture_every,
-            values.validate_every,
-            values.checkpoint_every,
-        )
         metrics = experiment.run(
             config,
             data,

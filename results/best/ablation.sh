@@ -30,6 +30,7 @@ rows() {
         echo "$data|real_only|"
     done
     echo "cub|att+sent|cwgan_gm|--embedding_norm=l2,matrix"
+    echo "cub|att+sent|cwgan_gm|--synthetic_per_class=25 --matching_norm_weight=0.01"
 }
 
 # folder ROW: the folder of a row's runs, less the seed.
