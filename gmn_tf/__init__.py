@@ -25,8 +25,9 @@ Settings are searched for by `tuning` in a `search_space`, the cheap ones by
 
 `data` reads what the builder in `datasets/` prepared; `config` and `configs`
 hold every setting; `training` and `experiment` put it all together, with
-`random_numbers` and `checkpoints`; `workdir`, `monitoring`, `pictures` and
-`report` are what a run leaves and shows; `commands` is behind bin/.
+`random_numbers`, `checkpoints`, `divergence` and `workers`; `workdir`,
+`monitoring`, `pictures` and `report` are what a run leaves and shows;
+`commands` is behind bin/.
 
 Letters in shapes: C classes, S of them seen and U unseen; dx size of a
 feature, da of an embedding, dz of the noise; n samples, h hidden units. Seen

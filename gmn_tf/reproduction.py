@@ -42,6 +42,7 @@ OWN_FLAGS = ("dataset", "embedding", "variant", "split", "seed")
 OTHER_FLAGS = (
     "checkpoint_every",
     "data_dir",
+    "deterministic",
     "jit",
     "log_every",
     "manual_dir",

@@ -56,6 +56,12 @@ def define_execution_flags() -> None:
         "Steps between two returns to Python, for small steps on fast devices.",
         1,
     )
+    flags.DEFINE_boolean(
+        "deterministic",
+        False,
+        "Whether operations give the same bits each time, which GPUs are "
+        "slower with; CPUs do so in any case.",
+    )
     flags.DEFINE_integer(
         "log_every", 50, "Steps between entries for TensorBoard.", 1
     )
@@ -97,6 +103,19 @@ def define_memory_flag() -> None:
         "Features that need more than this stay on disk, and are read when "
         "they are needed.",
         0.0,
+    )
+
+
+def make_execution(values) -> tuple:
+    """The strategy and the execution that the flags ask for."""
+    import tensorflow as tf
+
+    from gmn_tf import training
+
+    if values.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return training.make_strategy(values.strategy), training.Execution(
+        values.jit, values.steps_per_execution
     )
 
 

@@ -13,6 +13,7 @@ from gmn_tf.commands._shared import (
     define_setting_flag,
     define_setting_flags,
     load_data,
+    make_execution,
     prepare_data,
     resolve,
     say,
@@ -81,8 +82,7 @@ def _train(values, arguments) -> None:
     from gmn_tf.workdir import Workdir
 
     validation.refuse_test_split(config, values.validate_every)
-    strategy = training.make_strategy(values.strategy)
-    execution = training.Execution(values.jit, values.steps_per_execution)
+    strategy, execution = make_execution(values)
     workdir = Workdir(values.workdir or _default_workdir(config))
     workdir.refuse_other_settings(config)
     name, data_dir = prepare_data(config, values)

@@ -13,6 +13,7 @@ from gmn_tf.commands._shared import (
     define_execution_flags,
     define_setting_flags,
     load_data,
+    make_execution,
     prepare_data,
     resolve,
     say,
@@ -137,8 +138,7 @@ def _run(search, folder, values) -> None:
     from gmn_tf import experiment, search_report, training, tuning
 
     tuning.refuse_half_a_cluster()
-    strategy = training.make_strategy(values.strategy)
-    execution = training.Execution(values.jit, values.steps_per_execution)
+    strategy, execution = make_execution(values)
     name, data_dir = prepare_data(search.config, values)
     data = load_data(search.config, name, data_dir, values.memory_gb)
     training.refuse_impossible(search.config, data, strategy, execution)

@@ -1,0 +1,74 @@
+"""Long trials of what the README promises; asked for, they take minutes.
+
+GMN_TF_SOAK_KILLS=20 pytest -s tests/soak_test.py
+"""
+
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+KILLS = int(os.environ.get("GMN_TF_SOAK_KILLS", "0"))
+LONGEST = 14.0  # seconds that a run is left alive: start-up takes half
+FLAGS = (
+    "--dataset=synthetic",
+    "--variant=cwgan_gm",
+    "--preset=cpu",
+    "--steps=2000",
+    "--checkpoint_every=23",
+    "--log_every=10",
+    "--theta_reset_steps=7",
+    "--deterministic",
+)
+
+
+def start(data_dir, workdir):
+    return subprocess.Popen(
+        [sys.executable, ROOT / "bin" / "train", *FLAGS, "--workdir", workdir],
+        env={**os.environ, "TFDS_DATA_DIR": str(data_dir)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def last_step(workdir):
+    """The step of the newest checkpoint."""
+    names = (workdir / "checkpoints").glob("*.index")
+    return max((int(name.stem.partition("-")[2]) for name in names), default=0)
+
+
+def weights(workdir):
+    model = keras.saving.load_model(workdir / "generator.keras", compile=False)
+    return model.get_weights()
+
+
+@pytest.mark.skipif(not KILLS, reason="set GMN_TF_SOAK_KILLS to run it")
+def test_killed_at_random_moments_it_ends_the_same(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    told = start(tmp_path, whole).communicate()[0]
+    moments = random.Random(1)
+    steps = []
+    while len(steps) < KILLS:
+        process = start(tmp_path, killed)
+        time.sleep(moments.uniform(0.0, LONGEST))
+        assert process.poll() is None, "it ended before enough kills"
+        process.kill()
+        process.communicate()
+        steps.append(last_step(killed))
+        print(f"kill {len(steps)}: saved up to step {steps[-1]}", flush=True)
+    told = start(tmp_path, killed).communicate()[0]
+
+    assert "Going on after step" in told
+    assert steps == sorted(steps)  # nothing saved was lost
+    for name in ("metrics.json", "class_accuracy.csv"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    for mine, other in zip(weights(killed), weights(whole), strict=True):
+        np.testing.assert_array_equal(mine, other)
