@@ -43,6 +43,7 @@ setuptools.setup(
     install_requires=[
         "absl-py>=2.5,<3",
         "etils>=1.15,<2",
+        "grpcio>=1.85,<2",  # what KerasTuner's chief and workers speak
         "h5py>=3.14,<4",
         # download_and_prepare of tensorflow-datasets imports it undeclared.
         "importlib_resources>=7.1,<8",

@@ -5,8 +5,10 @@ step (see `streams`), so a run that goes on takes the same steps as one that
 was never stopped.
 """
 
+import contextlib
 import signal
 import warnings
+from collections.abc import Iterator
 
 import keras
 import tensorflow as tf
@@ -76,8 +78,6 @@ class Checkpoints:
 class CheckpointMonitor(keras.callbacks.Callback):
     """Saves every so many steps, at the end, and when told to stop.
 
-    SIGTERM and Ctrl-C are answered after the step in progress.
-
     Args:
         checkpoints: of the model that is trained.
         first_step: steps done before this call of `fit`.
@@ -91,29 +91,36 @@ class CheckpointMonitor(keras.callbacks.Callback):
         super().__init__()
         self.checkpoints = checkpoints
         self._first_step = self._step = self._saved_step = first_step
-        self._signal, self._handlers = None, {}
+        self._signal = None
 
-    def on_train_begin(self, logs=None):
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Around `fit`: SIGTERM and Ctrl-C wait for the step in progress."""
+        handlers = {}
         for number in (signal.SIGTERM, signal.SIGINT):
-            try:
-                self._handlers[number] = signal.signal(number, self._stop)
-            except ValueError:  # not in the main thread, which gets signals
-                return
+            # Only the main thread gets signals.
+            with contextlib.suppress(ValueError):
+                handlers[number] = signal.signal(number, self._stop)
+        try:
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        if self._signal:  # it came with the last step
+            raise StoppedError(self._step, self._signal)
 
     def on_train_batch_end(self, batch, logs=None):
         before, self._step = self._step, self._first_step + batch + 1
+        if batch + 1 == self.params["steps"]:
+            return  # the other callbacks have something to write first
         every = self.checkpoints.every
-        # Keras may take several steps between two calls. After the last one
-        # the other callbacks have something to write first.
-        due = self._step // every > before // every
-        if self._signal or (due and batch + 1 < self.params["steps"]):
+        # Keras may take several steps between two calls.
+        if self._signal or self._step // every > before // every:
             self._save()
         if self._signal:
-            self._restore_handlers()
             raise StoppedError(self._step, self._signal)
 
     def on_train_end(self, logs=None):
-        self._restore_handlers()
         self._save()
 
     def _stop(self, number, frame):
@@ -123,11 +130,6 @@ class CheckpointMonitor(keras.callbacks.Callback):
         if self._saved_step < self._step:
             self.checkpoints.save(self._step)
             self._saved_step = self._step
-
-    def _restore_handlers(self):
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-        self._handlers = {}
 
 
 def _variables(model):

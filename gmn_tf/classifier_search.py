@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from gmn_tf import calibration, evaluation, experiment, report
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
+from gmn_tf.errors import InputError
 from gmn_tf.search_space import CALIBRATED
 
 
@@ -32,17 +33,26 @@ def search(
 
     Returns:
         All that were tried, the best first: the settings of `space`, and the
-        scores in percent. That of `config` as it is has `preset: True`.
+        scores in percent. That of `config` as it is has `preset: True`; it is
+        the last one if the space has not its values.
+
+    Raises:
+        InputError: if every classifier diverged.
     """
     calibrate = space.get("seen_penalty") == (CALIBRATED,)
     lists = {n: v for n, v in space.items() if v != (CALIBRATED,)}
     config = config.replace({"classifier_seeds": 1})
+    own = {name: getattr(config, name) for name in lists}
+    others = {n: own[n] if own[n] in v else v[0] for n, v in lists.items()}
 
-    def tried(**settings) -> list[dict]:
+    def tried(settings: Mapping) -> list[dict]:
         changed = config.replace(settings)
-        (model,) = experiment.fit_classifiers(
-            changed, data, generator, on_epoch
-        )
+        try:
+            (model,) = experiment.fit_classifiers(
+                changed, data, generator, on_epoch
+            )
+        except InputError:  # it diverged; others need not
+            return []
         scores = evaluation.mean_and_std([evaluation.score(model, data)])
         rows = [_row(changed, lists, scores)]
         # For the other scores the best penalty would be none, or all.
@@ -53,15 +63,28 @@ def search(
             rows.append(_row(changed, lists, scores))
         return rows
 
-    rows = tried()
-    rows[0]["preset"] = True
+    if others == own:
+        rows = tried(own)
+        preset = rows[:1]
+    else:
+        rows, preset = tried(others)[-1:], tried(own)[:1]
+    for row in preset:
+        row["preset"] = True
     for name, values in lists.items():
-        best = max(rows, key=lambda row: row[objective])
-        others = {other: best[other] for other in lists}
         for value in values:
             if value != others[name]:
-                rows += tried(**{**others, name: value})[-1:]
-    return sorted(rows, key=lambda row: -row[objective])
+                rows += tried({**others, name: value})[-1:]
+        best = max(rows, key=lambda row: row[objective], default=others)
+        others = {other: best[other] for other in lists}
+    if not rows:
+        raise InputError(
+            "Every final classifier diverged.",
+            "one or more that learn",
+            f"rates of {lists.get('classifier_learning_rate', 'one value')}",
+            "try smaller ones of --classifier_learning_rate",
+        )
+    rows.sort(key=lambda row: -row[objective])
+    return rows + [row for row in preset if row not in rows]
 
 
 def _row(config: Config, names, scores: Mapping) -> dict:
@@ -73,7 +96,5 @@ def _row(config: Config, names, scores: Mapping) -> dict:
 
 def epochs(config: Config, space: Mapping[str, tuple]) -> int:
     """An estimate of the epochs of all classifiers together."""
-    others = sum(
-        len(values) for name, values in space.items() if name != "seen_penalty"
-    )
+    others = sum(len(v) - 1 for v in space.values())
     return (1 + others) * config.classifier_epochs

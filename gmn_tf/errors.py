@@ -23,13 +23,13 @@ class InputError(ValueError):
 
 
 class StoppedError(Exception):
-    """A run was told to stop, and has saved what it has.
+    """A run was told to stop, and has saved what is to be saved.
 
     Args:
-        step: steps done, and saved.
+        step: steps done.
         signal: number of the signal that told it.
     """
 
     def __init__(self, step: int, signal: int):
-        super().__init__(f"Stopped and saved after step {step}.")
+        super().__init__(f"Stopped after step {step}.")
         self.step, self.signal = step, signal

@@ -4,7 +4,8 @@ config.json     the settings that trials begin with, the data, versions
 search.json     the space, the tuner, the objective
 oracle.json     KerasTuner's memory, with a trial.json in each trial's folder
 preset/         the settings of config.json themselves, as if a trial
-trial_N/        result.json: settings and scores, or why it failed;
+trial_N/        of trial N + 1: result.json: settings and scores, or why it
+                failed;
                 tried.csv: its final classifiers; logs/: for TensorBoard;
                 checkpoints/: while the search runs
 trials.csv      all trials, the best first; trials.png
@@ -118,11 +119,7 @@ class SearchFolder:
             result = Workdir(path.parent).read_json(RESULT)
             found.append({"trial": number, **result})
         return sorted(
-            found,
-            key=lambda one: (
-                one["trial"] != PRESET,
-                str(one["trial"]).zfill(9),
-            ),
+            found, key=lambda one: 0 if one["trial"] == PRESET else one["trial"]
         )
 
     def remove_checkpoints(self) -> None:

@@ -28,6 +28,8 @@ def write(folder: SearchFolder) -> str:
     best = ranked(results, objective)
     failed = [one for one in results if "reason" in one]
     names = [*search["space"]["generator"], *best[0]["classifier"]]
+    if len({one["steps"] for one in results}) > 1:
+        names.insert(0, "steps")
     rows = {one["trial"]: _row(one, config, names) for one in results}
     folder.workdir.write_text(
         "trials.csv",
@@ -92,7 +94,7 @@ def _row(one: Mapping, config, names: Sequence[str]) -> dict:
 def _settings(best: Mapping, preset: Mapping | None, names) -> str:
     """What the best trial has, and where it began."""
     lines = []
-    for name in ("steps", *names):
+    for name in dict.fromkeys(("steps", *names)):
         began = preset[name] if preset else best[name]
         note = "" if began == best[name] else f" (began with {began})"
         lines.append(f"  {name}: {best[name]}{note}")
@@ -125,6 +127,8 @@ def _conclusion(folder, results, best, objective: str) -> str:
     text = f"best.json: {label} {found:.1f} on the validation classes"
     presets = [one for one in best if one["trial"] == PRESET]
     for one in presets:
+        if not one["with_preset_classifier"]:
+            continue
         plain = one["with_preset_classifier"][objective]
         text += (
             f", {found - plain:.1f} above the settings begun with "

@@ -21,8 +21,22 @@ CALIBRATED = "calibrated"  # of seen_penalty: where h is largest
 # paper; ranges that it does not give are ours).
 GENERATOR = {
     "noise_dim": [128, 256, 512],
-    "generator_units": [[1024], [2048], [4096], [1024, 1024], [2048, 2048]],
-    "critic_units": [[1024], [2048], [4096], [1024, 1024], [2048, 2048]],
+    "generator_units": [
+        [1024],
+        [2048],
+        [4096],
+        [1024, 1024],
+        [2048, 2048],
+        [4096, 4096],
+    ],
+    "critic_units": [
+        [1024],
+        [2048],
+        [4096],
+        [1024, 1024],
+        [2048, 2048],
+        [4096, 4096],
+    ],
     "learning_rate": {"min": 1e-5, "max": 1e-3, "log": True},
     "beta_1": [0.0, 0.5, 0.9],
     "beta_2": [0.9, 0.99, 0.999],
@@ -44,7 +58,7 @@ CLASSIFIER = {
     "classifier_epochs": [10, 20, 40],
     "seen_penalty": [CALIBRATED],
 }
-# Of the presets for a CPU: a quarter of the sizes, and rates for few steps.
+# Of the presets for a CPU: small networks, and rates for few steps.
 SMALL = {
     "noise_dim": [64, 128, 256],
     "generator_units": [[256], [512], [1024], [256, 256], [512, 512]],
@@ -73,7 +87,7 @@ GUIDANCE = {
     "classification_": CLASSIFICATION,
     "cycle_": CYCLE,
 }
-OF_THE_CRITIC = ("critic_", "gradient_penalty_", "batch_size", "sampling")
+OF_THE_CRITIC = ("critic_", "gradient_penalty_")
 OF_THE_CLASSIFIER = ("classifier_", "synthetic_", "seen_")
 
 
@@ -145,19 +159,21 @@ class Space:
         """The space as --space takes it, a setting in each line."""
         lines = [
             f"{json.dumps(name)}: {json.dumps(_plain(one))}"
-            for name, one in (*self.generator.items(), *self.classifier.items())
+            for group in (self.fixed, self.generator, self.classifier)
+            for name, one in group.items()
         ]
         return "{\n  " + ",\n  ".join(lines) + "\n}"
 
 
 def make(
-    preset: str, variant: str, chosen: Iterable[str], changes: Mapping
+    preset: str, config: Config, chosen: Iterable[str], changes: Mapping
 ) -> Space:
     """The space of a preset, changed by the user.
 
     Args:
         preset: decides the sizes.
-        variant: what it does not use is left out.
+        config: the settings that trials begin with; what its variant does not
+            use is left out.
         chosen: settings that the user gave a value: no dimensions.
         changes: settings, and what is to be tried of each.
 
@@ -165,9 +181,12 @@ def make(
         InputError: for settings that do not exist, have no effect or cannot
             be searched, values that are not allowed, or an empty space.
     """
+    variant = config.variant
     _refuse_no_generator(variant)
     own = {**GENERATOR, **(SMALL if preset in SMALL_PRESETS else {})}
-    own |= CLASSIFIER
+    for name, values in CLASSIFIER.items():
+        begun = [] if CALIBRATED in values else [getattr(config, name)]
+        own[name] = [*begun, *values]
     for name in (*chosen, *(name for name in own if not _used(name, variant))):
         own.pop(name, None)
     for name in changes:
@@ -182,11 +201,11 @@ def make(
     fixed, generator, classifier = {}, {}, {}
     for name, tried in {**own, **changes}.items():
         tried = _read(name, tried)
-        if name == "seen_penalty" and tried.values == (CALIBRATED,):
+        if tried == Choice((CALIBRATED,)):
             classifier[name] = tried.values
         elif isinstance(tried, Choice) and len(tried.values) == 1:
             fixed[name] = tried.values[0]
-        elif name.startswith(OF_THE_CLASSIFIER):
+        elif _is_cheap(name, variant):
             classifier[name] = _list_of(name, tried)
         else:
             generator[name] = tried
@@ -209,7 +228,7 @@ def read_changes(texts: Sequence[str]) -> dict:
     changes = {}
     for text in texts:
         name, has_values, values = text.partition("=")
-        if has_values and not pathlib.Path(text).exists():
+        if has_values and name.isidentifier():
             changes[name] = _json(values, f"--space={text}")
             continue
         try:
@@ -282,6 +301,14 @@ def _used(name: str, variant: str) -> bool:
     return parts.critic is not None or not name.startswith(OF_THE_CRITIC)
 
 
+def _is_cheap(name: str, variant: str) -> bool:
+    """Whether a setting can be tried without a new generator."""
+    if CLASSIFICATION in VARIANTS[variant].guidance:
+        # The classifier's settings also train the f that L_CLS freezes.
+        return name.startswith(("synthetic_", "seen_"))
+    return name.startswith(OF_THE_CLASSIFIER)
+
+
 def _read(name: str, tried) -> Choice | Range:
     """What is tried of a setting, each value checked and in its type."""
     if isinstance(tried, dict):
@@ -338,7 +365,9 @@ def _checked(name: str, value):
 def _plain(one):
     if isinstance(one, Range):
         return {"min": one.least, "max": one.most, "log": one.log}
-    return list(one.values if isinstance(one, Choice) else one)
+    if isinstance(one, Choice):
+        return list(one.values)
+    return list(one) if isinstance(one, tuple) else [one]
 
 
 def _text(value):

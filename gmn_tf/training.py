@@ -4,6 +4,7 @@ Here and in `experiment` settings become explicit arguments; no layer and no
 loss knows of `Config`.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 
@@ -137,10 +138,12 @@ def train(
     with strategy.scope():
         model = build_model(config, data, execution)
     first_step, saving = 0, []
-    if checkpoints is not None:
-        first_step = checkpoints.restore(model)
-        saving = [CheckpointMonitor(checkpoints, first_step)]
-    with workers.all_there(strategy):
+    with contextlib.ExitStack() as around:
+        around.enter_context(workers.all_there(strategy))
+        if checkpoints is not None:
+            first_step = checkpoints.restore(model)
+            saving = [CheckpointMonitor(checkpoints, first_step)]
+            around.enter_context(saving[0].listening())
         workers.refuse_other_steps(strategy, first_step)
         if first_step < config.steps:
             model.fit(

@@ -8,6 +8,7 @@ test split is read.
 import contextlib
 import dataclasses
 import io
+import json
 import os
 import pathlib
 import shutil
@@ -15,24 +16,16 @@ import tempfile
 import time
 from collections.abc import Callable
 
-import keras
+import grpc
 import keras_tuner
 import tensorflow as tf
 
-from gmn_tf import (
-    classifier_search,
-    experiment,
-    monitoring,
-    progress,
-    report,
-    search_report,
-)
+from gmn_tf import report, search_report
 from gmn_tf.config import Config
-from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
-from gmn_tf.search_folder import PRESET, RESULT, SearchFolder
+from gmn_tf.search_folder import PRESET
 from gmn_tf.search_space import Space
-from gmn_tf.training import Execution
+from gmn_tf.trials import Laboratory
 from gmn_tf.workdir import Workdir
 
 BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
@@ -90,19 +83,30 @@ class Search:
         """Trials in all."""
         return self.max_trials or HYPERBAND_TRIALS
 
+    @property
+    def rounds(self) -> int:
+        """How often Hyperband may run through."""
+        return NO_LIMIT if self.max_trials else 1
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """Numbers of steps that a trial may get."""
+        if self.tuner != HYPERBAND:
+            return (self.config.steps,)
+        return tuple(self.config.steps * part // BUDGETS for part in (1, 3, 9))
+
     def oracle(self) -> keras_tuner.Oracle:
         """KerasTuner's half: what to try next."""
         settings = {
             "objective": keras_tuner.Objective(self.objective, "max"),
             "hyperparameters": self.space.parameters(),
             "seed": self.config.seed + 1,  # it takes 0 for none
-            "max_consecutive_failed_trials": NO_LIMIT,
         }
         if self.tuner == HYPERBAND:
             oracle = keras_tuner.oracles.HyperbandOracle(
                 max_epochs=BUDGETS,
                 factor=FACTOR,
-                hyperband_iterations=NO_LIMIT if self.max_trials else 1,
+                hyperband_iterations=self.rounds,
                 **settings,
             )
         elif self.tuner == RANDOM:
@@ -116,108 +120,6 @@ class Search:
         oracle.max_trials = self.max_trials
         oracle.verbose = 0  # each trial is told of below
         return oracle
-
-
-@dataclasses.dataclass(frozen=True)
-class Laboratory:
-    """Where trials are made.
-
-    Attributes:
-        search: what is searched.
-        data: the tune splits.
-        folder: where all of it is kept.
-        strategy: how training is spread over devices.
-        execution: how steps are run.
-        watching: how training is watched.
-    """
-
-    search: Search
-    data: ZeroShotData
-    folder: SearchFolder
-    strategy: tf.distribute.Strategy
-    execution: Execution
-    watching: experiment.Watching
-
-    def run(self, name: str, settings: dict, steps: int) -> dict:
-        """Trains a generator and tries classifiers, or goes on with that.
-
-        Args:
-            name: of the trial.
-            settings: what it drew.
-            steps: generator steps.
-
-        Returns:
-            The contents of result.json: see `SearchFolder.results`.
-        """
-        workdir = self.folder.trial(name)
-        if (workdir.path / RESULT).exists():
-            return workdir.read_json(RESULT)
-        begun = time.monotonic()
-        workdir.path.mkdir(parents=True, exist_ok=True)
-        result = {"steps": steps, "generator": settings}
-        config = self.search.config.replace({**settings, "steps": steps})
-        try:
-            rows = self._try(config, workdir)
-        except (InputError, tf.errors.ResourceExhaustedError) as error:
-            result["reason"] = str(error).splitlines()[0]
-            workdir.remove_checkpoints()
-        else:
-            result |= _result(rows)
-            workdir.write_text("tried.csv", report.table_csv(rows))
-            self._write_logs(config, workdir, result)
-        result["seconds"] = round(time.monotonic() - begun, 1)
-        workdir.write_json(RESULT, result)
-        return result
-
-    def _try(self, config: Config, workdir: Workdir) -> list[dict]:
-        keras.backend.clear_session()  # the last trial has left its graphs
-        generator = experiment.train_generator(
-            config,
-            self.data,
-            workdir,
-            self.strategy,
-            self.watching,
-            self.execution,
-        )
-        space, objective = self.search.space.classifier, self.search.objective
-        epochs = classifier_search.epochs(config, space)
-        with progress.progress(
-            "classifiers", epochs, self.watching.quiet
-        ) as advance:
-            return classifier_search.search(
-                config, self.data, generator, space, objective, advance
-            )
-
-    def _write_logs(self, config, workdir, result) -> None:
-        metrics = {
-            **{name: {"mean": result[name]} for name in report.SCORES},
-            "steps": config.steps,
-        }
-        monitoring.write_scores(workdir.logs, metrics)
-        shown = {
-            name: config.to_dict()[name]
-            for name in (*self.search.space.generator, "steps")
-        }
-        monitoring.write_hparams(
-            workdir.logs, shown | result["classifier"], metrics
-        )
-
-
-def _result(rows: list[dict]) -> dict:
-    """Of the classifiers tried, the best one's settings and scores."""
-    best = rows[0]
-    (preset,) = [row for row in rows if row.get("preset")]
-    return {
-        "classifier": {
-            name: value
-            for name, value in best.items()
-            if name not in (*report.SCORES, "preset")
-        },
-        **{name: best[name] for name in report.SCORES},
-        "with_preset_classifier": {
-            name: preset[name] for name in report.SCORES
-        },
-    }
 
 
 class GeneratorTuner(keras_tuner.Tuner):
@@ -238,6 +140,8 @@ class GeneratorTuner(keras_tuner.Tuner):
                 directory=str(path.parent),
                 project_name=path.name,
             )
+        if not is_worker():
+            self._repair(laboratory.search)
         self.save()  # or what is killed in its first trial would begin anew
 
     def pre_create_trial(self):
@@ -261,21 +165,37 @@ class GeneratorTuner(keras_tuner.Tuner):
         number = int(trial.trial_id) + 1
         told = ", ".join(f"{name}={value}" for name, value in settings.items())
         self.say(f"Trial {number} of {search.total}: {told}, steps={steps}")
+        workdir = folder.trial(trial.trial_id)
         if parent is not None:
-            self.say(f"It goes on with trial {int(parent) + 1}.")
-            _copy_checkpoints(
-                folder.trial(parent), folder.trial(trial.trial_id)
-            )
-        try:
-            result = self.laboratory.run(trial.trial_id, settings, steps)
-        except Exception as error:
-            # KerasTuner would count any other error as a trial that failed.
-            raise keras_tuner.errors.FatalError(str(error)) from error
+            self.say(f"The steps of trial {int(parent) + 1} count for it.")
+            _copy_checkpoints(folder.trial(parent), workdir)
+        saved = tf.train.latest_checkpoint(workdir.checkpoints)
+        if saved:
+            self.say(f"It goes on after step {saved.rpartition('-')[2]}.")
+        result = self.laboratory.run(trial.trial_id, settings, steps)
+        if search.tuner != HYPERBAND:
+            workdir.remove_checkpoints()
         left = None if is_worker() else search.total - number
         self.say(search_report.outcome(folder.results(), number, left))
-        if "reason" in result:
-            raise keras_tuner.errors.FailedTrialError(result["reason"])
-        return {name: result[name] for name in report.SCORES}
+        # What failed is worth nothing. Had KerasTuner to know that it failed,
+        # it would not learn to keep away, and Hyperband would promote nobody.
+        return {name: result.get(name, 0.0) for name in report.SCORES}
+
+    def _run_and_update_trial(self, trial):
+        # KerasTuner would count any other error as a trial that failed.
+        try:
+            super()._run_and_update_trial(trial)
+        except Exception as error:
+            raise keras_tuner.errors.FatalError(str(error)) from error
+
+    def _repair(self, search: Search) -> None:
+        """What was read from files: as if nobody had been killed there."""
+        if search.tuner == HYPERBAND:  # another --max_trials
+            self.oracle.hyperband_iterations = search.rounds
+        for name, trial in self.oracle.trials.items():
+            waiting = self.oracle._retry_queue
+            if trial.status == "RUNNING" and name not in waiting:
+                waiting.append(name)
 
 
 def run(laboratory: Laboratory, say: Callable[[str], None]) -> None:
@@ -300,12 +220,28 @@ def run(laboratory: Laboratory, say: Callable[[str], None]) -> None:
     else:
         _run_preset(laboratory, say)
     tuner = GeneratorTuner(laboratory, say)
-    try:
-        tuner.search()
-    except keras_tuner.errors.FatalError as error:
-        raise (error.__cause__ or error) from None
+    # A chief ends with its workers' last question; there may be none to ask.
+    if not (
+        is_chief() and len(tuner.oracle.end_order) >= laboratory.search.total
+    ):
+        _search(tuner)
     if is_chief():  # earlier, the workers would have had to wait for it
         _run_preset(laboratory, say)
+
+
+def _search(tuner: GeneratorTuner) -> None:
+    try:
+        tuner.search()
+    except (keras_tuner.errors.FatalError, grpc.RpcError) as error:
+        cause = error.__cause__ or error
+        if not isinstance(cause, grpc.RpcError):
+            raise cause from None
+        raise InputError(
+            "The chief does not answer.",
+            f"a chief at {_address()}",
+            (str(cause).splitlines() or [""])[0][:200],
+            "start it again, and then this worker",
+        ) from error
 
 
 def is_chief() -> bool:
@@ -345,10 +281,25 @@ def _run_preset(laboratory: Laboratory, say) -> None:
     say(search_report.outcome(results, PRESET, None))
 
 
+def _write_whole(path: str, content: dict) -> str:
+    """Writes a JSON file, whole or not at all; gives the text."""
+    text = json.dumps(content)
+    folder, name = os.path.split(path)
+    Workdir(folder).write_text(name, text)
+    return text
+
+
+# KerasTuner writes its files in place. Whoever is killed meanwhile could not
+# read them again.
+keras_tuner.src.utils.save_json = _write_whole
+
+
 def _copy_checkpoints(source: Workdir, target: Workdir) -> None:
     """Lets a trial go on where another has ended."""
     if pathlib.Path(target.checkpoints).exists():
         return  # it was interrupted
+    if not pathlib.Path(source.checkpoints).exists():
+        return  # it takes those steps again, which gives the same
     target.path.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.path) as folder:
         copy = shutil.copytree(source.checkpoints, f"{folder}/copy")

@@ -10,6 +10,7 @@ from gmn_tf import (
     experiment,
     training,
 )
+from gmn_tf.errors import InputError
 from gmn_tf.report import SCORES
 from gmn_tf.search_space import CALIBRATED
 
@@ -67,7 +68,15 @@ def test_each_setting_in_turn(objective, tiny_config, tune_data):
         assert {name: row[name] for name in SCORES} == found
     counts = {row["synthetic_per_class"] for row in rows}
     assert counts == {2, 5, 9}
-    assert classifier_search.epochs(config, LISTS) == 7 * 2
+    first = max(
+        (row for row in rows if row["classifier_epochs"] == 2),
+        key=lambda row: row[objective],
+    )
+    later = [row for row in rows if row["classifier_epochs"] != 2]
+    assert {row["synthetic_per_class"] for row in later} == {
+        first["synthetic_per_class"]
+    }
+    assert classifier_search.epochs(config, LISTS) == 5 * 2
     assert len(epochs) == 3 * 2 + 1 + 4
 
 
@@ -77,11 +86,40 @@ def test_the_penalty_is_chosen_for_h_alone(tiny_config, tune_data):
 
     rows = classifier_search.search(config, tune_data, generator, space, "h")
 
-    assert rows[0]["h"] >= max(row["h"] for row in rows if row.get("preset"))
     tried = [row for row in rows if not row.get("preset")]
-    assert len(tried) == 2
+    assert len(tried) == 1
     for row in tried:
         found = scored(config, tune_data, generator, row, calibrate=True)
         assert {name: row[name] for name in SCORES} == found
     rows = classifier_search.search(config, tune_data, generator, space, "u")
     assert {row["seen_penalty"] for row in rows} == {0.0}
+
+
+def test_a_narrowed_list_is_kept_to(tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    space = {"synthetic_per_class": (2, 9)}
+
+    rows = classifier_search.search(config, tune_data, generator, space, "h")
+
+    assert [row["synthetic_per_class"] for row in rows[-1:]] == [5]
+    assert rows[-1]["preset"]
+    assert {row["synthetic_per_class"] for row in rows[:-1]} == {2, 9}
+
+
+def test_classifiers_that_diverge_are_left_out(tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    space = {"classifier_learning_rate": (1e30, 0.01)}
+
+    rows = classifier_search.search(config, tune_data, generator, space, "h")
+    assert {row["classifier_learning_rate"] for row in rows} <= {
+        config.classifier_learning_rate,
+        0.01,
+    }
+    with pytest.raises(InputError, match="Every final classifier diverged"):
+        classifier_search.search(
+            config.replace({"classifier_learning_rate": 1e30}),
+            tune_data,
+            generator,
+            {"classifier_learning_rate": (1e30, 1e29)},
+            "h",
+        )

@@ -387,7 +387,7 @@ def test_killed_and_stopped_runs_end_like_another(commands_dir):
         process.send_signal(number)
         told.append(process.communicate(timeout=60)[0])
         assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGTERM)
-    assert "Stopped and saved after step" in told[1]
+    assert "Stopped after step" in told[1]
     for name in ("interrupted", "whole"):
         process = start(name)
         told.append(process.communicate(timeout=300)[0])

@@ -13,7 +13,8 @@ from gmn_tf.variants import MATCHING, VARIANTS
 
 
 def make(changes=None, chosen=(), variant="cwgan_gm", preset="cpu"):
-    return search_space.make(preset, variant, chosen, changes or {})
+    config = Config(variant=variant)
+    return search_space.make(preset, config, chosen, changes or {})
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -83,12 +84,22 @@ def test_what_is_drawn_becomes_settings():
         ({"noise_mean": {"min": 0, "max": 1}}, "cannot be searched"),
         ({"generator_units": {"min": 1, "max": 9}}, "cannot be searched"),
         ({"classifier_epochs": {"min": 1, "max": 9}}, "is no list"),
+        ({"seen_penalty": {"min": 0, "max": 2}}, "is no list"),
         ({"noise_dim": [64, 128], "beta_1": [0.0, 0.5]}, "fixed and searched"),
     ],
 )
 def test_bad_spaces_are_refused(changes, told):
     with pytest.raises(InputError, match=told):
         make(changes, chosen=("beta_1",))
+
+
+def test_the_presets_own_values_are_tried_too():
+    config = Config(classifier_learning_rate=1.0, synthetic_per_class=2300)
+    space = search_space.make("release", config, (), {})
+
+    assert space.classifier["classifier_learning_rate"][0] == 1.0
+    assert space.classifier["synthetic_per_class"][0] == 2300
+    assert len(set(space.classifier["classifier_epochs"])) == 4
 
 
 def test_an_empty_space_is_refused():
@@ -119,7 +130,7 @@ def test_bad_files_are_refused(text, tmp_path):
 
 
 def test_what_is_shown_is_what_is_read():
-    space = make()
+    space = make({"beta_1": 0.5})
 
     again = make(json.loads(space.to_json()))
 

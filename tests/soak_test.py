@@ -53,7 +53,7 @@ def weights(workdir):
 @pytest.mark.skipif(not KILLS, reason="set GMN_TF_SOAK_KILLS to run it")
 def test_killed_at_random_moments_it_ends_the_same(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    told = start(tmp_path, whole).communicate()[0]
+    start(tmp_path, whole).communicate()
     moments = random.Random(1)
     steps = []
     while len(steps) < KILLS:

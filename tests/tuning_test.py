@@ -11,12 +11,15 @@ import pytest
 
 from gmn_tf import (
     classifier_search,
+    commands,
     data,
+    evaluation,
     experiment,
     report,
     search_report,
     search_space,
     training,
+    trials,
     tuning,
 )
 from gmn_tf.config import Config
@@ -46,7 +49,7 @@ def search_for(tiny_config):
         config = tiny_config.replace({"split": "tune", "steps": steps})
         own = (*search_space.GENERATOR, *search_space.CLASSIFIER)
         fixed = [name for name in own if name not in space]
-        made = search_space.make("cpu", config.variant, fixed, space)
+        made = search_space.make("cpu", config, fixed, space)
         return tuning.Search(config, made, tuner, objective, max_trials)
 
     return make
@@ -55,7 +58,7 @@ def search_for(tiny_config):
 def laboratory(search, tune_data, path):
     folder = SearchFolder(path)
     folder.start(search.config, SOURCE, search.to_dict())
-    return tuning.Laboratory(
+    return trials.Laboratory(
         search,
         tune_data,
         folder,
@@ -141,11 +144,6 @@ def test_trials_that_diverge_are_recorded_and_passed_over(
     assert "diverged" in failed["reason"]
     assert "failed in" in told
     assert "failed: Training diverged" in search_report.write(folder)
-    statuses = {
-        json.loads(path.read_text())["status"]
-        for path in folder.path.glob("trial_*/trial.json")
-    }
-    assert statuses == {"COMPLETED", "FAILED"}
     assert ranked([failed], "h") == []
 
 
@@ -203,6 +201,75 @@ def test_what_nobody_expects_ends_the_search(
     assert made.folder.results() == []
 
 
+def test_output_that_nobody_reads_ends_the_search(
+    search_for, tune_data, tmp_path
+):
+    def closed(text):
+        if text.startswith("Trial 2"):
+            raise BrokenPipeError
+
+    made = laboratory(search_for(), tune_data, tmp_path / "search")
+    with pytest.raises(BrokenPipeError):
+        tuning.run(made, closed)
+    folder, told = run(search_for(), tune_data, tmp_path / "search")
+
+    assert "Trial 1 of" not in told
+    assert [one["trial"] for one in folder.results()] == ["preset", 1, 2, 3]
+
+
+def test_a_trial_that_was_only_begun_is_made(search_for, tune_data, tmp_path):
+    """As if killed between KerasTuner's two files."""
+    made = laboratory(search_for(), tune_data, tmp_path / "search")
+    tuner = tuning.GeneratorTuner(made, lambda text: None)
+    before = (made.folder.path / "oracle.json").read_text()
+    tuner.oracle.create_trial("tuner0")
+    (made.folder.path / "oracle.json").write_text(before)
+
+    folder, told = run(search_for(), tune_data, tmp_path / "search")
+
+    assert told.count("Trial 1 of 3") == 1
+    assert [one["trial"] for one in folder.results()] == ["preset", 1, 2, 3]
+
+
+def test_files_of_the_tuner_are_written_whole(tmp_path, monkeypatch):
+    path = tmp_path / "oracle.json"
+    tuning._write_whole(str(path), {"a": 1})
+
+    class Broken:
+        pass
+
+    with pytest.raises(TypeError):
+        tuning._write_whole(str(path), {"a": Broken()})
+    assert json.loads(path.read_text()) == {"a": 1}
+    assert keras_tuner.src.utils.save_json is tuning._write_whole
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_guidance_by_a_classifier_makes_its_settings_costly(tiny_config):
+    config = tiny_config.replace({"variant": "cwgan_cls"})
+    space = search_space.make("cpu", config, (), {})
+
+    assert set(space.classifier) == {"synthetic_per_class", "seen_penalty"}
+    assert "classifier_learning_rate" in space.generator
+
+
+def test_best_json_gives_the_score_of_its_trial(
+    search_for, tune_data, tmp_path
+):
+    folder, _ = run(search_for(max_trials=2), tune_data, tmp_path / "search")
+    search_report.write(folder)
+    chosen = Config(**json.loads((folder.path / "best.json").read_text()))
+    chosen = chosen.replace({"split": "tune", "classifier_seeds": 1})
+
+    strategy = training.make_strategy("one")
+    generator = training.train(chosen, tune_data, strategy).generator
+    (model,) = experiment.fit_classifiers(chosen, tune_data, generator)
+    score = evaluation.score(model, tune_data)
+
+    best = ranked(folder.results(), "h")[0]
+    assert score.h == pytest.approx(best["h"], abs=1e-9)
+
+
 def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
     search = search_for("hyperband", max_trials=13, steps=9)
     folder, told = run(search, tune_data, tmp_path / "search")
@@ -210,7 +277,9 @@ def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
     results = folder.results()[1:]
     steps = [one["steps"] for one in results]
     assert sorted(steps) == [1] * 9 + [3] * 3 + [9]
-    assert told.count("goes on with trial") == 4
+    assert told.count("The steps of trial") == 4
+    assert told.count("It goes on after step 1.") == 3
+    assert told.count("It goes on after step 3.") == 1
     (last,) = [one for one in results if one["steps"] == 9]
     config = search.config.replace({**last["generator"], "steps": 9})
     strategy = training.make_strategy("one")
@@ -225,6 +294,19 @@ def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
     assert not list(folder.path.rglob("checkpoints"))
 
 
+def test_hyperband_promotes_in_spite_of_failures(
+    search_for, tune_data, tmp_path
+):
+    space = {"learning_rate": [1e-3, 1e30], "noise_dim": list(range(2, 9))}
+    search = search_for("hyperband", max_trials=13, steps=9, space=space)
+    folder, _ = run(search, tune_data, tmp_path / "search")
+
+    results = folder.results()[1:]
+    assert any("reason" in one for one in results)
+    (last,) = [one for one in results if one["steps"] == 9]
+    assert "reason" not in last
+
+
 def test_hyperband_runs_once_through(search_for, tmp_path):
     oracle = search_for("hyperband", max_trials=None, steps=9).oracle()
     oracle._set_project_dir(str(tmp_path), "search")
@@ -236,6 +318,7 @@ def test_hyperband_runs_once_through(search_for, tmp_path):
         made += 1
 
     assert made == tuning.HYPERBAND_TRIALS
+    assert search_for("hyperband", steps=90).budgets == (10, 30, 90)
     with pytest.raises(InputError, match="so few steps"):
         search_for("hyperband", steps=8)
 
@@ -285,3 +368,8 @@ def test_half_a_cluster_is_refused(monkeypatch):
     assert tuning.is_worker()
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
     assert tuning.is_chief()
+
+
+def test_the_command_knows_the_names():
+    assert commands._tune.TUNERS == tuning.TUNERS
+    assert set(commands._tune.OBJECTIVES) == set(report.SCORES)

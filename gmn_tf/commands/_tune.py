@@ -1,12 +1,12 @@
 """bin/tune."""
 
+import dataclasses
 import sys
 
 from absl import flags
 
 from gmn_tf import command_line
 from gmn_tf.commands._shared import (
-    chosen_settings,
     data_source,
     define_config_flags,
     define_data_flags,
@@ -18,6 +18,7 @@ from gmn_tf.commands._shared import (
     resolve,
     say,
 )
+from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import refuse_unknown
 
@@ -114,14 +115,15 @@ def _search(values):
             "leave --split out",
         )
     config = config.replace({"split": "tune"})
-    changes = search_space.read_changes(values.space)
-    # What a file says may be searched about; what a flag says is fixed.
+    # A file says where to begin; what a flag says is fixed.
     fixed = [
-        name
-        for name in chosen_settings(values)
-        if name not in changes or values[name].value is not None
+        field.name
+        for field in dataclasses.fields(Config)
+        if values[field.name].value is not None and field.name != "split"
     ]
-    space = search_space.make(values.preset, config.variant, fixed, changes)
+    space = search_space.make(
+        values.preset, config, fixed, search_space.read_changes(values.space)
+    )
     trials = values.max_trials
     if trials is None and values.tuner != tuning.HYPERBAND:
         trials = TRIALS
@@ -135,13 +137,29 @@ def _search(values):
 
 
 def _run(search, folder, values) -> None:
-    from gmn_tf import experiment, search_report, training, tuning
+    from gmn_tf import (
+        experiment,
+        search_report,
+        training,
+        trials,
+        tuning,
+        workers,
+    )
 
     tuning.refuse_half_a_cluster()
     strategy, execution = make_execution(values)
+    if workers.several(strategy):
+        raise InputError(
+            "A search is shared out by trials, not by steps.",
+            "--strategy=auto, one or mirrored",
+            f"--strategy={values.strategy}",
+            "share it by KerasTuner's variables; see the README",
+        )
     name, data_dir = prepare_data(search.config, values)
     data = load_data(search.config, name, data_dir, values.memory_gb)
-    training.refuse_impossible(search.config, data, strategy, execution)
+    for steps in search.budgets:
+        config = search.config.replace({"steps": steps})
+        training.refuse_impossible(config, data, strategy, execution)
     folder.start(
         search.config, data_source(name, data_dir, data), search.to_dict()
     )
@@ -152,7 +170,7 @@ def _run(search, folder, values) -> None:
         picture_every=values.picture_every,
         checkpoint_every=values.checkpoint_every,
     )
-    laboratory = tuning.Laboratory(
+    laboratory = trials.Laboratory(
         search, data, folder, strategy, execution, watching
     )
 
