@@ -20,8 +20,10 @@ Fig. 5                 `validation`: scores while the generator trains
 Tables 2-3, Fig. 3-5   `reproduction`, `cells`, `paper_results`, `paper_page`
 =====================  ======================================================
 
-Settings are searched for by `tuning` in a `search_space`, the cheap ones by
-`classifier_search`; `search_folder` and `search_report` are what it leaves.
+Settings are searched for by `tuning` in a `search_space`, which
+`search_space_input` changes as the user says; `trials` trains, and
+`classifier_search` tries what is cheap; `search_folder` and `search_report`
+are what it leaves.
 
 `data` reads what the builder in `datasets/` prepared; `config` and `configs`
 hold every setting; `training` and `experiment` put it all together, with

@@ -27,7 +27,7 @@ ORDER = (
 class DivergenceMonitor(keras.callbacks.Callback):
     """Ends `fit` at the first loss that is not finite, or far too large.
 
-    Placed before what saves checkpoints, it leaves the last one from before.
+    Placed before what saves checkpoints, it lets no such step be saved.
 
     Args:
         first_step: steps done before this call of `fit`.

@@ -311,7 +311,14 @@ def _search_history(axes, rows, objective: str, label: str) -> None:
             numbers, bests, color=COLOURS[1], where="post", label="best so far"
         )
     handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
-    axes.legend(handles.values(), handles.keys(), fontsize=9, frameon=False)
+    axes.legend(
+        handles.values(),
+        handles.keys(),
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        fontsize=9,
+        frameon=False,
+    )
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("Trial")
     axes.set_ylabel(label)

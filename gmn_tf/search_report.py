@@ -44,7 +44,7 @@ def write(folder: SearchFolder) -> str:
     parts = [
         f"{_title(config, search)}. The best of {len(results)}:",
         report.trials_table(best[:SHOWN]),
-        _settings(rows[best[0]["trial"]], rows.get(PRESET), names),
+        _settings(rows[best[0]["trial"]], config, names),
         *(_failure(one) for one in failed),
         _conclusion(folder, results, best, objective),
     ]
@@ -80,25 +80,29 @@ def _row(one: Mapping, config, names: Sequence[str]) -> dict:
             for name in report.SCORES
         },
         "steps": one["steps"],
-        **{
-            name: ",".join(map(str, settings[name]))
-            if isinstance(settings[name], list)
-            else settings[name]
-            for name in names
-        },
+        **_plain(settings, names),
         "seconds": one["seconds"],
         "reason": one.get("reason"),
     }
 
 
-def _settings(best: Mapping, preset: Mapping | None, names) -> str:
-    """What the best trial has, and where it began."""
+def _settings(best: Mapping, config, names: Sequence[str]) -> str:
+    """What the best trial has, and what the search began with."""
+    began = _plain(config.to_dict(), ("steps", *names))
     lines = []
-    for name in dict.fromkeys(("steps", *names)):
-        began = preset[name] if preset else best[name]
-        note = "" if began == best[name] else f" (began with {began})"
+    for name, value in began.items():
+        note = "" if value == best[name] else f" (began with {value})"
         lines.append(f"  {name}: {best[name]}{note}")
     return f"Settings of {_name(best)}:\n" + "\n".join(lines)
+
+
+def _plain(settings: Mapping, names: Sequence[str]) -> dict:
+    return {
+        name: ",".join(map(str, settings[name]))
+        if isinstance(settings[name], list)
+        else settings[name]
+        for name in names
+    }
 
 
 def _name(one: Mapping) -> str:

@@ -14,11 +14,13 @@ import pathlib
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 
 import grpc
 import keras_tuner
 import tensorflow as tf
+from sklearn.exceptions import ConvergenceWarning
 
 from gmn_tf import report, search_report
 from gmn_tf.config import Config
@@ -230,6 +232,8 @@ def run(laboratory: Laboratory, say: Callable[[str], None]) -> None:
 
 
 def _search(tuner: GeneratorTuner) -> None:
+    # Of a Gaussian process with few points; nothing a user could act on.
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     try:
         tuner.search()
     except (keras_tuner.errors.FatalError, grpc.RpcError) as error:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gmn_tf import search_space
+from gmn_tf import search_space, search_space_input
 from gmn_tf.config import Config
 from gmn_tf.configs import PRESETS, preset
 from gmn_tf.errors import InputError
@@ -14,7 +14,7 @@ from gmn_tf.variants import MATCHING, VARIANTS
 
 def make(changes=None, chosen=(), variant="cwgan_gm", preset="cpu"):
     config = Config(variant=variant)
-    return search_space.make(preset, config, chosen, changes or {})
+    return search_space_input.make(preset, config, chosen, changes or {})
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -95,7 +95,7 @@ def test_bad_spaces_are_refused(changes, told):
 
 def test_the_presets_own_values_are_tried_too():
     config = Config(classifier_learning_rate=1.0, synthetic_per_class=2300)
-    space = search_space.make("release", config, (), {})
+    space = search_space_input.make("release", config, (), {})
 
     assert space.classifier["classifier_learning_rate"][0] == 1.0
     assert space.classifier["synthetic_per_class"][0] == 2300
@@ -113,7 +113,7 @@ def test_changes_are_read_from_files_and_flags(tmp_path):
     path = tmp_path / "space.json"
     path.write_text('{"noise_dim": [8, 16], "beta_1": [0.0, 0.5]}')
 
-    changes = search_space.read_changes([str(path), "noise_dim=[4, 8]"])
+    changes = search_space_input.read_changes([str(path), "noise_dim=[4, 8]"])
 
     assert changes == {"noise_dim": [4, 8], "beta_1": [0.0, 0.5]}
 
@@ -124,9 +124,9 @@ def test_bad_files_are_refused(text, tmp_path):
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match="space"):
-        search_space.read_changes([str(path)])
+        search_space_input.read_changes([str(path)])
     with pytest.raises(InputError, match="is no JSON"):
-        search_space.read_changes(["noise_dim=64,128"])
+        search_space_input.read_changes(["noise_dim=64,128"])
 
 
 def test_what_is_shown_is_what_is_read():

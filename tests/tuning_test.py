@@ -18,6 +18,7 @@ from gmn_tf import (
     report,
     search_report,
     search_space,
+    search_space_input,
     training,
     trials,
     tuning,
@@ -49,7 +50,7 @@ def search_for(tiny_config):
         config = tiny_config.replace({"split": "tune", "steps": steps})
         own = (*search_space.GENERATOR, *search_space.CLASSIFIER)
         fixed = [name for name in own if name not in space]
-        made = search_space.make("cpu", config, fixed, space)
+        made = search_space_input.make("cpu", config, fixed, space)
         return tuning.Search(config, made, tuner, objective, max_trials)
 
     return make
@@ -247,7 +248,7 @@ def test_files_of_the_tuner_are_written_whole(tmp_path, monkeypatch):
 
 def test_guidance_by_a_classifier_makes_its_settings_costly(tiny_config):
     config = tiny_config.replace({"variant": "cwgan_cls"})
-    space = search_space.make("cpu", config, (), {})
+    space = search_space_input.make("cpu", config, (), {})
 
     assert set(space.classifier) == {"synthetic_per_class", "seen_penalty"}
     assert "classifier_learning_rate" in space.generator

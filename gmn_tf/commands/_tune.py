@@ -104,7 +104,7 @@ def _tune(values, arguments) -> None:
 
 
 def _search(values):
-    from gmn_tf import search_space, tuning
+    from gmn_tf import search_space_input, tuning
 
     config = resolve(values)
     if values.split == "test":
@@ -121,8 +121,11 @@ def _search(values):
         for field in dataclasses.fields(Config)
         if values[field.name].value is not None and field.name != "split"
     ]
-    space = search_space.make(
-        values.preset, config, fixed, search_space.read_changes(values.space)
+    space = search_space_input.make(
+        values.preset,
+        config,
+        fixed,
+        search_space_input.read_changes(values.space),
     )
     trials = values.max_trials
     if trials is None and values.tuner != tuning.HYPERBAND:
