@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import keras_tuner
 
+from gmn_tf import json_text
 from gmn_tf.config import Config, refuse_unknown_settings
 from gmn_tf.errors import InputError
 from gmn_tf.variants import CLASSIFICATION, CYCLE, MATCHING, VARIANTS
@@ -235,8 +236,8 @@ def read_changes(texts: Sequence[str]) -> dict:
 
 def _json(text: str, where: str):
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return json_text.parse(text)
+    except ValueError as error:
         raise InputError(
             f"The space {where} is no JSON.",
             'a list such as [64, 128] or ["global"], a range such as '

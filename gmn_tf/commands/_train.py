@@ -91,30 +91,33 @@ def _train(values, arguments) -> None:
     if not training.is_chief(strategy):
         training.train(config, data, strategy, execution=execution)
         return
-    workdir.start(config, data_source(name, data_dir, data))
-    if workdir.finished():
-        say(values, f"{workdir} holds this run already; its results:\n")
-        metrics = workdir.read_json("metrics.json")
-    else:
-        say(values, report.data_summary(data))
-        watching = experiment.Watching(
-            values.quiet,
-            values.log_every,
-            values.picture_every,
-            values.validate_every,
-            values.checkpoint_every,
+    with workdir.alone():
+        workdir.start(config, data_source(name, data_dir, data))
+        if workdir.finished():
+            say(values, f"{workdir} holds this run already; its results:\n")
+            metrics = workdir.read_json("metrics.json")
+        else:
+            say(values, report.data_summary(data))
+            watching = experiment.Watching(
+                values.quiet,
+                values.log_every,
+                values.picture_every,
+                values.validate_every,
+                values.checkpoint_every,
+            )
+            metrics = experiment.run(
+                config,
+                data,
+                workdir,
+                strategy,
+                watching,
+                execution,
+                values.baseline,
+            )
+        say(values, report.scores_table(metrics))
+        say(
+            values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}"
         )
-        metrics = experiment.run(
-            config,
-            data,
-            workdir,
-            strategy,
-            watching,
-            execution,
-            values.baseline,
-        )
-    say(values, report.scores_table(metrics))
-    say(values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 
 def _prepare_alone(values, arguments) -> None:
