@@ -17,13 +17,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from gmn_tf import json_text, locking
 from gmn_tf.errors import InputError
 from gmn_tf.reproduction import Cell
-
-try:
-    import fcntl
-except ImportError:  # not on every system
-    fcntl = None
 
 START = "from gmn_tf import commands; commands.{}()"
 NOTES = "cells.json"
@@ -37,7 +33,8 @@ class Notes:
         self.path = out / NOTES
         self.entries = {}
         with contextlib.suppress(OSError, ValueError):
-            self.entries = json.loads(self.path.read_text(encoding="utf-8"))
+            text = self.path.read_text(encoding="utf-8")
+            self.entries = json_text.parse(text)
 
     def add(self, cell: Cell, seconds: float | None = None) -> None:
         """Notes a cell that begins, and its time when it has ended well."""
@@ -143,7 +140,7 @@ def run(
             first cells all failed.
     """
     failed, succeeded, running = [], 0, set()
-    with _alone(out) as lock, _stopped_by_sigterm():
+    with locking.alone(out) as lock, _stopped_by_sigterm():
         notes = Notes(out)
         notes.refuse_others(cells)
         refuse_lost_models(cells)
@@ -280,21 +277,3 @@ def _time_left(notes: Notes, left: Sequence[Cell], jobs: int) -> str:
     if minutes < 90.0:
         return f", about {minutes:.0f} min"
     return f", about {minutes / 60.0:.1f} hours"
-
-
-@contextlib.contextmanager
-def _alone(out: pathlib.Path) -> Iterator[int]:
-    """Refuses a second process in the same folder; gives the lock's file."""
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as file:
-        try:
-            if fcntl is not None:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"Another process works in {out}.",
-                "one process at a time",
-                "its lock is held",
-                "wait for its end, or stop it and the run it has begun",
-            ) from error
-        yield file.fileno()

@@ -6,6 +6,7 @@ was never stopped.
 """
 
 import contextlib
+import os
 import signal
 import warnings
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from gmn_tf.errors import StoppedError
+from gmn_tf.errors import InputError, StoppedError
 
 KEPT = 2  # the last ones, so that a damaged one has another before it
 
@@ -41,11 +42,17 @@ class Checkpoints:
         Warns:
             UserWarning: for each damaged one that was passed over.
         """
-        self._manager = tf.train.CheckpointManager(
-            tf.train.Checkpoint(step=self._step, model=model),
-            self.folder,
-            max_to_keep=KEPT,
-        )
+        checkpoint = tf.train.Checkpoint(step=self._step, model=model)
+        try:
+            self._manager = self._make_manager(checkpoint)
+        except UnicodeDecodeError as error:
+            warnings.warn(
+                f"The list of checkpoints in {self.folder} is damaged, and "
+                f"training begins anew: {error}",
+                stacklevel=2,
+            )
+            os.remove(os.path.join(self.folder, "checkpoint"))
+            self._manager = self._make_manager(checkpoint)
         if not self._manager.checkpoints:
             return 0
         untouched = [variable.numpy() for variable in _variables(model)]
@@ -67,12 +74,30 @@ class Checkpoints:
         self._step.assign(0)
         return 0
 
+    def _make_manager(self, checkpoint):
+        return tf.train.CheckpointManager(
+            checkpoint, self.folder, max_to_keep=KEPT
+        )
+
     def save(self, step: int) -> None:
-        """Saves the model given to `restore`, whole or not at all."""
+        """Saves the model given to `restore`, whole or not at all.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
         if not self.writes:
             return
         self._step.assign(step)
-        self._manager.save(checkpoint_number=step)
+        try:
+            self._manager.save(checkpoint_number=step)
+        except (OSError, tf.errors.OpError) as error:
+            raise InputError(
+                f"Cannot save a checkpoint in {self.folder}.",
+                "a folder with write permission and free space",
+                str(error).splitlines()[0],
+                "make room, and give the same command: it goes on from the "
+                "checkpoint before",
+            ) from error
 
 
 class CheckpointMonitor(keras.callbacks.Callback):

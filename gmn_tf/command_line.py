@@ -53,6 +53,8 @@ def run(
                 flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     # 1: TensorFlow's later information is left out, warnings are not.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    # A folder's name may have what the terminal's encoding lacks.
+    sys.stdout.reconfigure(errors="backslashreplace")
     logging.getLogger("absl").addFilter(
         lambda record: not record.getMessage().startswith(PYTHON_NOISE)
     )
@@ -71,6 +73,13 @@ def run(
         except StoppedError as stopped:
             print(f"\n{stopped} The same command goes on.", file=sys.stderr)
             sys.exit(BY_SIGNAL + stopped.signal)
+        except Exception as error:
+            if not _lacks_room(error):
+                raise
+            sys.exit(
+                "Error: memory, or the disk, does not suffice: "
+                + (str(error).splitlines() or [type(error).__name__])[0]
+            )
         except KeyboardInterrupt:
             print(
                 f"\nInterrupted before the end. {after_interrupt}",
@@ -120,6 +129,14 @@ def _parse(argv: list[str]) -> list[str]:
                 )
             )
         )
+
+
+def _lacks_room(error: Exception) -> bool:
+    tensorflow = sys.modules.get("tensorflow")  # not every command imports it
+    return isinstance(error, MemoryError) or (
+        tensorflow is not None
+        and isinstance(error, tensorflow.errors.ResourceExhaustedError)
+    )
 
 
 def _is_noise(line: str) -> bool:

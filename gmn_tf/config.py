@@ -9,6 +9,7 @@ import json
 import pathlib
 from collections.abc import Iterable, Mapping
 
+from gmn_tf import json_text
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import nearest, refuse_unknown
 from gmn_tf.variants import VARIANTS
@@ -269,8 +270,8 @@ def read_config_file(path: str) -> dict:
             setting that does not exist.
     """
     try:
-        content = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        content = json_text.parse(pathlib.Path(path).read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise InputError(
             f"Cannot read the configuration file {path}.",
             "a JSON object of settings",
@@ -323,11 +324,15 @@ def _items(value) -> list:
 
 def _number(kind: type, value):
     number = kind(value)
-    if isinstance(value, bool) or (kind is int and number != float(value)):
+    if isinstance(value, bool) or (kind is int and _has_fraction(value)):
         raise ValueError
     if number != number or number in (float("inf"), float("-inf")):
         raise ValueError
     return number
+
+
+def _has_fraction(value) -> bool:
+    return isinstance(value, float) and value != int(value)
 
 
 def _checked(field: dataclasses.Field, value):
@@ -342,6 +347,8 @@ def _checked(field: dataclasses.Field, value):
             "give a larger one",
         )
     below = field.metadata["below"]
+    if below is None and isinstance(value, int):
+        below = 2**31  # TensorFlow counts many things in 32 bits
     if below is not None and value >= below:
         raise InputError(
             f"Value for --{field.name} is too large: " + field.metadata["help"],

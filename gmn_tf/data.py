@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import pathlib
+import os
 import typing
 
 import numpy as np
 import tensorflow_datasets as tfds
 
+from gmn_tf import data_checks
 from gmn_tf.errors import InputError
 
 if typing.TYPE_CHECKING:
@@ -24,6 +25,9 @@ SPLITS = {
     "test": ("train", "test_seen", "test_unseen"),
     "tune": ("tune_train", "tune_seen", "tune_unseen"),
 }
+
+
+PARTS = ("train", "seen", "unseen")  # of each split, in the order above
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +104,7 @@ def load(
     # TensorFlow takes seconds, and not all who import this module load data.
     from gmn_tf.records import open_records
 
-    if not (pathlib.Path(data_dir) / name).is_dir():
+    if not os.path.isdir(os.path.join(data_dir, name)):
         raise InputError(
             f"There is no prepared data {name} in {data_dir}.",
             "the folder of a whole preparation, as bin/train makes it",
@@ -110,6 +114,10 @@ def load(
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         metadata = dict(builder.info.metadata)
+        data_checks.check_features(builder.info.features)
+        data_checks.check_metadata(
+            metadata, map(decode_embedding, metadata["embeddings"])
+        )
         infos = [builder.info.splits[part] for part in SPLITS[split]]
         dim = builder.info.features["features"].shape[0]
         on_disk = 4 * dim * sum(info.num_examples for info in infos) > memory
@@ -117,8 +125,20 @@ def load(
             part: open_records(info.filepaths, dim)
             if on_disk
             else _read(builder, info.name)
-            for part, info in zip(("train", "seen", "unseen"), infos)
+            for part, info in zip(PARTS, infos)
         }
+        order, num_seen = _class_order(metadata, split)
+        new_label = np.full(len(metadata["class_names"]), -1, np.int32)
+        new_label[order] = np.arange(len(order))
+        samples = {
+            part: Samples(features, _renumbered(labels, new_label))
+            for part, (features, labels) in arrays.items()
+        }
+        for part, info in zip(PARTS, infos):
+            classes = np.arange(num_seen)
+            if part == "unseen":
+                classes = np.arange(num_seen, len(order))
+            data_checks.check_labels(samples[part].labels, classes, info)
     except Exception as error:
         # Damaged files make TFDS and TensorFlow raise almost anything.
         raise InputError(
@@ -131,26 +151,29 @@ def load(
     embeddings = normalised_embeddings(
         metadata["embeddings"], embedding_norm, names
     )
-    validation = np.asarray(metadata["validation_classes"], int)
-    if split == "test":
-        seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
-    else:
-        seen = np.setdiff1d(metadata["seen_classes"], validation)
-        unseen = validation
-    order = np.concatenate([seen, unseen]).astype(int)
-    new_label = np.full(len(names), -1, np.int32)
-    new_label[order] = np.arange(len(order))
     return ZeroShotData(
         class_names=tuple(names[old] for old in order),
-        num_seen=len(seen),
+        num_seen=num_seen,
         embeddings=embeddings[order],
-        validation_classes=new_label[validation],
+        validation_classes=new_label[metadata["validation_classes"]],
         metadata=metadata,
-        **{
-            part: Samples(features, new_label[labels])
-            for part, (features, labels) in arrays.items()
-        },
+        **samples,
     )
+
+
+def _class_order(metadata: dict, split: str) -> tuple[np.ndarray, int]:
+    """The builder's labels in the order of a run's, and S."""
+    seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
+    if split == "tune":
+        unseen = metadata["validation_classes"]
+        seen = np.setdiff1d(seen, unseen)
+    return np.concatenate([seen, unseen]).astype(int), len(seen)
+
+
+def _renumbered(labels: np.ndarray, new_label: np.ndarray) -> np.ndarray:
+    if len(labels) and labels.min() < 0:  # which NumPy would count backwards
+        raise ValueError("a label is negative")
+    return new_label[labels]
 
 
 def normalised_embeddings(parts, norm: str, class_names) -> np.ndarray:
@@ -218,4 +241,6 @@ def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:
         features[start:stop] = batch["features"]
         labels[start:stop] = batch["label"]
         start = stop
+    if start < size:  # or what was never written would be taken for features
+        raise ValueError(f"{start} records in {split} instead of {size}")
     return features, labels

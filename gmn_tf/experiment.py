@@ -16,6 +16,7 @@ from gmn_tf import (
     pictures,
     probes,
     progress,
+    records,
     report,
     synthesis,
     training,
@@ -50,6 +51,7 @@ class Watching:
     checkpoint_every: int = 500
 
 
+@records.telling_of_loss()
 def run(
     config: Config,
     data: ZeroShotData,

@@ -9,12 +9,15 @@ from gmn_tf import (
     experiment,
     pictures,
     progress,
+    records,
     report,
     variants,
 )
+from gmn_tf.classifier import Classifier
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
+from gmn_tf.generator import Generator
 from gmn_tf.workdir import Workdir
 
 
@@ -39,7 +42,7 @@ class Run:
         """Its generator; None for real samples alone."""
         if not variants.VARIANTS[self.config.variant].has_generator:
             return None
-        generator = self.workdir.load_model("generator")
+        generator = self.workdir.load_model("generator", Generator)
         refuse_other_data(
             {
                 "feature_dim": generator.feature_dim,
@@ -52,13 +55,15 @@ class Run:
     def load_classifiers(self, name: str = "classifier") -> list:
         """Its final classifiers, or those called `baseline`."""
         models = [
-            self.workdir.load_model(f"{name}_{number}")
+            self.workdir.load_model(f"{name}_{number}", Classifier)
             for number in range(self.config.classifier_seeds)
         ]
-        refuse_other_data(models[0].sizes, self.data)
+        for model in models:
+            refuse_other_data(model.sizes, self.data)
         return models
 
 
+@records.telling_of_loss()
 def evaluate(run: Run) -> dict:
     """Scores the saved classifiers of a run again; writes nothing.
 
@@ -76,6 +81,7 @@ def evaluate(run: Run) -> dict:
     return experiment.metrics(run.config, main, baseline)
 
 
+@records.telling_of_loss()
 def synthetic_count_curve(
     run: Run, counts: Sequence[int], quiet: bool
 ) -> list[dict]:
@@ -110,6 +116,7 @@ def synthetic_count_curve(
     return rows
 
 
+@records.telling_of_loss()
 def calibrate(runs: Sequence[Run]) -> list[dict]:
     """Scores against one penalty of seen classes, on the tune splits.
 

@@ -8,7 +8,7 @@ import statistics
 
 import numpy as np
 
-from gmn_tf import evaluation
+from gmn_tf import evaluation, json_text
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 
@@ -127,7 +127,7 @@ def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
     """Settings, seed and scores of a run, and of its baseline."""
     try:
         stored, metrics = (
-            json.loads((path / name).read_text(encoding="utf-8"))
+            json_text.parse((path / name).read_text(encoding="utf-8"))
             for name in ("config.json", "metrics.json")
         )
         # Of older runs, what was no setting then has its default.
@@ -140,7 +140,7 @@ def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
             plain = {**config, "seen_penalty": 0.0}
             runs.append(_run(plain, data, metrics["baseline"], True))
         return runs
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise InputError(
             f"{path} holds no finished run.",
             "config.json and metrics.json, as bin/train writes them",
@@ -160,8 +160,16 @@ def _run(config: dict, data: str, scores: dict, is_baseline: bool):
             or name in ("embedding_norm", "seen_penalty")
             or name.startswith("classifier_")
         } | {"variant": evaluation.BASELINE, "steps": 0}
-    means = {score: scores[score]["mean"] for score in evaluation.SCORES}
+    means = {
+        score: _percent(scores[score]["mean"]) for score in evaluation.SCORES
+    }
     return {**settings, "data": data}, config["seed"], means
+
+
+def _percent(value: float) -> float:
+    if isinstance(value, bool) or not 0.0 <= value <= 100.0:
+        raise ValueError(f"{value!r} is no score in percent")
+    return value
 
 
 def _calibrated(path: pathlib.Path) -> dict:
@@ -170,7 +178,8 @@ def _calibrated(path: pathlib.Path) -> dict:
         return {}
     with (path / "calibration.csv").open(newline="") as file:
         best = max(csv.DictReader(file), key=lambda row: float(row["h_mean"]))
-    return {CALIBRATED: (float(best["h_mean"]), float(best["h_std"]))}
+    h = _percent(float(best["h_mean"])), _percent(float(best["h_std"]))
+    return {CALIBRATED: h}
 
 
 def _telling_apart(settings: list[dict]) -> list[str]:

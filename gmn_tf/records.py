@@ -4,15 +4,37 @@ For splits too large for memory. Opening them takes one pass over the files,
 which notes where each record begins; after that only what is asked for is read.
 """
 
+import contextlib
 import os
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf.errors import InputError
+
 # A record is framed by its length, a checksum of that, and one of its content.
 BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
 BATCH = 1024  # records looked at in one go while opening
+# What reads have found, because TensorFlow passes no exception on as it is.
+_LOSSES = []
+
+
+@contextlib.contextmanager
+def telling_of_loss() -> Iterator[None]:
+    """Makes an InputError of the end of reads from files that have changed.
+
+    Raises:
+        InputError: naming the file, in place of TensorFlow's error.
+    """
+    _LOSSES.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if _LOSSES:
+            raise _LOSSES[0] from error
+        raise
 
 
 class OnDisk:
@@ -57,6 +79,7 @@ class Records(OnDisk):
     def __init__(self, paths, files, starts, lengths, dim: int):
         super().__init__(len(files), dim)
         self._streams = [open(path, "rb") for path in paths]  # noqa: SIM115
+        self._versions = [_version(stream) for stream in self._streams]
         self._files, self._starts, self._lengths = files, starts, lengths
 
     def _read(self, rows):
@@ -70,6 +93,9 @@ class Records(OnDisk):
 
     def _read_records(self, rows: np.ndarray) -> np.ndarray:
         records = np.empty(len(rows), object)
+        # A name that is gone does no harm to a file that is open.
+        for stream, version in zip(self._streams, self._versions):
+            _refuse_change(stream, version)
         for place, row in enumerate(rows):
             records[place] = os.pread(
                 self._streams[self._files[row]].fileno(),
@@ -77,6 +103,30 @@ class Records(OnDisk):
                 self._starts[row],
             )
         return records
+
+
+def _version(stream) -> tuple[int, int]:
+    """What tells that a file was written to."""
+    status = os.fstat(stream.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _refuse_change(stream, version: tuple[int, int]) -> None:
+    try:
+        if _version(stream) == version:
+            return
+        found = "another size or time of change"
+    except OSError as error:  # such as that of a server that is gone
+        found = error.strerror
+    loss = InputError(
+        f"{stream.name} has changed since it was opened.",
+        "prepared data that nothing touches while a command runs",
+        found,
+        "remove the data set's folder, let bin/train prepare it again, and "
+        "repeat the command",
+    )
+    _LOSSES.append(loss)
+    raise loss
 
 
 def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
@@ -90,11 +140,11 @@ def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
         The features, and the labels `[n]` of all records.
 
     Raises:
-        tf.errors.OpError: for a damaged file.
+        tf.errors.OpError, ValueError: for a damaged file.
     """
     labels, files, starts, lengths = [], [], [], []
     for number, path in enumerate(paths):
-        file_lengths, file_labels = _scan(path)
+        file_lengths, file_labels = _scan(path, dim)
         framed = BEFORE + file_lengths + AFTER
         starts.append(np.cumsum(framed) - framed + BEFORE)
         lengths.append(file_lengths)
@@ -104,14 +154,21 @@ def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
     return Records(paths, *places, dim), labels
 
 
-def _scan(path: str) -> tuple[np.ndarray, np.ndarray]:
+def _scan(path: str, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """Lengths and labels of the records in a file."""
     empty = np.zeros(0, np.int64)
     lengths, labels = [empty], [empty]
     for batch in tf.data.TFRecordDataset(path).batch(BATCH):
         parsed = tf.io.parse_example(
-            batch, {"label": tf.io.FixedLenFeature([], tf.int64)}
+            batch,
+            {
+                "label": tf.io.FixedLenFeature([], tf.int64),
+                "features": tf.io.FixedLenFeature([], tf.string),
+            },
         )
+        sizes = tf.strings.length(parsed["features"]).numpy()
+        if not np.all(sizes == dim * OnDisk.dtype.itemsize):
+            raise ValueError(f"records of another size than {dim} in {path}")
         lengths.append(tf.strings.length(batch).numpy().astype(np.int64))
         labels.append(parsed["label"].numpy())
     return np.concatenate(lengths), np.concatenate(labels)

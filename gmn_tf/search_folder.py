@@ -14,8 +14,10 @@ best.json       the best settings, for bin/train --config
 
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 
+from gmn_tf import evaluation
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 from gmn_tf.workdir import Workdir
@@ -61,6 +63,8 @@ class SearchFolder:
         if not (self.path / "search.json").exists():
             self.workdir.write_json("search.json", dict(search))
         old = self.workdir.read_json("search.json")
+        if not _is_search(old):
+            raise _not_written_here(self.path / "search.json")
         changed = [name for name in search if search[name] != old.get(name)]
         if changed:
             raise InputError(
@@ -69,6 +73,10 @@ class SearchFolder:
                 _told(search, changed),
                 "choose another --workdir, or remove that folder",
             )
+
+    def alone(self):
+        """Keeps a second search out while this one works; see `Workdir`."""
+        return self.workdir.alone()
 
     def trial(self, name: str) -> Workdir:
         """The folder of a trial."""
@@ -91,6 +99,8 @@ class SearchFolder:
                 "check --workdir, or run bin/tune first",
             )
         search = self.workdir.read_json("search.json")
+        if not _is_search(search):
+            raise _not_written_here(self.path / "search.json")
         results = self.results()
         if not ranked(results, search["objective"]):
             reasons = [one["reason"] for one in results]
@@ -115,8 +125,12 @@ class SearchFolder:
             name = path.parent.name
             number = PRESET
             if name != PRESET:
+                if not re.fullmatch(r"trial_\d+", name):
+                    continue  # such as a copy that somebody has made
                 number = int(name.rpartition("_")[2]) + 1
             result = Workdir(path.parent).read_json(RESULT)
+            if not _is_result(result):
+                raise _not_written_here(path)
             found.append({"trial": number, **result})
         return sorted(
             found, key=lambda one: 0 if one["trial"] == PRESET else one["trial"]
@@ -143,6 +157,40 @@ def best_config(config: Config, best: Mapping) -> Config:
             "steps": best["steps"],
             "split": "test",
         }
+    )
+
+
+def _is_search(content) -> bool:
+    """Whether search.json says what is read from it."""
+    match content:
+        case {"objective": objective, "space": {"generator": dict()}}:
+            return objective in evaluation.SCORES
+    return False
+
+
+def _is_result(content) -> bool:
+    """Whether a trial's result.json says what is read from it."""
+    match content:
+        case {"reason": str(), "steps": int(), "generator": dict()}:
+            return _is_number(content.get("seconds"))
+        case {"classifier": dict(), "steps": int(), "generator": dict()}:
+            numbers = [content.get(name) for name in evaluation.SCORES]
+            return _is_number(content.get("seconds")) and all(
+                _is_number(score) and score <= 100.0 for score in numbers
+            )
+    return False
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, int | float) and 0.0 <= value < float("inf")
+
+
+def _not_written_here(path: pathlib.Path) -> InputError:
+    return InputError(
+        f"{path} is not as bin/tune writes it.",
+        "a file that nothing else has changed",
+        "entries that are missing, or of another kind",
+        "remove it, or the trial's folder, and let the search go on",
     )
 
 

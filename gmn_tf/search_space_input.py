@@ -7,6 +7,7 @@ import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
+from gmn_tf import json_text
 from gmn_tf.config import Config, refuse_unknown_settings
 from gmn_tf.errors import InputError
 from gmn_tf.search_space import (
@@ -134,8 +135,8 @@ def read_changes(texts: Sequence[str]) -> dict:
 
 def _json(text: str, where: str):
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return json_text.parse(text)
+    except ValueError as error:
         raise InputError(
             f"The space {where} is no JSON.",
             'a list such as [64, 128] or ["global"], a range such as '

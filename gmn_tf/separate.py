@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gmn_tf import evaluation, experiment, progress
+from gmn_tf import evaluation, experiment, progress, records
 from gmn_tf.config import SEPARATE_FACTORS, Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
@@ -23,6 +23,7 @@ from gmn_tf.workdir import Workdir
 TASKS = ("t1", "u", "s")
 
 
+@records.telling_of_loss()
 def run(test: Run, tune: Run, quiet: bool) -> dict:
     """Chooses settings on the tune splits, and scores them on the test splits.
 

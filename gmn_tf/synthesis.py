@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from gmn_tf import records
 from gmn_tf.data import Samples
+from gmn_tf.errors import InputError
 from gmn_tf.random_numbers import standard_normal
 
 ROWS_AT_ONCE = 4096
@@ -39,10 +40,11 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
         embeddings: `[C, da]` class embeddings.
         counts: `[C]` integers.
         seed: decides the noise.
+
+    Raises:
+        InputError: if memory cannot hold the samples.
     """
-    features = np.empty(
-        (int(np.sum(counts)), generator.feature_dim), np.float32
-    )
+    features = _room(int(np.sum(counts)), generator.feature_dim)
     start = 0
     for label in np.flatnonzero(counts):
         for part, first in enumerate(range(0, counts[label], ROWS_AT_ONCE)):
@@ -57,6 +59,18 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
             start = stop
     labels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     return Samples(features, labels)
+
+
+def _room(rows: int, dim: int) -> np.ndarray:
+    try:
+        return np.empty((rows, dim), np.float32)
+    except (MemoryError, ValueError) as error:  # ValueError: no machine has it
+        raise InputError(
+            "Memory does not hold the synthetic features.",
+            "fewer, or more memory",
+            f"{rows} samples of {dim} dimensions",
+            "lower --synthetic_per_class or --seen_floor",
+        ) from error
 
 
 @tf.function(reduce_retracing=True)

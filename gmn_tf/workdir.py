@@ -25,6 +25,7 @@ import tempfile
 import keras
 import numpy as np
 
+from gmn_tf import json_text, locking
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 from gmn_tf.version import __version__
@@ -59,6 +60,33 @@ class Workdir:
         """Makes room, once the run has come to its end."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
+    @contextlib.contextmanager
+    def alone(self):
+        """Keeps other runs out of the folder, unless its run has ended.
+
+        Raises:
+            InputError: if another process runs in this folder, or it cannot
+                be written.
+        """
+        with contextlib.ExitStack() as stack:
+            if not self.finished():
+                with self._telling_of_the_folder():
+                    stack.enter_context(locking.alone(self.path))
+            yield
+
+    @contextlib.contextmanager
+    def _telling_of_the_folder(self):
+        """Makes an InputError of what the system says about the folder."""
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"Cannot write to the folder {self.path}.",
+                "a folder that can be made and written",
+                str(error),
+                "choose another --workdir, or make room",
+            ) from error
+
     def start(self, config: Config, source: dict) -> None:
         """Makes the folder and writes config.json.
 
@@ -70,7 +98,7 @@ class Workdir:
             InputError: if the folder belongs to a run of other settings or
                 other data, or cannot be written.
         """
-        try:
+        with self._telling_of_the_folder():
             if (self.path / "config.json").exists():
                 self.refuse_other(config, source)
             if self.finished():
@@ -87,13 +115,6 @@ class Workdir:
                     "versions": versions(),
                 },
             )
-        except OSError as error:
-            raise InputError(
-                f"Cannot write to the folder {self.path}.",
-                "a folder that can be made and written",
-                str(error),
-                "choose another --workdir",
-            ) from error
 
     def read_config(self) -> tuple[Config, dict]:
         """The settings and the data of the run that lies here.
@@ -104,6 +125,9 @@ class Workdir:
         stored = self.read_json("config.json")
         try:
             source = {name: stored["data"][name] for name in SOURCE}
+            for name, value in source.items():
+                if not isinstance(value, str):
+                    raise TypeError(f"{name} is {value!r:.50}, not a text")
             return Config(**stored["config"]), source
         except (KeyError, TypeError) as error:
             raise InputError(
@@ -116,7 +140,10 @@ class Workdir:
     def read_json(self, name: str) -> dict:
         """Contents of a file of the run; InputError if it cannot be read."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            content = json_text.parse((self.path / name).read_text("utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError(f"{type(content).__name__}, not an object")
+            return content
         except (OSError, ValueError) as error:
             raise InputError(
                 f"Cannot read {self.path / name}.",
@@ -148,11 +175,23 @@ class Workdir:
         with _replacing(self.path / name) as temporary:
             figure.savefig(temporary, dpi=150)
 
-    def load_model(self, name: str) -> keras.Model:
-        """Loads `name`.keras; InputError if it is missing or damaged."""
+    def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
+        """Loads `name`.keras.
+
+        Args:
+            name: of the file, without its suffix.
+            kind: class of the model.
+
+        Raises:
+            InputError: if the file is missing, damaged or holds another model.
+        """
         path = self.path / f"{name}.keras"
         try:
-            return keras.saving.load_model(path, compile=False)
+            # Safe mode runs no code that a file brings along.
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            if not isinstance(model, kind):
+                raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
+            return model
         except Exception as error:
             # A damaged file makes Keras raise almost anything.
             raise InputError(

@@ -60,9 +60,7 @@ def _agreed_names(path: epath.Path, names, content: dict, embeddings):
         )
     if "allclasses_names" not in content:
         return names
-    found = tuple(
-        str(name).strip() for name in content["allclasses_names"].ravel()
-    )
+    found = _read_names(path, content["allclasses_names"])
     if len(found) != count:
         raise InputError(
             f"att and allclasses_names in {path} do not fit.",
@@ -80,6 +78,18 @@ def _agreed_names(path: epath.Path, names, content: dict, embeddings):
             f"{found[first]}",
         )
     return found
+
+
+def _read_names(path: epath.Path, cells) -> tuple[str, ...]:
+    if isinstance(cells, str) or cells.dtype != object:
+        raise InputError(
+            f"allclasses_names in {path} are no names.",
+            "a cell array of texts, one for each class",
+            cells if isinstance(cells, str) else f"type {cells.dtype}",
+            "Store the names as texts, or leave the variable out: then "
+            "classes are numbered.",
+        )
+    return tuple(name.strip() for name in cells)
 
 
 def _classes_differ(path: epath.Path, expected: str, received: str):

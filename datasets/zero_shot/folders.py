@@ -29,6 +29,7 @@ CLASSES = {
     "flo": (82, 20),
 }
 DOWNLOADABLE = ("cub", "sun", "awa", "awa2", "apy")
+_LONGEST = 64  # Bytes of a name.
 DATASETS = (*FOLDERS, SYNTHETIC)
 
 
@@ -54,10 +55,12 @@ def check_names(dataset: str, features_file: str, embedding: str) -> None:
 
 
 def _check_name(name: str, value: str, pattern: str, example: str) -> None:
-    if not re.fullmatch(pattern, value):
+    # A file system takes 255 bytes; the prepared data's name joins all three.
+    if not re.fullmatch(pattern, value) or len(value.encode()) > _LONGEST:
         raise InputError(
             f"{name} {value!r} is not a usable name.",
-            f"a plain name without folders, as in {example}",
+            f"a plain name without folders, of at most {_LONGEST} bytes, as in "
+            f"{example}",
             repr(value),
             "Name the folder by manual_dir and the file by its name only; join "
             "the parts of an embedding with a plus sign.",

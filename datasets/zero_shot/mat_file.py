@@ -3,11 +3,12 @@
 import functools
 
 import numpy as np
-import scipy.io
 from etils import epath
 
 from gmn_tf.errors import InputError
+from gmn_tf_datasets.zero_shot import mat5
 
+_HEADER = 128  # Bytes, which tell the version.
 IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
 
 
@@ -71,7 +72,7 @@ class OnDiskMatrix:
 
 def read_variables(
     path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...] = ()
-) -> dict[str, np.ndarray | OnDiskMatrix]:
+) -> dict[str, np.ndarray | OnDiskMatrix | str]:
     """Reads the wanted variables that the file has.
 
     Args:
@@ -81,72 +82,60 @@ def read_variables(
         are larger than `IN_MEMORY` and the file is of version 7.3.
 
     Returns:
-      Name to array, as MATLAB would show it (no axis is swapped). Cell arrays
-      of texts are object arrays of one dimension.
+      Name to array, as MATLAB would show it (no axis is swapped). Texts, and
+      cell arrays of them, are object arrays of one dimension; of what else
+      there is, words that name it.
     """
     try:
         with path.open("rb") as stream:
-            return _read_version_5(stream, wanted)
-    except NotImplementedError:
-        # What scipy says about the HDF5 files of MATLAB 7.3.
-        return _read_version_7_3(path, wanted, on_disk)
+            if mat5.is_version_5(stream.read(_HEADER)):
+                stream.seek(0)
+                return mat5.read(stream, wanted)
+            return _read_version_7_3(stream, path, wanted, on_disk)
     except Exception as error:
-        # A damaged file makes scipy raise almost anything (zlib, struct,
-        # value, type and memory errors have been seen).
+        # A damaged file makes zlib, struct, NumPy and HDF5 raise almost
+        # anything (value, type, key, memory and system errors).
         raise _unreadable(path, error) from error
-
-
-def _read_version_5(stream, wanted: tuple[str, ...]) -> dict[str, np.ndarray]:
-    content = scipy.io.loadmat(stream, variable_names=list(wanted))
-    return {
-        name: _texts(content[name].ravel())
-        if content[name].dtype.kind in "OU"
-        else content[name]
-        for name in wanted
-        if name in content
-    }
-
-
-def _texts(cells) -> np.ndarray:
-    texts = [
-        "".join(str(part) for part in np.asarray(cell).ravel())
-        for cell in cells
-    ]
-    return np.array(texts, dtype=object)
 
 
 def _read_version_7_3(
-    path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...]
-) -> dict[str, np.ndarray | OnDiskMatrix]:
+    stream, path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...]
+) -> dict[str, np.ndarray | OnDiskMatrix | str]:
     import h5py  # Only few files need it, and loading it takes time.
 
-    try:
-        with path.open("rb") as stream, h5py.File(stream, "r") as file:
-            return {
-                name: OnDiskMatrix(path, name)
-                if name in on_disk
-                and file[name].ndim == 2
-                and file[name].nbytes > IN_MEMORY
-                else _from_hdf5(file, file[name])
-                for name in wanted
-                if name in file
-            }
-    except Exception as error:
-        raise _unreadable(path, error) from error
+    with h5py.File(stream, "r") as file:
+        return {
+            name: OnDiskMatrix(path, name)
+            if name in on_disk
+            and isinstance(file[name], h5py.Dataset)
+            and file[name].ndim == 2
+            and file[name].nbytes > IN_MEMORY
+            else _from_hdf5(file, file[name])
+            for name in wanted
+            if name in file
+        }
 
 
-def _from_hdf5(file, variable) -> np.ndarray:
+def _from_hdf5(file, variable) -> np.ndarray | str:
     import h5py
 
-    if h5py.check_ref_dtype(variable.dtype) is None:
-        return variable[()].T  # MATLAB writes its columns as rows of HDF5.
-    return np.array(
-        [
-            "".join(chr(code) for code in file[reference][()].ravel())
-            for reference in variable[()].ravel()
-        ],
-        dtype=object,
-    )
+    if not isinstance(variable, h5py.Dataset):
+        return "a struct, an object or a sparse matrix"
+    if "MATLAB_empty" in variable.attrs:  # then it holds its own shape
+        return np.zeros(variable[()])
+    if h5py.check_ref_dtype(variable.dtype) is not None:
+        cells = [file[reference] for reference in variable[()].ravel()]
+        return np.array([_text(cell) for cell in cells], object)
+    if variable.attrs.get("MATLAB_class") == b"char":
+        return np.array([_text(variable)], object)
+    return variable[()].T  # MATLAB writes its columns as rows of HDF5.
+
+
+def _text(characters) -> str:
+    if "MATLAB_empty" in characters.attrs:
+        return ""
+    codes = characters[()].ravel().astype("<u2", casting="same_kind")
+    return codes.tobytes().decode("utf-16-le")
 
 
 def _unreadable(path: epath.Path, error: Exception) -> InputError:
@@ -186,8 +175,9 @@ def numbers(
     raise InputError(
         f"{name} in {path} is not a matrix of numbers.",
         "a full matrix of two dimensions, not empty",
-        f"{type(values).__name__} of shape {getattr(values, 'shape', '?')}, "
-        f"type {getattr(values, 'dtype', '?')}",
+        values
+        if isinstance(values, str)
+        else f"shape {values.shape}, type {values.dtype}",
         "Save the variable as a full (not sparse) matrix.",
     )
 

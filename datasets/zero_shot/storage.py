@@ -114,13 +114,26 @@ def write(
                     builder.download_and_prepare(
                         download_config=download_config
                     )
-    except (OSError, tf.errors.OpError) as error:
+    except (OSError, tf.errors.OpError, RuntimeError) as error:
+        if _without_cover(error) is None:
+            raise
         raise InputError(
             f"data_dir {data_dir} cannot be written.",
             "a folder with write permission and free space",
-            getattr(error, "strerror", None) or str(error).splitlines()[0],
+            _reason(_without_cover(error)),
             "Choose another folder with --data_dir, or make room.",
         ) from error
+
+
+def _without_cover(error: BaseException | None) -> BaseException | None:
+    """What a file system has raised; TFDS puts a RuntimeError around it."""
+    while isinstance(error, RuntimeError):
+        error = error.__cause__
+    return error if isinstance(error, OSError | tf.errors.OpError) else None
+
+
+def _reason(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error).splitlines()[0]
 
 
 def _refuse_too_much_to_send(config: ZeroShotConfig) -> None:

@@ -1,5 +1,7 @@
 """Unpacking one folder of xlsa17.zip: all of it or nothing."""
 
+import errno
+import lzma
 import tempfile
 import zipfile
 import zlib
@@ -8,7 +10,16 @@ from etils import epath
 
 from gmn_tf.errors import InputError
 
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+# What zipfile raises for archives that are none; RuntimeError if it takes a
+# member for an encrypted or unknown one, ValueError for a wrong place in it.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
@@ -36,7 +47,9 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
                 for member in members:
                     _unpack(content, member, whole)
                 whole.rename(target / folder)
-    except _DAMAGED as error:
+    except (OSError, *_DAMAGED) as error:
+        if not _is_damage(error):
+            raise
         archive.unlink()
         raise InputError(
             f"{archive} is damaged and has been removed.",
@@ -45,6 +58,12 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
             "Run the command again to download it anew, or get it by other "
             "means and name the unpacked folder with --manual_dir.",
         ) from error
+
+
+def _is_damage(error: Exception) -> bool:
+    if isinstance(error, OSError):  # not that of a full disk
+        return error.errno == errno.EINVAL  # a place before the file's start
+    return not isinstance(error, InputError)
 
 
 def _members(content: zipfile.ZipFile, folder: str) -> list[zipfile.ZipInfo]:

@@ -119,7 +119,7 @@ def _read_rows(
     rows = {}
     for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS):
         name = f"{key}_loc"
-        if name not in content or not content[name].size:
+        if name not in content or not np.size(content[name]):
             if key in REQUIRED_ROWS:
                 raise _empty_split(path, name)
             continue

@@ -104,23 +104,26 @@ def _train(values, arguments) -> None:
             checkpoints=experiment.checkpoints(workdir, strategy, watching),
         )
         return
-    workdir.start(config, data_source(name, data_dir, data))
-    if workdir.finished():
-        say(values, f"{workdir} holds this run already; its results:\n")
-        metrics = workdir.read_json("metrics.json")
-    else:
-        say(values, report.data_summary(data))
-        metrics = experiment.run(
-            config,
-            data,
-            workdir,
-            strategy,
-            watching,
-            execution,
-            values.baseline,
+    with workdir.alone():
+        workdir.start(config, data_source(name, data_dir, data))
+        if workdir.finished():
+            say(values, f"{workdir} holds this run already; its results:\n")
+            metrics = workdir.read_json("metrics.json")
+        else:
+            say(values, report.data_summary(data))
+            metrics = experiment.run(
+                config,
+                data,
+                workdir,
+                strategy,
+                watching,
+                execution,
+                values.baseline,
+            )
+        say(values, report.scores_table(metrics))
+        say(
+            values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}"
         )
-    say(values, report.scores_table(metrics))
-    say(values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 
 def _prepare_alone(values, arguments) -> None:

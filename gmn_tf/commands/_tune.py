@@ -1,5 +1,6 @@
 """bin/tune."""
 
+import contextlib
 import dataclasses
 import sys
 
@@ -180,7 +181,10 @@ def _run(search, folder, values) -> None:
     def tell(text: str) -> None:
         say(values, text)
 
-    tuning.run(laboratory, tell)
-    if not tuning.is_worker():
-        folder.remove_checkpoints()
-        tell("\n" + search_report.write(folder))
+    # Workers share the folder with their chief.
+    alone = contextlib.nullcontext if tuning.is_worker() else folder.alone
+    with alone():
+        tuning.run(laboratory, tell)
+        if not tuning.is_worker():
+            folder.remove_checkpoints()
+            tell("\n" + search_report.write(folder))
