@@ -66,6 +66,7 @@ setuptools.setup(
             # tfds.testing imports it undeclared.
             "dill>=0.4.1,<1",
             "pytest>=9.2,<10",
+            "pytest-xdist>=3.8,<4",
             # The version of .pre-commit-config.yaml: formats differ.
             "ruff==0.17.6",
         ],

@@ -1,6 +1,6 @@
 """Long trials of what the README promises; asked for, they take minutes.
 
-GMN_TF_SOAK_KILLS=20 pytest -s tests/soak_test.py
+GMN_TF_SOAK_KILLS=20 pytest -n0 -s tests/soak_test.py
 """
 
 import os
@@ -21,7 +21,7 @@ FLAGS = (
     "--dataset=synthetic",
     "--variant=cwgan_gm",
     "--preset=cpu",
-    "--steps=2000",
+    "--steps=4000",
     "--checkpoint_every=23",
     "--log_every=10",
     "--theta_reset_steps=7",

@@ -77,6 +77,26 @@ def run(search, tune_data, path):
     return made.folder, "\n".join(told)
 
 
+@pytest.fixture
+def quick_trials(monkeypatch):
+    """Trials that train nothing; those of a high rate fail."""
+
+    def run_quickly(self, name, settings, steps):
+        result = {"steps": steps, "generator": settings, "seconds": 1.0}
+        if settings.get("learning_rate", 0.0) > 1.0:
+            result["reason"] = "it diverged"
+        else:
+            score = 10.0 + settings.get("noise_dim", 0)
+            result["classifier"] = {"seen_penalty": 0.5}
+            result |= dict.fromkeys(report.SCORES, score)
+        workdir = self.folder.trial(name)
+        workdir.path.mkdir(exist_ok=True)
+        workdir.write_json("result.json", result)
+        return result
+
+    monkeypatch.setattr(trials.Laboratory, "run", run_quickly)
+
+
 def without_times(folder):
     return [
         {name: value for name, value in one.items() if name != "seconds"}
@@ -88,12 +108,12 @@ def without_times(folder):
 def test_a_search_finds_ranks_and_writes(
     tuner, search_for, tune_data, tmp_path
 ):
-    search = search_for(tuner, max_trials=5)
+    search = search_for(tuner, max_trials=4)
     folder, told = run(search, tune_data, tmp_path / "search")
 
     results = folder.results()
-    assert [one["trial"] for one in results] == ["preset", 1, 2, 3, 4, 5]
-    assert "Trial 5 of 5" in told
+    assert [one["trial"] for one in results] == ["preset", 1, 2, 3, 4]
+    assert "Trial 4 of 4" in told
     text = search_report.write(folder)
     with open(folder.path / "trials.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -108,7 +128,7 @@ def test_a_search_finds_ranks_and_writes(
     assert chosen == search.config.replace(
         {**best[0]["generator"], **best[0]["classifier"], "split": "test"}
     )
-    for name in ("preset", "trial_0", "trial_4"):
+    for name in ("preset", "trial_0", "trial_3"):
         assert list((folder.path / name / "logs").rglob("*tfevents*"))
 
 
@@ -203,7 +223,7 @@ def test_what_nobody_expects_ends_the_search(
 
 
 def test_output_that_nobody_reads_ends_the_search(
-    search_for, tune_data, tmp_path
+    search_for, tune_data, tmp_path, quick_trials
 ):
     def closed(text):
         if text.startswith("Trial 2"):
@@ -218,7 +238,9 @@ def test_output_that_nobody_reads_ends_the_search(
     assert [one["trial"] for one in folder.results()] == ["preset", 1, 2, 3]
 
 
-def test_a_trial_that_was_only_begun_is_made(search_for, tune_data, tmp_path):
+def test_a_trial_that_was_only_begun_is_made(
+    search_for, tune_data, tmp_path, quick_trials
+):
     """As if killed between KerasTuner's two files."""
     made = laboratory(search_for(), tune_data, tmp_path / "search")
     tuner = tuning.GeneratorTuner(made, lambda text: None)
@@ -296,7 +318,7 @@ def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
 
 
 def test_hyperband_promotes_in_spite_of_failures(
-    search_for, tune_data, tmp_path
+    search_for, tune_data, tmp_path, quick_trials
 ):
     space = {"learning_rate": [1e-3, 1e30], "noise_dim": list(range(2, 9))}
     search = search_for("hyperband", max_trials=13, steps=9, space=space)

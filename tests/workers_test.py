@@ -45,7 +45,9 @@ def train_apart(tiny_config, tiny_name, tiny_dir, tmp_path):
     """Trains in processes of their own; gives the generators' weights."""
     settings = tmp_path / "config.json"
     # A batch that two, three and four can share.
-    config = tiny_config.replace({"steps": 3, "batch_size": 12})
+    config = tiny_config.replace(
+        {"steps": 3, "batch_size": 12, "critic_steps": 1}
+    )
     settings.write_text(json.dumps(config.to_dict()))
 
     def run_all(strategy, variants, devices=1, clusters=(None,)):
