@@ -121,7 +121,9 @@ def test_a_source_that_is_still_open_at_the_end_does_no_harm(tmp_path):
         "import sys; from etils import epath\n"
         "from gmn_tf_datasets.zero_shot import mat_file\n"
         "matrix = mat_file.OnDiskMatrix(epath.Path(sys.argv[1]), 'features')\n"
-        "sys.kept = matrix; print(matrix[:1])"
+        "print(matrix[:1])\n"
+        "import ctypes  # as if something else held it for ever\n"
+        "ctypes.pythonapi.Py_IncRef(ctypes.py_object(matrix))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "a.mat"],
