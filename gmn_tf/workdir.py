@@ -191,6 +191,8 @@ class Workdir:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
             if not isinstance(model, kind):
                 raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
+            if not model.built:
+                raise TypeError("a model without its weights")
             return model
         except Exception as error:
             # A damaged file makes Keras raise almost anything.

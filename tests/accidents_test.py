@@ -114,6 +114,26 @@ def test_a_source_that_vanishes_while_it_is_prepared(tmp_path, monkeypatch):
     assert not files(tmp_path / "data")
 
 
+def test_a_source_that_is_still_open_at_the_end_does_no_harm(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as hdf5:
+        hdf5["features"] = np.eye(3)
+    code = (
+        "import sys; from etils import epath\n"
+        "from gmn_tf_datasets.zero_shot import mat_file\n"
+        "matrix = mat_file.OnDiskMatrix(epath.Path(sys.argv[1]), 'features')\n"
+        "print(matrix[:1])\n"
+        "import ctypes  # as if something else held it for ever\n"
+        "ctypes.pythonapi.Py_IncRef(ctypes.py_object(matrix))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "a.mat"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (told.returncode, told.stdout) == (0, "[[1. 0. 0.]]\n")
+
+
 @pytest.mark.parametrize("size", [0, 2000, 9000, 20_000])
 def test_a_disk_that_is_full_in_mid_run(
     size, tiny_config, tiny_data, tmp_path, monkeypatch

@@ -1,6 +1,7 @@
 """Reading the variables of a .mat file, old (version 5) and new (7.3)."""
 
 import functools
+import weakref
 
 import numpy as np
 from etils import epath
@@ -47,7 +48,10 @@ class OnDiskMatrix:
         import h5py
 
         path, name, _ = self._arguments
-        return h5py.File(path.open("rb"), "r")[name]
+        file = h5py.File(path.open("rb"), "r")
+        # Left open, HDF5 closes it when Python is gone, and crashes.
+        weakref.finalize(self, file.close)
+        return file[name]
 
     @property
     def T(self) -> "OnDiskMatrix":  # noqa: N802
