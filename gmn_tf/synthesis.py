@@ -1,5 +1,7 @@
 """Section 3.4: synthetic features of classes nobody has a sample of."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -45,13 +47,13 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
         InputError: if memory cannot hold the samples.
     """
     features = _room(int(np.sum(counts)), generator.feature_dim)
+    draw = _drawing(generator)
     start = 0
     for label in np.flatnonzero(counts):
         for part, first in enumerate(range(0, counts[label], ROWS_AT_ONCE)):
             rows = min(counts[label] - first, ROWS_AT_ONCE)
             stop = start + rows
-            features[start:stop] = _draw(
-                generator,
+            features[start:stop] = draw(
                 tf.constant(embeddings[label]),
                 tf.constant([seed, label, part]),
                 tf.constant(rows),
@@ -73,14 +75,19 @@ def _room(rows: int, dim: int) -> np.ndarray:
         ) from error
 
 
-@tf.function(reduce_retracing=True)
-def _draw(generator, embedding, seeds, rows):
-    """`rows` samples of one class; the first rows are always the same."""
-    seed = tf.random.fold_in(tf.stack([seeds[0], 2]), seeds[1])
-    noise = standard_normal(
-        [rows, generator.noise_dim], tf.random.fold_in(seed, seeds[2])
-    )
-    return generator(noise, embedding[tf.newaxis])
+@functools.lru_cache(maxsize=1)  # or each generator would stay in memory
+def _drawing(generator):
+    """A graph: `rows` samples of a class; the first are always the same."""
+
+    @tf.function(reduce_retracing=True)
+    def draw(embedding, seeds, rows):
+        seed = tf.random.fold_in(tf.stack([seeds[0], 2]), seeds[1])
+        noise = standard_normal(
+            [rows, generator.noise_dim], tf.random.fold_in(seed, seeds[2])
+        )
+        return generator(noise, embedding[tf.newaxis])
+
+    return draw
 
 
 def joined(first: Samples, second: Samples) -> Samples:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -201,12 +202,15 @@ def _remove_remains(folder: epath.Path) -> None:
 
 def _progress_bar(splits: Splits, quiet: bool) -> tqdm:
     total = sum(len(rows) for rows in splits.rows.values())
+    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds; in a file
     return tqdm(
         desc="Writing",
         total=total,
         unit=" rows",
         leave=False,
-        disable=quiet or None,  # None: where output goes to a file
+        disable=quiet,
+        delay=interval,
+        mininterval=interval,
     )
 
 
