@@ -32,7 +32,7 @@ setuptools.setup(
     ],
     package_dir={"gmn_tf_datasets": "datasets"},
     package_data={
-        "gmn_tf": ["paper_page.html", "published.csv"],
+        "gmn_tf": ["model_card.md", "paper_page.html", "published.csv"],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
             "CITATIONS.bib",
@@ -73,6 +73,8 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
+            "gmn-export = gmn_tf.commands:export",
+            "gmn-predict = gmn_tf.commands:predict",
             "gmn-prepare = gmn_tf.commands:prepare",
             "gmn-reproduce = gmn_tf.commands:reproduce",
             "gmn-train = gmn_tf.commands:train",

@@ -99,6 +99,39 @@ class Classifier(keras.Model):
         return {**super().get_config(), **self.sizes}
 
 
+def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
+    """The same f over more classes, known by their embeddings alone.
+
+    Args:
+        model: a bilinear classifier over C classes.
+        embeddings: `[k, da]` of the classes C..C+k-1; what is of them outside
+            the span of the first C counts for nothing.
+
+    Raises:
+        InputError: for a linear classifier, which knows no embeddings.
+    """
+    if model.embeddings is None:
+        raise InputError(
+            "The linear classifier has nothing to say about a new class.",
+            "a run with --compatibility=bilinear",
+            "linear",
+            "add classes by synthesising samples of them",
+        )
+    old = model.embeddings.numpy()
+    larger = Classifier(
+        **{**model.sizes, "num_classes": len(old) + len(embeddings)}
+    )
+    larger.build((None, model.sizes["feature_dim"]))
+    larger.kernel.assign(model.kernel)
+    larger.bias.assign(model.bias)
+    larger.basis.assign(model.basis)
+    larger.embeddings.assign(np.concatenate([old, embeddings]))
+    larger.penalties.assign(
+        np.concatenate([model.penalties.numpy(), np.zeros(len(embeddings))])
+    )
+    return larger
+
+
 def fit(
     samples: Samples,
     embeddings: np.ndarray | None,

@@ -7,7 +7,6 @@ the validation classes play the unseen ones: no record of a test split is read.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import os
 import typing
@@ -15,7 +14,7 @@ import typing
 import numpy as np
 import tensorflow_datasets as tfds
 
-from gmn_tf import data_checks
+from gmn_tf import data_checks, embeddings
 from gmn_tf.errors import InputError
 
 if typing.TYPE_CHECKING:
@@ -116,7 +115,7 @@ def load(
         metadata = dict(builder.info.metadata)
         data_checks.check_features(builder.info.features)
         data_checks.check_metadata(
-            metadata, map(decode_embedding, metadata["embeddings"])
+            metadata, map(embeddings.decode, metadata["embeddings"])
         )
         infos = [builder.info.splits[part] for part in SPLITS[split]]
         dim = builder.info.features["features"].shape[0]
@@ -148,13 +147,13 @@ def load(
             f"remove {data_dir}/{name}, and let bin/train prepare it again",
         ) from error
     names = metadata["class_names"]
-    embeddings = normalised_embeddings(
+    matrix = embeddings.normalised(
         metadata["embeddings"], embedding_norm, names
     )
     return ZeroShotData(
         class_names=tuple(names[old] for old in order),
         num_seen=num_seen,
-        embeddings=embeddings[order],
+        embeddings=matrix[order],
         validation_classes=new_label[metadata["validation_classes"]],
         metadata=metadata,
         **samples,
@@ -174,57 +173,6 @@ def _renumbered(labels: np.ndarray, new_label: np.ndarray) -> np.ndarray:
     if len(labels) and labels.min() < 0:  # which NumPy would count backwards
         raise ValueError("a label is negative")
     return new_label[labels]
-
-
-def normalised_embeddings(parts, norm: str, class_names) -> np.ndarray:
-    """The parts of an embedding, each normalised, side by side.
-
-    Args:
-        parts: the `embeddings` of the builder's metadata.
-        norm: `l2`, `matrix` or `none`, or one of them per part (`l2,matrix`).
-        class_names: names in label order, for messages.
-
-    Returns:
-        `[C, da]` float32.
-
-    Raises:
-        InputError: for an unknown norm, or a row that is zero.
-    """
-    norms = norm.split(",")
-    if len(norms) == 1:
-        norms *= len(parts)
-    if len(norms) != len(parts) or set(norms) - {"l2", "matrix", "none"}:
-        raise InputError(
-            "Bad value for --embedding_norm.",
-            f"l2, matrix or none, or {len(parts)} of them with commas",
-            repr(norm),
-            f"the embedding has {len(parts)} part(s): "
-            + ", ".join(part["name"] for part in parts),
-        )
-    scaled = []
-    for part, part_norm in zip(parts, norms):
-        matrix = decode_embedding(part)
-        zero = np.flatnonzero(np.linalg.norm(matrix, axis=1) == 0.0)
-        if len(zero) and part_norm != "none":
-            raise InputError(
-                f"Embedding {part['name']!r} has rows that are zero.",
-                "a description with at least one number that is not zero "
-                "for every class",
-                "zeros for " + ", ".join(class_names[c] for c in zero[:5]),
-                "complete the embedding, or use --embedding_norm=none",
-            )
-        if part_norm == "l2":
-            matrix = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
-        elif part_norm == "matrix":
-            matrix = matrix / np.linalg.norm(matrix)
-        scaled.append(matrix)
-    return np.concatenate(scaled, axis=1).astype(np.float32)
-
-
-def decode_embedding(part: dict) -> np.ndarray:
-    """One raw embedding `[C, dim]` from the builder's metadata."""
-    values = np.frombuffer(base64.b64decode(part["values"]), "<f4")
-    return values.reshape(-1, part["dim"]).astype(np.float64)
 
 
 def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ from gmn_tf import (
     workers,
 )
 from gmn_tf.checkpoints import Checkpoints
+from gmn_tf.class_list import ClassList
 from gmn_tf.config import Config
 from gmn_tf.data import Samples, ZeroShotData
 from gmn_tf.workdir import Workdir
@@ -97,6 +98,8 @@ def run(
     for name, models in (("classifier", main), ("baseline", baseline)):
         for number, model in enumerate(models):
             workdir.save_model(f"{name}_{number}", model)
+    classes = ClassList.of(data, config.embedding_norm)
+    workdir.write_json("classes.json", classes.to_dict())
     result = _write_scores(config, data, workdir, main, baseline)
     workdir.remove_checkpoints()
     return result

@@ -2,6 +2,7 @@
 
 config.json         all settings, the data and its fingerprint, versions
 metrics.json        the scores
+classes.json        the classes, and what features and descriptions are like
 validation.csv      scores during training, if asked for
 separate.json       the scores by the separate protocol, if asked for
 curve.csv           and .png: scores against numbers of synthetic features
@@ -20,12 +21,11 @@ import os
 import pathlib
 import platform
 import shutil
-import tempfile
 
 import keras
 import numpy as np
 
-from gmn_tf import json_text, locking
+from gmn_tf import files, json_text, locking
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 from gmn_tf.version import __version__
@@ -162,17 +162,17 @@ class Workdir:
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file, whole or not at all."""
-        with _replacing(self.path / name) as temporary:
+        with files.replacing(self.path / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     def save_model(self, name: str, model: keras.Model) -> None:
         """Saves a model as `name`.keras, whole or not at all."""
-        with _replacing(self.path / f"{name}.keras") as temporary:
+        with files.replacing(self.path / f"{name}.keras") as temporary:
             model.save(temporary)
 
     def save_picture(self, name: str, figure) -> None:
         """Saves a figure as a PNG or SVG file, whole or not at all."""
-        with _replacing(self.path / name) as temporary:
+        with files.replacing(self.path / name) as temporary:
             figure.savefig(temporary, dpi=150)
 
     def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
@@ -255,12 +255,3 @@ def versions() -> dict:
 def _identity(source: dict) -> dict:
     """The data apart from the place it lies in."""
     return {k: v for k, v in source.items() if k != "data_dir"}
-
-
-@contextlib.contextmanager
-def _replacing(path: pathlib.Path):
-    """A temporary path that takes the place of `path` once it is written."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
-        temporary = pathlib.Path(folder) / path.name
-        yield temporary
-        os.replace(temporary, path)

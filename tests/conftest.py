@@ -47,7 +47,7 @@ def tiny_data(tiny_name, tiny_dir):
     return data.load(tiny_name, tiny_dir)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_config():
     """The preset of the synthetic set, shrunk until it runs in a moment."""
     return Config().replace(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import toys
 
-from gmn_tf import data
+from gmn_tf import data, embeddings
 from gmn_tf.errors import InputError
 
 NAMES = ["ant", "bee", "cat", "dog"]
@@ -38,7 +38,7 @@ def scaled(matrix, norm):
 
 
 def test_decoding_gives_the_matrix_back():
-    decoded = data.decode_embedding(part(ATT))
+    decoded = embeddings.decode(part(ATT))
 
     assert decoded.dtype == np.float64
     np.testing.assert_array_equal(decoded, ATT)
@@ -46,10 +46,10 @@ def test_decoding_gives_the_matrix_back():
 
 @pytest.mark.parametrize("norm", ["l2", "matrix", "none"])
 def test_one_embedding(norm):
-    embeddings = data.normalised_embeddings([part(ATT)], norm, NAMES)
+    matrix = embeddings.normalised([part(ATT)], norm, NAMES)
 
-    assert embeddings.dtype == np.float32
-    np.testing.assert_allclose(embeddings, scaled(ATT, norm), rtol=1e-6)
+    assert matrix.dtype == np.float32
+    np.testing.assert_allclose(matrix, scaled(ATT, norm), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -61,13 +61,11 @@ def test_one_embedding(norm):
     ],
 )
 def test_two_embeddings_stand_side_by_side(norm, each):
-    embeddings = data.normalised_embeddings(
-        [part(ATT), part(SENT, "sent")], norm, NAMES
-    )
+    matrix = embeddings.normalised([part(ATT), part(SENT, "sent")], norm, NAMES)
 
-    assert embeddings.shape == (4, toys.DA + 3)
+    assert matrix.shape == (4, toys.DA + 3)
     np.testing.assert_allclose(
-        embeddings,
+        matrix,
         np.concatenate([scaled(ATT, each[0]), scaled(SENT, each[1])], axis=1),
         rtol=1e-6,
     )
@@ -79,19 +77,17 @@ def test_a_zero_row_is_refused_with_its_class(norm):
     matrix[2] = 0.0
 
     with pytest.raises(InputError, match="'sent'") as error:
-        data.normalised_embeddings(
-            [part(ATT), part(matrix, "sent")], norm, NAMES
-        )
+        embeddings.normalised([part(ATT), part(matrix, "sent")], norm, NAMES)
     assert "cat" in str(error.value)
     assert "dog" not in str(error.value)
-    kept = data.normalised_embeddings([part(matrix)], "none", NAMES)
+    kept = embeddings.normalised([part(matrix)], "none", NAMES)
     np.testing.assert_array_equal(kept, matrix)
 
 
 @pytest.mark.parametrize("norm", ["l1", "", "l2,l2,l2", "l2,l1", "L2"])
 def test_an_unknown_norm_is_refused(norm):
     with pytest.raises(InputError, match="--embedding_norm") as error:
-        data.normalised_embeddings([part(ATT), part(SENT, "sent")], norm, NAMES)
+        embeddings.normalised([part(ATT), part(SENT, "sent")], norm, NAMES)
     assert "att, sent" in str(error.value)
     assert repr(norm) in str(error.value)
 
@@ -100,7 +96,7 @@ def test_seen_classes_come_first(tiny_data):
     metadata = tiny_data.metadata
     old = [*metadata["seen_classes"], *metadata["unseen_classes"]]
     names = [metadata["class_names"][label] for label in old]
-    raw = data.decode_embedding(metadata["embeddings"][0])
+    raw = embeddings.decode(metadata["embeddings"][0])
 
     assert list(tiny_data.class_names) == names
     assert tiny_data.num_seen == len(metadata["seen_classes"])

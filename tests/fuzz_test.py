@@ -34,6 +34,7 @@ from etils import epath
 from gmn_tf import (
     command_line,
     data,
+    embeddings,
     experiment,
     finished,
     over_seeds,
@@ -212,12 +213,12 @@ def spoilt_embeddings(rng, stage, folder):
         for part in found.embeddings
     ]
     norm = fuzzing.pick(rng, ("l2", "matrix", "none", "l2,none", "l3", ""))
-    embeddings = data.normalised_embeddings(parts, norm, found.class_names)
+    matrix = embeddings.normalised(parts, norm, found.class_names)
     norms = norm.split(",") * (1 if "," in norm else 2)
     for number, name in enumerate(("sent", "att")):
         raw = _independent(folder / f"{name}_splits.mat")["att"].T
         start = sum(p.values.shape[1] for p in found.embeddings[:number])
-        part = embeddings[:, start : start + raw.shape[1]]
+        part = matrix[:, start : start + raw.shape[1]]
         size = {
             "l2": np.sqrt((raw.astype(float) ** 2).sum(axis=1, keepdims=True)),
             "matrix": np.sqrt((raw.astype(float) ** 2).sum()),
@@ -652,8 +653,8 @@ def spoilt_description(rng, stage, folder):
     metadata = json.loads(path.read_text())
     names = metadata["class_names"]
     order = [names.index(name) for name in found.class_names]
-    embeddings = data.normalised_embeddings(metadata["embeddings"], "l2", names)
-    np.testing.assert_array_equal(found.embeddings, embeddings[order])
+    matrix = embeddings.normalised(metadata["embeddings"], "l2", names)
+    np.testing.assert_array_equal(found.embeddings, matrix[order])
     assert np.isfinite(found.embeddings).all()
 
 

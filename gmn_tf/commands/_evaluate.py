@@ -4,10 +4,8 @@ from absl import flags
 
 from gmn_tf import command_line
 from gmn_tf.commands._shared import (
-    absolute,
-    data_source,
     define_memory_flag,
-    load_data,
+    open_run,
     say,
 )
 from gmn_tf.errors import InputError
@@ -70,7 +68,7 @@ def _evaluate(values, arguments) -> None:
         )
     _counts(values.synthetic_per_class)
     command_line.start_tensorflow()
-    runs = [_open_run(folder, values) for folder in folders]
+    runs = [open_run(folder, values) for folder in folders]
     EVALUATIONS[asked[0] if asked else None](runs, values)
 
 
@@ -96,7 +94,7 @@ def _evaluate_separately(runs, values) -> None:
     from gmn_tf import report, separate
 
     (run,) = runs
-    tune = _open_run(values.tune_workdir, values)
+    tune = open_run(values.tune_workdir, values)
     metrics = separate.run(run, tune, values.quiet)
     if run.config.seen_penalty:
         say(values, "The penalty of seen classes is not used here.")
@@ -134,19 +132,6 @@ EVALUATIONS = {
     "synthetic_per_class": _evaluate_counts,
     "calibrate": _evaluate_penalties,
 }
-
-
-def _open_run(folder: str, values):
-    """A finished run with its settings and data."""
-    from gmn_tf.finished import Run
-    from gmn_tf.workdir import Workdir
-
-    workdir = Workdir(folder)
-    config, source = workdir.read_config()
-    data_dir = absolute(values.data_dir or source["data_dir"])
-    data = load_data(config, source["name"], data_dir, values.memory_gb)
-    workdir.refuse_other(config, data_source(source["name"], data_dir, data))
-    return Run(workdir, config, data)
 
 
 def _counts(text: str | None) -> list[int]:

@@ -181,6 +181,19 @@ def data_source(name: str, data_dir: str, data) -> dict:
     }
 
 
+def open_run(folder: str, values):
+    """A finished run with its settings and data."""
+    from gmn_tf.finished import Run
+    from gmn_tf.workdir import Workdir
+
+    workdir = Workdir(folder)
+    config, source = workdir.read_config()
+    data_dir = absolute(values.data_dir or source["data_dir"])
+    data = load_data(config, source["name"], data_dir, values.memory_gb)
+    workdir.refuse_other(config, data_source(source["name"], data_dir, data))
+    return Run(workdir, config, data)
+
+
 def say(values, text: str) -> None:
     """Prints, unless --quiet forbids it."""
     if not values.quiet:

@@ -1,0 +1,149 @@
+"""What a run's classifiers tell apart: all that predicting has to know."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmn_tf import embeddings
+from gmn_tf.data import ZeroShotData
+from gmn_tf.errors import InputError
+
+SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassList:
+    """The classes of a run, and what their samples and descriptions are like.
+
+    Attributes:
+        names: `C` names in the order of the labels.
+        kinds: of each, `seen`, `unseen` or, since the training, `added`.
+        feature_dim: d_x.
+        scalings: of each part of the embedding; without any, no class can be
+            added.
+        backbone: what the features come from, as `bin/extract_features` has
+            recorded it; None if that is not known.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    feature_dim: int
+    scalings: tuple[embeddings.Scaling, ...]
+    backbone: dict | None
+
+    @classmethod
+    def of(cls, data: ZeroShotData, embedding_norm: str) -> "ClassList":
+        """That of a data set, and of runs on it."""
+        unseen = data.num_classes - data.num_seen
+        return cls(
+            data.class_names,
+            (SEEN,) * data.num_seen + (UNSEEN,) * unseen,
+            data.feature_dim,
+            embeddings.scalings(
+                data.metadata.get("embeddings", ()), embedding_norm
+            ),
+            data.metadata.get("backbone"),
+        )
+
+    @classmethod
+    def from_dict(cls, content: dict) -> "ClassList":
+        """What `to_dict` has made.
+
+        Raises:
+            KeyError, TypeError, ValueError: for anything else.
+        """
+        backbone = content["backbone"]
+        if not (backbone is None or isinstance(backbone, dict)):
+            raise TypeError("backbone is not an object")
+        names = tuple(str(one["name"]) for one in content["classes"])
+        kinds = tuple(str(one["kind"]) for one in content["classes"])
+        if len(set(names)) < len(names) or set(kinds) - {SEEN, UNSEEN}:
+            raise ValueError("names or kinds of classes are damaged")
+        return cls(
+            names,
+            kinds,
+            int(content["feature_dim"]),
+            tuple(embeddings.Scaling(**one) for one in content["embedding"]),
+            backbone,
+        )
+
+    def to_dict(self) -> dict:
+        """The contents of a run's classes.json."""
+        return {
+            "classes": [
+                {"name": name, "kind": kind}
+                for name, kind in zip(self.names, self.kinds)
+            ],
+            "feature_dim": self.feature_dim,
+            "embedding": [dataclasses.asdict(one) for one in self.scalings],
+            "backbone": self.backbone,
+        }
+
+    @property
+    def embedding_dim(self) -> int:
+        """How many numbers describe a class."""
+        return sum(one.dim for one in self.scalings)
+
+    def with_added(self, names: Sequence[str]) -> "ClassList":
+        """The same and classes that came after the training.
+
+        Raises:
+            InputError: for a class that is there already.
+        """
+        known = [name for name in names if name in self.names]
+        if known or len(set(names)) < len(names):
+            raise InputError(
+                "A class that is to be added has a name that is taken.",
+                "names that no class of the run has, each once",
+                ", ".join(known[:5] or names[:5]),
+                "give it another name, or leave it out",
+            )
+        return dataclasses.replace(
+            self,
+            names=(*self.names, *names),
+            kinds=(*self.kinds, *[ADDED] * len(names)),
+        )
+
+    def refuse_other_features(self, dim: int, backbone: dict | None) -> None:
+        """Raises InputError for features that are not like the run's.
+
+        Args:
+            dim: of the features.
+            backbone: what they come from, or None if that is not known.
+        """
+        if dim != self.feature_dim:
+            raise InputError(
+                "These features are not like those the run was trained on.",
+                f"{self.feature_dim} dimensions",
+                f"{dim} dimensions",
+                "extract them with the same backbone",
+            )
+        if None in (backbone, self.backbone):
+            return
+        for name in ("name", "weights_sha256", "image_size", "preprocessing"):
+            if backbone.get(name) != self.backbone.get(name):
+                raise InputError(
+                    "These features come from another backbone.",
+                    f"{self.backbone.get('name')}, {name} "
+                    f"{self.backbone.get(name)}",
+                    f"{backbone.get('name')}, {name} {backbone.get(name)}",
+                    "extract them with the backbone of the run",
+                )
+
+    def scaled(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
+        """Raw descriptions `[n, da]` of new classes, as the run's are scaled.
+
+        Raises:
+            InputError: if they have another number of numbers, or are zero.
+        """
+        if values.shape[1] != self.embedding_dim:
+            raise InputError(
+                "The new classes are not described as those of the run.",
+                f"{self.embedding_dim} numbers each ("
+                + ", ".join(f"{one.name} {one.dim}" for one in self.scalings)
+                + ")",
+                f"{values.shape[1]} numbers",
+                "give the same numbers, in the same order",
+            )
+        return embeddings.scaled(values, self.scalings, names)

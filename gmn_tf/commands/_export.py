@@ -1,0 +1,74 @@
+"""bin/export."""
+
+import pathlib
+
+from absl import flags
+
+from gmn_tf import command_line
+from gmn_tf.commands._predict import (
+    define_predictor_flags,
+    define_weights_flag,
+    load_backbone,
+    make_predictor,
+)
+from gmn_tf.commands._shared import say
+from gmn_tf.errors import InputError
+
+
+def export() -> None:
+    """Writes a run as a model that TensorFlow alone can serve.
+
+    bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
+    """
+    define_predictor_flags()
+    flags.DEFINE_string(
+        "out",
+        None,
+        "Folder of all versions of the model; this one becomes the next.",
+    )
+    flags.DEFINE_enum(
+        "backbone",
+        "auto",
+        ["auto", "on", "off"],
+        "Whether the backbone becomes part of the model, which then takes "
+        "images too; auto: if the run's data tells which one it is.",
+    )
+    define_weights_flag()
+    flags.DEFINE_integer("top_k", 5, "How many classes an answer has.", 1)
+    command_line.run(_export, export.__doc__)
+
+
+def _export(values, arguments) -> None:
+    command_line.refuse_arguments(arguments)
+    if not values.out:
+        raise InputError(
+            "Where shall the model be written?",
+            "--out, a folder for all of its versions",
+            "none",
+            "give one, as in --out=serve/mybirds",
+        )
+    command_line.start_tensorflow()
+    from gmn_tf import model_card, serving
+    from gmn_tf.workdir import Workdir
+
+    predictor = make_predictor(values)
+    attached = values.backbone == "on" or (
+        values.backbone == "auto" and predictor.classes.backbone is not None
+    )
+    backbone = load_backbone(predictor, values) if attached else None
+    workdir = Workdir(values.workdir)
+    top_k = min(values.top_k, len(predictor.classes.names))
+    card = model_card.text(
+        workdir.read_json("config.json"),
+        workdir.read_json("metrics.json"),
+        predictor.classes,
+        attached,
+        top_k,
+    )
+    folder = serving.export(
+        predictor, pathlib.Path(values.out), card, backbone, top_k
+    )
+    count = len(predictor.classes.names)
+    takes = "images and features" if attached else "features"
+    say(values, f"A model of {count} classes that takes {takes}: {folder}")
+    say(values, f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")

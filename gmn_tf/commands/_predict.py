@@ -1,0 +1,177 @@
+"""bin/predict."""
+
+import pathlib
+import sys
+
+from absl import flags
+
+from gmn_tf import command_line
+from gmn_tf.commands._shared import define_memory_flag, open_run, say
+from gmn_tf.errors import InputError
+
+
+def predict() -> None:
+    """Tells the likeliest classes of features or images, with probabilities.
+
+    bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
+    """
+    define_predictor_flags()
+    flags.DEFINE_string(
+        "features",
+        None,
+        "Folder of bin/extract_features, or a .npy, .npz or .csv file.",
+    )
+    flags.DEFINE_string(
+        "images",
+        None,
+        "An image, or a folder with images, whose features are extracted by "
+        "the backbone the run was trained with.",
+    )
+    define_weights_flag()
+    flags.DEFINE_integer("top_k", 5, "How many classes to tell of each.", 1)
+    flags.DEFINE_string(
+        "out",
+        None,
+        "File for the predictions, .csv or .json; default: CSV on the "
+        "terminal.",
+    )
+    command_line.run(_predict, predict.__doc__)
+
+
+def define_predictor_flags() -> None:
+    """Flags of what is to predict: the run, and classes added to it."""
+    flags.DEFINE_string("workdir", None, "Folder of a finished bin/train.")
+    flags.DEFINE_string(
+        "classes",
+        None,
+        "CSV file like the classes.csv of bin/prepare_data: classes the run "
+        "has never heard of, which can be the answer too.",
+    )
+    flags.DEFINE_boolean(
+        "synthesize",
+        False,
+        "Whether features of these classes are synthesised and the final "
+        "classifiers fitted again, which takes seconds and the run's data; "
+        "without it their descriptions alone decide, at once.",
+    )
+    flags.DEFINE_string(
+        "data_dir", None, "Where the run's data is now, if it was moved."
+    )
+    define_memory_flag()
+    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+
+
+def define_weights_flag() -> None:
+    """The flag of commands that load a run's backbone."""
+    flags.DEFINE_string(
+        "weights",
+        None,
+        "Where the backbone's file of weights is now, if it was moved.",
+    )
+
+
+def make_predictor(values):
+    """The predictor that the flags ask for."""
+    from gmn_tf import new_classes, prediction, progress
+
+    if not values.workdir:
+        raise InputError(
+            "Which run shall predict?",
+            "the folder of a finished run, as in "
+            "--workdir=runs/synthetic-cwgan_gm-1",
+            "nothing",
+            "give --workdir",
+        )
+    if not values.classes:
+        if values.synthesize:
+            raise InputError(
+                "What shall be synthesised?",
+                "--classes, a file of new classes, beside --synthesize",
+                "--synthesize alone",
+                "name the file, or leave --synthesize out",
+            )
+        return prediction.Predictor.load(values.workdir)
+    added = new_classes.read(values.classes)
+    if not values.synthesize:
+        return prediction.Predictor.load(values.workdir).with_classes(*added)
+    run = open_run(values.workdir, values)
+    epochs = run.config.classifier_seeds * run.config.classifier_epochs
+    with progress.progress("classifiers", epochs, values.quiet) as advance:
+        return prediction.synthesised(run, *added, on_epoch=advance)
+
+
+def load_backbone(predictor, values):
+    """The backbone that the run's features come from."""
+    from gmn_tf import backbones
+
+    if predictor.classes.backbone is None:
+        raise InputError(
+            "Nobody has recorded what the run's features come from.",
+            "a run on data of bin/extract_features and bin/prepare_data",
+            values.workdir,
+            "extract the features as the training's were, and give --features",
+        )
+    return backbones.from_description(
+        predictor.classes.backbone, values.weights
+    )
+
+
+def _predict(values, arguments) -> None:
+    from gmn_tf import predictions
+
+    command_line.refuse_arguments(arguments)
+    if bool(values.features) == bool(values.images):
+        raise InputError(
+            "Predict on what?",
+            "either --features or --images",
+            "both" if values.features else "neither",
+            "give one of them",
+        )
+    out = pathlib.Path(values.out) if values.out else None
+    if out and out.suffix not in predictions.WRITERS:
+        raise InputError(
+            f"Cannot write predictions to {out}.",
+            "a file that ends in .csv or .json",
+            repr(out.suffix),
+            "change --out",
+        )
+    command_line.start_tensorflow()
+    from gmn_tf import files
+
+    predictor = make_predictor(values)
+    features = _features(predictor, values)
+    tops = predictor.top(features.values, values.top_k)
+    write = predictions.WRITERS[out.suffix if out else ".csv"]
+    text = write(features.samples, tops, predictor.classes)
+    if not out:
+        sys.stdout.write(text)
+        return
+    files.write_text(out, text)
+    say(values, f"{len(tops)} predictions over {_told(predictor)}: {out}")
+
+
+def _features(predictor, values):
+    """What to predict on, from files or from images."""
+    from gmn_tf import feature_files
+
+    if values.images:
+        return _extracted(predictor, values)
+    features = feature_files.read(values.features)
+    predictor.classes.refuse_other_features(
+        features.values.shape[1], features.backbone
+    )
+    return features
+
+
+def _extracted(predictor, values):
+    raise NotImplementedError
+
+
+def _told(predictor) -> str:
+    kinds = predictor.classes.kinds
+    return (
+        ", ".join(
+            f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)
+        )
+        + " classes"
+    )

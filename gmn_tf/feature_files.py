@@ -1,0 +1,120 @@
+"""Reading features to predict on: files, or an extraction's folder."""
+
+import csv
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gmn_tf import json_text
+from gmn_tf.errors import InputError
+
+NOT_NUMBERS = ("class", "file", "label", "sample", "split")
+FEATURES, LABELS, EXTRACTION = "features.npy", "labels.csv", "extraction.json"
+
+
+class Features(NamedTuple):
+    """Features to predict on.
+
+    Attributes:
+        values: `[n, dx]`, an array that may lie on disk.
+        samples: `n` names: the image's file, or the row's number from 0.
+        backbone: what they come from; None if nobody has recorded it.
+    """
+
+    values: np.ndarray
+    samples: Sequence[str]
+    backbone: dict | None
+
+
+def read(path: str | os.PathLike) -> Features:
+    """Reads features.
+
+    Args:
+        path: a folder of bin/extract_features; a .npy file `[n, dx]`; a .npz
+            file with `features`; or a .csv file with a header, in which a
+            column `sample` or `file` names the samples and columns called
+            `class`, `label` and `split` are passed over.
+
+    Raises:
+        InputError: for anything else.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        path = path / FEATURES
+    if path.suffix not in _READERS:
+        raise _unusable(path, f"the ending {path.suffix!r}")
+    try:
+        values, samples = _READERS[path.suffix](path)
+        if values.ndim != 2 or values.dtype.kind not in "fiu":
+            raise ValueError(f"{values.dtype} of shape {values.shape}")
+        backbone = _backbone(path.parent) if path.name == FEATURES else None
+        if samples is None and path.name == FEATURES:
+            samples = _files(path.parent / LABELS)
+    except KeyError as error:
+        raise _unusable(path, f"no {error}") from error
+    except Exception as error:
+        # A damaged file makes NumPy and zipfile raise almost anything.
+        raise _unusable(path, str(error)) from error
+    if samples is None:
+        samples = [str(row) for row in range(len(values))]
+    if len(samples) != len(values):
+        raise _unusable(path, f"{len(values)} rows, {len(samples)} names")
+    return Features(values, samples, backbone)
+
+
+def _read_npy(path: pathlib.Path):
+    return np.load(path, mmap_mode="r", allow_pickle=False), None
+
+
+def _read_npz(path: pathlib.Path):
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays["features"], None
+
+
+def _read_csv(path: pathlib.Path):
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        header, *rows = [row for row in csv.reader(file, strict=True) if row]
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise ValueError(f"{len(row)} cells in line {number}")
+    numbers = [i for i, name in enumerate(header) if name not in NOT_NUMBERS]
+    values = [[float(row[i]) for i in numbers] for row in rows]
+    named = [i for i, name in enumerate(header) if name in ("sample", "file")]
+    samples = [row[named[0]] for row in rows] if named else None
+    return np.array(values, np.float32).reshape(len(rows), -1), samples
+
+
+_READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
+
+
+def _files(path: pathlib.Path) -> list[str] | None:
+    """The images' names, if an extraction has left them."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row["file"] for row in rows] if rows and "file" in rows[0] else None
+
+
+def _backbone(folder: pathlib.Path) -> dict | None:
+    if not (folder / EXTRACTION).exists():
+        return None
+    content = json_text.parse((folder / EXTRACTION).read_text("utf-8"))
+    if not isinstance(content, dict) or not isinstance(
+        content.get("backbone"), dict
+    ):
+        raise ValueError(f"{EXTRACTION} does not tell the backbone")
+    return content["backbone"]
+
+
+def _unusable(path, received: str) -> InputError:
+    return InputError(
+        f"{path} holds no features that can be read.",
+        "a folder of bin/extract_features, or a .npy, .npz or .csv file with "
+        "one row of numbers per sample",
+        received,
+        "check --features",
+    )

@@ -1,0 +1,60 @@
+"""Reading descriptions of classes that a run has never heard of."""
+
+import csv
+import os
+from typing import NamedTuple
+
+import numpy as np
+
+from gmn_tf.errors import InputError
+
+
+class NewClasses(NamedTuple):
+    """Names of `k` classes and their raw descriptions `[k, da]`."""
+
+    names: list[str]
+    values: np.ndarray
+
+
+def read(path: str | os.PathLike) -> NewClasses:
+    """Reads a CSV file like the classes.csv of bin/prepare_data.
+
+    A column `class` has the names; one called `seen` is passed over; all
+    others are the description, in the order of the training's.
+
+    Raises:
+        InputError: naming the row of what cannot be used.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            header, *rows = [
+                row for row in csv.reader(file, strict=True) if row
+            ]
+    except (OSError, ValueError, csv.Error) as error:
+        raise _unusable(path, str(error)) from error
+    if "class" not in header or not rows:
+        raise _unusable(path, f"columns {', '.join(header)[:100]}")
+    names, values = [], []
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(header):
+            raise _unusable(path, f"{len(row)} cells in line {number}")
+        cells = dict(zip(header, row))
+        names.append(cells.pop("class").strip())
+        cells.pop("seen", None)
+        try:
+            values.append([float(cell) for cell in cells.values()])
+        except ValueError as error:
+            raise _unusable(path, f"{error} in line {number}") from error
+        if not (names[-1] and values[-1] and np.isfinite(values[-1]).all()):
+            raise _unusable(path, f"no name or no finite number, line {number}")
+    return NewClasses(names, np.array(values))
+
+
+def _unusable(path, received: str) -> InputError:
+    return InputError(
+        f"{path} does not describe classes.",
+        "a CSV file with a column `class`, and one for each number of the "
+        "description",
+        received,
+        "write it like the classes.csv the data was prepared from",
+    )

@@ -1,0 +1,139 @@
+"""The exported model says what the run does, where gmn_tf is not installed."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gmn_tf import experiment, model_card, serving, training
+from gmn_tf.errors import InputError
+from gmn_tf.prediction import Predictor
+from gmn_tf.workdir import Workdir
+
+SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
+# In a process of its own, in which gmn_tf cannot be imported.
+ALONE = """
+import importlib.abc, json, sys
+
+class Missing(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(("gmn_tf", "tensorflow_datasets")):
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+import numpy as np
+import tensorflow as tf
+
+folder, features = sys.argv[1:]
+model = tf.saved_model.load(folder)
+answers = {}
+for name, function in model.signatures.items():
+    answer = function(features=tf.constant(np.load(features)))
+    answers[name] = [
+        answer["classes"].numpy().astype(str).tolist(),
+        answer["scores"].numpy().tolist(),
+    ]
+assert not [name for name in sys.modules if name.startswith("gmn_tf")]
+print(json.dumps(answers))
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tiny_config, tiny_data, tmp_path_factory):
+    config = tiny_config.replace({"seen_penalty": 0.25})
+    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
+    workdir.start(config, SOURCE)
+    strategy = training.make_strategy("one")
+    watching = experiment.Watching(quiet=True)
+    experiment.run(config, tiny_data, workdir, strategy, watching)
+    return workdir
+
+
+def card(run, classes, **kwargs):
+    contents = run.read_json("config.json"), run.read_json("metrics.json")
+    return model_card.text(*contents, classes, **kwargs)
+
+
+def test_it_answers_alone_as_the_run_does(run, tiny_data, tmp_path):
+    predictor = Predictor.load(run)
+    features = tiny_data.unseen.features[:13]
+    np.save(tmp_path / "features.npy", features)
+    folder = serving.export(predictor, tmp_path / "out", "card", top_k=4)
+    found = subprocess.run(
+        [sys.executable, "-c", ALONE, str(folder), tmp_path / "features.npy"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+    answers = json.loads(found.stdout)
+
+    assert set(answers) == {"features", "serving_default"}
+    for classes, scores in answers.values():
+        for names, values, top in zip(
+            classes, scores, predictor.top(features, 4), strict=True
+        ):
+            np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-4)
+            assert names == [name for name, _ in top]
+
+
+def test_linear_classifiers_are_served_too(tiny_config, tiny_data, tmp_path):
+    workdir = Workdir(tmp_path / "run")
+    config = tiny_config.replace({"compatibility": "linear"})
+    workdir.start(config, SOURCE)
+    strategy = training.make_strategy("one")
+    watching = experiment.Watching(quiet=True)
+    experiment.run(config, tiny_data, workdir, strategy, watching)
+    predictor = Predictor.load(workdir)
+    features = tiny_data.seen.features[:5]
+
+    answer = serving.ServingModel(predictor, top_k=99).classify(features)
+    np.testing.assert_allclose(
+        answer["scores"],
+        -np.sort(-predictor.probabilities(features), axis=1),
+        rtol=1e-4,
+    )
+
+
+def test_each_export_becomes_the_next_version(run, tmp_path):
+    predictor = Predictor.load(run)
+    (tmp_path / "9").mkdir()
+    (tmp_path / "notes").mkdir()
+    folder = serving.export(predictor, tmp_path, "card")
+
+    assert folder == tmp_path / "10"
+    assert (folder / "saved_model.pb").exists()
+    assert (folder / "MODEL_CARD.md").read_text() == "card"
+    names = (folder / "classes.txt").read_text().splitlines()
+    assert tuple(names) == predictor.classes.names
+    assert {p.name for p in tmp_path.iterdir()} == {"9", "10", "notes"}
+
+
+def test_a_folder_that_cannot_be_made_is_refused(run, tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(InputError, match="Cannot write the model"):
+        serving.export(Predictor.load(run), tmp_path / "file" / "out", "card")
+
+
+def test_the_card_tells_what_was_trained_and_scored(run):
+    predictor = Predictor.load(run)
+    metrics = run.read_json("metrics.json")
+    text = card(run, predictor.classes, with_images=False, top_k=3)
+
+    assert "6 of its classes" in text and "3 from their descriptions" in text
+    assert "`f00d`" in text and "9 classes" in text
+    h = f"{metrics['h']['mean']:.1f} ± {metrics['h']['std']:.1f}"
+    assert h in text
+    assert "[n, 3]" in text and "float32 [n, 14]" in text
+    assert "not recorded" in text and '"images"' not in text
+    assert "added" not in text
+
+
+def test_the_card_tells_of_classes_nobody_has_scored(run):
+    added = Predictor.load(run).classes.with_added(["new"])
+    text = card(run, added, with_images=False, top_k=3)
+
+    assert "1 were added after" in text and "nobody has scored those" in text
