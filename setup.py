@@ -32,7 +32,12 @@ setuptools.setup(
     ],
     package_dir={"gmn_tf_datasets": "datasets"},
     package_data={
-        "gmn_tf": ["model_card.md", "paper_page.html", "published.csv"],
+        "gmn_tf": [
+            "model_card.md",
+            "paper_page.html",
+            "published.csv",
+            "py.typed",
+        ],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
             "CITATIONS.bib",

@@ -25,6 +25,10 @@ Settings are searched for by `tuning` in a `search_space`, which
 `classifier_search` tries what is cheap; `search_folder` and `search_report`
 are what it leaves.
 
+`prediction` and `serving` use what was trained, on `feature_files`, or on
+images by `extraction` and `backbones`; `new_classes` are added. `api` is the
+way in from Python.
+
 `data` reads what the builder in `datasets/` prepared; `config` and `configs`
 hold every setting; `training` and `experiment` put it all together, with
 `random_numbers`, `checkpoints`, `divergence` and `workers`; `workdir`,
@@ -50,10 +54,15 @@ _PUBLIC = {
     "GMN": "gmn",
     "Generator": "generator",
     "InputError": "errors",
+    "Predictor": "prediction",
+    "Run": "finished",
     "Scores": "evaluation",
     "VARIANTS": "variants",
     "Workdir": "workdir",
     "ZeroShotData": "data",
+    "configure": "api",
+    "load_data": "api",
+    "train": "api",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

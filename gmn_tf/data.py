@@ -57,6 +57,8 @@ class ZeroShotData:
         seen: samples of seen classes to score.
         unseen: samples of unseen classes to score.
         metadata: what the builder recorded.
+        name: of the prepared data; empty for one that was not prepared.
+        data_dir: where it was prepared.
     """
 
     class_names: tuple[str, ...]
@@ -67,6 +69,17 @@ class ZeroShotData:
     seen: Samples
     unseen: Samples
     metadata: dict
+    name: str = ""
+    data_dir: str = ""
+
+    @property
+    def source(self) -> dict:
+        """What a run's config.json says of its data."""
+        return {
+            "name": self.name,
+            "data_dir": self.data_dir,
+            "split_fingerprint": self.metadata.get("split_fingerprint", ""),
+        }
 
     @property
     def feature_dim(self) -> int:
@@ -156,6 +169,8 @@ def load(
         embeddings=matrix[order],
         validation_classes=new_label[metadata["validation_classes"]],
         metadata=metadata,
+        name=name,
+        data_dir=str(data_dir),
         **samples,
     )
 

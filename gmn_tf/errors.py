@@ -13,7 +13,9 @@ class InputError(ValueError):
         action: what the user can do about it.
     """
 
-    def __init__(self, problem: str, expected, received, action: str):
+    def __init__(
+        self, problem: str, expected: object, received: object, action: str
+    ):
         super().__init__(
             f"{problem}\n"
             f"  expected: {expected}\n"

@@ -38,6 +38,11 @@ class Run:
             f"seed {config.seed}"
         )
 
+    @property
+    def scores(self) -> dict:
+        """The contents of its metrics.json: `mean` and `std` of each score."""
+        return self.workdir.read_json("metrics.json")
+
     def load_generator(self):
         """Its generator; None for real samples alone."""
         if not variants.VARIANTS[self.config.variant].has_generator:

@@ -9,6 +9,7 @@ guidances     train what they own (theta of f)
 import math
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from gmn_tf import wgan_gp
@@ -33,7 +34,7 @@ class GMN(keras.Model):
         generator: keras.Model,
         critic: keras.Model | None,
         guidances: list[keras.layers.Layer],
-        embeddings,
+        embeddings: np.ndarray,
         gradient_penalty_weight: float,
     ):
         super().__init__()

@@ -1,7 +1,6 @@
 """What several commands have in common: flags, data, output."""
 
 import dataclasses
-import os
 import pathlib
 
 from absl import flags
@@ -138,24 +137,18 @@ def resolve(values) -> Config:
     return Config().replace({**preset, **chosen})
 
 
-def prepare_data(
-    config: Config, values, beam_options: list[str] | None = None
-) -> tuple[str, str]:
-    """Name and place of the prepared data, which is made if need be."""
-    from gmn_tf_datasets.zero_shot.prepare import prepare
+def load_data(config: Config, values, beam_options: list[str] | None = None):
+    """The data that the flags ask for, which is prepared if need be."""
+    from gmn_tf import api
 
-    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    data_dir = absolute(values.data_dir or default)
-    name = prepare(
-        config.dataset,
-        data_dir=data_dir,
+    return api.load_data(
+        config,
+        data_dir=values.data_dir,
         manual_dir=values.manual_dir,
-        features_file=config.features_file,
-        embedding=config.embedding,
+        memory_gb=values.memory_gb,
         quiet=values.quiet,
         beam_options=beam_options,
     )
-    return name, data_dir
 
 
 def absolute(path: str) -> str:
@@ -163,35 +156,24 @@ def absolute(path: str) -> str:
     return str(pathlib.Path(path).expanduser().absolute())
 
 
-def load_data(config: Config, name: str, data_dir: str, memory_gb: float):
-    """The splits of prepared data that a run needs."""
-    from gmn_tf import data
-
-    return data.load(
-        name, data_dir, config.split, config.embedding_norm, memory_gb * 2**30
-    )
-
-
-def data_source(name: str, data_dir: str, data) -> dict:
-    """What config.json says of the data."""
-    return {
-        "name": name,
-        "data_dir": data_dir,
-        "split_fingerprint": data.metadata["split_fingerprint"],
-    }
-
-
 def open_run(folder: str, values):
     """A finished run with its settings and data."""
+    from gmn_tf import data
     from gmn_tf.finished import Run
     from gmn_tf.workdir import Workdir
 
     workdir = Workdir(folder)
     config, source = workdir.read_config()
     data_dir = absolute(values.data_dir or source["data_dir"])
-    data = load_data(config, source["name"], data_dir, values.memory_gb)
-    workdir.refuse_other(config, data_source(source["name"], data_dir, data))
-    return Run(workdir, config, data)
+    loaded = data.load(
+        source["name"],
+        data_dir,
+        config.split,
+        config.embedding_norm,
+        values.memory_gb * 2**30,
+    )
+    workdir.refuse_other(config, loaded.source)
+    return Run(workdir, config, loaded)
 
 
 def say(values, text: str) -> None:

@@ -6,7 +6,6 @@ from absl import flags
 
 from gmn_tf import command_line
 from gmn_tf.commands._shared import (
-    data_source,
     define_config_flags,
     define_data_flags,
     define_execution_flags,
@@ -14,7 +13,6 @@ from gmn_tf.commands._shared import (
     define_setting_flags,
     load_data,
     make_execution,
-    prepare_data,
     resolve,
     say,
 )
@@ -85,8 +83,7 @@ def _train(values, arguments) -> None:
     strategy, execution = make_execution(values)
     workdir = Workdir(values.workdir or _default_workdir(config))
     workdir.refuse_other_settings(config)
-    name, data_dir = prepare_data(config, values)
-    data = load_data(config, name, data_dir, values.memory_gb)
+    data = load_data(config, values)
     training.refuse_impossible(config, data, strategy, execution)
     watching = experiment.Watching(
         values.quiet,
@@ -105,7 +102,7 @@ def _train(values, arguments) -> None:
         )
         return
     with workdir.alone():
-        workdir.start(config, data_source(name, data_dir, data))
+        workdir.start(config, data.source)
         if workdir.finished():
             say(values, f"{workdir} holds this run already; its results:\n")
             metrics = workdir.read_json("metrics.json")
@@ -138,10 +135,9 @@ def _prepare_alone(values, arguments) -> None:
     command_line.start_tensorflow()
     from gmn_tf import report
 
-    name, data_dir = prepare_data(config, values, values.beam_option)
-    data = load_data(config, name, data_dir, values.memory_gb)
+    data = load_data(config, values, values.beam_option)
     say(values, report.data_summary(data))
-    say(values, f"Prepared: {name} in {data_dir}")
+    say(values, f"Prepared: {data.name} in {data.data_dir}")
 
 
 def _default_workdir(config: Config) -> str:

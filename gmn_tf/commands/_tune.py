@@ -8,14 +8,12 @@ from absl import flags
 
 from gmn_tf import command_line
 from gmn_tf.commands._shared import (
-    data_source,
     define_config_flags,
     define_data_flags,
     define_execution_flags,
     define_setting_flags,
     load_data,
     make_execution,
-    prepare_data,
     resolve,
     say,
 )
@@ -159,14 +157,11 @@ def _run(search, folder, values) -> None:
             f"--strategy={values.strategy}",
             "share it by KerasTuner's variables; see the README",
         )
-    name, data_dir = prepare_data(search.config, values)
-    data = load_data(search.config, name, data_dir, values.memory_gb)
+    data = load_data(search.config, values)
     for steps in search.budgets:
         config = search.config.replace({"steps": steps})
         training.refuse_impossible(config, data, strategy, execution)
-    folder.start(
-        search.config, data_source(name, data_dir, data), search.to_dict()
-    )
+    folder.start(search.config, data.source, search.to_dict())
     watching = experiment.Watching(
         # A bar for each trial would fill a file.
         quiet=values.quiet or not sys.stdout.isatty(),

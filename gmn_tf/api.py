@@ -1,0 +1,130 @@
+"""From data to scores in Python: what the commands do, as functions.
+
+    import gmn_tf
+
+    config = gmn_tf.configure("synthetic", preset="cpu")
+    data = gmn_tf.load_data(config)
+    run = gmn_tf.train(config, data, "runs/first")
+    print(run.scores["h"])
+
+`gmn_tf.Predictor.load("runs/first")` then predicts.
+"""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from gmn_tf import configs, data, experiment, training
+from gmn_tf.config import Config
+from gmn_tf.data import ZeroShotData
+from gmn_tf.finished import Run
+from gmn_tf.workdir import Workdir
+
+MEMORY_GB = 0.5
+QUIET = experiment.Watching(quiet=True)
+
+
+def configure(dataset: str, preset: str = "release", **settings) -> Config:
+    """All settings of a run.
+
+    Args:
+        dataset: its name.
+        preset: what to start from: `release`, `paper`, `cpu` or `best`.
+        **settings: what differs, by the names of `gmn_tf.Config`.
+
+    Raises:
+        InputError: for a name or a value that no setting has.
+    """
+    return Config().replace({**configs.preset(dataset, preset), **settings})
+
+
+def load_data(
+    config: Config,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    manual_dir: str | os.PathLike | None = None,
+    memory_gb: float = MEMORY_GB,
+    quiet: bool = True,
+    beam_options: Sequence[str] | None = None,
+) -> ZeroShotData:
+    """The data of a run, which is prepared before if need be.
+
+    Args:
+        config: names the data set, its features, embedding and split.
+        data_dir: where prepared data is kept; default: TFDS_DATA_DIR or
+            ~/tensorflow_datasets.
+        manual_dir: the folder with the .mat files; without it the data is
+            downloaded, unless it is prepared already.
+        memory_gb: features that need more stay on disk.
+        quiet: whether to print nothing.
+        beam_options: flags of an Apache Beam pipeline that is to prepare it.
+
+    Raises:
+        InputError: if the data cannot be found, read or used.
+    """
+    # The builder is another package, and all else works on prepared data.
+    from gmn_tf_datasets.zero_shot.prepare import prepare
+
+    place = data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    data_dir = str(pathlib.Path(place).expanduser().absolute())
+    name = prepare(
+        config.dataset,
+        data_dir=data_dir,
+        manual_dir=manual_dir,
+        features_file=config.features_file,
+        embedding=config.embedding,
+        quiet=quiet,
+        beam_options=beam_options,
+    )
+    return data.load(
+        name,
+        data_dir,
+        config.split,
+        config.embedding_norm,
+        memory_gb * 2**30,
+    )
+
+
+def train(
+    config: Config,
+    data: ZeroShotData,
+    workdir: str | os.PathLike,
+    *,
+    strategy: tf.distribute.Strategy | None = None,
+    watching: experiment.Watching = QUIET,
+    execution: training.Execution = training.DEFAULT_EXECUTION,
+    with_baseline: bool = True,
+) -> Run:
+    """Trains and scores a run, or goes on with it, or shows a finished one.
+
+    Args:
+        config: the settings.
+        data: from `load_data` with the same settings.
+        workdir: folder for all that the run leaves.
+        strategy: from `gmn_tf.training.make_strategy`; default: one device.
+        watching: how the run is watched.
+        execution: how steps are run.
+        with_baseline: whether `real_only` is scored beside it.
+
+    Raises:
+        InputError: for settings that do not fit the data, a folder with
+            another run in it, or if training diverged.
+    """
+    folder = Workdir(workdir)
+    strategy = strategy or training.make_strategy("one")
+    training.refuse_impossible(config, data, strategy, execution)
+    with folder.alone():
+        folder.start(config, data.source)
+        if not folder.finished():
+            experiment.run(
+                config,
+                data,
+                folder,
+                strategy,
+                watching,
+                execution,
+                with_baseline,
+            )
+    return Run(folder, config, data)
