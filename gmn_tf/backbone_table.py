@@ -1,0 +1,106 @@
+"""The image networks that features may come from, as data.
+
+Nothing here imports TensorFlow, so that bad flags are told of at once.
+"""
+
+import pathlib
+from typing import NamedTuple
+
+from gmn_tf.errors import InputError
+from gmn_tf.suggest import refuse_unknown
+
+IMAGENET = "imagenet"  # keras.applications downloads them
+RANDOM = "random"  # for tests: no class can be recognised by them
+SUFFIXES = (".weights.h5", ".h5", ".keras")
+
+
+class Kind(NamedTuple):
+    """One network of keras.applications.
+
+    Attributes:
+        function: that builds it.
+        module: of keras.applications, with its `preprocess_input`.
+        image_size: rows, and columns, of the images it was trained on.
+    """
+
+    function: str
+    module: str
+    image_size: int
+
+
+_KINDS = (
+    Kind("ConvNeXtTiny", "convnext", 224),
+    Kind("ConvNeXtSmall", "convnext", 224),
+    Kind("ConvNeXtBase", "convnext", 224),
+    Kind("ConvNeXtLarge", "convnext", 224),
+    Kind("ConvNeXtXLarge", "convnext", 224),
+    Kind("DenseNet121", "densenet", 224),
+    Kind("DenseNet169", "densenet", 224),
+    Kind("DenseNet201", "densenet", 224),
+    Kind("EfficientNetB0", "efficientnet", 224),
+    Kind("EfficientNetB1", "efficientnet", 240),
+    Kind("EfficientNetB2", "efficientnet", 260),
+    Kind("EfficientNetB3", "efficientnet", 300),
+    Kind("EfficientNetB4", "efficientnet", 380),
+    Kind("EfficientNetB5", "efficientnet", 456),
+    Kind("EfficientNetB6", "efficientnet", 528),
+    Kind("EfficientNetB7", "efficientnet", 600),
+    Kind("EfficientNetV2B0", "efficientnet_v2", 224),
+    Kind("EfficientNetV2B1", "efficientnet_v2", 240),
+    Kind("EfficientNetV2B2", "efficientnet_v2", 260),
+    Kind("EfficientNetV2B3", "efficientnet_v2", 300),
+    Kind("EfficientNetV2S", "efficientnet_v2", 384),
+    Kind("EfficientNetV2M", "efficientnet_v2", 480),
+    Kind("EfficientNetV2L", "efficientnet_v2", 480),
+    Kind("InceptionResNetV2", "inception_resnet_v2", 299),
+    Kind("InceptionV3", "inception_v3", 299),
+    Kind("MobileNet", "mobilenet", 224),
+    Kind("MobileNetV2", "mobilenet_v2", 224),
+    Kind("MobileNetV3Large", "mobilenet_v3", 224),
+    Kind("MobileNetV3Small", "mobilenet_v3", 224),
+    Kind("NASNetLarge", "nasnet", 331),
+    Kind("NASNetMobile", "nasnet", 224),
+    Kind("ResNet50", "resnet", 224),
+    Kind("ResNet101", "resnet", 224),
+    Kind("ResNet152", "resnet", 224),
+    Kind("ResNet50V2", "resnet_v2", 224),
+    Kind("ResNet101V2", "resnet_v2", 224),
+    Kind("ResNet152V2", "resnet_v2", 224),
+    Kind("VGG16", "vgg16", 224),
+    Kind("VGG19", "vgg19", 224),
+    Kind("Xception", "xception", 299),
+)
+
+BACKBONES = {kind.function.lower(): kind for kind in _KINDS}
+
+
+def is_file(weights: str) -> bool:
+    """Whether --weights names a file, and not where else they come from."""
+    return weights not in (IMAGENET, RANDOM)
+
+
+def check(name: str, weights: str) -> None:
+    """Raises InputError for what can be told before TensorFlow starts.
+
+    Args:
+        name: a key of `BACKBONES`.
+        weights: imagenet, random, or a file.
+    """
+    refuse_unknown("backbone", name, BACKBONES)
+    if not is_file(weights):
+        return
+    path = pathlib.Path(weights).expanduser()
+    if not path.is_file():
+        raise InputError(
+            f"No weights for --backbone={name}.",
+            f"--weights={IMAGENET}, or a file that is there",
+            f"{weights!r}, which is no file",
+            "check the path of --weights",
+        )
+    if not path.name.endswith(SUFFIXES):
+        raise InputError(
+            f"Cannot tell what kind of file {path} is.",
+            "weights saved by Keras: " + ", ".join(SUFFIXES),
+            path.name,
+            "rename it, or save the weights with model.save_weights",
+        )
