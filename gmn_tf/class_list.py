@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gmn_tf import embeddings
+from gmn_tf import backbones, embeddings
 from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
 
@@ -121,7 +121,7 @@ class ClassList:
             )
         if None in (backbone, self.backbone):
             return
-        for name in ("name", "weights_sha256", "image_size", "preprocessing"):
+        for name in backbones.IDENTITY:
             if backbone.get(name) != self.backbone.get(name):
                 raise InputError(
                     "These features come from another backbone.",

@@ -6,8 +6,19 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
+import toys
 
-from gmn_tf import experiment, model_card, serving, training
+from gmn_tf import (
+    backbones,
+    classifier,
+    experiment,
+    model_card,
+    serving,
+    training,
+)
+from gmn_tf.class_list import ClassList
+from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
 from gmn_tf.prediction import Predictor
 from gmn_tf.workdir import Workdir
@@ -26,11 +37,17 @@ sys.meta_path.insert(0, Missing())
 import numpy as np
 import tensorflow as tf
 
-folder, features = sys.argv[1:]
+folder, features, *images = sys.argv[1:]
+inputs = {
+    "features": np.load(features),
+    "images": [open(path, "rb").read() for path in images],
+}
 model = tf.saved_model.load(folder)
 answers = {}
 for name, function in model.signatures.items():
-    answer = function(features=tf.constant(np.load(features)))
+    (name_of_input,) = function.structured_input_signature[1]
+    given = inputs[name_of_input]
+    answer = function(**{name_of_input: tf.constant(given)})
     answers[name] = [
         answer["classes"].numpy().astype(str).tolist(),
         answer["scores"].numpy().tolist(),
@@ -51,6 +68,18 @@ def run(tiny_config, tiny_data, tmp_path_factory):
     return workdir
 
 
+def alone(folder, *files):
+    """Answers of all signatures in a process without gmn_tf."""
+    found = subprocess.run(
+        [sys.executable, "-c", ALONE, *map(str, [folder, *files])],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+    )
+    assert not found.returncode, found.stderr
+    return json.loads(found.stdout)
+
+
 def card(run, classes, **kwargs):
     contents = run.read_json("config.json"), run.read_json("metrics.json")
     return model_card.text(*contents, classes, **kwargs)
@@ -61,14 +90,7 @@ def test_it_answers_alone_as_the_run_does(run, tiny_data, tmp_path):
     features = tiny_data.unseen.features[:13]
     np.save(tmp_path / "features.npy", features)
     folder = serving.export(predictor, tmp_path / "out", "card", top_k=4)
-    found = subprocess.run(
-        [sys.executable, "-c", ALONE, str(folder), tmp_path / "features.npy"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=True,
-    )
-    answers = json.loads(found.stdout)
+    answers = alone(folder, tmp_path / "features.npy")
 
     assert set(answers) == {"features", "serving_default"}
     for classes, scores in answers.values():
@@ -76,6 +98,43 @@ def test_it_answers_alone_as_the_run_does(run, tiny_data, tmp_path):
             classes, scores, predictor.top(features, 4), strict=True
         ):
             np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-4)
+            assert names == [name for name, _ in top]
+
+
+def test_images_are_answered_alone_as_features_are(
+    tmp_path,
+):
+    backbone = backbones.load("mobilenet", "random", image_size=32)
+    paths = []
+    for number, size in enumerate([(20, 31), (40, 24)]):
+        pixels = np.random.default_rng(number).integers(0, 256, (*size, 3))
+        paths.append(tmp_path / f"{number}.png")
+        paths[-1].write_bytes(tf.io.encode_png(pixels.astype(np.uint8)).numpy())
+    contents = [path.read_bytes() for path in paths]
+    features = backbone.features(
+        tf.stack([backbone.image(content) for content in contents])
+    )
+    predictor = Predictor(
+        ClassList(("a", "b", "c"), ("seen",) * 3, 1024, (), None),
+        (
+            classifier.fit(
+                Samples(toys.normal(9, 1024).astype("f4"), np.arange(9) % 3),
+                toys.normal(3, toys.DA).astype("f4"),
+                3,
+                classifier.SGD(0.1, 1.0, 0.9, 0.0, 4, 1),
+                seed=1,
+            ),
+        ),
+    )
+    folder = serving.export(predictor, tmp_path / "out", "card", backbone, 2)
+    np.save(tmp_path / "features.npy", features)
+    answers = alone(folder, tmp_path / "features.npy", *paths)
+
+    assert set(answers) == {"features", "images", "serving_default"}
+    expected = predictor.top(features, 2)
+    for classes, scores in answers.values():
+        for names, values, top in zip(classes, scores, expected, strict=True):
+            np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-3)
             assert names == [name for name, _ in top]
 
 
