@@ -32,6 +32,7 @@ def read(path: str | os.PathLike) -> NewClasses:
             ]
     except (OSError, ValueError, csv.Error) as error:
         raise _unusable(path, str(error)) from error
+    header, rows = (lines or [[]])[0], lines[1:]
     if "class" not in header or not rows:
         raise _unusable(path, f"columns {', '.join(header)[:100]}")
     names, values = [], []

@@ -28,6 +28,12 @@ def predict() -> None:
         "the backbone the run was trained with.",
     )
     define_weights_flag()
+    flags.DEFINE_enum(
+        "unreadable",
+        "stop",
+        ["stop", "skip"],
+        "Whether to stop at images that cannot be read, or leave them out.",
+    )
     flags.DEFINE_integer("top_k", 5, "How many classes to tell of each.", 1)
     flags.DEFINE_string(
         "out",
@@ -164,7 +170,28 @@ def _features(predictor, values):
 
 
 def _extracted(predictor, values):
-    raise NotImplementedError
+    """Features of the images, by the backbone of the run."""
+    from gmn_tf import extraction, image_folder, progress
+    from gmn_tf.feature_files import Features
+
+    paths = image_folder.find(values.images)
+    backbone = load_backbone(predictor, values)
+    with progress.progress(
+        "Features", len(paths), values.quiet, "image"
+    ) as advance:
+        features, unreadable = extraction.features_of(paths, backbone, advance)
+    if unreadable and values.unreadable == "stop":
+        raise InputError(
+            f"{len(unreadable)} of {len(paths)} images cannot be read.",
+            "whole JPEG, PNG, GIF or BMP files",
+            ", ".join(f"{path} ({why})" for path, why in unreadable[:5]),
+            "mend or remove them, or leave them out with --unreadable=skip",
+        )
+    for path, why in unreadable:
+        print(f"Left out: {path} ({why})", file=sys.stderr)
+    left_out = {path for path, _ in unreadable}
+    names = [str(path) for path in paths if str(path) not in left_out]
+    return Features(features, names, predictor.classes.backbone)
 
 
 def _told(predictor) -> str:

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""How well classes are recognised that were added after the training.
+
+    python examples/added_classes.py --out=results/added_classes runs/flo-*
+
+Of each run, every fourth unseen class is left out, and added in the two ways
+of bin/predict: by its description alone, or by synthetic features of it and
+classifiers fitted anew. For an inductive variant the second is what the run
+would have been with those classes, since its generator learns from seen ones
+alone. Writes the means over the runs, as CSV and Markdown.
+"""
+
+import dataclasses
+import pathlib
+import sys
+import time
+
+import numpy as np
+from absl import flags
+
+from gmn_tf import command_line
+from gmn_tf.commands._shared import define_memory_flag, open_run, say
+
+EVERY = 4
+COLUMNS = ("added", "u", "s", "h", "t1", "seconds")
+HEADER = """\
+| added | accuracy of the added classes | u | s | h | T-1 | seconds |
+|---|---|---|---|---|---|---|
+"""
+
+
+def main() -> None:
+    """Reads the flags and compares."""
+    flags.DEFINE_string("out", None, "Folder for the table; default: none.")
+    flags.DEFINE_string("data_dir", None, "Where the data is, if it was moved.")
+    define_memory_flag()
+    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+    command_line.run(compare, __doc__)
+
+
+def compare(values, folders) -> None:
+    """Compares the two ways over all runs, and writes the table."""
+    command_line.start_tensorflow()
+    from gmn_tf import files, report
+
+    rows = []
+    for folder in folders:
+        run = open_run(folder, values)
+        rows += [{"run": run.title, **row} for row in ways(run)]
+    table = HEADER
+    for way in dict.fromkeys(row["way"] for row in rows):
+        cells = [
+            f"{np.mean(column):.1f} ± {np.std(column):.1f}"
+            for column in (
+                [row[name] for row in rows if row["way"] == way]
+                for name in COLUMNS
+            )
+        ]
+        table += f"| {way} | " + " | ".join(cells) + " |\n"
+    say(
+        values, f"{len(folders)} run(s): mean and standard deviation\n\n{table}"
+    )
+    if values.out:
+        out = pathlib.Path(values.out)
+        files.write_text(out / "scores.csv", report.table_csv(rows))
+        files.write_text(out / "scores.md", table)
+
+
+def ways(run) -> list[dict]:
+    """Scores of a run without the classes, and with them in both ways."""
+    from gmn_tf import experiment, prediction
+    from gmn_tf.class_list import ClassList
+
+    data, count = added_last(run.data)
+    names = data.class_names[-count:]
+    raw = descriptions(data, names)
+    short = dataclasses.replace(
+        data,
+        class_names=data.class_names[:-count],
+        embeddings=data.embeddings[:-count],
+    )
+    run = dataclasses.replace(run, data=short)
+    before = prediction.Predictor(
+        ClassList.of(short, run.config.embedding_norm),
+        tuple(
+            experiment.fit_classifiers(run.config, short, run.load_generator())
+        ),
+    )
+    rows = []
+    for way, add in (
+        ("by description", lambda: before.with_classes(names, raw)),
+        ("synthesised", lambda: prediction.synthesised(run, names, raw)),
+    ):
+        begun = time.monotonic()
+        predictor = add()
+        seconds = time.monotonic() - begun
+        rows.append({"way": way, **score(predictor, data, count)})
+        rows[-1]["seconds"] = round(seconds, 2)
+    return rows
+
+
+def added_last(data):
+    """The data with every fourth unseen class at the end, and how many."""
+    unseen = np.arange(data.num_seen, data.num_classes)
+    added = unseen[EVERY - 1 :: EVERY]
+    order = np.concatenate(
+        [np.setdiff1d(np.arange(data.num_classes), added), added]
+    )
+    new_label = np.argsort(order).astype(np.int32)
+    relabelled = dataclasses.replace(
+        data.unseen, labels=new_label[data.unseen.labels]
+    )
+    return dataclasses.replace(
+        data,
+        class_names=tuple(data.class_names[c] for c in order),
+        embeddings=data.embeddings[order],
+        unseen=relabelled,
+    ), len(added)
+
+
+def descriptions(data, names) -> np.ndarray:
+    """Raw embeddings of classes, as a user would have them."""
+    from gmn_tf import embeddings
+
+    parts = [embeddings.decode(part) for part in data.metadata["embeddings"]]
+    known = list(data.metadata["class_names"])
+    return np.concatenate(parts, axis=1)[[known.index(name) for name in names]]
+
+
+def score(predictor, data, count: int) -> dict:
+    """T-1, u, s, h, and the mean accuracy of the classes that were added."""
+    from gmn_tf import evaluation
+
+    found = evaluation.score_predictions(
+        evaluation.Predictions(
+            predictor.probabilities(data.seen.features[:]),
+            predictor.probabilities(data.unseen.features[:]),
+        ),
+        data,
+    )
+    accuracies = found.class_accuracies[-count:]
+    scores = {name: getattr(found, name) for name in ("t1", "u", "s", "h")}
+    return {"added": 100.0 * float(np.nanmean(accuracies)), **scores}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
