@@ -52,6 +52,7 @@ setuptools.setup(
         "keras-tuner>=1.4.8,<2",
         "matplotlib>=3.11,<4",
         "numpy>=2.4,<3",
+        "pillow>=13,<14",
         "scikit-learn>=1.9,<2",
         "scipy>=1.17,<2",
         "tensorboard>=2.21,<2.22",
@@ -74,6 +75,7 @@ setuptools.setup(
     entry_points={
         "console_scripts": [
             "gmn-prepare = gmn_tf.commands:prepare",
+            "gmn-extract-features = gmn_tf.commands:extract_features",
             "gmn-reproduce = gmn_tf.commands:reproduce",
             "gmn-train = gmn_tf.commands:train",
             "gmn-evaluate = gmn_tf.commands:evaluate",

@@ -162,17 +162,17 @@ class Workdir:
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file, whole or not at all."""
-        with _replacing(self.path / name) as temporary:
+        with replacing(self.path / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
     def save_model(self, name: str, model: keras.Model) -> None:
         """Saves a model as `name`.keras, whole or not at all."""
-        with _replacing(self.path / f"{name}.keras") as temporary:
+        with replacing(self.path / f"{name}.keras") as temporary:
             model.save(temporary)
 
     def save_picture(self, name: str, figure) -> None:
         """Saves a figure as a PNG or SVG file, whole or not at all."""
-        with _replacing(self.path / name) as temporary:
+        with replacing(self.path / name) as temporary:
             figure.savefig(temporary, dpi=150)
 
     def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
@@ -258,7 +258,7 @@ def _identity(source: dict) -> dict:
 
 
 @contextlib.contextmanager
-def _replacing(path: pathlib.Path):
+def replacing(path: pathlib.Path):
     """A temporary path that takes the place of `path` once it is written."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
         temporary = pathlib.Path(folder) / path.name
