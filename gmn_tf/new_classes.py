@@ -27,9 +27,7 @@ def read(path: str | os.PathLike) -> NewClasses:
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            header, *rows = [
-                row for row in csv.reader(file, strict=True) if row
-            ]
+            lines = [row for row in csv.reader(file, strict=True) if row]
     except (OSError, ValueError, csv.Error) as error:
         raise _unusable(path, str(error)) from error
     header, rows = (lines or [[]])[0], lines[1:]

@@ -72,14 +72,14 @@ class ProgressLine(keras.callbacks.ProgbarLogger):
 
 @contextlib.contextmanager
 def progress(
-    what: str, total: int, quiet: bool
-) -> Iterator[Callable[[], object]]:
-    """A bar for a loop of `total` epochs; gives the call that moves it on."""
+    what: str, total: int, quiet: bool, unit: str = "epoch"
+) -> Iterator[Callable[..., object]]:
+    """A bar for a loop of `total` units; gives the call that moves it on."""
     interval = 0.5 if sys.stderr.isatty() else SECONDS_IN_A_FILE
     with tqdm.tqdm(
         total=total,
         desc=what,
-        unit="epoch",
+        unit=unit,
         disable=quiet,
         mininterval=interval,
         maxinterval=interval,

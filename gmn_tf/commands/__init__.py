@@ -6,6 +6,7 @@ answer at once.
 
 from gmn_tf.commands._evaluate import evaluate
 from gmn_tf.commands._export import export
+from gmn_tf.commands._extract_features import extract_features
 from gmn_tf.commands._predict import predict
 from gmn_tf.commands._reproduce import reproduce
 from gmn_tf.commands._summary import summary
@@ -15,6 +16,7 @@ from gmn_tf.commands._tune import tune
 __all__ = [
     "evaluate",
     "export",
+    "extract_features",
     "predict",
     "prepare",
     "reproduce",

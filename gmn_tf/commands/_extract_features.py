@@ -1,0 +1,99 @@
+"""bin/extract_features."""
+
+import pathlib
+
+from absl import flags
+
+from gmn_tf import backbone_table, command_line
+from gmn_tf.backbone_table import BACKBONES
+from gmn_tf.commands._shared import say
+from gmn_tf.errors import InputError
+from gmn_tf.suggest import refuse_unknown
+
+UNREADABLE = ("stop", "skip")
+
+
+def extract_features() -> None:
+    """Turns images, in one folder per class, into features.
+
+    bin/extract_features --images=DIR --out=DIR --backbone=resnet101
+
+    Images are DIR/CLASS/IMAGE. The same command goes on where it was stopped,
+    and computes again what has changed since.
+    """
+    flags.DEFINE_string("images", None, "Folder with a folder for each class.")
+    flags.DEFINE_string(
+        "out", None, "Folder for features.npy, labels.csv, extraction.json."
+    )
+    flags.DEFINE_string(
+        "backbone",
+        "resnet101",
+        "The network, without its top and pooled by the mean: "
+        + ", ".join(BACKBONES)
+        + ".",
+    )
+    flags.DEFINE_string(
+        "weights",
+        backbone_table.IMAGENET,
+        "imagenet, which is downloaded once; or a file of the network's "
+        "weights, as model.save_weights writes it; or random, to try out what "
+        "recognises nothing.",
+    )
+    flags.DEFINE_string(
+        "unreadable",
+        "stop",
+        "At images that cannot be read: stop, or skip and list them.",
+    )
+    flags.DEFINE_integer(
+        "batch_size", 32, "Images that the network sees at once.", 1
+    )
+    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+    command_line.run(
+        _extract_features,
+        extract_features.__doc__,
+        "The same command goes on from the last part that was kept.",
+    )
+
+
+def _extract_features(values, arguments) -> None:
+    command_line.refuse_arguments(arguments)
+    _refuse_missing(values)
+    refuse_unknown("unreadable", values.unreadable, UNREADABLE)
+    backbone_table.check(values.backbone, values.weights)
+    images = pathlib.Path(values.images).expanduser()
+    _tell_of_the_images(values, images)
+    command_line.start_tensorflow()
+    from gmn_tf import backbones, extraction, extraction_summary
+
+    summary = extraction.extract(
+        images,
+        pathlib.Path(values.out).expanduser(),
+        backbones.load(values.backbone, values.weights),
+        values.unreadable,
+        values.batch_size,
+        values.quiet,
+    )
+    say(values, extraction_summary.text(summary))
+
+
+def _refuse_missing(values) -> None:
+    for name, what in (("images", "the images"), ("out", "the features")):
+        if not values[name].value:
+            raise InputError(
+                f"Which folder is for {what}?",
+                f"--{name}=DIR",
+                "none",
+                "give one; --help shows an example",
+            )
+
+
+def _tell_of_the_images(values, images: pathlib.Path) -> None:
+    """Says what there is to do, before what takes long begins."""
+    from gmn_tf import image_folder
+
+    listing = image_folder.scan(images)
+    say(
+        values,
+        f"{images} has {len(listing.images)} images in {len(listing.classes)} "
+        "folders of classes.",
+    )

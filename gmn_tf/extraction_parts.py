@@ -1,0 +1,202 @@
+"""The folder of extracted features, filled part by part.
+
+A part is kept as it is computed, and its key tells whether the images have
+changed since. `extraction_result` puts the parts together at the end; from
+then on, they are rows of features.npy.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import pathlib
+import zipfile
+from typing import NamedTuple
+
+import numpy as np
+
+from gmn_tf import backbones, json_text
+from gmn_tf.errors import InputError
+from gmn_tf.files import replacing
+
+IMAGES_IN_A_PART = 128
+COMMAND = "bin/extract_features"
+
+
+class Part(NamedTuple):
+    """Some images of one class, computed and kept together.
+
+    Attributes:
+        key: digest of the backbone, and of the files' names, sizes and times.
+        class_name: of all of them.
+        files: their paths in the folder of images.
+    """
+
+    key: str
+    class_name: str
+    files: list[str]
+
+
+class Content(NamedTuple):
+    """What became of the images of a part.
+
+    Attributes:
+        features: `[k, dx]`, of those that could be read, in their order.
+        unreadable: file -> reason, of the others.
+        turned: file -> EXIF orientation, where it is not upright.
+    """
+
+    features: np.ndarray
+    unreadable: dict[str, str]
+    turned: dict[str, int]
+
+
+def divide(root: pathlib.Path, images, description: dict) -> list[Part]:
+    """The parts of images that are sorted by class."""
+    parts = []
+    backbone = json.dumps(backbones.identity(description))
+    for class_name, group in itertools.groupby(images, lambda image: image[0]):
+        files = [file for _, file in group]
+        for start in range(0, len(files), IMAGES_IN_A_PART):
+            chunk = files[start : start + IMAGES_IN_A_PART]
+            states = [_state(root / file) for file in chunk]
+            text = json.dumps([backbone, list(zip(chunk, states))])
+            key = hashlib.sha256(text.encode()).hexdigest()[:32]
+            parts.append(Part(key, class_name, chunk))
+    return parts
+
+
+class Folder:
+    """The folder of the features of one set of images by one backbone.
+
+    Args:
+        path: the folder; it is made by `start`.
+    """
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.parts = self.path / "parts"
+        self.record = self._read_json(self.path / "extraction.json")
+        self._rows = self._rows_of_parts()  # key -> first row, and past last
+
+    def refuse_other(self, description: dict) -> None:
+        """Raises InputError if the folder is not for this backbone."""
+        unfinished = self._read_json(self.parts / "backbone.json")
+        for there in ((self.record or {}).get("backbone"), unfinished):
+            if there is None:
+                continue
+            old, new = map(backbones.identity, (there, description))
+            changed = [name for name in new if new[name] != old[name]]
+            if changed:
+                raise InputError(
+                    f"{self.path} holds features of another backbone.",
+                    ", ".join(f"{name} {old[name]}" for name in changed),
+                    ", ".join(f"{name} {new[name]}" for name in changed),
+                    "choose another --out, or remove that folder",
+                )
+        if self.record or unfinished:
+            return
+        for name in ("features.npy", "labels.csv"):
+            if (self.path / name).exists():
+                raise InputError(
+                    f"{self.path} has a {name} that {COMMAND} did not write.",
+                    "a new folder, or one that it wrote",
+                    "no extraction.json beside it",
+                    "choose another --out",
+                )
+
+    def start(self, description: dict) -> None:
+        """Makes the folder, and says in it whose features it is for."""
+        self.parts.mkdir(parents=True, exist_ok=True)
+        with replacing(self.parts / "backbone.json") as temporary:
+            temporary.write_text(json.dumps(description), encoding="utf-8")
+
+    def is_complete(self, parts: list[Part]) -> bool:
+        """Whether all of these parts, and no others, have been put together."""
+        return list(self._rows) == [part.key for part in parts]
+
+    def notes(self, part: Part) -> Content | None:
+        """What is there of a part, without its features; None: nothing."""
+        if part.key in self._rows:
+            return self._finished(part)
+        try:
+            with np.load(self._file(part), allow_pickle=False) as stored:
+                notes = json_text.parse(stored["notes"].tobytes())
+            return Content(np.empty((0, 0), np.float32), **notes)
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
+            return None  # not there, or cut off when the power was
+
+    def unreadable(self, parts: list[Part]) -> dict[str, str]:
+        """File and reason of what could not be read of parts that are there."""
+        notes = filter(None, map(self.notes, parts))
+        return {k: v for note in notes for k, v in note.unreadable.items()}
+
+    def read(self, part: Part) -> Content:
+        """A part that is there."""
+        if part.key in self._rows:
+            rows = slice(*self._rows[part.key])
+            features = np.array(self._finished_features()[rows])
+        else:
+            with np.load(self._file(part), allow_pickle=False) as stored:
+                features = stored["features"]
+        return self.notes(part)._replace(features=features)
+
+    def write(self, part: Part, content: Content) -> None:
+        """Keeps a part, whole or not at all."""
+        notes = {"unreadable": content.unreadable, "turned": content.turned}
+        with replacing(self._file(part)) as temporary:
+            np.savez(
+                temporary,
+                features=content.features,
+                notes=np.frombuffer(json.dumps(notes).encode(), np.uint8),
+            )
+
+    def _file(self, part: Part) -> pathlib.Path:
+        return self.parts / f"{part.key}.npz"
+
+    def _finished(self, part: Part) -> Content:
+        noted = (
+            {file: those[file] for file in part.files if file in those}
+            for those in (self.record["unreadable"], self.record["turned"])
+        )
+        return Content(np.empty((0, 0), np.float32), *noted)
+
+    def _finished_features(self) -> np.ndarray:
+        return np.load(
+            self.path / "features.npy", mmap_mode="r", allow_pickle=False
+        )
+
+    def _rows_of_parts(self) -> dict[str, tuple[int, int]]:
+        """Where each part lies in features.npy, if there is a whole one."""
+        try:
+            keys, sizes = zip(*self.record["parts"])
+            ends = list(itertools.accumulate(sizes))
+            shape = (ends[-1], self.record["backbone"]["feature_dim"])
+            labels = self.path / "labels.csv"
+            if self._finished_features().shape != shape or not labels.exists():
+                return {}
+            return dict(zip(keys, zip([0, *ends], ends)))
+        except (OSError, ValueError, TypeError, KeyError, EOFError):
+            return {}  # then all is computed again
+
+    def _read_json(self, path: pathlib.Path) -> dict | None:
+        try:
+            content = json_text.parse(path.read_text("utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError(f"{type(content).__name__}, not an object")
+            return content
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError as error:
+            raise InputError(
+                f"Cannot read {path}.",
+                f"what {COMMAND} wrote",
+                str(error),
+                "choose another --out, or remove that folder",
+            ) from error
+
+
+def _state(path: pathlib.Path) -> tuple[int, int, bool]:
+    """What changes when a file does."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, os.access(path, os.R_OK)

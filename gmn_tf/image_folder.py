@@ -1,0 +1,85 @@
+"""Images in one folder per class: FOLDER/CLASS/IMAGE."""
+
+import pathlib
+from typing import NamedTuple
+
+from gmn_tf.errors import InputError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+
+
+class Listing(NamedTuple):
+    """What lies in a folder of images.
+
+    Attributes:
+        images: class name and path in the folder of each, sorted.
+        classes: names of the class folders, sorted; some may be empty.
+        others: what else lies in the class folders, and images beside them.
+    """
+
+    images: list[tuple[str, str]]
+    classes: list[str]
+    others: list[str]
+
+
+def list_images(folder) -> list[tuple[str, str]]:
+    """Class name, and path in the folder, of each image, sorted.
+
+    Raises:
+        InputError: as `scan`.
+    """
+    return scan(folder).images
+
+
+def scan(folder) -> Listing:
+    """Looks through a folder of images; hidden files are left out.
+
+    Raises:
+        InputError: if there are no images in folders of classes, or names
+            that are not UTF-8, which no CSV file could hold.
+    """
+    folder = pathlib.Path(folder)
+    if not folder.is_dir():
+        raise InputError(
+            "There are no images.",
+            "--images, a folder with one folder of images per class",
+            f"{str(folder)!r}, which is no folder",
+            "check the path of --images",
+        )
+    top = _visible(folder)
+    classes = [path for path in top if path.is_dir()]
+    images, others = [], [p.name for p in top if _is_image(p)]
+    for path in (file for name in classes for file in _visible(name)):
+        name = f"{path.parent.name}/{path.name}"
+        if _is_image(path):
+            images.append((path.parent.name, name))
+        else:
+            others.append(name)
+    if not images:
+        raise InputError(
+            f"{folder} has no images in folders of classes.",
+            "FOLDER/CLASS/IMAGE, images being " + ", ".join(SUFFIXES),
+            f"{len(classes)} folders and {len(others)} other files: "
+            + (", ".join(others[:5]) or "none"),
+            "put the images of each class into a folder of its name",
+        )
+    return Listing(images, [path.name for path in classes], others)
+
+
+def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
+    paths = [p for p in folder.iterdir() if not p.name.startswith(".")]
+    for path in paths:
+        try:
+            path.name.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"A name in {folder} cannot be read.",
+                "names in UTF-8",
+                ascii(path.name),
+                "rename it",
+            ) from error
+    return sorted(paths, key=lambda path: path.name)
+
+
+def _is_image(path: pathlib.Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and path.is_file()
