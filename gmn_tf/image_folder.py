@@ -83,3 +83,27 @@ def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _is_image(path: pathlib.Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
+def find(path) -> list[pathlib.Path]:
+    """An image, or all in a folder and the folders in it, sorted.
+
+    Raises:
+        InputError: if there is none.
+    """
+    path = pathlib.Path(path)
+    if path.is_file():
+        return [path]
+    found = sorted(
+        file
+        for file in path.rglob("*")
+        if _is_image(file) and not file.name.startswith(".")
+    )
+    if not found:
+        raise InputError(
+            f"There are no images in {path}.",
+            "an image, or a folder with some: " + ", ".join(SUFFIXES),
+            "none" if path.is_dir() else "no such file or folder",
+            "check the path of --images",
+        )
+    return found
