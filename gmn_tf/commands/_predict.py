@@ -9,6 +9,8 @@ from gmn_tf import command_line
 from gmn_tf.commands._shared import define_memory_flag, open_run, say
 from gmn_tf.errors import InputError
 
+SUFFIXES = (".csv", ".json")
+
 
 def predict() -> None:
     """Tells the likeliest classes of features or images, with probabilities.
@@ -123,8 +125,6 @@ def load_backbone(predictor, values):
 
 
 def _predict(values, arguments) -> None:
-    from gmn_tf import predictions
-
     command_line.refuse_arguments(arguments)
     if bool(values.features) == bool(values.images):
         raise InputError(
@@ -134,7 +134,7 @@ def _predict(values, arguments) -> None:
             "give one of them",
         )
     out = pathlib.Path(values.out) if values.out else None
-    if out and out.suffix not in predictions.WRITERS:
+    if out and out.suffix not in SUFFIXES:
         raise InputError(
             f"Cannot write predictions to {out}.",
             "a file that ends in .csv or .json",
@@ -142,7 +142,7 @@ def _predict(values, arguments) -> None:
             "change --out",
         )
     command_line.start_tensorflow()
-    from gmn_tf import files
+    from gmn_tf import files, predictions
 
     predictor = make_predictor(values)
     features = _features(predictor, values)
