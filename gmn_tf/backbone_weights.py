@@ -3,6 +3,7 @@
 import hashlib
 import math
 import pathlib
+import warnings
 
 import keras
 import numpy as np
@@ -61,9 +62,13 @@ def build(name: str, size: int, imagenet: bool) -> keras.Model:
 
 def load_file(model: keras.Model, path: pathlib.Path, name: str) -> None:
     """Takes the weights of a file; InputError if they are not for `name`."""
+    _forget(model)
     try:
-        # Of a .keras file the weights alone are read: no code it may bring.
-        model.load_weights(path)
+        # Keras warns of each layer it does not find, and goes on.
+        with warnings.catch_warnings(action="ignore"):
+            # Of a .keras file this reads the weights, and no code it brings.
+            model.load_weights(path)
+        _refuse_gaps(model)
     except Exception as error:
         # A damaged file makes Keras raise almost anything.
         raise InputError(
@@ -73,6 +78,24 @@ def load_file(model: keras.Model, path: pathlib.Path, name: str) -> None:
             (str(error).splitlines() or [type(error).__name__])[0],
             "check --weights and --backbone",
         ) from error
+
+
+def _forget(model: keras.Model) -> None:
+    """Makes all weights NaN, to see which of them a file brings."""
+    for weight in _real(model):
+        weight.assign(np.full(weight.shape, np.nan))
+
+
+def _refuse_gaps(model: keras.Model) -> None:
+    gaps = [w.path for w in _real(model) if np.isnan(w.numpy()).any()]
+    if gaps:
+        raise ValueError(
+            f"{len(gaps)} arrays are missing or NaN, {gaps[0]} among them"
+        )
+
+
+def _real(model: keras.Model) -> list:
+    return [w for w in model.weights if w.dtype.startswith("float")]
 
 
 def draw(model: keras.Model) -> None:

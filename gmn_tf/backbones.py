@@ -46,8 +46,8 @@ class Backbone:
         Its proportions are not kept, nor is an EXIF orientation followed.
 
         Args:
-            content: scalar string tensor, or bytes: a JPEG, PNG, BMP or GIF
-                (of which the first frame is taken).
+            content: scalar string tensor, or bytes: a JPEG, PNG, BMP, WebP or
+                GIF (of which the first frame is taken).
 
         Returns:
             `[size, size, 3]` red, green and blue, 0..255.

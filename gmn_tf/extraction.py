@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gmn_tf import extraction_result, locking
+from gmn_tf import backbones, extraction_result, locking
 from gmn_tf.backbones import Backbone
 from gmn_tf.errors import InputError
-from gmn_tf.extraction_parts import Content, Folder, Part, divide
+from gmn_tf.extraction_parts import Content, Folder
 from gmn_tf.extraction_summary import Summary, examples
 from gmn_tf.image_batches import UPRIGHT, Image, batches
 from gmn_tf.image_folder import list_images, scan
+from gmn_tf.image_parts import Part, divide
 from gmn_tf.progress import progress
 
 __all__ = ["Summary", "extract", "features_of", "list_images"]
@@ -74,10 +75,11 @@ def extract(
     images, out = pathlib.Path(images), pathlib.Path(out)
     _refuse_inside(images, out)
     listing = scan(images)
+    identity = backbones.identity(backbone.description)
     Folder(out).refuse_other(backbone.description)
     with locking.alone(out):
         folder = Folder(out)  # again, as nobody else can change it now
-        parts = divide(images, listing.images, backbone.description)
+        parts = divide(images, listing.images, identity)
         if unreadable == "stop":
             _refuse_unreadable(folder.unreadable(parts))
         if folder.is_complete(parts):
@@ -88,7 +90,9 @@ def extract(
         missing = [part for part in parts if folder.notes(part) is None]
         count = sum(len(part.files) for part in missing)
         found = batches(_paths(images, missing), backbone, batch_size)
-        with progress("Features", count, quiet, "image") as advance:
+        with progress(
+            "Features", count, quiet or not count, "image"
+        ) as advance:
             for batch in _keeping(found, missing, folder, images):
                 advance(len(batch))
                 if unreadable == "stop":
@@ -148,8 +152,8 @@ def _refuse_inside(images: pathlib.Path, out: pathlib.Path) -> None:
 def _refuse_unreadable(reasons: dict[str, str]) -> None:
     if reasons:
         raise InputError(
-            f"Images cannot be read; the first of them: {len(reasons)}.",
-            "whole JPEG, PNG, GIF or BMP files",
+            f"Some images cannot be read: {len(reasons)} so far.",
+            "whole JPEG, PNG, GIF, BMP or WebP files",
             examples(f"{file} ({reason})" for file, reason in reasons.items()),
             "mend or remove them and give the same command, which goes on; or "
             "leave them out, with --unreadable=skip",

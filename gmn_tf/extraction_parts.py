@@ -5,10 +5,8 @@ changed since. `extraction_result` puts the parts together at the end; from
 then on, they are rows of features.npy.
 """
 
-import hashlib
 import itertools
 import json
-import os
 import pathlib
 import zipfile
 from typing import NamedTuple
@@ -17,24 +15,10 @@ import numpy as np
 
 from gmn_tf import backbones, json_text
 from gmn_tf.errors import InputError
+from gmn_tf.image_parts import Part
 from gmn_tf.workdir import replacing
 
-IMAGES_IN_A_PART = 128
 COMMAND = "bin/extract_features"
-
-
-class Part(NamedTuple):
-    """Some images of one class, computed and kept together.
-
-    Attributes:
-        key: digest of the backbone, and of the files' names, sizes and times.
-        class_name: of all of them.
-        files: their paths in the folder of images.
-    """
-
-    key: str
-    class_name: str
-    files: list[str]
 
 
 class Content(NamedTuple):
@@ -49,21 +33,6 @@ class Content(NamedTuple):
     features: np.ndarray
     unreadable: dict[str, str]
     turned: dict[str, int]
-
-
-def divide(root: pathlib.Path, images, description: dict) -> list[Part]:
-    """The parts of images that are sorted by class."""
-    parts = []
-    backbone = json.dumps(backbones.identity(description))
-    for class_name, group in itertools.groupby(images, lambda image: image[0]):
-        files = [file for _, file in group]
-        for start in range(0, len(files), IMAGES_IN_A_PART):
-            chunk = files[start : start + IMAGES_IN_A_PART]
-            states = [_state(root / file) for file in chunk]
-            text = json.dumps([backbone, list(zip(chunk, states))])
-            key = hashlib.sha256(text.encode()).hexdigest()[:32]
-            parts.append(Part(key, class_name, chunk))
-    return parts
 
 
 class Folder:
@@ -194,9 +163,3 @@ class Folder:
                 str(error),
                 "choose another --out, or remove that folder",
             ) from error
-
-
-def _state(path: pathlib.Path) -> tuple[int, int, bool]:
-    """What changes when a file does."""
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, os.access(path, os.R_OK)
