@@ -74,32 +74,29 @@ def extract(
     """
     images, out = pathlib.Path(images), pathlib.Path(out)
     _refuse_inside(images, out)
-    listing = scan(images)
-    identity = backbones.identity(backbone.description)
-    Folder(out).refuse_other(backbone.description)
+    listing, description = scan(images), backbone.description
+    Folder(out).refuse_other(description)
     with locking.alone(out):
         folder = Folder(out)  # again, as nobody else can change it now
+        identity = backbones.identity(description)
         parts = divide(images, listing.images, identity)
         if unreadable == "stop":
             _refuse_unreadable(folder.unreadable(parts))
-        if folder.is_complete(parts):
+        if folder.is_complete(parts, description, listing):
             shutil.rmtree(folder.parts, ignore_errors=True)
             return Summary(images, out, folder.record, 0, 0.0)
         began = time.monotonic()
-        folder.start(backbone.description)
+        folder.start(description)
         missing = [part for part in parts if folder.notes(part) is None]
-        count = sum(len(part.files) for part in missing)
         found = batches(_paths(images, missing), backbone, batch_size)
-        with progress(
-            "Features", count, quiet or not count, "image"
-        ) as advance:
+        count = sum(len(part.files) for part in missing)
+        quiet = quiet or not count
+        with progress("Features", count, quiet, "image") as advance:
             for batch in _keeping(found, missing, folder, images):
                 advance(len(batch))
                 if unreadable == "stop":
                     _refuse_unreadable(_reasons(batch, images))
-        record = extraction_result.write(
-            folder, parts, backbone.description, listing
-        )
+        record = extraction_result.write(folder, parts, description, listing)
         seconds = time.monotonic() - began
         return Summary(images, out, record, count, seconds)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from gmn_tf import backbones, json_text
 from gmn_tf.errors import InputError
+from gmn_tf.image_folder import Listing
 from gmn_tf.image_parts import Part
 from gmn_tf.workdir import replacing
 
@@ -54,6 +55,7 @@ class Folder:
         for there in ((self.record or {}).get("backbone"), unfinished):
             if there is None:
                 continue
+            there = there if isinstance(there, dict) else {}
             old, new = map(backbones.identity, (there, description))
             changed = [name for name in new if new[name] != old[name]]
             if changed:
@@ -80,9 +82,16 @@ class Folder:
         with replacing(self.parts / "backbone.json") as temporary:
             temporary.write_text(json.dumps(description), encoding="utf-8")
 
-    def is_complete(self, parts: list[Part]) -> bool:
-        """Whether all of these parts, and no others, have been put together."""
-        return list(self._rows) == [part.key for part in parts]
+    def is_complete(
+        self, parts: list[Part], description: dict, listing: Listing
+    ) -> bool:
+        """Whether all of these, and nothing else, have been put together."""
+        return (
+            list(self._rows) == [part.key for part in parts]
+            and self.record["backbone"] == description
+            and list(self.record["classes"]) == listing.classes
+            and self.record["not_images"] == listing.others
+        )
 
     def notes(self, part: Part) -> Content | None:
         """What is there of a part, without its features; None: nothing."""
@@ -142,10 +151,12 @@ class Folder:
             ends = list(itertools.accumulate(sizes))
             shape = (ends[-1], self.record["backbone"]["feature_dim"])
             labels = self.path / "labels.csv"
+            for name in ("unreadable", "turned", "classes"):
+                self.record[name].keys()
             if self._finished_features().shape != shape or not labels.exists():
                 return {}
             return dict(zip(keys, zip([0, *ends], ends)))
-        except (OSError, ValueError, TypeError, KeyError, EOFError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}  # then all is computed again
 
     def _read_json(self, path: pathlib.Path) -> dict | None:
