@@ -38,7 +38,7 @@ def build(name: str, size: int, imagenet: bool) -> keras.Model:
         imagenet: whether Keras downloads its weights, or they come later.
 
     Raises:
-        InputError: if they cannot be downloaded.
+        InputError: if they cannot be downloaded, or the size is impossible.
     """
     function = getattr(keras.applications, BACKBONES[name].function)
     try:
@@ -50,7 +50,12 @@ def build(name: str, size: int, imagenet: bool) -> keras.Model:
         )
     except Exception as error:
         if not imagenet:
-            raise
+            raise InputError(
+                f"Keras cannot build {name} for images of {size} x {size}.",
+                f"a size that it takes, as {BACKBONES[name].image_size}",
+                str(error).splitlines()[0],
+                "extract the features again",
+            ) from error
         # A download fails in many ways.
         raise InputError(
             f"Keras could not get the ImageNet weights of {name}.",
@@ -113,7 +118,7 @@ def draw(model: keras.Model) -> None:
 
 
 def normalise_as_imagenet(model: keras.Model) -> None:
-    """Makes what Keras builds for a file that for ImageNet's weights.
+    """Turns what Keras builds elsewhere into what it builds for ImageNet.
 
     With weights="imagenet" it divides by the root of the standard deviation
     once more, in a layer that it leaves out otherwise; the same weights from

@@ -156,6 +156,14 @@ def test_what_is_no_description_is_refused(description):
         backbones.from_description(description)
 
 
+@pytest.mark.parametrize(
+    "name, value", [("name", 5), ("weights", []), ("image_size", -1)]
+)
+def test_a_damaged_description_is_refused(name, value, backbone):
+    with pytest.raises(InputError):
+        backbones.from_description({**backbone.description, name: value})
+
+
 def test_weights_that_do_not_fit_are_refused(weights, tmp_path):
     with pytest.raises(InputError, match="did you mean 'mobilenet'"):
         backbones.load("mobilnet", "random")
