@@ -53,14 +53,14 @@ def build(name: str, size: int, imagenet: bool) -> keras.Model:
             raise InputError(
                 f"Keras cannot build {name} for images of {size} x {size}.",
                 f"a size that it takes, as {BACKBONES[name].image_size}",
-                str(error).splitlines()[0],
+                _first_line(error),
                 "extract the features again",
             ) from error
         # A download fails in many ways.
         raise InputError(
             f"Keras could not get the ImageNet weights of {name}.",
             "a connection to where keras.applications keeps them, once",
-            (str(error).splitlines() or [type(error).__name__])[0],
+            _first_line(error),
             "try again, or give a file with --weights=FILE",
         ) from error
 
@@ -80,9 +80,13 @@ def load_file(model: keras.Model, path: pathlib.Path, name: str) -> None:
             f"{path} has no weights for --backbone={name}.",
             f"weights of keras.applications.{BACKBONES[name].function}, "
             "include_top=False",
-            (str(error).splitlines() or [type(error).__name__])[0],
+            _first_line(error),
             "check --weights and --backbone",
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _forget(model: keras.Model) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from unittest import mock
 
+import accidents_test
 import image_toys
 import numpy as np
 import PIL.Image
@@ -214,6 +215,21 @@ def test_features_of_another_backbone_are_not_mixed_in(
     with pytest.raises(InputError, match="of another backbone"):
         extract(backbone=other)
     assert extract().computed == (0 if finished else COUNT - 3)
+
+
+# Not even the first part fits; or all parts do, but not all features.
+@pytest.mark.parametrize("size, left", [(100, COUNT), (40000, 0)])
+def test_a_disk_that_is_full_leaves_nothing_half_written(
+    size, left, extract, tmp_path
+):
+    with accidents_test.no_file_above(size), pytest.raises(OSError):
+        extract()
+    assert files(tmp_path / "out") == {"parts"}
+    parts = files(tmp_path / "out" / "parts")
+    assert not any(name.startswith(".tmp") for name in parts)
+    # With room, it goes on.
+    assert extract().computed == left
+    assert features(tmp_path / "out").shape == (COUNT, DIM)
 
 
 def test_files_of_others_are_not_overwritten(extract, tmp_path):
