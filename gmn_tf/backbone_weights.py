@@ -3,6 +3,7 @@
 import hashlib
 import math
 import pathlib
+import warnings
 
 import keras
 import numpy as np
@@ -37,7 +38,7 @@ def build(name: str, size: int, imagenet: bool) -> keras.Model:
         imagenet: whether Keras downloads its weights, or they come later.
 
     Raises:
-        InputError: if they cannot be downloaded.
+        InputError: if they cannot be downloaded, or the size is impossible.
     """
     function = getattr(keras.applications, BACKBONES[name].function)
     try:
@@ -49,30 +50,61 @@ def build(name: str, size: int, imagenet: bool) -> keras.Model:
         )
     except Exception as error:
         if not imagenet:
-            raise
+            raise InputError(
+                f"Keras cannot build {name} for images of {size} x {size}.",
+                f"a size that it takes, as {BACKBONES[name].image_size}",
+                _first_line(error),
+                "extract the features again",
+            ) from error
         # A download fails in many ways.
         raise InputError(
             f"Keras could not get the ImageNet weights of {name}.",
             "a connection to where keras.applications keeps them, once",
-            (str(error).splitlines() or [type(error).__name__])[0],
+            _first_line(error),
             "try again, or give a file with --weights=FILE",
         ) from error
 
 
 def load_file(model: keras.Model, path: pathlib.Path, name: str) -> None:
     """Takes the weights of a file; InputError if they are not for `name`."""
+    _forget(model)
     try:
-        # Of a .keras file the weights alone are read: no code it may bring.
-        model.load_weights(path)
+        # Keras warns of each layer it does not find, and goes on.
+        with warnings.catch_warnings(action="ignore"):
+            # Of a .keras file this reads the weights, and no code it brings.
+            model.load_weights(path)
+        _refuse_gaps(model)
     except Exception as error:
         # A damaged file makes Keras raise almost anything.
         raise InputError(
             f"{path} has no weights for --backbone={name}.",
             f"weights of keras.applications.{BACKBONES[name].function}, "
             "include_top=False",
-            (str(error).splitlines() or [type(error).__name__])[0],
+            _first_line(error),
             "check --weights and --backbone",
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _forget(model: keras.Model) -> None:
+    """Makes all weights NaN, to see which of them a file brings."""
+    for weight in _real(model):
+        weight.assign(np.full(weight.shape, np.nan))
+
+
+def _refuse_gaps(model: keras.Model) -> None:
+    gaps = [w.path for w in _real(model) if np.isnan(w.numpy()).any()]
+    if gaps:
+        raise ValueError(
+            f"{len(gaps)} arrays are missing or NaN, {gaps[0]} among them"
+        )
+
+
+def _real(model: keras.Model) -> list:
+    return [w for w in model.weights if w.dtype.startswith("float")]
 
 
 def draw(model: keras.Model) -> None:
@@ -90,7 +122,7 @@ def draw(model: keras.Model) -> None:
 
 
 def normalise_as_imagenet(model: keras.Model) -> None:
-    """Makes what Keras builds for a file that for ImageNet's weights.
+    """Turns what Keras builds elsewhere into what it builds for ImageNet.
 
     With weights="imagenet" it divides by the root of the standard deviation
     once more, in a layer that it leaves out otherwise; the same weights from

@@ -46,8 +46,8 @@ class Backbone:
         Its proportions are not kept, nor is an EXIF orientation followed.
 
         Args:
-            content: scalar string tensor, or bytes: a JPEG, PNG, BMP or GIF
-                (of which the first frame is taken).
+            content: scalar string tensor, or bytes: a JPEG, PNG, BMP, WebP or
+                GIF (of which the first frame is taken).
 
         Returns:
             `[size, size, 3]` red, green and blue, 0..255.
@@ -108,7 +108,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
     )
-    if backbone_table.is_file(weights) and kind.module == EFFICIENT_NET:
+    if weights != IMAGENET and kind.module == EFFICIENT_NET:
         backbone_weights.normalise_as_imagenet(model)
     return Backbone(model, description)
 
@@ -124,9 +124,12 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
         InputError: if the weights are gone, or are other ones.
     """
     try:
-        name, expected = description["name"], description["weights_sha256"]
-        size, there = int(description["image_size"]), description["weights"]
-        there = weights or description.get("weights_path", there)
+        name, there, expected = (
+            str(description[key])
+            for key in ("name", "weights", "weights_sha256")
+        )
+        size = int(description["image_size"])
+        there = weights or str(description.get("weights_path", there))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             "This is no description of a backbone.",

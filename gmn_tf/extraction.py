@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gmn_tf import extraction_result, locking
+from gmn_tf import backbones, extraction_result, locking
 from gmn_tf.backbones import Backbone
 from gmn_tf.errors import InputError
-from gmn_tf.extraction_parts import Content, Folder, Part, divide
+from gmn_tf.extraction_parts import Content, Folder
 from gmn_tf.extraction_summary import Summary, examples
 from gmn_tf.image_batches import UPRIGHT, Image, batches
 from gmn_tf.image_folder import list_images, scan
+from gmn_tf.image_parts import Part, divide
 from gmn_tf.progress import progress
 
 __all__ = ["Summary", "extract", "features_of", "list_images"]
@@ -73,29 +74,29 @@ def extract(
     """
     images, out = pathlib.Path(images), pathlib.Path(out)
     _refuse_inside(images, out)
-    listing = scan(images)
-    Folder(out).refuse_other(backbone.description)
+    listing, description = scan(images), backbone.description
+    Folder(out).refuse_other(description)
     with locking.alone(out):
         folder = Folder(out)  # again, as nobody else can change it now
-        parts = divide(images, listing.images, backbone.description)
+        identity = backbones.identity(description)
+        parts = divide(images, listing.images, identity)
         if unreadable == "stop":
             _refuse_unreadable(folder.unreadable(parts))
-        if folder.is_complete(parts):
+        if folder.is_complete(parts, description, listing):
             shutil.rmtree(folder.parts, ignore_errors=True)
             return Summary(images, out, folder.record, 0, 0.0)
         began = time.monotonic()
-        folder.start(backbone.description)
+        folder.start(description)
         missing = [part for part in parts if folder.notes(part) is None]
-        count = sum(len(part.files) for part in missing)
         found = batches(_paths(images, missing), backbone, batch_size)
+        count = sum(len(part.files) for part in missing)
+        quiet = quiet or not count
         with progress("Features", count, quiet, "image") as advance:
             for batch in _keeping(found, missing, folder, images):
                 advance(len(batch))
                 if unreadable == "stop":
                     _refuse_unreadable(_reasons(batch, images))
-        record = extraction_result.write(
-            folder, parts, backbone.description, listing
-        )
+        record = extraction_result.write(folder, parts, description, listing)
         seconds = time.monotonic() - began
         return Summary(images, out, record, count, seconds)
 
@@ -148,8 +149,8 @@ def _refuse_inside(images: pathlib.Path, out: pathlib.Path) -> None:
 def _refuse_unreadable(reasons: dict[str, str]) -> None:
     if reasons:
         raise InputError(
-            f"Images cannot be read; the first of them: {len(reasons)}.",
-            "whole JPEG, PNG, GIF or BMP files",
+            f"Some images cannot be read: {len(reasons)} so far.",
+            "whole JPEG, PNG, GIF, BMP or WebP files",
             examples(f"{file} ({reason})" for file, reason in reasons.items()),
             "mend or remove them and give the same command, which goes on; or "
             "leave them out, with --unreadable=skip",

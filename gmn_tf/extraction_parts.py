@@ -5,10 +5,8 @@ changed since. `extraction_result` puts the parts together at the end; from
 then on, they are rows of features.npy.
 """
 
-import hashlib
 import itertools
 import json
-import os
 import pathlib
 import zipfile
 from typing import NamedTuple
@@ -18,23 +16,10 @@ import numpy as np
 from gmn_tf import backbones, json_text
 from gmn_tf.errors import InputError
 from gmn_tf.files import replacing
+from gmn_tf.image_folder import Listing
+from gmn_tf.image_parts import Part
 
-IMAGES_IN_A_PART = 128
 COMMAND = "bin/extract_features"
-
-
-class Part(NamedTuple):
-    """Some images of one class, computed and kept together.
-
-    Attributes:
-        key: digest of the backbone, and of the files' names, sizes and times.
-        class_name: of all of them.
-        files: their paths in the folder of images.
-    """
-
-    key: str
-    class_name: str
-    files: list[str]
 
 
 class Content(NamedTuple):
@@ -49,21 +34,6 @@ class Content(NamedTuple):
     features: np.ndarray
     unreadable: dict[str, str]
     turned: dict[str, int]
-
-
-def divide(root: pathlib.Path, images, description: dict) -> list[Part]:
-    """The parts of images that are sorted by class."""
-    parts = []
-    backbone = json.dumps(backbones.identity(description))
-    for class_name, group in itertools.groupby(images, lambda image: image[0]):
-        files = [file for _, file in group]
-        for start in range(0, len(files), IMAGES_IN_A_PART):
-            chunk = files[start : start + IMAGES_IN_A_PART]
-            states = [_state(root / file) for file in chunk]
-            text = json.dumps([backbone, list(zip(chunk, states))])
-            key = hashlib.sha256(text.encode()).hexdigest()[:32]
-            parts.append(Part(key, class_name, chunk))
-    return parts
 
 
 class Folder:
@@ -85,6 +55,7 @@ class Folder:
         for there in ((self.record or {}).get("backbone"), unfinished):
             if there is None:
                 continue
+            there = there if isinstance(there, dict) else {}
             old, new = map(backbones.identity, (there, description))
             changed = [name for name in new if new[name] != old[name]]
             if changed:
@@ -111,9 +82,16 @@ class Folder:
         with replacing(self.parts / "backbone.json") as temporary:
             temporary.write_text(json.dumps(description), encoding="utf-8")
 
-    def is_complete(self, parts: list[Part]) -> bool:
-        """Whether all of these parts, and no others, have been put together."""
-        return list(self._rows) == [part.key for part in parts]
+    def is_complete(
+        self, parts: list[Part], description: dict, listing: Listing
+    ) -> bool:
+        """Whether all of these, and nothing else, have been put together."""
+        return (
+            list(self._rows) == [part.key for part in parts]
+            and self.record["backbone"] == description
+            and list(self.record["classes"]) == listing.classes
+            and self.record["not_images"] == listing.others
+        )
 
     def notes(self, part: Part) -> Content | None:
         """What is there of a part, without its features; None: nothing."""
@@ -173,10 +151,12 @@ class Folder:
             ends = list(itertools.accumulate(sizes))
             shape = (ends[-1], self.record["backbone"]["feature_dim"])
             labels = self.path / "labels.csv"
+            for name in ("unreadable", "turned", "classes"):
+                self.record[name].keys()
             if self._finished_features().shape != shape or not labels.exists():
                 return {}
             return dict(zip(keys, zip([0, *ends], ends)))
-        except (OSError, ValueError, TypeError, KeyError, EOFError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return {}  # then all is computed again
 
     def _read_json(self, path: pathlib.Path) -> dict | None:
@@ -194,9 +174,3 @@ class Folder:
                 str(error),
                 "choose another --out, or remove that folder",
             ) from error
-
-
-def _state(path: pathlib.Path) -> tuple[int, int, bool]:
-    """What changes when a file does."""
-    stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, os.access(path, os.R_OK)

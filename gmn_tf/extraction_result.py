@@ -18,9 +18,10 @@ import tempfile
 import numpy as np
 
 from gmn_tf.errors import InputError
-from gmn_tf.extraction_parts import Folder, Part
+from gmn_tf.extraction_parts import Folder
 from gmn_tf.extraction_summary import examples
 from gmn_tf.image_folder import Listing
+from gmn_tf.image_parts import Part
 from gmn_tf.workdir import versions
 
 
@@ -38,7 +39,7 @@ def write(
     if not sum(sizes):
         raise InputError(
             "None of the images can be read.",
-            "JPEG, PNG, GIF or BMP files",
+            "JPEG, PNG, GIF, BMP or WebP files",
             examples(f"{file} ({why})" for file, why in unreadable.items()),
             "check that these files are images",
         )

@@ -67,25 +67,20 @@ def _speed(summary: Summary) -> str:
 
 
 def _remarks(record: dict) -> list[str]:
-    remarks = []
-    if record["unreadable"]:
-        remarks.append(
-            f"Left out, as they cannot be read: {len(record['unreadable'])} "
-            f"(unreadable.csv): {examples(record['unreadable'])}."
-        )
     empty = [name for name, count in record["classes"].items() if not count]
+    told = (
+        ("Cannot be read and are left out (unreadable.csv)", "unreadable"),
+        ("Are to be turned, says EXIF; used as they are stored", "turned"),
+        ("Passed over, as no images in folders of classes", "not_images"),
+    )
+    remarks = [
+        f"{what}: {len(record[name])}: {examples(record[name])}."
+        for what, name in told
+        if record[name]
+    ]
     if empty:
-        remarks.append(f"Classes without any image: {examples(empty)}.")
-    if record["turned"]:
         remarks.append(
-            f"{len(record['turned'])} images say (by EXIF) that they should be "
-            "turned or mirrored; they were used as they are stored: "
-            f"{examples(record['turned'])}."
-        )
-    if record["not_images"]:
-        remarks.append(
-            f"Passed over, as they are no images in a folder of a class: "
-            f"{examples(record['not_images'])}."
+            f"Classes without any image: {len(empty)}: {examples(empty)}."
         )
     if record["smallest_feature"] < 0:
         remarks.append(

@@ -76,22 +76,27 @@ def _decoded(paths, backbone: Backbone, ahead: int) -> Iterator[tuple]:
 def _decode(path: pathlib.Path, backbone: Backbone) -> tuple:
     try:
         content = path.read_bytes()
+        if not content:
+            return Image(path, None, "an empty file"), None
         with tf.device("CPU:0"):
             pixels = backbone.image(content)
-        return Image(path, None, orientation=_orientation(content)), pixels
     except OSError as error:
         return Image(path, None, error.strerror or str(error)), None
     except tf.errors.InvalidArgumentError as error:
         reason = _NODE.sub("", error.message).strip().splitlines()
         return Image(path, None, reason[0] if reason else "no image"), None
+    orientation, trouble = _look(content)
+    return Image(path, None, trouble, orientation), None if trouble else pixels
 
 
-def _orientation(content: bytes) -> int:
-    """How EXIF says that an image is to be turned, which TensorFlow ignores."""
+def _look(content: bytes) -> tuple[int, str]:
+    """Orientation of an image, and what TensorFlow misreads, by its header."""
     try:
-        # This reads no pixels.
         with PIL.Image.open(io.BytesIO(content)) as image:
             exif = image.getexif()
-        return int(exif.get(PIL.ExifTags.Base.Orientation, UPRIGHT))
+            orientation = exif.get(PIL.ExifTags.Base.Orientation, UPRIGHT)
+            if (image.format, image.mode) == ("BMP", "P"):
+                return UPRIGHT, "a BMP with a palette; save it as PNG"
+            return int(orientation), ""
     except Exception:
-        return UPRIGHT  # whatever Pillow says of an image that was decoded
+        return UPRIGHT, ""  # whatever Pillow says of what could be decoded

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from gmn_tf.errors import InputError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 
 
 class Listing(NamedTuple):

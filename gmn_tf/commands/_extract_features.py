@@ -1,5 +1,6 @@
 """bin/extract_features."""
 
+import os
 import pathlib
 
 from absl import flags
@@ -48,6 +49,8 @@ def extract_features() -> None:
         "batch_size", 32, "Images that the network sees at once.", 1
     )
     flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
+    # TensorFlow warns of each image it cannot read, and does not say which.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     command_line.run(
         _extract_features,
         extract_features.__doc__,
