@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pathlib
 import typing
 
 import numpy as np
@@ -124,6 +125,7 @@ def load(
             "check --data_dir, or let bin/train prepare it again",
         )
     try:
+        data_checks.check_files(pathlib.Path(data_dir, name))
         builder = tfds.builder(name, data_dir=data_dir)
         metadata = dict(builder.info.metadata)
         data_checks.check_features(builder.info.features)

@@ -1,6 +1,47 @@
 """Prepared data that was damaged, or changed by other hands, is refused."""
 
+import json
+import pathlib
+
 import numpy as np
+
+# All that the builder's records are made of.
+FEATURES = [
+    f"tensorflow_datasets.core.features.{name}"
+    for name in (
+        "features_dict.FeaturesDict",
+        "tensor_feature.Tensor",
+        "class_label_feature.ClassLabel",
+    )
+]
+# Where TFDS finds the name of a class, whose module it then imports.
+NAMING = {"pythonClassName", "python_class_name", "type", "proto_cls"}
+
+
+def check_files(folder: pathlib.Path) -> None:
+    """Checks what TFDS would import, before it does.
+
+    Args:
+        folder: of the prepared data, of any of its versions.
+
+    Raises:
+        OSError, ValueError: for anything but the builder's classes.
+    """
+    # A data set, a configuration or a version may be what was named.
+    for depth in ("", "*/", "*/*/"):
+        for path in folder.glob(f"{depth}features.json"):
+            _check_classes(json.loads(path.read_text("utf-8")))
+
+
+def _check_classes(content) -> None:
+    if isinstance(content, list):
+        for item in content:
+            _check_classes(item)
+    elif isinstance(content, dict):
+        for name, item in content.items():
+            if name in NAMING and item not in FEATURES:
+                raise ValueError(f"features.json names foreign code: {item}")
+            _check_classes(item)
 
 
 def check_metadata(metadata: dict, embeddings) -> None:

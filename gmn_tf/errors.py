@@ -1,4 +1,4 @@
-"""The error that is the user's to mend, and the one of a run told to stop."""
+"""The errors that are the user's to mend, and that of a run told to stop."""
 
 
 class InputError(ValueError):
@@ -22,6 +22,10 @@ class InputError(ValueError):
             f"  received: {received}\n"
             f"  what to do: {action}"
         )
+
+
+class LostDataError(InputError):
+    """Data that was there when a command began is so no more."""
 
 
 class StoppedError(Exception):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.errors import InputError
+from gmn_tf.errors import LostDataError
 
 # A record is framed by its length, a checksum of that, and one of its content.
 BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
@@ -23,10 +23,10 @@ _LOSSES = []
 
 @contextlib.contextmanager
 def telling_of_loss() -> Iterator[None]:
-    """Makes an InputError of the end of reads from files that have changed.
+    """Makes a clear error of the end of reads from files that have changed.
 
     Raises:
-        InputError: naming the file, in place of TensorFlow's error.
+        LostDataError: naming the file, in place of TensorFlow's error.
     """
     _LOSSES.clear()
     try:
@@ -118,7 +118,7 @@ def _refuse_change(stream, version: tuple[int, int]) -> None:
         found = "another size or time of change"
     except OSError as error:  # such as that of a server that is gone
         found = error.strerror
-    loss = InputError(
+    loss = LostDataError(
         f"{stream.name} has changed since it was opened.",
         "prepared data that nothing touches while a command runs",
         found,

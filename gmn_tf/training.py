@@ -15,6 +15,7 @@ import tensorflow as tf
 from gmn_tf import (
     classifier,
     guidance,
+    records,
     regressor,
     streams,
     variants,
@@ -140,6 +141,8 @@ def train(
     first_step, saving = 0, []
     with contextlib.ExitStack() as around:
         around.enter_context(workers.all_there(strategy))
+        # Inside, or lost data would be taken for a lost worker.
+        around.enter_context(records.telling_of_loss())
         if checkpoints is not None:
             first_step = checkpoints.restore(model)
             saving = [CheckpointMonitor(checkpoints, first_step)]

@@ -9,10 +9,17 @@ import typing
 import keras
 import tensorflow as tf
 
-from gmn_tf import classifier_search, experiment, monitoring, progress, report
+from gmn_tf import (
+    classifier_search,
+    experiment,
+    monitoring,
+    progress,
+    records,
+    report,
+)
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
-from gmn_tf.errors import InputError
+from gmn_tf.errors import InputError, LostDataError
 from gmn_tf.search_folder import RESULT, SearchFolder
 from gmn_tf.training import Execution
 from gmn_tf.workdir import Workdir
@@ -51,6 +58,9 @@ class Laboratory:
 
         Returns:
             The contents of result.json: see `SearchFolder.results`.
+
+        Raises:
+            LostDataError: for data that is gone, which is no trial's fault.
         """
         workdir = self.folder.trial(name)
         if (workdir.path / RESULT).exists():
@@ -61,6 +71,8 @@ class Laboratory:
         config = self.search.config.replace({**settings, "steps": steps})
         try:
             rows = self._try(config, workdir)
+        except LostDataError:
+            raise
         except (InputError, tf.errors.ResourceExhaustedError) as error:
             result["reason"] = str(error).splitlines()[0]
             workdir.remove_checkpoints()
@@ -72,6 +84,7 @@ class Laboratory:
         workdir.write_json(RESULT, result)
         return result
 
+    @records.telling_of_loss()
     def _try(self, config: Config, workdir: Workdir) -> list[dict]:
         keras.backend.clear_session()  # the last trial has left its graphs
         generator = experiment.train_generator(

@@ -24,6 +24,7 @@ from gmn_tf import (
     records,
     synthesis,
     training,
+    workers,
 )
 from gmn_tf.checkpoints import Checkpoints
 from gmn_tf.config import Config
@@ -273,10 +274,12 @@ def _cut_after(path: pathlib.Path, step: int):
     return Cut()
 
 
+@pytest.mark.parametrize("several", [False, True])
 def test_a_data_file_that_is_cut_in_mid_run(
-    on_disk, tiny_config, tmp_path, monkeypatch
+    several, on_disk, tiny_config, tmp_path, monkeypatch
 ):
     path, loaded = on_disk
+    monkeypatch.setattr(workers, "several", lambda strategy: several)
     monkeypatch.setattr(
         experiment, "_callbacks", lambda *given: (_cut_after(path, 2),)
     )

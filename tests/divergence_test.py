@@ -50,6 +50,43 @@ def test_training_ends_at_once_and_keeps_what_came_before(
     assert not list(tmp_path.glob("*.index"))
 
 
+class Spoil(keras.callbacks.Callback):
+    """Lets the critic's weights be what they should not, from a step on."""
+
+    def __init__(self, step: int, value: float):
+        super().__init__()
+        self.step, self.value = step, value
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch + 1 == self.step:
+            for weight in self.model.critic.trainable_variables:
+                weight.assign(weight * self.value)
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e9])
+def test_checkpoints_of_before_are_kept_and_gone_on_from(
+    value, tiny_config, tiny_data, tmp_path
+):
+    config = tiny_config.replace({"steps": 7})
+    strategy = training.make_strategy("one")
+
+    def train(folder, callbacks=lambda first: []):
+        saved = Checkpoints(folder, 1)
+        return training.train(
+            config, tiny_data, strategy, callbacks, checkpoints=saved
+        ).generator.get_weights()
+
+    with pytest.raises(InputError, match="at step 5 critic_real_score is"):
+        train(tmp_path / "run", lambda first: [Spoil(5, value)])
+    kept = {path.stem for path in (tmp_path / "run").glob("*.index")}
+    assert kept == {"ckpt-3", "ckpt-4"}
+    firsts = []
+    weights = train(tmp_path / "run", lambda first: firsts.append(first) or [])
+    assert firsts == [4]
+    for one, other in zip(weights, train(tmp_path / "whole"), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_every_loss_is_watched(tiny_config, tiny_data):
     seen = set()
     for variant in ("cwgan_gm", "cwgan_cls_cycle"):

@@ -4,6 +4,7 @@ import ast
 import json
 import pathlib
 import pickle
+import shutil
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import scipy.io
 import toys
 from etils import epath
 
-from gmn_tf import configs, data
+from gmn_tf import configs, data, data_checks
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 from gmn_tf.workdir import Workdir
@@ -259,6 +260,49 @@ def test_flags_that_leave_their_folder_are_refused(flag, tmp_path):
     assert "Traceback" not in told.stderr
     assert not list(place.iterdir())
     assert {path.name for path in tmp_path.iterdir()} == {"a", "source"}
+
+
+OLD_FORM = {"type": "foreign_module.Tensor", "content": {}}
+
+
+@pytest.mark.parametrize(
+    ("place", "foreign"),
+    [
+        ("whole", OLD_FORM),
+        ("whole", {"pythonClassName": "foreign_module.Tensor"}),
+        ("whole", {"python_class_name": "foreign_module.Tensor"}),
+        ("inner", {"pythonClassName": "foreign_module.Tensor"}),
+        ("version elsewhere", {"pythonClassName": "foreign_module.Tensor"}),
+    ],
+)
+def test_code_named_by_prepared_data_is_not_imported(
+    place, foreign, tiny_dir, tiny_name, tmp_path, monkeypatch
+):
+    marker = tmp_path / "went_off"
+    (tmp_path / "foreign_module.py").write_text(
+        f"import pathlib\npathlib.Path({str(marker)!r}).touch()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    shutil.copytree(tiny_dir, tmp_path / "data")
+    (path,) = (tmp_path / "data").rglob("features.json")
+    content = json.loads(path.read_text())
+    if place == "whole":
+        content = foreign
+    else:
+        content["featuresDict"]["features"]["features"] = foreign
+    path.write_text(json.dumps(content))
+    if place == "version elsewhere":
+        path.parent.rename(tmp_path / "elsewhere")
+        path.parent.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="names foreign code"):
+        data.load(tiny_name, str(tmp_path / "data"))
+    assert not marker.exists()
+    # Without the check, it would have been.
+    monkeypatch.setattr(data_checks, "check_files", lambda folder: None)
+    with pytest.raises(InputError):
+        data.load(tiny_name, str(tmp_path / "data"))
+    assert marker.exists()
+    sys.modules.pop("foreign_module")
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc", "", "x" * 5000, "a\0"])

@@ -210,6 +210,47 @@ def test_uniform_sampling_sees_every_row_once_per_epoch(transductive):
     assert len({tuple(epoch) for epoch in epochs}) == len(epochs)
 
 
+def drawn_by_workers(stream, workers, local, steps, first_step=0):
+    """Critic rows in the order of draws, put together from all pipelines."""
+    sizes = dataclasses.replace(SIZES, classes=0, theta=0)
+    parts = []
+    for worker in range(workers):
+        own = streams.training_batches(
+            stream,
+            sizes,
+            seed=1,
+            first_step=first_step,
+            replicas=workers * local,
+            local_replicas=range(worker * local, (worker + 1) * local),
+        )
+        rows = [
+            batch["critic"]["features"][..., 0].astype(int)
+            for batch in own.take(steps * local).as_numpy_iterator()
+        ]
+        parts.append(np.reshape(rows, (steps, local, *rows[0].shape)))
+    by_replica = np.concatenate(parts, axis=1)  # [steps, replicas, critic, B]
+    return by_replica.swapaxes(1, 2).ravel()
+
+
+@pytest.mark.parametrize("transductive", [False, True])
+@pytest.mark.parametrize(("workers", "local"), [(2, 1), (3, 1), (2, 2)])
+def test_workers_share_a_uniform_epoch_without_repetition(
+    workers, local, transductive
+):
+    stream = stream_of("uniform", transductive)
+    size = ROWS + UNLABELLED * transductive
+    rows = drawn_by_workers(stream, workers, local, 6)
+    expected = [*range(ROWS), *range(100, 100 + UNLABELLED * transductive)]
+
+    assert len(rows) == 6 * SIZES.critic_steps * SIZES.batch
+    for start in range(0, len(rows) - size, size):
+        epoch = rows[start : start + size]
+        np.testing.assert_array_equal(np.sort(epoch), expected)
+    # Stopped in the middle of an epoch, they take what is left of it.
+    again = drawn_by_workers(stream, workers, local, 3, first_step=3)
+    np.testing.assert_array_equal(again, rows[len(rows) // 2 :])
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_unlabelled_samples_occur_in_proportion(sampling):
     sizes = larger(200)

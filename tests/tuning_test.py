@@ -24,7 +24,7 @@ from gmn_tf import (
     tuning,
 )
 from gmn_tf.config import Config
-from gmn_tf.errors import InputError
+from gmn_tf.errors import InputError, LostDataError
 from gmn_tf.search_folder import SearchFolder, ranked
 
 WATCHING = experiment.Watching(quiet=True, checkpoint_every=2)
@@ -205,6 +205,34 @@ def test_an_interrupted_search_goes_on(
     assert "Trial 1 of 3" not in told
     assert len(calls) == 5
     assert len(trained) == 1  # the third trial's alone
+
+
+def test_data_that_is_lost_ends_the_search(
+    search_for, tune_data, tiny_name, tiny_dir, tmp_path, monkeypatch
+):
+    expected, _ = run(search_for(), tune_data, tmp_path / "whole")
+    shutil.copytree(tiny_dir, tmp_path / "data")
+    on_disk = data.load(tiny_name, tmp_path / "data", "tune", memory=0)
+    (path,) = (tmp_path / "data").rglob("*-tune_train.tfrecord*")
+    content, callbacks, calls = path.read_bytes(), experiment._callbacks, []
+
+    def cut(*given):
+        calls.append(1)
+        if len(calls) == 3:  # of the second trial, before its first step
+            path.write_bytes(content[:100])
+        return callbacks(*given)
+
+    monkeypatch.setattr(experiment, "_callbacks", cut)
+    with pytest.raises(LostDataError, match="has changed since") as caught:
+        run(search_for(), on_disk, tmp_path / "search")
+    assert str(path) in str(caught.value)
+    path.write_bytes(content)
+    on_disk = data.load(tiny_name, tmp_path / "data", "tune", memory=0)
+    folder, told = run(search_for(), on_disk, tmp_path / "search")
+
+    # No trial was counted as one that failed.
+    assert "Trial 1 of 3" not in told
+    assert without_times(folder) == without_times(expected)
 
 
 def test_what_nobody_expects_ends_the_search(
