@@ -35,6 +35,7 @@ setuptools.setup(
         "gmn_tf": ["paper_page.html", "published.csv"],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
+            "OWN_DATA.md",
             "CITATIONS.bib",
             "TAGS.txt",
         ],
@@ -74,6 +75,7 @@ setuptools.setup(
     entry_points={
         "console_scripts": [
             "gmn-prepare = gmn_tf.commands:prepare",
+            "gmn-prepare-data = gmn_tf.commands:prepare_data",
             "gmn-reproduce = gmn_tf.commands:reproduce",
             "gmn-train = gmn_tf.commands:train",
             "gmn-evaluate = gmn_tf.commands:evaluate",

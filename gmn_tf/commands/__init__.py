@@ -5,9 +5,18 @@ answer at once.
 """
 
 from gmn_tf.commands._evaluate import evaluate
+from gmn_tf.commands._prepare_data import prepare_data
 from gmn_tf.commands._reproduce import reproduce
 from gmn_tf.commands._summary import summary
 from gmn_tf.commands._train import prepare, train
 from gmn_tf.commands._tune import tune
 
-__all__ = ["evaluate", "prepare", "reproduce", "summary", "train", "tune"]
+__all__ = [
+    "evaluate",
+    "prepare",
+    "prepare_data",
+    "reproduce",
+    "summary",
+    "train",
+    "tune",
+]
