@@ -40,6 +40,7 @@ setuptools.setup(
         ],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
+            "OWN_DATA.md",
             "CITATIONS.bib",
             "TAGS.txt",
         ],
@@ -79,15 +80,16 @@ setuptools.setup(
     },
     entry_points={
         "console_scripts": [
+            "gmn-evaluate = gmn_tf.commands:evaluate",
             "gmn-export = gmn_tf.commands:export",
+            "gmn-extract-features = gmn_tf.commands:extract_features",
             "gmn-predict = gmn_tf.commands:predict",
             "gmn-prepare = gmn_tf.commands:prepare",
-            "gmn-extract-features = gmn_tf.commands:extract_features",
+            "gmn-prepare-data = gmn_tf.commands:prepare_data",
             "gmn-reproduce = gmn_tf.commands:reproduce",
-            "gmn-train = gmn_tf.commands:train",
-            "gmn-evaluate = gmn_tf.commands:evaluate",
-            "gmn-tune = gmn_tf.commands:tune",
             "gmn-summary = gmn_tf.commands:summary",
+            "gmn-train = gmn_tf.commands:train",
+            "gmn-tune = gmn_tf.commands:tune",
         ],
     },
 )

@@ -132,14 +132,23 @@ def load(
         data_checks.check_metadata(
             metadata, map(embeddings.decode, metadata["embeddings"])
         )
-        infos = [builder.info.splits[part] for part in SPLITS[split]]
+        # By part: TFDS has none for a split without a record.
+        infos = {
+            part: builder.info.splits[name]
+            for part, name in zip(PARTS, SPLITS[split])
+            if not _is_empty(metadata, name)
+        }
         dim = builder.info.features["features"].shape[0]
-        on_disk = 4 * dim * sum(info.num_examples for info in infos) > memory
+        records = sum(info.num_examples for info in infos.values())
+        on_disk = 4 * dim * records > memory
         arrays = {
+            part: (np.empty((0, dim), np.float32), np.empty(0, np.int64))
+            for part in PARTS
+        } | {
             part: open_records(info.filepaths, dim)
             if on_disk
             else _read(builder, info.name)
-            for part, info in zip(PARTS, infos)
+            for part, info in infos.items()
         }
         order, num_seen = _class_order(metadata, split)
         new_label = np.full(len(metadata["class_names"]), -1, np.int32)
@@ -148,7 +157,7 @@ def load(
             part: Samples(features, _renumbered(labels, new_label))
             for part, (features, labels) in arrays.items()
         }
-        for part, info in zip(PARTS, infos):
+        for part, info in infos.items():
             classes = np.arange(num_seen)
             if part == "unseen":
                 classes = np.arange(num_seen, len(order))
@@ -175,6 +184,11 @@ def load(
         data_dir=str(data_dir),
         **samples,
     )
+
+
+def _is_empty(metadata: dict, split: str) -> bool:
+    """Whether a split has no record because no unseen class has a sample."""
+    return split == "test_unseen" and metadata["num_samples"][split] == 0
 
 
 def _class_order(metadata: dict, split: str) -> tuple[np.ndarray, int]:

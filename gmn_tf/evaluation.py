@@ -19,6 +19,8 @@ BASELINE = "real_only"  # the variant every other is compared with
 class Scores:
     """The scores of one classifier, in percent.
 
+    T-1, u and h are NaN where no unseen class has a sample to score.
+
     Attributes:
         t1: T-1, accuracy on unseen samples with unseen candidates only.
         u: accuracy on unseen samples, all classes being candidates.
@@ -74,7 +76,8 @@ def score(classifier, data: ZeroShotData) -> Scores:
 def predict(classifier, data: ZeroShotData) -> Predictions:
     """Scores of all classes for all samples held back."""
     return Predictions(
-        _predict(classifier, data.seen), _predict(classifier, data.unseen)
+        _predict(classifier, data.seen, data.num_classes),
+        _predict(classifier, data.unseen, data.num_classes),
     )
 
 
@@ -90,28 +93,43 @@ def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
         data.seen.labels, seen_scores.argmax(axis=1), classes
     )
     t1 = class_accuracies(data.unseen.labels, among_unseen, classes)
-    u, s = np.nanmean(unseen), np.nanmean(seen)
+    u, s = _mean_over_classes(unseen), _mean_over_classes(seen)
     return Scores(
-        t1=100.0 * float(np.nanmean(t1)),
-        u=100.0 * float(u),
-        s=100.0 * float(s),
-        h=100.0 * harmonic_mean(float(u), float(s)),
+        t1=100.0 * _mean_over_classes(t1),
+        u=100.0 * u,
+        s=100.0 * s,
+        h=100.0 * harmonic_mean(u, s),
         class_accuracies=np.where(np.isnan(seen), unseen, seen),
     )
 
 
+def _mean_over_classes(accuracies: np.ndarray) -> float:
+    """The mean of those that have one; NaN if no class has."""
+    unknown = np.isnan(accuracies).all()
+    return float("nan") if unknown else float(np.nanmean(accuracies))
+
+
 def mean_and_std(scores: list[Scores]) -> dict:
-    """Mean and standard deviation (over classifiers) of each score."""
+    """Mean and standard deviation (over classifiers) of each score.
+
+    Both are None, which JSON has a word for, where a score is not known.
+    """
     return {
         name: {
-            "mean": float(np.mean([getattr(one, name) for one in scores])),
-            "std": float(np.std([getattr(one, name) for one in scores])),
+            "mean": _known(np.mean([getattr(one, name) for one in scores])),
+            "std": _known(np.std([getattr(one, name) for one in scores])),
         }
         for name in SCORES
     }
 
 
-def _predict(classifier, samples: Samples) -> np.ndarray:
+def _known(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _predict(classifier, samples: Samples, num_classes: int) -> np.ndarray:
+    if not len(samples):
+        return np.empty((0, num_classes), np.float32)
     return np.concatenate(
         [
             classifier(samples.features[start : start + 4096])

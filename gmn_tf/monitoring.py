@@ -219,7 +219,7 @@ def write_hparams(log_dir: str, config: Mapping, metrics: Mapping) -> None:
 
 
 def _tagged(metrics: Mapping) -> dict[str, Mapping]:
-    """Each score, and the baseline's, under its tag."""
+    """Each score that is known, and the baseline's, under its tag."""
     rows = {"scores": metrics}
     if "baseline" in metrics:
         rows[f"scores_{report.BASELINE}"] = metrics["baseline"]
@@ -227,6 +227,7 @@ def _tagged(metrics: Mapping) -> dict[str, Mapping]:
         f"{group}/{key}": row[key]
         for group, row in rows.items()
         for key in report.SCORES
+        if row[key]["mean"] is not None
     }
 
 

@@ -120,7 +120,14 @@ def write(rows: list[dict], out: str) -> None:
         columns = max(rows, key=len)  # some rows may be calibrated
         writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow(
+                {k: "" if _is_nan(v) else v for k, v in row.items()}
+            )
+
+
+def _is_nan(value) -> bool:
+    return isinstance(value, float) and np.isnan(value)
 
 
 def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
@@ -163,10 +170,14 @@ def _run(config: dict, data: str, scores: dict, is_baseline: bool):
     means = {
         score: _percent(scores[score]["mean"]) for score in evaluation.SCORES
     }
+    if np.isnan(means["s"]):
+        raise ValueError("seen classes have no score")
     return {**settings, "data": data}, config["seed"], means
 
 
-def _percent(value: float) -> float:
+def _percent(value: float | None) -> float:
+    if value is None:  # No unseen class had a sample to score.
+        return float("nan")
     if isinstance(value, bool) or not 0.0 <= value <= 100.0:
         raise ValueError(f"{value!r} is no score in percent")
     return value
@@ -212,6 +223,8 @@ def _row(config: dict, runs: dict, telling: list[str]) -> dict:
 def _mean_and_std(row: dict, score: str) -> str:
     if score not in row:
         return ""
+    if np.isnan(row[score]):
+        return "-"
     if row["seeds"] == 1:
         return f"{row[score]:.1f}"
     return f"{row[score]:.1f} ± {row[f'{score}_std']:.1f}"

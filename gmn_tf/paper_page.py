@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import importlib.resources
 import io
+import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -203,6 +204,8 @@ def _change_table(dataset, name, seeds, changes) -> Table:
 
 
 def _score(mean: float, std: float | None) -> str:
+    if math.isnan(mean):
+        return "-"
     return f"{mean:.1f}" if std is None else f"{mean:.1f} ± {std:.1f}"
 
 

@@ -150,7 +150,12 @@ def _scores(path: pathlib.Path) -> dict | None:
     if not path.exists():
         return None
     metrics = json.loads(path.read_text(encoding="utf-8"))
-    return {score: metrics[score]["mean"] for score in SCORES}
+    # JSON's null is a score that no unseen class has a sample for.
+    return {score: _number(metrics[score]["mean"]) for score in SCORES}
+
+
+def _number(value: float | str | None) -> float:
+    return float("nan") if value in (None, "") else float(value)
 
 
 def _row(variant: str, found: Sequence[Mapping]) -> Row:
@@ -193,7 +198,7 @@ def _columns(path: pathlib.Path) -> dict[str, np.ndarray]:
     with path.open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
     return {
-        name: np.array([float(line[name]) for line in lines])
+        name: np.array([_number(line[name]) for line in lines])
         for name in lines[0]
     }
 

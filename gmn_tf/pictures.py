@@ -175,8 +175,9 @@ def _scores_along(
     figure, axes = _new_figure(7.5, 4.5)
     # The legend has the order of the lines' ends beside it.
     last = rows[-1]
+    known = [key for key in SCORE_STYLES if last[key]["mean"] is not None]
     lines = {}
-    for key in sorted(SCORE_STYLES, key=lambda key: -last[key]["mean"]):
+    for key in sorted(known, key=lambda key: -last[key]["mean"]):
         label, colour, marker, style = SCORE_STYLES[key]
         curve = {
             along: [row[along] for row in rows],

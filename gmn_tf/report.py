@@ -19,6 +19,9 @@ LEGEND = """\
 T-1: unseen classes, told apart among themselves; u, s: unseen and seen
 classes, told apart among all; h: harmonic mean of u and s. In percent,
 """
+UNSCORED = """\
+No unseen class has a sample to score, so T-1, u and h are not known: the same
+with --split=tune estimates them on the validation classes."""
 UNCALIBRATED = f"{BASELINE} has no penalty; it could gain by one too."
 
 
@@ -48,7 +51,9 @@ def scores_table(metrics: Mapping) -> str:
         "",
         LEGEND + spread,
     ]
-    if baseline:
+    if metrics["h"]["mean"] is None:
+        parts.append(UNSCORED)
+    elif baseline:
         parts.append(_comparison(metrics["h"], baseline["h"], seeds))
         if "seen_penalty" in metrics:
             parts.append(UNCALIBRATED)
@@ -218,12 +223,15 @@ def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
 def _row(name: str, scores: Mapping, seeds: int = 2) -> list[str]:
     return [
         name,
-        *(
-            f"{scores[key]['mean']:.1f}"
-            + (f" ± {scores[key]['std']:.1f}" if seeds > 1 else "")
-            for key in SCORES
-        ),
+        *(_score(scores[key], seeds) for key in SCORES),
     ]
+
+
+def _score(score: Mapping, seeds: int) -> str:
+    if score["mean"] is None:
+        return "-"
+    spread = f" ± {score['std']:.1f}" if seeds > 1 else ""
+    return f"{score['mean']:.1f}{spread}"
 
 
 def table_csv(rows: Sequence[Mapping]) -> str:
@@ -254,5 +262,5 @@ def _csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
     return text.getvalue()
 
 
-def _cell(value: float) -> str:
-    return "" if np.isnan(value) else f"{value:.4f}"
+def _cell(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.4f}"

@@ -100,6 +100,13 @@ def refuse_impossible(
             "change one of them",
         )
     variant = variants.VARIANTS[config.variant]
+    if variant.stream == variants.SEEN_AND_UNLABELLED and not len(data.unseen):
+        raise InputError(
+            f"--variant={config.variant} needs features of unseen classes.",
+            "one or more, which may be unlabelled",
+            "none: no unseen class has a sample",
+            "choose another variant, such as cwgan_gm",
+        )
     streams.refuse_impossible_sizes(
         batch_sizes(config, variant),
         data.num_seen,

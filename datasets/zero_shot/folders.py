@@ -74,7 +74,8 @@ def unknown_dataset(dataset: str) -> InputError:
         ", ".join(DATASETS),
         dataset,
         f"Did you mean {nearest(dataset.lower(), DATASETS)}? For data of your "
-        "own, name the folder of its two .mat files with --manual_dir.",
+        "own, prepare its folder with bin/prepare_data, or name the folder of "
+        "two .mat files with --manual_dir.",
     )
 
 
@@ -110,7 +111,8 @@ def find(
         f"{' and '.join(wanted)}, there or in {_folder_names(dataset)[0]}/ or "
         f"xlsa17/data/{_folder_names(dataset)[0]}/",
         "none of these files" if _is_dir(manual_dir) else "no such folder",
-        "Name the unpacked xlsa17 folder, or the one with the .mat files.",
+        "Name the unpacked xlsa17 folder, or the one with the .mat files. A "
+        "folder with classes.csv is prepared by bin/prepare_data first.",
     )
 
 

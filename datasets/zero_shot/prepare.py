@@ -87,6 +87,16 @@ class _Request:
     def prefix(self) -> str:
         return storage.config_prefix(*dataclasses.astuple(self))
 
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What names of preparations may begin with; own data's too."""
+        if self.dataset in DATASETS or (
+            self.features_file != DEFAULT_FEATURES_FILE
+        ):
+            return (self.prefix,)
+        own = storage.own_prefix(self.dataset, self.embedding)
+        return (self.prefix, own)
+
 
 def _say(text: str, quiet: bool) -> None:
     if not quiet:
@@ -171,7 +181,11 @@ def _only_prepared(
     request: _Request, data_dir: epath.Path, quiet: bool
 ) -> str | None:
     """The one preparation that can be meant when its files are not there."""
-    prepared = storage.find_prepared(data_dir, request.prefix)
+    prepared = [
+        name
+        for prefix in request.prefixes
+        for name in storage.find_prepared(data_dir, prefix)
+    ]
     if len(prepared) > 1:
         raise InputError(
             f"{len(prepared)} preparations of {request.dataset} from "

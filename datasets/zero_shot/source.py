@@ -42,10 +42,15 @@ class Source:
       embeddings: one per part of the embedding.
       rows: indices by split: `trainval`, `test_seen`, `test_unseen`, and
         `train`, `val` where the file has them.
-      validation_names: names in `valclasses1.txt`, none without that file.
+      validation_names: names in `validation_file`, none without that file.
       feature_file: name of the file of features.
       files: what was read.
-      origin: `manual`, an address, or `synthetic`.
+      origin: `manual`, an address, `synthetic`, or `own`.
+      validation_file: the file that may name validation classes.
+      split_source: how own data were split; empty where the files of the field
+        say it.
+      backbone: what made the features from images, where that is known.
+      notes: sentences to read before trusting a number.
     """
 
     dataset: str
@@ -58,6 +63,10 @@ class Source:
     feature_file: str
     files: tuple[SourceFile, ...]
     origin: str
+    validation_file: str = VALIDATION_CLASSES_FILE
+    split_source: str = ""
+    backbone: dict | None = None
+    notes: tuple[str, ...] = ()
 
 
 def list_files(
@@ -70,7 +79,7 @@ def list_files(
             raise _missing_file(folder, name)
     if (folder / VALIDATION_CLASSES_FILE).exists():
         names.append(VALIDATION_CLASSES_FILE)
-    return tuple(_describe(folder / name) for name in names)
+    return tuple(describe(folder / name) for name in names)
 
 
 def splits_file(part: str) -> str:
@@ -100,7 +109,8 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names) or "nothing here"
 
 
-def _describe(path: epath.Path) -> SourceFile:
+def describe(path: epath.Path) -> SourceFile:
+    """Name, size and digest of a file."""
     digest = hashlib.sha256()
     size = 0
     try:

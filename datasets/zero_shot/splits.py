@@ -15,7 +15,7 @@ import numpy as np
 
 from gmn_tf.errors import InputError
 from gmn_tf_datasets.zero_shot import split_checks
-from gmn_tf_datasets.zero_shot.source import VALIDATION_CLASSES_FILE, Source
+from gmn_tf_datasets.zero_shot.source import Source
 
 NAMES = (
     "train",
@@ -41,6 +41,8 @@ class Splits:
         not, `unknown` without them.
       leaked_rows: number of test_seen rows removed, by variable.
       leaked_unseen_rows: the same for test_unseen rows.
+      source: how own data were split; empty where the files of the field say
+        it.
     """
 
     rows: dict[str, np.ndarray]
@@ -51,6 +53,7 @@ class Splits:
     version: str
     leaked_rows: dict[str, int]
     leaked_unseen_rows: dict[str, int]
+    source: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -64,6 +67,11 @@ class Splits:
     @property
     def notes(self) -> list[str]:
         """Sentences that a user should read before trusting a number."""
+        if self.source:
+            return [
+                f"Splits by {self.source}.",
+                f"Validation classes by {self.validation_source}.",
+            ]
         notes = []
         for test, leaked in (
             ("test_seen", self.leaked_rows),
@@ -106,6 +114,7 @@ def make(source: Source) -> Splits:
         version=_version(rows),
         leaked_rows=_leaked(rows, "test_seen"),
         leaked_unseen_rows=_leaked(rows, "test_unseen"),
+        source=source.split_source,
     )
 
 
@@ -140,7 +149,7 @@ def _validation_classes(
     rule = seen[2::3] if len(seen) > 2 else seen[-1:]
     for classes, origin in (
         (_classes_of_val_loc(source), "val_loc"),
-        (np.array(named, np.int64), VALIDATION_CLASSES_FILE),
+        (np.array(named, np.int64), source.validation_file),
     ):
         if 0 < len(classes) < len(seen):
             return classes, origin

@@ -37,6 +37,11 @@ def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
     )
 
 
+def own_prefix(dataset: str, embedding: str) -> str:
+    """The same for data that a user has put into a folder of their own."""
+    return config_prefix(dataset, "own", embedding)
+
+
 def config_name(prefix: str, content: list) -> str:
     """A name that differs whenever the content does.
 
@@ -66,6 +71,24 @@ def find_prepared(data_dir: epath.Path, prefix: str) -> list[str]:
         for path in folder.iterdir()
         if pattern.fullmatch(path.name) and is_prepared(data_dir, path.name)
     )
+
+
+def remove(data_dir: epath.Path, config: str) -> None:
+    """Removes a preparation.
+
+    Raises:
+        InputError: if that is not allowed.
+    """
+    folder = data_dir / Builder.name / config
+    try:
+        folder.rmtree()
+    except (OSError, tf.errors.OpError) as error:
+        raise InputError(
+            f"The older preparation {folder} cannot be removed.",
+            "a folder with write permission",
+            _reason(error),
+            "Remove it by hand: with two, none can be found by its name.",
+        ) from error
 
 
 def full_name(config: str) -> str:

@@ -76,7 +76,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager) -> dict:
         rows = self.builder_config.splits.rows
-        return {name: self._generate_examples(rows[name]) for name in NAMES}
+        return {
+            name: self._generate_examples(rows[name])
+            for name in NAMES
+            if len(rows[name])  # TFDS writes no empty split.
+        }
 
     def _generate_examples(self, rows: np.ndarray):
         config = self.builder_config
@@ -144,10 +148,13 @@ def describe(source: Source, splits: Splits) -> dict:
         "num_samples": {name: len(splits.rows[name]) for name in NAMES},
         "source_files": [dataclasses.asdict(file) for file in source.files],
         "source": source.origin,
+        **({"split_source": splits.source} if splits.source else {}),
+        **({"backbone": source.backbone} if source.backbone else {}),
         "notes": [
             *folders.size_notes(
                 source.dataset, len(splits.seen), len(splits.unseen)
             ),
             *splits.notes,
+            *source.notes,
         ],
     }

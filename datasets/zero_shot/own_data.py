@@ -1,0 +1,194 @@
+"""A user's own data, a folder of tables and arrays -> a prepared data set.
+
+OWN_DATA.md says what the folder holds.
+"""
+
+import dataclasses
+import os
+import sys
+
+import numpy as np
+from etils import epath
+
+from gmn_tf.errors import InputError
+from gmn_tf_datasets.zero_shot import (
+    folders,
+    own_classes,
+    own_features,
+    own_splits,
+    source,
+    splits,
+    storage,
+)
+from gmn_tf_datasets.zero_shot.own_classes import Classes
+from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
+
+ORIGIN = "own"
+EMBEDDING = "att"
+LINEAR = (
+    "Some features are negative, which the generator does not make by default: "
+    "train with --generator_output=linear."
+)
+NO_UNSEEN_SAMPLE = (
+    "No unseen class has a sample to score, so T-1, u and h cannot be "
+    "measured; --split=tune estimates them honestly on the validation classes."
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """What was prepared.
+
+    Attributes:
+        name: what `tfds.load` knows it by.
+        data: as it was read.
+        made: its splits.
+        embedding_file: the file that describes the classes.
+        replaced: names of older preparations that were removed.
+        is_new: whether it was written now; else it was there already.
+    """
+
+    name: str
+    data: source.Source
+    made: splits.Splits
+    embedding_file: str
+    replaced: tuple[str, ...]
+    is_new: bool
+
+
+def prepare(
+    dataset: str,
+    source_dir: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike,
+    features_dir: str | os.PathLike | None = None,
+    replace: bool = False,
+    quiet: bool = False,
+) -> Prepared:
+    """Prepares a folder of a user's own data, unless that has been done.
+
+    Args:
+        dataset: the name to find it by from now on.
+        source_dir: the folder.
+        data_dir: where prepared data are kept.
+        features_dir: where the features are, if not in `source_dir`.
+        replace: whether other content under this name may be replaced.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: for a name or a folder that cannot be used, or if other
+            content has been prepared under this name; nothing is changed then.
+    """
+    _check_name(dataset)
+    data_dir = epath.Path(data_dir).expanduser()
+    folder = epath.Path(source_dir).expanduser()
+    features = epath.Path(features_dir or folder).expanduser()
+    data, embedding_file = read(dataset, folder, features)
+    made = splits.make(data)
+    prefix = storage.own_prefix(dataset, EMBEDDING)
+    content = [dataset, *map(dataclasses.astuple, data.files)]
+    name = storage.config_name(prefix, content)
+    others = [
+        one for one in storage.find_prepared(data_dir, prefix) if one != name
+    ]
+    if others and not replace:
+        raise _other_content(dataset, data_dir, others)
+    is_new = not storage.is_prepared(data_dir, name)
+    if is_new:
+        if not quiet:
+            print(f"Preparing {dataset} in {data_dir}", file=sys.stderr)
+        config = ZeroShotConfig(name=name, source=data, splits=made)
+        storage.write(data_dir, config, quiet)
+    for other in others:
+        storage.remove(data_dir, other)
+    return Prepared(
+        storage.full_name(name),
+        data,
+        made,
+        embedding_file,
+        tuple(others),
+        is_new,
+    )
+
+
+def read(
+    dataset: str, folder: epath.Path, features_folder: epath.Path
+) -> tuple[source.Source, str]:
+    """The plain data, and the name of the file that describes the classes.
+
+    Args:
+        dataset: its name.
+        folder: with classes.csv and, perhaps, splits.csv.
+        features_folder: with features and labels; mostly the same.
+
+    Raises:
+        InputError: for what is missing, or cannot be right.
+    """
+    classes = own_classes.read(folder)
+    samples = own_features.read(features_folder, classes)
+    rows, split_source, split_paths = own_splits.make(folder, classes, samples)
+    paths = (*classes.paths, *samples.paths, *split_paths)
+    return source.Source(
+        dataset=dataset,
+        features=samples.features,
+        labels=samples.labels,
+        class_names=classes.names,
+        embeddings=(source.Embedding(EMBEDDING, classes.embeddings),),
+        rows=rows,
+        validation_names=classes.validation,
+        feature_file=samples.paths[0].name,
+        files=tuple(map(source.describe, paths)),
+        origin=ORIGIN,
+        validation_file=own_classes.CLASSES_FILE,
+        split_source=split_source,
+        backbone=samples.backbone,
+        notes=_notes(classes, samples, rows),
+    ), classes.paths[-1].name
+
+
+def _notes(classes: Classes, samples, rows) -> tuple[str, ...]:
+    notes = [*_same_descriptions(classes)]
+    if samples.lowest < 0.0:
+        notes.append(LINEAR)
+    if not len(rows["test_unseen"]):
+        notes.append(NO_UNSEEN_SAMPLE)
+    return tuple(notes)
+
+
+def _same_descriptions(classes: Classes) -> list[str]:
+    """Unseen classes that nothing tells from another class."""
+    first, notes = {}, []
+    # Seen ones first, so that an unseen one is the one that is told of.
+    for number in np.argsort(
+        np.isin(range(len(classes.names)), classes.unseen), kind="stable"
+    ):
+        key = classes.embeddings[number].tobytes()
+        other = first.setdefault(key, number)
+        if other != number and number in classes.unseen:
+            notes.append(
+                f"The unseen class {classes.names[number]} is described as "
+                f"{classes.names[other]} is: nothing can tell them apart."
+            )
+    return notes
+
+
+def _check_name(dataset: str) -> None:
+    if dataset in folders.DATASETS:
+        raise InputError(
+            f"The name {dataset} is that of a known data set.",
+            f"another name than {', '.join(folders.DATASETS)}",
+            dataset,
+            "Choose a name of your own with --dataset.",
+        )
+    folders.check_names(dataset, "own", EMBEDDING)
+
+
+def _other_content(dataset: str, data_dir, others: list[str]) -> InputError:
+    return InputError(
+        f"Other content has been prepared as {dataset} before.",
+        f"the same files as then, or a name that is free in {data_dir}",
+        ", ".join(others),
+        "Choose another --dataset, or give --replace: then the older "
+        "preparation is removed, and runs made with it cannot be evaluated "
+        "again.",
+    )

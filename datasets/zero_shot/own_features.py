@@ -1,0 +1,262 @@
+"""The samples of a user's own data: features, labels, what made them."""
+
+import dataclasses
+import json
+
+import numpy as np
+from etils import epath
+
+from gmn_tf import json_text
+from gmn_tf.errors import InputError
+from gmn_tf_datasets.zero_shot import own_tables
+from gmn_tf_datasets.zero_shot.mat_file import some
+from gmn_tf_datasets.zero_shot.own_classes import CLASSES_FILE, Classes
+
+FEATURE_FILES = ("features.npz", "features.npy", "features.csv")
+LABEL_FILES = ("labels.csv", "labels.npy")
+EXTRACTION_FILE = "extraction.json"
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnSamples:
+    """All samples in the order of the file.
+
+    Attributes:
+        features: `[n, dx]`; those of a .npy file stay on disk.
+        labels: `[n]` numbers of classes.
+        names: `n` files that the samples were made of; none if unknown.
+        lowest: the least of all features.
+        backbone: what made the features, if that is known.
+        paths: the files that were read, that of the features first.
+    """
+
+    features: np.ndarray
+    labels: np.ndarray
+    names: tuple[str, ...]
+    lowest: float
+    backbone: dict | None
+    paths: tuple[epath.Path, ...]
+
+
+def read(folder: epath.Path, classes: Classes) -> OwnSamples:
+    """Reads the features and labels that lie in a folder.
+
+    Raises:
+        InputError: if there are none, or they do not fit each other or the
+            classes.
+    """
+    path = _only(folder, FEATURE_FILES) or _refuse_missing(folder, classes)
+    if path.suffix == ".csv":
+        features, labels, names = _read_csv(path, classes)
+        paths = [path]
+    elif path.suffix == ".npz":
+        arrays = own_tables.load_arrays(path, ("features", "labels"))
+        features, names, paths = arrays["features"], (), [path]
+        labels = _numbered(path, arrays["labels"], classes)
+    else:
+        features = own_tables.load_array(path)
+        label_path = _only(folder, LABEL_FILES) or _refuse_no_labels(folder)
+        labels, names = _read_labels(label_path, classes)
+        paths = [path, label_path]
+    own_tables.refuse_other_than_numbers(path, "features", features, "sample")
+    if len(features) != len(labels):
+        raise InputError(
+            f"Features and labels in {folder} do not fit.",
+            f"one row of features for each of {len(labels)} labels",
+            f"features of shape {features.shape}",
+            "Check that both were written from the same list of images.",
+        )
+    backbone, extraction = _read_backbone(path.parent)
+    lowest = _checked_lowest(path, features)
+    return OwnSamples(
+        features, labels, names, lowest, backbone, (*paths, *extraction)
+    )
+
+
+def _only(folder: epath.Path, names: tuple[str, ...]) -> epath.Path | None:
+    """The one of these files that is there, or None."""
+    found = [name for name in names if (folder / name).exists()]
+    if len(found) > 1:
+        raise InputError(
+            f"{folder} has {' and '.join(found)}.",
+            f"one of {', '.join(names)}",
+            f"{len(found)} of them",
+            "Move the others elsewhere.",
+        )
+    return folder / found[0] if found else None
+
+
+def _refuse_missing(folder: epath.Path, classes: Classes):
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder} is no folder.",
+            f"a folder with one of {', '.join(FEATURE_FILES)}",
+            "a file" if folder.exists() else "nothing there",
+            "Correct the path.",
+        )
+    images = find_images(folder, classes)
+    if images:
+        raise InputError(
+            f"{folder} has images and no features.",
+            f"one of {', '.join(FEATURE_FILES)}, there or in --features",
+            f"images in {images}",
+            f"Run bin/extract_features --images={images} --out=FEATURES, and "
+            "give --features=FEATURES.",
+        )
+    raise InputError(
+        f"{folder} has no features.",
+        f"one of {', '.join(FEATURE_FILES)}, or a folder of images per class",
+        ", ".join(sorted(one.name for one in folder.iterdir())[:8])
+        or "an empty folder",
+        "Put the features there, or name their folder with --features.",
+    )
+
+
+def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
+    """The folder with a folder of images for each class, if there is one.
+
+    Args:
+        folder: of the user's data.
+        classes: the classes whose folders are looked for.
+    """
+    for images in (folder / "images", folder):
+        for name in classes.names:
+            one = images / name
+            # A name with a slash is none of a folder.
+            if "/" in name or not one.is_dir():
+                continue
+            if any(path.suffix.lower() in IMAGES for path in one.iterdir()):
+                return images
+    return None
+
+
+def _refuse_no_labels(folder: epath.Path):
+    raise InputError(
+        f"{folder} has features.npy and no labels.",
+        f"{' or '.join(LABEL_FILES)}: the class of each row",
+        "neither",
+        "Add labels.csv with the column class.",
+    )
+
+
+def _read_csv(path: epath.Path, classes: Classes):
+    """Features, labels and files of features.csv, a row at a time."""
+    features, labels, names = [], [], []
+    for row in own_tables.read_rows(path, ("class",)):
+        columns = [c for c in row.cells if c not in ("class", "file")]
+        place = f"Line {row.line} of {path}"
+        labels.append(classes.number(row.cells["class"], place))
+        features.append(own_tables.numbers(path, row, columns))
+        names += [row.cells["file"]] if "file" in row.cells else []
+    matrix = np.stack(features) if features else np.zeros((0, 0), np.float32)
+    return matrix, np.array(labels, np.int64), tuple(names)
+
+
+def _read_labels(path: epath.Path, classes: Classes):
+    """Labels, and the files beside them if labels.csv has these."""
+    if path.suffix == ".npy":
+        return _numbered(path, own_tables.load_array(path), classes), ()
+    labels, names = [], []
+    for row in own_tables.read_rows(path, ("class",)):
+        place = f"Line {row.line} of {path}"
+        labels.append(classes.number(row.cells["class"], place))
+        names += [row.cells["file"]] if "file" in row.cells else []
+    return np.array(labels, np.int64), tuple(names)
+
+
+def _numbered(
+    path: epath.Path, labels: np.ndarray, classes: Classes
+) -> np.ndarray:
+    """Labels as numbers of classes: they may be names, or such numbers."""
+    flat = np.asarray(labels).ravel()
+    if flat.dtype.kind in "US":
+        return _by_name(path, flat, classes)
+    whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
+    if not whole or max(labels.shape, default=0) != flat.size:
+        raise InputError(
+            f"labels in {path} are no labels.",
+            f"one name, or row number of {CLASSES_FILE} from 0, per sample",
+            f"shape {labels.shape}, type {labels.dtype}",
+            "Save them as an array of texts or of whole numbers.",
+        )
+    _refuse_numbers_as_names(path, classes)
+    wrong = np.flatnonzero((flat < 0) | (flat >= len(classes.names)))
+    if len(wrong):
+        raise InputError(
+            f"labels in {path} name classes that {CLASSES_FILE} lacks.",
+            f"0 to {len(classes.names) - 1}, a row of {CLASSES_FILE}",
+            f"{flat[wrong[0]]} at place {wrong[0]} ({len(wrong)} such labels)",
+            "Number the classes from 0, or save their names.",
+        )
+    return flat.astype(np.int64)
+
+
+def _by_name(path: epath.Path, flat: np.ndarray, classes: Classes):
+    texts, places = np.unique(flat, return_inverse=True)
+    numbers = [
+        classes.number(
+            text.decode(errors="replace") if isinstance(text, bytes) else text,
+            f"{path}",
+        )
+        for text in texts.tolist()
+    ]
+    return np.array(numbers, np.int64)[places.ravel()]
+
+
+def _refuse_numbers_as_names(path: epath.Path, classes: Classes) -> None:
+    """Refuses numbers that may be meant as names or as rows."""
+    rows = tuple(map(str, range(len(classes.names))))
+    if classes.names != rows and all(
+        name.isdecimal() for name in classes.names
+    ):
+        raise InputError(
+            f"labels in {path} may be read in two ways.",
+            f"texts, because the classes in {CLASSES_FILE} are called "
+            f"{', '.join(classes.names[:3])}, ...",
+            "numbers, which may be such names, or rows counted from 0",
+            "Save the labels as texts.",
+        )
+
+
+def _checked_lowest(path: epath.Path, features: np.ndarray) -> float:
+    """The least feature; refuses rows that are not finite."""
+    wrong, lowest = [], np.inf
+    for start in range(0, len(features), _BLOCK):
+        # As float32, because that is how they will be written.
+        with np.errstate(over="ignore"):
+            block = features[start : start + _BLOCK].astype(np.float32)
+        finite = np.isfinite(block).all(axis=1)
+        wrong.extend(np.flatnonzero(~finite) + start)
+        lowest = min(lowest, block.min())
+    if wrong:
+        raise InputError(
+            f"features in {path} has values that are not finite.",
+            "finite numbers (as float32) for every sample",
+            f"NaN or infinity for {len(wrong)} samples, counted from 0: "
+            f"{some(wrong)}",
+            "Compute the features of these again.",
+        )
+    return float(lowest)
+
+
+def _read_backbone(folder: epath.Path):
+    """What extraction.json says of the backbone, and its path."""
+    path = folder / EXTRACTION_FILE
+    if not path.exists():
+        return None, ()
+    try:
+        backbone = json_text.parse(path.read_text(encoding="utf-8"))["backbone"]
+        if not isinstance(backbone, dict):
+            raise TypeError("backbone is no object")
+        json.dumps(backbone, allow_nan=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} does not say what made the features.",
+            "what bin/extract_features has written",
+            f"{type(error).__name__}: {error}",
+            "Extract the features again, or remove the file: then the backbone "
+            "is taken as unknown.",
+        ) from error
+    return backbone, (path,)
