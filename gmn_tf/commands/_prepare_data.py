@@ -9,7 +9,6 @@ from gmn_tf import command_line
 from gmn_tf.commands._shared import (
     absolute,
     define_memory_flag,
-    load_data,
     say,
 )
 from gmn_tf.config import Config
@@ -62,6 +61,7 @@ def _prepare_data(values, arguments) -> None:
                 f"give both, as in --{flag}={example}",
             )
     command_line.start_tensorflow()
+    from gmn_tf import data
     from gmn_tf_datasets.zero_shot import own_data, own_summary
 
     default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
@@ -75,7 +75,7 @@ def _prepare_data(values, arguments) -> None:
         quiet=values.quiet,
     )
     # Read back as a run does it: what does not fit is told of here.
-    load_data(Config(), prepared.name, data_dir, values.memory_gb)
+    data.load(prepared.name, data_dir, memory=values.memory_gb * 2**30)
     say(values, f"{values.dataset}, as found in {values.source}:\n")
     say(values, own_summary.table(prepared))
     for old in prepared.replaced:
