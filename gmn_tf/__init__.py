@@ -61,7 +61,9 @@ _PUBLIC = {
     "Workdir": "workdir",
     "ZeroShotData": "data",
     "configure": "api",
+    "extract_features": "api",
     "load_data": "api",
+    "prepare_data": "api",
     "train": "api",
 }
 

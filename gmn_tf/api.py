@@ -16,7 +16,14 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from gmn_tf import configs, data, experiment, training
+from gmn_tf import (
+    backbones,
+    configs,
+    data,
+    experiment,
+    extraction,
+    training,
+)
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.finished import Run
@@ -67,8 +74,7 @@ def load_data(
     # The builder is another package, and all else works on prepared data.
     from gmn_tf_datasets.zero_shot.prepare import prepare
 
-    place = data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    data_dir = str(pathlib.Path(place).expanduser().absolute())
+    data_dir = _data_dir(data_dir)
     name = prepare(
         config.dataset,
         data_dir=data_dir,
@@ -84,6 +90,77 @@ def load_data(
         config.split,
         config.embedding_norm,
         memory_gb * 2**30,
+    )
+
+
+def extract_features(
+    images: str | os.PathLike,
+    out: str | os.PathLike,
+    backbone: str = "resnet101",
+    weights: str = "imagenet",
+    *,
+    unreadable: str = "stop",
+    quiet: bool = True,
+) -> extraction.Summary:
+    """Writes the features of images; goes on where it was stopped.
+
+    Args:
+        images: folder with a folder of images for each class.
+        out: folder for the features, which `prepare_data` takes.
+        backbone: a name of `gmn_tf.backbones.BACKBONES`.
+        weights: `imagenet`, which Keras downloads, or a file.
+        unreadable: `stop` at images that cannot be read, or `skip` them.
+        quiet: whether to print nothing.
+
+    Raises:
+        InputError: for images, weights or a folder that cannot be used.
+    """
+    return extraction.extract(
+        images,
+        out,
+        backbones.load(backbone, weights),
+        unreadable,
+        quiet=quiet,
+    )
+
+
+def prepare_data(
+    source: str | os.PathLike,
+    dataset: str,
+    *,
+    features: str | os.PathLike | None = None,
+    data_dir: str | os.PathLike | None = None,
+    replace: bool = False,
+    quiet: bool = True,
+) -> str:
+    """Makes a folder of one's own data ready for `load_data`.
+
+    Args:
+        source: folder with classes.csv and perhaps features; see
+            datasets/zero_shot/OWN_DATA.md.
+        dataset: the name to give it, for `configure`.
+        features: folder of the features, if they lie elsewhere.
+        data_dir: where prepared data is kept, as in `load_data`.
+        replace: whether to replace other content of that name.
+        quiet: whether to print nothing.
+
+    Returns:
+        A table that tells what was found.
+
+    Raises:
+        InputError: for data that cannot be used.
+    """
+    from gmn_tf_datasets.zero_shot import own_data, own_summary
+
+    return own_summary.table(
+        own_data.prepare(
+            dataset,
+            source,
+            data_dir=_data_dir(data_dir),
+            features_dir=features,
+            replace=replace,
+            quiet=quiet,
+        )
     )
 
 
@@ -128,3 +205,9 @@ def train(
                 with_baseline,
             )
     return Run(folder, config, data)
+
+
+def _data_dir(given: str | os.PathLike | None) -> str:
+    """A folder that means the same from another one."""
+    place = given or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    return str(pathlib.Path(place).expanduser().absolute())

@@ -4,6 +4,7 @@ import os
 import shlex
 
 from absl import flags
+from etils import epath
 
 from gmn_tf import command_line
 from gmn_tf.commands._shared import (
@@ -33,6 +34,15 @@ def prepare_data() -> None:
         None,
         "Folder of features and labels, such as --out of bin/extract_features; "
         "default: --source.",
+    )
+    flags.DEFINE_string(
+        "backbone",
+        "resnet101",
+        "What makes features of images, if there are no features; see "
+        "bin/extract_features, which can be run before as well.",
+    )
+    flags.DEFINE_string(
+        "weights", "imagenet", "Of the backbone: imagenet, or a file."
     )
     flags.DEFINE_string(
         "data_dir",
@@ -70,7 +80,7 @@ def _prepare_data(values, arguments) -> None:
         values.dataset,
         values.source,
         data_dir=data_dir,
-        features_dir=values.features,
+        features_dir=values.features or _extracted(values, data_dir),
         replace=values.replace,
         quiet=values.quiet,
     )
@@ -83,6 +93,29 @@ def _prepare_data(values, arguments) -> None:
     was = "Prepared" if prepared.is_new else "Prepared before, unchanged"
     say(values, f"\n{was}: {prepared.name} in {data_dir}")
     say(values, f"Next: {_next_command(values, prepared)}")
+
+
+def _extracted(values, data_dir: str) -> str | None:
+    """Folder of features made here, if the data has images alone."""
+    from gmn_tf import backbone_table
+    from gmn_tf_datasets.zero_shot import own_classes, own_features
+
+    source = epath.Path(values.source).expanduser()
+    names = own_features.FEATURE_FILES
+    if not source.is_dir() or any((source / name).exists() for name in names):
+        return None
+    images = own_features.find_images(source, own_classes.read(source))
+    if images is None:
+        return None
+    backbone_table.check(values.backbone, values.weights)
+    from gmn_tf import backbones, extraction, extraction_summary
+
+    out = f"{data_dir}/features/{values.dataset}-{values.backbone}"
+    say(values, f"There are images and no features; these go to {out}")
+    backbone = backbones.load(values.backbone, values.weights)
+    summary = extraction.extract(images, out, backbone, quiet=values.quiet)
+    say(values, extraction_summary.text(summary).rpartition("\n")[0] + "\n")
+    return out
 
 
 def _next_command(values, prepared) -> str:
