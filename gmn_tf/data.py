@@ -136,7 +136,7 @@ def load(
         infos = {
             part: builder.info.splits[name]
             for part, name in zip(PARTS, SPLITS[split])
-            if not _is_empty(metadata, name)
+            if not _is_empty(builder.info, name)
         }
         dim = builder.info.features["features"].shape[0]
         records = sum(info.num_examples for info in infos.values())
@@ -186,9 +186,13 @@ def load(
     )
 
 
-def _is_empty(metadata: dict, split: str) -> bool:
+def _is_empty(info, split: str) -> bool:
     """Whether a split has no record because no unseen class has a sample."""
-    return split == "test_unseen" and metadata["num_samples"][split] == 0
+    return (
+        split == "test_unseen"
+        and split not in info.splits
+        and info.metadata["num_samples"][split] == 0
+    )
 
 
 def _class_order(metadata: dict, split: str) -> tuple[np.ndarray, int]:

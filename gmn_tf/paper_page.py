@@ -213,7 +213,10 @@ def _csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, table.records[0], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(table.records)
+    for record in table.records:
+        writer.writerow(
+            {k: "" if v != v else v for k, v in record.items()}  # v: NaN
+        )
     return text.getvalue()
 
 

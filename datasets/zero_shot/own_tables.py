@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import dataclasses
+import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -32,7 +33,12 @@ def read_rows(path: epath.Path, required: tuple[str, ...]) -> Iterator[Row]:
     Raises:
         InputError: for a file that is no such table, with its line.
     """
-    with _telling_of(path), path.open(encoding="utf-8-sig") as file:
+    with (
+        _telling_of(path),
+        path.open("rb") as stream,
+        # etils' own text has no choice of encoding.
+        io.TextIOWrapper(stream, "utf-8-sig", newline="") as file,
+    ):
         csv.field_size_limit(_MOST_CELL)
         reader = csv.reader(file, strict=True)
         names = [name.strip() for name in next(reader, [])]
@@ -137,13 +143,12 @@ def load_array(path: epath.Path) -> np.ndarray:
         InputError: for what is no plain array.
     """
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except ValueError as error:
-        # Nothing to map: NumPy refuses arrays without elements.
-        if "empty" in str(error):
-            return np.load(path, allow_pickle=False)
-        raise _no_array(path, error) from error
-    except (OSError, EOFError, SyntaxError, TypeError) as error:
+        # Not numpy.load, which takes archives too.
+        return np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:
+        with contextlib.suppress(Exception), path.open("rb") as stream:
+            # What has no elements cannot be mapped, and may be what it is.
+            return np.lib.format.read_array(stream, allow_pickle=False)
         raise _no_array(path, error) from error
 
 
