@@ -68,7 +68,8 @@ def test_what_is_held_back_survives_an_error(capfd):
 
 
 @pytest.mark.parametrize(
-    "name", ["prepare", "train", "evaluate", "summary", "reproduce"]
+    "name",
+    ["prepare", "train", "tune", "evaluate", "summary", "reproduce"],
 )
 def test_what_is_not_installed_is_told(name):
     told = subprocess.run(
