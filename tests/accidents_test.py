@@ -238,7 +238,8 @@ def test_two_runs_in_one_folder(tmp_path):
         pass
 
 
-def test_the_second_run_of_two_is_refused(tmp_path):
+@pytest.mark.parametrize("name", ["train", "tune"])
+def test_the_second_run_of_two_is_refused(name, tmp_path):
     flags = (
         "--dataset=synthetic",
         "--preset=cpu",
@@ -248,10 +249,12 @@ def test_the_second_run_of_two_is_refused(tmp_path):
         f"--workdir={tmp_path / 'run'}",
     )
     with Workdir(tmp_path / "run").alone():
-        told = command("train", *flags)
+        told = command(name, *flags)
     assert_clear(told)
     assert "Another process works in" in told.stderr
-    assert not files(tmp_path / "run")
+    # A search tells others beforehand what it is, so that they can join it.
+    left = {"config.json", "search.json"} if name == "tune" else set()
+    assert files(tmp_path / "run") == left
 
 
 @pytest.fixture

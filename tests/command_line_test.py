@@ -69,7 +69,11 @@ def test_what_is_held_back_survives_an_error(capfd):
 
 @pytest.mark.parametrize(
     "name",
-    ["prepare", "prepare_data", "train", "evaluate", "summary", "reproduce"],
+    sorted(
+        path.name
+        for path in (ROOT / "bin").iterdir()
+        if not path.name.startswith("_")
+    ),
 )
 def test_what_is_not_installed_is_told(name):
     told = subprocess.run(

@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import re
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -61,9 +63,8 @@ def port(address: str) -> int:
     return int(address.rpartition(":")[2], 16)
 
 
-def watch(data_dir, name, *flags, **environment) -> tuple[set[str], str]:
-    """Where a command listened at any line that it printed; and its lines."""
-    process = subprocess.Popen(
+def start(data_dir, name, *flags, **environment):
+    return subprocess.Popen(
         [sys.executable, str(ROOT / "bin" / name), *QUICK, *flags],
         env={**os.environ, "TFDS_DATA_DIR": str(data_dir), **environment},
         stdout=subprocess.PIPE,
@@ -71,12 +72,21 @@ def watch(data_dir, name, *flags, **environment) -> tuple[set[str], str]:
         text=True,
         start_new_session=True,
     )
+
+
+def watch(process) -> tuple[set[str], str]:
+    """Where a command listened at any line that it printed; and its lines."""
     found, told = set(), []
     for line in process.stdout:
         told.append(line)
         found |= listening(session(process.pid))
     assert process.wait() == 0, told
     return found, "".join(told)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")
@@ -98,42 +108,67 @@ def test_what_listens_is_found(kind):
 
 
 def test_a_training_does_not_listen(data_dir, tmp_path):
-    found, told = watch(data_dir, "train", f"--workdir={tmp_path / 'run'}")
+    place = f"--workdir={tmp_path / 'run'}"
+    found, told = watch(start(data_dir, "train", place))
 
     assert "step 20/20" in told
     assert not found
 
 
+SEARCH = (
+    "--tuner=random",
+    "--max_trials=1",
+    "--classifier_decay=1",
+    "--classifier_learning_rate=0.1",
+    "--space=synthetic_per_class=[2,5]",
+)
+
+
 def test_a_search_does_not_listen(data_dir, tmp_path):
-    found, told = watch(
-        data_dir,
-        "tune",
-        "--tuner=random",
-        "--max_trials=1",
-        "--classifier_decay=1",
-        "--classifier_learning_rate=0.1",
-        "--space=synthetic_per_class=[2,5]",
-        f"--workdir={tmp_path / 'search'}",
-    )
+    place = f"--workdir={tmp_path / 'search'}"
+    found, told = watch(start(data_dir, "tune", *SEARCH, place))
 
     assert "Trial 1 of 1" in told
     assert not found
 
 
+def test_a_chief_listens_at_its_address_alone(data_dir, tmp_path):
+    number = free_port()
+    process = start(
+        data_dir,
+        "tune",
+        *SEARCH,
+        f"--workdir={tmp_path / 'search'}",
+        KERASTUNER_TUNER_ID="chief",
+        KERASTUNER_ORACLE_IP="127.0.0.1",
+        KERASTUNER_ORACLE_PORT=str(number),
+    )
+    try:
+        while not (found := listening(session(process.pid))):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.1)
+    finally:
+        process.kill()
+        process.communicate()
+    # As /proc writes 127.0.0.1, or the same inside an address of IPv6.
+    assert len(found) == 1
+    assert re.fullmatch(f"(0{{16}}FFFF0000)?0100007F:{number:04X}", *found)
+
+
 def test_a_worker_listens_at_its_port_alone(data_dir, tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number = free.getsockname()[1]
+    number = free_port()
     cluster = {
         "cluster": {"worker": [f"127.0.0.1:{number}"]},
         "task": {"type": "worker", "index": 0},
     }
-    found, told = watch(
+    process = start(
         data_dir,
         "train",
         "--strategy=multi_worker",
         f"--workdir={tmp_path / 'run'}",
         TF_CONFIG=json.dumps(cluster),
     )
+    found, told = watch(process)
 
     assert "step 20/20" in told
     assert set(map(port, found)) == {number}

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 
-import keras
 import numpy as np
 import pytest
+
+from gmn_tf.generator import Generator
+from gmn_tf.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parent.parent
 KILLS = int(os.environ.get("GMN_TF_SOAK_KILLS", "0"))
@@ -46,8 +48,7 @@ def last_step(workdir):
 
 
 def weights(workdir):
-    model = keras.saving.load_model(workdir / "generator.keras", compile=False)
-    return model.get_weights()
+    return Workdir(workdir).load_model("generator", Generator).get_weights()
 
 
 @pytest.mark.skipif(not KILLS, reason="set GMN_TF_SOAK_KILLS to run it")
