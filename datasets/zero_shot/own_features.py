@@ -40,8 +40,15 @@ class OwnSamples:
     paths: tuple[epath.Path, ...]
 
 
-def read(folder: epath.Path, classes: Classes) -> OwnSamples:
+def read(
+    folder: epath.Path, classes: Classes, quiet: bool = True
+) -> OwnSamples:
     """Reads the features and labels that lie in a folder.
+
+    Args:
+        folder: where they are.
+        classes: those that labels may name.
+        quiet: whether to show no progress.
 
     Raises:
         InputError: if there are none, or they do not fit each other or the
@@ -49,7 +56,7 @@ def read(folder: epath.Path, classes: Classes) -> OwnSamples:
     """
     path = _only(folder, FEATURE_FILES) or _refuse_missing(folder, classes)
     if path.suffix == ".csv":
-        features, labels, names = _read_csv(path, classes)
+        features, labels, names = _read_csv(path, classes, quiet)
         paths = [path]
     elif path.suffix == ".npz":
         arrays = own_tables.load_arrays(path, ("features", "labels"))
@@ -141,10 +148,10 @@ def _refuse_no_labels(folder: epath.Path):
     )
 
 
-def _read_csv(path: epath.Path, classes: Classes):
+def _read_csv(path: epath.Path, classes: Classes, quiet: bool):
     """Features, labels and files of features.csv, a row at a time."""
     features, labels, names = [], [], []
-    for row in own_tables.read_rows(path, ("class",)):
+    for row in own_tables.read_rows(path, ("class",), quiet):
         columns = [c for c in row.cells if c not in ("class", "file")]
         place = f"Line {row.line} of {path}"
         labels.append(classes.number(row.cells["class"], place))

@@ -4,10 +4,12 @@ import contextlib
 import csv
 import dataclasses
 import io
+import sys
 from collections.abc import Iterator
 
 import numpy as np
 from etils import epath
+from tqdm import tqdm
 
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import hint
@@ -23,12 +25,15 @@ class Row:
     cells: dict[str, str]
 
 
-def read_rows(path: epath.Path, required: tuple[str, ...]) -> Iterator[Row]:
+def read_rows(
+    path: epath.Path, required: tuple[str, ...], quiet: bool = True
+) -> Iterator[Row]:
     """The rows of a .csv file, one after the other.
 
     Args:
         path: the file, UTF-8 with or without byte order mark, with commas.
         required: columns that it has to have.
+        quiet: whether to show no progress.
 
     Raises:
         InputError: for a file that is no such table, with its line.
@@ -38,6 +43,7 @@ def read_rows(path: epath.Path, required: tuple[str, ...]) -> Iterator[Row]:
         path.open("rb") as stream,
         # etils' own text has no choice of encoding.
         io.TextIOWrapper(stream, "utf-8-sig", newline="") as file,
+        _progress_bar(path, quiet) as bar,
     ):
         csv.field_size_limit(_MOST_CELL)
         reader = csv.reader(file, strict=True)
@@ -54,10 +60,25 @@ def read_rows(path: epath.Path, required: tuple[str, ...]) -> Iterator[Row]:
                     "Complete the line, or put names with commas in quotation "
                     "marks.",
                 )
+            bar.update(stream.tell() - bar.n)
             yield Row(
                 reader.line_num,
                 dict(zip(names, (cell.strip() for cell in cells))),
             )
+
+
+def _progress_bar(path: epath.Path, quiet: bool) -> tqdm:
+    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds; in a file
+    return tqdm(
+        desc=f"Reading {path.name}",
+        total=None if quiet else path.stat().length,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        disable=quiet,
+        delay=interval,
+        mininterval=interval,
+    )
 
 
 @contextlib.contextmanager
