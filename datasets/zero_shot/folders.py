@@ -1,6 +1,7 @@
 """Known data sets, and where their files lie in what a user has."""
 
 import re
+from collections.abc import Collection
 
 from etils import epath
 
@@ -67,13 +68,19 @@ def _check_name(name: str, value: str, pattern: str, example: str) -> None:
         )
 
 
-def unknown_dataset(dataset: str) -> InputError:
-    """The error for a name that is no known data set."""
+def unknown_dataset(dataset: str, own: Collection[str] = ()) -> InputError:
+    """The error for a name that is no known data set.
+
+    Args:
+        dataset: the name.
+        own: names of a user's own data that have been prepared.
+    """
+    known = [*own, *DATASETS]
     return InputError(
         f"There is no data set {dataset!r}.",
-        ", ".join(DATASETS),
+        ", ".join(known),
         dataset,
-        f"Did you mean {nearest(dataset.lower(), DATASETS)}? For data of your "
+        f"Did you mean {nearest(dataset.lower(), known)}? For data of your "
         "own, prepare its folder with bin/prepare_data, or name the folder of "
         "two .mat files with --manual_dir.",
     )

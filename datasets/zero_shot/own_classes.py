@@ -7,7 +7,7 @@ from etils import epath
 
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import hint
-from gmn_tf_datasets.zero_shot import own_tables
+from gmn_tf_datasets.zero_shot import own_arrays, own_tables
 from gmn_tf_datasets.zero_shot.mat_file import some
 
 CLASSES_FILE = "classes.csv"
@@ -165,8 +165,8 @@ def _refuse_two_descriptions(path, described, columns: int) -> None:
 
 
 def _read_npy(path: epath.Path, classes: Classes) -> np.ndarray:
-    values = own_tables.load_array(path)
-    own_tables.refuse_other_than_numbers(path, "The array", values, "class")
+    values = own_arrays.load_array(path)
+    own_arrays.refuse_other_than_numbers(path, "The array", values, "class")
     if len(values) != len(classes.names):
         raise InputError(
             f"{path} does not describe the classes of {CLASSES_FILE}.",

@@ -83,7 +83,7 @@ def prepare(
     data_dir = epath.Path(data_dir).expanduser()
     folder = epath.Path(source_dir).expanduser()
     features = epath.Path(features_dir or folder).expanduser()
-    data, embedding_file = read(dataset, folder, features)
+    data, embedding_file = read(dataset, folder, features, quiet)
     made = splits.make(data)
     prefix = storage.own_prefix(dataset, EMBEDDING)
     content = [dataset, *map(dataclasses.astuple, data.files)]
@@ -112,7 +112,10 @@ def prepare(
 
 
 def read(
-    dataset: str, folder: epath.Path, features_folder: epath.Path
+    dataset: str,
+    folder: epath.Path,
+    features_folder: epath.Path,
+    quiet: bool = True,
 ) -> tuple[source.Source, str]:
     """The plain data, and the name of the file that describes the classes.
 
@@ -120,12 +123,13 @@ def read(
         dataset: its name.
         folder: with classes.csv and, perhaps, splits.csv.
         features_folder: with features and labels; mostly the same.
+        quiet: whether to show no progress.
 
     Raises:
         InputError: for what is missing, or cannot be right.
     """
     classes = own_classes.read(folder)
-    samples = own_features.read(features_folder, classes)
+    samples = own_features.read(features_folder, classes, quiet)
     rows, split_source, split_paths = own_splits.make(folder, classes, samples)
     paths = (*classes.paths, *samples.paths, *split_paths)
     return source.Source(

@@ -243,8 +243,10 @@ def test_it_is_found_by_its_name(tmp_path):
         prepare("birds", data_dir=tmp_path / "data", quiet=True) == result.name
     )
     for other in ({"embedding": "sent"}, {"features_file": "other.mat"}):
-        with pytest.raises(InputError, match="'birds'"):
+        with pytest.raises(InputError, match="birds is data of your own"):
             prepare("birds", data_dir=tmp_path / "data", quiet=True, **other)
+    with pytest.raises(InputError, match="Did you mean birds"):
+        prepare("brids", data_dir=tmp_path / "data", quiet=True)
 
 
 def test_other_content_is_refused_unless_it_replaces(tmp_path):

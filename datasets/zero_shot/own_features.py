@@ -8,12 +8,11 @@ from etils import epath
 
 from gmn_tf import json_text
 from gmn_tf.errors import InputError
-from gmn_tf_datasets.zero_shot import own_tables
+from gmn_tf_datasets.zero_shot import own_arrays, own_labels, own_tables
 from gmn_tf_datasets.zero_shot.mat_file import some
-from gmn_tf_datasets.zero_shot.own_classes import CLASSES_FILE, Classes
+from gmn_tf_datasets.zero_shot.own_classes import Classes
 
 FEATURE_FILES = ("features.npz", "features.npy", "features.csv")
-LABEL_FILES = ("labels.csv", "labels.npy")
 EXTRACTION_FILE = "extraction.json"
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 _BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
@@ -40,8 +39,15 @@ class OwnSamples:
     paths: tuple[epath.Path, ...]
 
 
-def read(folder: epath.Path, classes: Classes) -> OwnSamples:
+def read(
+    folder: epath.Path, classes: Classes, quiet: bool = True
+) -> OwnSamples:
     """Reads the features and labels that lie in a folder.
+
+    Args:
+        folder: where they are.
+        classes: those that labels may name.
+        quiet: whether to show no progress.
 
     Raises:
         InputError: if there are none, or they do not fit each other or the
@@ -49,18 +55,20 @@ def read(folder: epath.Path, classes: Classes) -> OwnSamples:
     """
     path = _only(folder, FEATURE_FILES) or _refuse_missing(folder, classes)
     if path.suffix == ".csv":
-        features, labels, names = _read_csv(path, classes)
+        features, labels, names = _read_csv(path, classes, quiet)
         paths = [path]
     elif path.suffix == ".npz":
-        arrays = own_tables.load_arrays(path, ("features", "labels"))
+        arrays = own_arrays.load_arrays(path, ("features", "labels"))
         features, names, paths = arrays["features"], (), [path]
-        labels = _numbered(path, arrays["labels"], classes)
+        labels = own_labels.numbered(path, arrays["labels"], classes)
     else:
-        features = own_tables.load_array(path)
-        label_path = _only(folder, LABEL_FILES) or _refuse_no_labels(folder)
-        labels, names = _read_labels(label_path, classes)
+        features = own_arrays.load_array(path)
+        label_path = _only(folder, own_labels.FILES) or _refuse_no_labels(
+            folder
+        )
+        labels, names = own_labels.read(label_path, classes)
         paths = [path, label_path]
-    own_tables.refuse_other_than_numbers(path, "features", features, "sample")
+    own_arrays.refuse_other_than_numbers(path, "features", features, "sample")
     if len(features) != len(labels):
         raise InputError(
             f"Features and labels in {folder} do not fit.",
@@ -135,16 +143,16 @@ def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
 def _refuse_no_labels(folder: epath.Path):
     raise InputError(
         f"{folder} has features.npy and no labels.",
-        f"{' or '.join(LABEL_FILES)}: the class of each row",
+        f"{' or '.join(own_labels.FILES)}: the class of each row",
         "neither",
         "Add labels.csv with the column class.",
     )
 
 
-def _read_csv(path: epath.Path, classes: Classes):
+def _read_csv(path: epath.Path, classes: Classes, quiet: bool):
     """Features, labels and files of features.csv, a row at a time."""
     features, labels, names = [], [], []
-    for row in own_tables.read_rows(path, ("class",)):
+    for row in own_tables.read_rows(path, ("class",), quiet):
         columns = [c for c in row.cells if c not in ("class", "file")]
         place = f"Line {row.line} of {path}"
         labels.append(classes.number(row.cells["class"], place))
@@ -152,72 +160,6 @@ def _read_csv(path: epath.Path, classes: Classes):
         names += [row.cells["file"]] if "file" in row.cells else []
     matrix = np.stack(features) if features else np.zeros((0, 0), np.float32)
     return matrix, np.array(labels, np.int64), tuple(names)
-
-
-def _read_labels(path: epath.Path, classes: Classes):
-    """Labels, and the files beside them if labels.csv has these."""
-    if path.suffix == ".npy":
-        return _numbered(path, own_tables.load_array(path), classes), ()
-    labels, names = [], []
-    for row in own_tables.read_rows(path, ("class",)):
-        place = f"Line {row.line} of {path}"
-        labels.append(classes.number(row.cells["class"], place))
-        names += [row.cells["file"]] if "file" in row.cells else []
-    return np.array(labels, np.int64), tuple(names)
-
-
-def _numbered(
-    path: epath.Path, labels: np.ndarray, classes: Classes
-) -> np.ndarray:
-    """Labels as numbers of classes: they may be names, or such numbers."""
-    flat = np.asarray(labels).ravel()
-    if flat.dtype.kind in "US":
-        return _by_name(path, flat, classes)
-    whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
-    if not whole or max(labels.shape, default=0) != flat.size:
-        raise InputError(
-            f"labels in {path} are no labels.",
-            f"one name, or row number of {CLASSES_FILE} from 0, per sample",
-            f"shape {labels.shape}, type {labels.dtype}",
-            "Save them as an array of texts or of whole numbers.",
-        )
-    _refuse_numbers_as_names(path, classes)
-    wrong = np.flatnonzero((flat < 0) | (flat >= len(classes.names)))
-    if len(wrong):
-        raise InputError(
-            f"labels in {path} name classes that {CLASSES_FILE} lacks.",
-            f"0 to {len(classes.names) - 1}, a row of {CLASSES_FILE}",
-            f"{flat[wrong[0]]} at place {wrong[0]} ({len(wrong)} such labels)",
-            "Number the classes from 0, or save their names.",
-        )
-    return flat.astype(np.int64)
-
-
-def _by_name(path: epath.Path, flat: np.ndarray, classes: Classes):
-    texts, places = np.unique(flat, return_inverse=True)
-    numbers = [
-        classes.number(
-            text.decode(errors="replace") if isinstance(text, bytes) else text,
-            f"{path}",
-        )
-        for text in texts.tolist()
-    ]
-    return np.array(numbers, np.int64)[places.ravel()]
-
-
-def _refuse_numbers_as_names(path: epath.Path, classes: Classes) -> None:
-    """Refuses numbers that may be meant as names or as rows."""
-    rows = tuple(map(str, range(len(classes.names))))
-    if classes.names != rows and all(
-        name.isdecimal() for name in classes.names
-    ):
-        raise InputError(
-            f"labels in {path} may be read in two ways.",
-            f"texts, because the classes in {CLASSES_FILE} are called "
-            f"{', '.join(classes.names[:3])}, ...",
-            "numbers, which may be such names, or rows counted from 0",
-            "Save the labels as texts.",
-        )
 
 
 def _checked_lowest(path: epath.Path, features: np.ndarray) -> float:

@@ -1,13 +1,15 @@
-"""Tables of a user: .csv files and arrays of NumPy, read strictly."""
+"""Tables of a user, .csv files, read strictly."""
 
 import contextlib
 import csv
 import dataclasses
 import io
+import sys
 from collections.abc import Iterator
 
 import numpy as np
 from etils import epath
+from tqdm import tqdm
 
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import hint
@@ -23,12 +25,15 @@ class Row:
     cells: dict[str, str]
 
 
-def read_rows(path: epath.Path, required: tuple[str, ...]) -> Iterator[Row]:
+def read_rows(
+    path: epath.Path, required: tuple[str, ...], quiet: bool = True
+) -> Iterator[Row]:
     """The rows of a .csv file, one after the other.
 
     Args:
         path: the file, UTF-8 with or without byte order mark, with commas.
         required: columns that it has to have.
+        quiet: whether to show no progress.
 
     Raises:
         InputError: for a file that is no such table, with its line.
@@ -38,6 +43,7 @@ def read_rows(path: epath.Path, required: tuple[str, ...]) -> Iterator[Row]:
         path.open("rb") as stream,
         # etils' own text has no choice of encoding.
         io.TextIOWrapper(stream, "utf-8-sig", newline="") as file,
+        _progress_bar(path, quiet) as bar,
     ):
         csv.field_size_limit(_MOST_CELL)
         reader = csv.reader(file, strict=True)
@@ -54,10 +60,25 @@ def read_rows(path: epath.Path, required: tuple[str, ...]) -> Iterator[Row]:
                     "Complete the line, or put names with commas in quotation "
                     "marks.",
                 )
+            bar.update(stream.tell() - bar.n)
             yield Row(
                 reader.line_num,
                 dict(zip(names, (cell.strip() for cell in cells))),
             )
+
+
+def _progress_bar(path: epath.Path, quiet: bool) -> tqdm:
+    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds; in a file
+    return tqdm(
+        desc=f"Reading {path.name}",
+        total=None if quiet else path.stat().length,
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        disable=quiet,
+        delay=interval,
+        mininterval=interval,
+    )
 
 
 @contextlib.contextmanager
@@ -68,12 +89,13 @@ def _telling_of(path: epath.Path) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, UnicodeError, csv.Error) as error:
-        raise _unreadable(path, "a table in UTF-8, with commas", error) from (
+        raise unreadable(path, "a table in UTF-8, with commas", error) from (
             error
         )
 
 
-def _unreadable(path: epath.Path, expected: str, error: Exception):
+def unreadable(path: epath.Path, expected: str, error: Exception) -> InputError:
+    """The error for a file that is not what its name says."""
     return InputError(
         f"{path} cannot be read.",
         expected,
@@ -134,67 +156,3 @@ def _number(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
-
-
-def load_array(path: epath.Path) -> np.ndarray:
-    """An array from a .npy file, which stays on disk.
-
-    Raises:
-        InputError: for what is no plain array.
-    """
-    try:
-        # Not numpy.load, which takes archives too.
-        return np.lib.format.open_memmap(path, mode="r")
-    except Exception as error:
-        with contextlib.suppress(Exception), path.open("rb") as stream:
-            # What has no elements cannot be mapped, and may be what it is.
-            return np.lib.format.read_array(stream, allow_pickle=False)
-        raise _no_array(path, error) from error
-
-
-def load_arrays(
-    path: epath.Path, names: tuple[str, ...]
-) -> dict[str, np.ndarray]:
-    """Arrays of those names from a .npz file.
-
-    Raises:
-        InputError: if there are no such arrays.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            found = list(archive.files)
-            arrays = {name: archive[name] for name in names if name in found}
-    except Exception as error:
-        # A damaged archive makes zipfile, zlib and NumPy raise almost anything.
-        raise _no_array(path, error) from error
-    for name in names:
-        if name not in arrays:
-            raise InputError(
-                f"{path} lacks the array {name!r}.",
-                f"arrays called {' and '.join(names)}",
-                ", ".join(found) or "none",
-                f"Save it by numpy.savez({path.name!r}, "
-                + ", ".join(f"{one}=..." for one in names)
-                + f"); {hint(name, found)}",
-            )
-    return arrays
-
-
-def _no_array(path: epath.Path, error: Exception) -> InputError:
-    return _unreadable(
-        path, "plain arrays as numpy.save and numpy.savez write them", error
-    )
-
-
-def refuse_other_than_numbers(
-    path: epath.Path, name: str, values: np.ndarray, rows: str
-) -> None:
-    """Raises InputError unless `values` is a matrix of real numbers."""
-    plain = values.dtype.kind in "fiu" and values.ndim == 2 and values.size
-    if not plain:
-        raise InputError(
-            f"{name} in {path} is not a matrix of numbers.",
-            f"two dimensions, one row per {rows}, not empty",
-            f"shape {values.shape}, type {values.dtype}",
-            "Save the matrix again.",
-        )

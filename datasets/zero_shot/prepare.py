@@ -148,7 +148,7 @@ def _find_config(
         prepared = _only_prepared(request, data_dir, quiet)
         if prepared:
             return ZeroShotConfig(name=prepared)
-        _check_downloadable(request)
+        _check_downloadable(request, storage.own_names(data_dir))
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
     folder = folders.find(
         request.dataset, root, request.features_file, request.embedding
@@ -192,7 +192,9 @@ def _only_prepared(
             "different files are in data_dir.",
             "one, or the files with --manual_dir to tell which",
             ", ".join(prepared),
-            f"Give --manual_dir, or remove all but one from {data_dir}.",
+            "Give --manual_dir, or remove all but one from "
+            f"{data_dir}; of your own data, prepare it again with "
+            "bin/prepare_data --replace.",
         )
     if not prepared:
         return None
@@ -212,9 +214,18 @@ def _check_manual_dir(manual_dir) -> None:
         )
 
 
-def _check_downloadable(request: _Request) -> None:
+def _check_downloadable(request: _Request, own: list[str]) -> None:
+    if request.dataset in own:
+        raise InputError(
+            f"{request.dataset} is data of your own, prepared as a whole.",
+            f"no features_file, and the embedding {DEFAULT_EMBEDDING}",
+            f"features_file={request.features_file}, "
+            f"embedding={request.embedding}",
+            "Leave both out, or prepare other features or descriptions under "
+            "another name with bin/prepare_data.",
+        )
     if request.dataset not in DATASETS:
-        raise folders.unknown_dataset(request.dataset)
+        raise folders.unknown_dataset(request.dataset, own)
     if request.dataset not in folders.DOWNLOADABLE:
         raise InputError(
             f"The data set {request.dataset} cannot be downloaded.",

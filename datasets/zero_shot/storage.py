@@ -25,6 +25,7 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
 )
 
 _DIGEST_LENGTH = 8
+OWN = "own"  # Takes the place of a features file.
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
 
@@ -39,7 +40,18 @@ def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
 
 def own_prefix(dataset: str, embedding: str) -> str:
     """The same for data that a user has put into a folder of their own."""
-    return config_prefix(dataset, "own", embedding)
+    return config_prefix(dataset, OWN, embedding)
+
+
+def own_names(data_dir: epath.Path) -> list[str]:
+    """Names of a user's own data that have been prepared."""
+    folder = data_dir / Builder.name
+    if not _is_there(folder):
+        return []
+    names = [path.name.split("-") for path in folder.iterdir()]
+    return sorted(
+        {parts[0] for parts in names if len(parts) == 4 and parts[1] == OWN}
+    )
 
 
 def config_name(prefix: str, content: list) -> str:
