@@ -41,10 +41,17 @@ def all_there(strategy: tf.distribute.Strategy) -> Iterator[None]:
         raise InputError(
             "Another worker has gone.",
             f"all {strategy.num_replicas_in_sync} until the end",
-            error.message.strip().splitlines()[-1][:200],
+            _reason(error.message),
             "read what that one has said, and start all again: they go on from "
             "the last checkpoint",
         ) from error
+
+
+def _reason(message: str) -> str:
+    """The line of TensorFlow's many that says what has happened."""
+    lines = message.strip().splitlines() or [""]
+    told = [line for line in lines if "aborted by" in line]
+    return (told or lines)[-1].strip()[:200]
 
 
 def refuse_other_steps(

@@ -18,7 +18,6 @@ from gmn_tf.workdir import Workdir
 
 ROOT = pathlib.Path(__file__).parent.parent
 KILLS = int(os.environ.get("GMN_TF_SOAK_KILLS", "0"))
-LONGEST = 14.0  # seconds that a run is left alive: start-up takes half
 FLAGS = (
     "--dataset=synthetic",
     "--variant=cwgan_gm",
@@ -41,6 +40,18 @@ def start(data_dir, workdir):
     )
 
 
+def run_whole(data_dir, workdir):
+    """Runs without a kill; gives the seconds until the first checkpoint."""
+    begun = time.monotonic()
+    process = start(data_dir, workdir)
+    while not last_step(workdir):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.1)
+    seconds = time.monotonic() - begun
+    process.communicate()
+    return seconds
+
+
 def last_step(workdir):
     """The step of the newest checkpoint."""
     names = (workdir / "checkpoints").glob("*.index")
@@ -54,12 +65,13 @@ def weights(workdir):
 @pytest.mark.skipif(not KILLS, reason="set GMN_TF_SOAK_KILLS to run it")
 def test_killed_at_random_moments_it_ends_the_same(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    start(tmp_path, whole).communicate()
+    start_up = run_whole(tmp_path, whole)
     moments = random.Random(1)
     steps = []
     while len(steps) < KILLS:
         process = start(tmp_path, killed)
-        time.sleep(moments.uniform(0.0, LONGEST))
+        # Half of the kills come before it has gone on, half while it trains.
+        time.sleep(moments.uniform(0.0, 2.0 * start_up))
         assert process.poll() is None, "it ended before enough kills"
         process.kill()
         process.communicate()

@@ -11,7 +11,10 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from gmn_tf import workers
+from gmn_tf.errors import InputError
 from gmn_tf.variants import VARIANTS
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -144,7 +147,9 @@ def start_workers(folder, workdir, steps, count=2):
     ]
 
 
-def test_without_one_worker_the_others_end_and_all_go_on(tmp_path):
+@pytest.fixture(scope="module")
+def prepared_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workers")
     subprocess.run(
         [
             sys.executable,
@@ -152,13 +157,23 @@ def test_without_one_worker_the_others_end_and_all_go_on(tmp_path):
             "--dataset=synthetic",
             "--quiet",
         ],
-        env={**os.environ, "TFDS_DATA_DIR": str(tmp_path)},
+        env={**os.environ, "TFDS_DATA_DIR": str(folder)},
         check=True,
     )
-    chief, other = start_workers(tmp_path, tmp_path / "run", 3000)
-    while not list((tmp_path / "run" / "checkpoints").glob("*.index")):
-        assert chief.poll() is None and other.poll() is None
+    return folder
+
+
+def wait_for_a_checkpoint(workdir, processes):
+    while not list((workdir / "checkpoints").glob("*.index")):
+        assert all(process.poll() is None for process in processes)
         time.sleep(0.1)
+
+
+def test_without_one_worker_the_others_end_and_all_go_on(
+    prepared_dir, tmp_path
+):
+    chief, other = start_workers(prepared_dir, tmp_path / "run", 3000)
+    wait_for_a_checkpoint(tmp_path / "run", (chief, other))
     other.send_signal(signal.SIGKILL)
     told = chief.communicate(timeout=120)[0]
     other.wait()
@@ -177,8 +192,37 @@ def test_without_one_worker_the_others_end_and_all_go_on(tmp_path):
     steps = stored["config"]["steps"]
     told = [
         process.communicate(timeout=300)[0]
-        for process in start_workers(tmp_path, tmp_path / "run", steps)
+        for process in start_workers(prepared_dir, tmp_path / "run", steps)
     ]
     assert f"Going on after step {saved}." in told[0]
     assert (tmp_path / "run" / "metrics.json").exists()
     assert "Results" in told[0] and "Results" not in told[1]
+
+
+def test_without_the_first_worker_the_other_ends(prepared_dir, tmp_path):
+    chief, other = start_workers(prepared_dir, tmp_path / "run", 3000)
+    wait_for_a_checkpoint(tmp_path / "run", (chief, other))
+    chief.send_signal(signal.SIGKILL)
+    told = other.communicate(timeout=120)[0]
+    chief.wait()
+    assert other.returncode == 1
+    assert "Another worker has gone" in told
+    assert "Traceback" not in told
+
+
+def test_the_reason_is_the_line_that_tells_it(monkeypatch):
+    monkeypatch.setattr(workers, "several", lambda strategy: True)
+    text = (
+        "Graph execution error:\n\nCollective ops is aborted by: Socket closed"
+    )
+    for message in (text, f"{text}\nThe error could be\n\t [[{{{{node x}}}}]]"):
+        with (
+            pytest.raises(InputError, match=r"received: .*Socket closed"),
+            workers.all_there(tf.distribute.get_strategy()),
+        ):
+            raise tf.errors.UnavailableError(None, None, message)
+    with (
+        pytest.raises(InputError, match="received: cut off"),
+        workers.all_there(tf.distribute.get_strategy()),
+    ):
+        raise tf.errors.UnavailableError(None, None, "x\ncut off")
