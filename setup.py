@@ -28,6 +28,7 @@ setuptools.setup(
         "gmn_tf",
         "gmn_tf.commands",
         "gmn_tf.configs",
+        "gmn_tf.images",
         "gmn_tf_datasets.zero_shot",
     ],
     package_dir={"gmn_tf_datasets": "datasets"},

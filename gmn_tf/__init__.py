@@ -25,9 +25,9 @@ Settings are searched for by `tuning` in a `search_space`, which
 `classifier_search` tries what is cheap; `search_folder` and `search_report`
 are what it leaves.
 
-`prediction` and `serving` use what was trained, on `feature_files`, or on
-images by `extraction` and `backbones`; `new_classes` are added. `api` is the
-way in from Python.
+`prediction` and `serving` use what was trained, on the classes of a
+`class_list` and on `new_classes`; `feature_files` and the folder `images` are
+where features come from. `api` is the way in from Python.
 
 `data` reads what the builder in `datasets/` prepared; `config` and `configs`
 hold every setting; `training` and `experiment` put it all together, with

@@ -16,17 +16,11 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from gmn_tf import (
-    backbones,
-    configs,
-    data,
-    experiment,
-    extraction,
-    training,
-)
+from gmn_tf import configs, data, experiment, training
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.finished import Run
+from gmn_tf.images import backbones, extraction
 from gmn_tf.workdir import Workdir
 
 MEMORY_GB = 0.5
@@ -107,7 +101,7 @@ def extract_features(
     Args:
         images: folder with a folder of images for each class.
         out: folder for the features, which `prepare_data` takes.
-        backbone: a name of `gmn_tf.backbones.BACKBONES`.
+        backbone: a name of `gmn_tf.images.backbones.BACKBONES`.
         weights: `imagenet`, which Keras downloads, or a file.
         unreadable: `stop` at images that cannot be read, or `skip` them.
         quiet: whether to print nothing.

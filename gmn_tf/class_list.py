@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gmn_tf import backbones, embeddings
+from gmn_tf import embeddings
 from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
+from gmn_tf.images import backbones
 
 SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
 

@@ -18,7 +18,8 @@ class ServingModel(tf.Module):
 
     Args:
         predictor: what is to be served.
-        backbone: a `gmn_tf.backbones.Backbone`; None serves features alone.
+        backbone: a `gmn_tf.images.backbones.Backbone`; None serves
+            features alone.
         top_k: how many classes an answer has.
     """
 

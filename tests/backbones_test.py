@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmn_tf import backbone_table, backbone_weights, backbones
 from gmn_tf.errors import InputError
+from gmn_tf.images import backbone_table, backbone_weights, backbones
 
 SIDE = image_toys.SIDE
 

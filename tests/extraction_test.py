@@ -14,14 +14,14 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gmn_tf import (
+from gmn_tf.errors import InputError
+from gmn_tf.images import (
     backbones,
     extraction,
     extraction_summary,
     image_folder,
     image_parts,
 )
-from gmn_tf.errors import InputError
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -11,7 +11,7 @@ import image_toys
 import numpy as np
 import pytest
 
-from gmn_tf import backbones
+from gmn_tf.images import backbones
 
 ROOT = pathlib.Path(__file__).parent.parent
 SEEN = ("crow", "finch", "heron", "kite")

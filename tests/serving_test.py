@@ -9,17 +9,11 @@ import pytest
 import tensorflow as tf
 import toys
 
-from gmn_tf import (
-    backbones,
-    classifier,
-    experiment,
-    model_card,
-    serving,
-    training,
-)
+from gmn_tf import classifier, experiment, model_card, serving, training
 from gmn_tf.class_list import ClassList
 from gmn_tf.data import Samples
 from gmn_tf.errors import InputError
+from gmn_tf.images import backbones
 from gmn_tf.prediction import Predictor
 from gmn_tf.workdir import Workdir
 

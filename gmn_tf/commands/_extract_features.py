@@ -5,10 +5,11 @@ import pathlib
 
 from absl import flags
 
-from gmn_tf import backbone_table, command_line
-from gmn_tf.backbone_table import BACKBONES
+from gmn_tf import command_line
 from gmn_tf.commands._shared import say
 from gmn_tf.errors import InputError
+from gmn_tf.images import backbone_table
+from gmn_tf.images.backbone_table import BACKBONES
 from gmn_tf.suggest import refuse_unknown
 
 UNREADABLE = ("stop", "skip")
@@ -66,7 +67,7 @@ def _extract_features(values, arguments) -> None:
     images = pathlib.Path(values.images).expanduser()
     _tell_of_the_images(values, images)
     command_line.start_tensorflow()
-    from gmn_tf import backbones, extraction, extraction_summary
+    from gmn_tf.images import backbones, extraction, extraction_summary
 
     summary = extraction.extract(
         images,
@@ -92,7 +93,7 @@ def _refuse_missing(values) -> None:
 
 def _tell_of_the_images(values, images: pathlib.Path) -> None:
     """Says what there is to do, before what takes long begins."""
-    from gmn_tf import image_folder
+    from gmn_tf.images import image_folder
 
     listing = image_folder.scan(images)
     say(

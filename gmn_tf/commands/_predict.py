@@ -110,7 +110,7 @@ def make_predictor(values):
 
 def load_backbone(predictor, values):
     """The backbone that the run's features come from."""
-    from gmn_tf import backbones
+    from gmn_tf.images import backbones
 
     if predictor.classes.backbone is None:
         raise InputError(
@@ -171,8 +171,9 @@ def _features(predictor, values):
 
 def _extracted(predictor, values):
     """Features of the images, by the backbone of the run."""
-    from gmn_tf import extraction, image_folder, progress
+    from gmn_tf import progress
     from gmn_tf.feature_files import Features
+    from gmn_tf.images import extraction, image_folder
 
     paths = image_folder.find(values.images)
     backbone = load_backbone(predictor, values)

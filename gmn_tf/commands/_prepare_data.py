@@ -97,7 +97,7 @@ def _prepare_data(values, arguments) -> None:
 
 def _extracted(values, data_dir: str) -> str | None:
     """Folder of features made here, if the data has images alone."""
-    from gmn_tf import backbone_table
+    from gmn_tf.images import backbone_table
     from gmn_tf_datasets.zero_shot import own_classes, own_features
 
     source = epath.Path(values.source).expanduser()
@@ -108,7 +108,7 @@ def _extracted(values, data_dir: str) -> str | None:
     if images is None:
         return None
     backbone_table.check(values.backbone, values.weights)
-    from gmn_tf import backbones, extraction, extraction_summary
+    from gmn_tf.images import backbones, extraction, extraction_summary
 
     out = f"{data_dir}/features/{values.dataset}-{values.backbone}"
     say(values, f"There are images and no features; these go to {out}")

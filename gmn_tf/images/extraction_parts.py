@@ -13,11 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf import backbones, json_text
+from gmn_tf import json_text
 from gmn_tf.errors import InputError
 from gmn_tf.files import replacing
-from gmn_tf.image_folder import Listing
-from gmn_tf.image_parts import Part
+from gmn_tf.images import backbones
+from gmn_tf.images.image_folder import Listing
+from gmn_tf.images.image_parts import Part
 
 COMMAND = "bin/extract_features"
 

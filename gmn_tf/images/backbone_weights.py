@@ -8,8 +8,8 @@ import warnings
 import keras
 import numpy as np
 
-from gmn_tf.backbone_table import BACKBONES, IMAGENET
 from gmn_tf.errors import InputError
+from gmn_tf.images.backbone_table import BACKBONES, IMAGENET
 
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 

@@ -15,7 +15,7 @@ import PIL.ExifTags
 import PIL.Image
 import tensorflow as tf
 
-from gmn_tf.backbones import Backbone
+from gmn_tf.images.backbones import Backbone
 
 BATCHES_AHEAD = 2  # decoded, or being so, while the network computes
 UPRIGHT = 1  # EXIF's number

@@ -18,10 +18,10 @@ import tempfile
 import numpy as np
 
 from gmn_tf.errors import InputError
-from gmn_tf.extraction_parts import Folder
-from gmn_tf.extraction_summary import examples
-from gmn_tf.image_folder import Listing
-from gmn_tf.image_parts import Part
+from gmn_tf.images.extraction_parts import Folder
+from gmn_tf.images.extraction_summary import examples
+from gmn_tf.images.image_folder import Listing
+from gmn_tf.images.image_parts import Part
 from gmn_tf.workdir import versions
 
 

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from gmn_tf import backbones, extraction_result, locking
-from gmn_tf.backbones import Backbone
+from gmn_tf import locking
 from gmn_tf.errors import InputError
-from gmn_tf.extraction_parts import Content, Folder
-from gmn_tf.extraction_summary import Summary, examples
-from gmn_tf.image_batches import UPRIGHT, Image, batches
-from gmn_tf.image_folder import list_images, scan
-from gmn_tf.image_parts import Part, divide
+from gmn_tf.images import backbones, extraction_result
+from gmn_tf.images.backbones import Backbone
+from gmn_tf.images.extraction_parts import Content, Folder
+from gmn_tf.images.extraction_summary import Summary, examples
+from gmn_tf.images.image_batches import UPRIGHT, Image, batches
+from gmn_tf.images.image_folder import list_images, scan
+from gmn_tf.images.image_parts import Part, divide
 from gmn_tf.progress import progress
 
 __all__ = ["Summary", "extract", "features_of", "list_images"]
