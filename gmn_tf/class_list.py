@@ -9,6 +9,7 @@ from gmn_tf import embeddings
 from gmn_tf.data import ZeroShotData
 from gmn_tf.errors import InputError
 from gmn_tf.images import backbones
+from gmn_tf.new_classes import NewClasses
 
 SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
 
@@ -65,7 +66,10 @@ class ClassList:
             names,
             kinds,
             int(content["feature_dim"]),
-            tuple(embeddings.Scaling(**one) for one in content["embedding"]),
+            tuple(
+                embeddings.Scaling(**{**one, "columns": tuple(one["columns"])})
+                for one in content["embedding"]
+            ),
             backbone,
         )
 
@@ -132,6 +136,33 @@ class ClassList:
                     "extract them with the backbone of the run",
                 )
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What the numbers are called; none if not all of them are."""
+        named = [one.columns for one in self.scalings]
+        return sum(named, ()) if all(named) else ()
+
+    def in_order(self, new: NewClasses) -> NewClasses:
+        """New classes with their numbers in the order of the run's.
+
+        Raises:
+            InputError: for numbers of other names.
+        """
+        if not self.columns or new.columns == self.columns:
+            return new
+        strange = [one for one in new.columns if one not in self.columns]
+        missing = [one for one in self.columns if one not in new.columns]
+        if strange or missing:
+            raise InputError(
+                "The new classes are not described as those of the run.",
+                f"the {len(self.columns)} columns {_some(self.columns)}",
+                f"{len(new.columns)} columns, of which the run has not: "
+                f"{_some(strange)}; missing: {_some(missing)}",
+                "name the columns as in the classes.csv of the training",
+            )
+        places = [new.columns.index(one) for one in self.columns]
+        return NewClasses(new.names, new.values[:, places], self.columns)
+
     def scaled(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """Raw descriptions `[n, da]` of new classes, as the run's are scaled.
 
@@ -148,3 +179,7 @@ class ClassList:
                 "give the same numbers, in the same order",
             )
         return embeddings.scaled(values, self.scalings, names)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") or "none"

@@ -19,12 +19,14 @@ class Scaling:
         dim: how many numbers it has.
         norm: `l2` divides each row by its length; the others by `divisor`.
         divisor: length of the whole matrix with `matrix`, 1 with `none`.
+        columns: what each number is called; none if nobody has said.
     """
 
     name: str
     dim: int
     norm: str
     divisor: float
+    columns: tuple[str, ...] = ()
 
 
 def decode(part: dict) -> np.ndarray:
@@ -60,6 +62,7 @@ def scalings(parts: Sequence[dict], norm: str) -> tuple[Scaling, ...]:
             part["dim"],
             one,
             float(np.linalg.norm(decode(part))) if one == "matrix" else 1.0,
+            tuple(part.get("columns", ())),
         )
         for part, one in zip(parts, norms)
     )

@@ -10,10 +10,17 @@ from gmn_tf.errors import InputError
 
 
 class NewClasses(NamedTuple):
-    """Names of `k` classes and their raw descriptions `[k, da]`."""
+    """Names of `k` classes and their raw descriptions `[k, da]`.
+
+    Attributes:
+        names: of the classes.
+        values: the numbers that describe them.
+        columns: what each of the numbers is called.
+    """
 
     names: list[str]
     values: np.ndarray
+    columns: tuple[str, ...]
 
 
 def read(path: str | os.PathLike) -> NewClasses:
@@ -46,7 +53,7 @@ def read(path: str | os.PathLike) -> NewClasses:
             raise _unusable(path, f"{error} in line {number}") from error
         if not (names[-1] and values[-1] and np.isfinite(values[-1]).all()):
             raise _unusable(path, f"no name or no finite number, line {number}")
-    return NewClasses(names, np.array(values))
+    return NewClasses(names, np.array(values), tuple(cells))
 
 
 def _unusable(path, received: str) -> InputError:

@@ -118,7 +118,7 @@ def test_images_and_their_features_are_predicted_alike(
 
 @pytest.mark.parametrize("how", ["--nosynthesize", "--synthesize"])
 def test_a_class_is_added(how, folder, workdir, tmp_path):
-    (tmp_path / "new.csv").write_text("class,a1,a2,a3\nibis,0.5,0.1,0.9\n")
+    (tmp_path / "new.csv").write_text("class,a3,a1,a2\nibis,0.9,0.5,0.1\n")
     call(
         "predict",
         f"--workdir={workdir}",

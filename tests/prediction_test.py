@@ -10,6 +10,7 @@ from gmn_tf import classifier, embeddings, experiment, prediction, training
 from gmn_tf.class_list import ClassList
 from gmn_tf.errors import InputError
 from gmn_tf.finished import Run
+from gmn_tf.new_classes import NewClasses
 from gmn_tf.prediction import Predictor
 from gmn_tf.workdir import Workdir
 
@@ -222,3 +223,20 @@ def test_features_of_another_backbone_are_refused():
         classes.refuse_other_features(7, {**known, "weights_sha256": "2"})
     with pytest.raises(InputError, match="another backbone"):
         classes.refuse_other_features(7, {**known, "name": "vgg16"})
+
+
+def test_descriptions_are_brought_into_the_order_of_the_run():
+    part = embeddings.Scaling("att", 3, "l2", 1.0, ("red", "long", "wet"))
+    classes = ClassList(("a",), ("seen",), 7, (part,), None)
+    assert ClassList.from_dict(classes.to_dict()) == classes
+
+    given = NewClasses(NEW, toys.normal(2, 3), ("wet", "red", "long"))
+    found = classes.in_order(given)
+    np.testing.assert_array_equal(found.values, given.values[:, [1, 2, 0]])
+    assert classes.in_order(found) is found
+    with pytest.raises(InputError, match="has not: dry; missing: wet"):
+        classes.in_order(given._replace(columns=("dry", "red", "long")))
+    nameless = dataclasses.replace(
+        classes, scalings=(dataclasses.replace(part, columns=()),)
+    )
+    assert nameless.in_order(given) is given

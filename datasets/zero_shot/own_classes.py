@@ -30,12 +30,14 @@ class Classes:
         kinds: `C` of `SEEN`, `UNSEEN` and `VALIDATION`.
         embeddings: `[C, da]` float32.
         paths: the files that were read.
+        columns: what each of the `da` numbers is called; none of an array.
     """
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     embeddings: np.ndarray
     paths: tuple[epath.Path, ...]
+    columns: tuple[str, ...] = ()
 
     @property
     def unseen(self) -> np.ndarray:
@@ -91,24 +93,28 @@ def read(folder: epath.Path) -> Classes:
             "no such file" if folder.is_dir() else "no such folder",
             "Write it; datasets/zero_shot/OWN_DATA.md has an example.",
         )
-    names, kinds, values = _read_table(path)
+    names, kinds, values, columns = _read_table(path)
     described = [
         folder / name for name in EMBEDDING_FILES if (folder / name).exists()
     ]
     _refuse_two_descriptions(path, described, values.shape[1])
-    classes = Classes(names, kinds, values, (path, *described))
+    classes = Classes(names, kinds, values, (path, *described), columns)
     if described:
         read_values = {".npy": _read_npy, ".csv": _read_csv}
-        values = read_values[described[0].suffix](described[0], classes)
-        classes = dataclasses.replace(classes, embeddings=values)
+        values, columns = read_values[described[0].suffix](
+            described[0], classes
+        )
+        classes = dataclasses.replace(
+            classes, embeddings=values, columns=columns
+        )
     _check_values(classes)
     _check_kinds(path, classes)
     return classes
 
 
 def _read_table(path: epath.Path):
-    """Names, kinds and the numbers beside them, which may be none."""
-    names, kinds, values = [], [], []
+    """Names, kinds, the numbers beside them, if any, and what these are."""
+    names, kinds, values, columns = [], [], [], []
     for row in own_tables.read_rows(path, ("class", "seen")):
         columns = [c for c in row.cells if c not in ("class", "seen")]
         _check_name(path, row, names)
@@ -122,7 +128,7 @@ def _read_table(path: epath.Path):
             "the first line alone",
             "Add the classes.",
         )
-    return tuple(names), tuple(kinds), np.stack(values)
+    return tuple(names), tuple(kinds), np.stack(values), tuple(columns)
 
 
 def _check_name(path: epath.Path, row: own_tables.Row, names: list) -> None:
@@ -164,7 +170,7 @@ def _refuse_two_descriptions(path, described, columns: int) -> None:
         )
 
 
-def _read_npy(path: epath.Path, classes: Classes) -> np.ndarray:
+def _read_npy(path: epath.Path, classes: Classes):
     values = own_arrays.load_array(path)
     own_arrays.refuse_other_than_numbers(path, "The array", values, "class")
     if len(values) != len(classes.names):
@@ -175,12 +181,12 @@ def _read_npy(path: epath.Path, classes: Classes) -> np.ndarray:
             "Save one row per class.",
         )
     with np.errstate(over="ignore"):
-        return np.array(values, np.float32)
+        return np.array(values, np.float32), ()
 
 
-def _read_csv(path: epath.Path, classes: Classes) -> np.ndarray:
-    """Rows by the name of their class, in any order."""
-    found = {}
+def _read_csv(path: epath.Path, classes: Classes):
+    """Rows by the name of their class, in any order, and their columns."""
+    found, columns = {}, []
     for row in own_tables.read_rows(path, ("class",)):
         columns = [column for column in row.cells if column != "class"]
         place = f"Line {row.line} of {path}"
@@ -202,7 +208,8 @@ def _read_csv(path: epath.Path, classes: Classes) -> np.ndarray:
                 f"{len(found)} of {len(classes.names)} classes",
                 "Add the line.",
             )
-    return np.stack([found[number] for number in range(len(found))])
+    values = np.stack([found[number] for number in range(len(found))])
+    return values, tuple(columns)
 
 
 def _check_values(classes: Classes) -> None:

@@ -137,7 +137,9 @@ def read(
         features=samples.features,
         labels=samples.labels,
         class_names=classes.names,
-        embeddings=(source.Embedding(EMBEDDING, classes.embeddings),),
+        embeddings=(
+            source.Embedding(EMBEDDING, classes.embeddings, classes.columns),
+        ),
         rows=rows,
         validation_names=classes.validation,
         feature_file=samples.paths[0].name,

@@ -23,10 +23,17 @@ class SourceFile:
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """One description of all classes, `[num_classes, dim]` float32, raw."""
+    """One description of all classes, `[num_classes, dim]` float32, raw.
+
+    Attributes:
+      name: of the description.
+      values: the numbers.
+      columns: what each number is called; none if nobody has said.
+    """
 
     name: str
     values: np.ndarray
+    columns: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -129,6 +129,11 @@ def describe(source: Source, splits: Splits) -> dict:
             {
                 "name": embedding.name,
                 "dim": embedding.values.shape[1],
+                **(
+                    {"columns": list(embedding.columns)}
+                    if embedding.columns
+                    else {}
+                ),
                 "values": base64.b64encode(
                     embedding.values.astype("<f4").tobytes()
                 ).decode(),

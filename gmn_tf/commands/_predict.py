@@ -81,6 +81,7 @@ def define_weights_flag() -> None:
 def make_predictor(values):
     """The predictor that the flags ask for."""
     from gmn_tf import new_classes, prediction, progress
+    from gmn_tf.workdir import Workdir
 
     if not values.workdir:
         raise InputError(
@@ -99,13 +100,15 @@ def make_predictor(values):
                 "name the file, or leave --synthesize out",
             )
         return prediction.Predictor.load(values.workdir)
-    added = new_classes.read(values.classes)
+    known = prediction.read_classes(Workdir(values.workdir))
+    added = known.in_order(new_classes.read(values.classes))
     if not values.synthesize:
-        return prediction.Predictor.load(values.workdir).with_classes(*added)
+        predictor = prediction.Predictor.load(values.workdir)
+        return predictor.with_classes(added.names, added.values)
     run = open_run(values.workdir, values)
     epochs = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", epochs, values.quiet) as advance:
-        return prediction.synthesised(run, *added, on_epoch=advance)
+        return prediction.synthesised(run, added.names, added.values, advance)
 
 
 def load_backbone(predictor, values):
