@@ -41,15 +41,20 @@ def start(data_dir, workdir):
 
 
 def run_whole(data_dir, workdir):
-    """Runs without a kill; gives the seconds until the first checkpoint."""
+    """Runs without a kill; seconds to the first checkpoint, and in all."""
     begun = time.monotonic()
     process = start(data_dir, workdir)
-    while not last_step(workdir):
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.1)
-    seconds = time.monotonic() - begun
+    wait_for_step(process, workdir, 1)
+    start_up = time.monotonic() - begun
     process.communicate()
-    return seconds
+    return start_up, time.monotonic() - begun
+
+
+def wait_for_step(process, workdir, step):
+    """Waits for a checkpoint of that step, or a later one."""
+    while last_step(workdir) < step:
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.02)
 
 
 def last_step(workdir):
@@ -65,13 +70,17 @@ def weights(workdir):
 @pytest.mark.skipif(not KILLS, reason="set GMN_TF_SOAK_KILLS to run it")
 def test_killed_at_random_moments_it_ends_the_same(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    start_up = run_whole(tmp_path, whole)
+    start_up, seconds = run_whole(tmp_path, whole)
     moments = random.Random(1)
     steps = []
     while len(steps) < KILLS:
         process = start(tmp_path, killed)
-        # Half of the kills come before it has gone on, half while it trains.
-        time.sleep(moments.uniform(0.0, 2.0 * start_up))
+        # By turns while it starts, and after it has come further.
+        if len(steps) % 2:
+            wait_for_step(process, killed, steps[-1] + 1)
+            time.sleep(moments.uniform(0.0, seconds / KILLS))
+        else:
+            time.sleep(moments.uniform(0.0, start_up))
         assert process.poll() is None, "it ended before enough kills"
         process.kill()
         process.communicate()
