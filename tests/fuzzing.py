@@ -1,17 +1,26 @@
 """Ways to spoil input, each decided by a random number generator.
 
 `bytes_of` damages a file as a bad disk or a broken download does; `tree`
-changes what a JSON file says; `variables` what a .mat file holds.
+changes what a JSON file says; `variables` what a .mat file holds; `table` what
+a .csv file says.
 """
 
+import contextlib
+import csv
+import io
 import json
+import os
 import pathlib
+import signal
 
 import h5py
 import numpy as np
 import scipy.io
 import scipy.sparse
 
+from gmn_tf.errors import InputError
+
+SECONDS = 60  # more than that is a hang
 # What stands where something else belongs. 10**400 is too large for a float,
 # and Python refuses to read a number of more than 4300 digits.
 JUNK = (
@@ -52,6 +61,32 @@ JUNK = (
     {"mean": 1},
 )
 RAW_JSON = ("", "{", "[" * 100_000, "1" * 5000, "\xff", "null", '"a"', "[1]")
+
+
+def numbers(cases: int) -> range:
+    """Numbers of the cases to try: so many, unless the environment says it."""
+    first = int(os.environ.get("GMN_TF_FUZZ_FIRST", "0"))
+    cases = int(os.environ.get("GMN_TF_FUZZ_CASES", str(cases)))
+    return range(first, first + cases)
+
+
+@contextlib.contextmanager
+def right_or_clear():
+    """Fails on any exception but a whole InputError, and on a hang."""
+
+    def late(number, frame):
+        raise TimeoutError(f"no end after {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(SECONDS)
+    try:
+        yield
+    except InputError as error:
+        for part in ("expected:", "received:", "what to do:"):
+            assert part in str(error)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def pick(rng: np.random.Generator, choices):
@@ -150,6 +185,77 @@ def json_text(rng: np.random.Generator, text: str) -> bytes:
     if how < 0.3:
         return pick(rng, RAW_JSON).encode("latin-1")
     return json.dumps(tree(rng, json.loads(text))).encode()
+
+
+CELLS = (
+    *("", " ", "nan", "inf", "-Infinity", "1e39", "1e-60", "0x10", "1_0"),
+    *(
+        "1,5",
+        "1.5.2",
+        "\uff11\uff12",
+        "0",
+        "-0",
+        "-1",
+        "7",
+        "true",
+        "None",
+        "x" * 5000,
+    ),
+    *("seen", "unseen", "SEEN ", "validation", "test", "class", "file"),
+    *("ä", "a\u2028b", "a\nb", "a\0b", "=1+2", "\ufeffwren", "'wren'"),
+)
+ENCODINGS = ("utf-8-sig", "utf-16", "latin-1", "utf-32", "cp037")
+
+
+def table(rng: np.random.Generator, text: str) -> bytes:
+    """The text of a .csv file, spoilt in its bytes or in its cells."""
+    if rng.random() < 0.25:
+        return bytes_of(rng, text.encode())
+    rows = list(csv.reader(io.StringIO(text)))
+    for _ in range(int(rng.integers(1, 3))):
+        _spoil_rows(rng, rows)
+    file = io.StringIO()
+    delimiter = pick(rng, (*"," * 12, ";", "\t"))
+    end = pick(rng, ("\n", "\n", "\n", "\r\n", "\r", "\n\n", " \n"))
+    csv.writer(file, delimiter=delimiter, lineterminator=end).writerows(rows)
+    encoding = pick(rng, (*["utf-8"] * 12, *ENCODINGS))
+    return file.getvalue().encode(encoding, "replace")
+
+
+def _spoil_rows(rng, rows: list) -> None:
+    """Changes cells, lines, or columns, in place."""
+    if not rows or not rows[0]:
+        return
+    line, other = (int(rng.integers(len(rows))) for _ in range(2))
+    column = int(rng.integers(len(rows[0])))
+    cell = rows[other][column % max(1, len(rows[other]))]
+
+    def each(change):
+        for row in rows:
+            change(row)
+
+    def put(value):
+        if rows[line]:
+            rows[line][column % len(rows[line])] = value
+
+    ways = (
+        *[lambda: put(pick(rng, CELLS))] * 5,
+        *[lambda: put(cell)] * 3,
+        lambda: put(cell + pick(rng, " ,\"'\n0")),
+        lambda: rows[line].append("1"),
+        lambda: rows[line].pop(),
+        lambda: rows.pop(line),
+        lambda: rows.insert(line, list(rows[other])),
+        lambda: rows.insert(line, []),
+        lambda: rows.insert(line, [""] * len(rows[0])),
+        lambda: rows.__setitem__(slice(1, None), rows[:0:-1]),
+        lambda: rows.__delitem__(slice(1, None)),
+        lambda: each(lambda row: row.__delitem__(slice(column, column + 1))),
+        lambda: each(lambda row: row.insert(0, row[column % len(row)])),
+        lambda: each(lambda row: row.reverse()),
+    )
+    with contextlib.suppress(IndexError, ZeroDivisionError):
+        pick(rng, ways)()
 
 
 def matrix(rng: np.random.Generator, values: np.ndarray):

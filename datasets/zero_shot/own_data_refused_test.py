@@ -47,6 +47,8 @@ def seen(kind: str) -> str:
         ({"classes_csv": line(CLASSES, 3, "kite,1,2,,4")}, ["Line 3", "''"]),
         ({"classes_csv": line(CLASSES, 3, "kite,1,2,nan,4")}, ["'nan'"]),
         ({"classes_csv": line(CLASSES, 3, "kite,1,1e99,2,3")}, ["'1e99'"]),
+        ({"classes_csv": line(CLASSES, 3, "kite,1,1_5,2,3")}, ["'1_5'"]),
+        ({"classes_csv": line(CLASSES, 3, "kite,1,\uff11,2,3")}, ["\uff11"]),
         (
             {"classes_csv": line(CLASSES, 3, "kite,1,0,0,0")},
             ["does not describe kite", "zeros", "from 1: 2"],

@@ -136,10 +136,7 @@ def numbers(path: epath.Path, row: Row, columns: list[str]) -> np.ndarray:
     """
     texts = [row.cells[column] for column in columns]
     with np.errstate(over="ignore"):
-        try:
-            values = np.array(texts, np.float64).astype(np.float32)
-        except ValueError:
-            values = np.array([_number(text) for text in texts], np.float32)
+        values = _parsed(texts).astype(np.float32)
     wrong = np.flatnonzero(~np.isfinite(values))
     if len(wrong):
         raise InputError(
@@ -151,7 +148,19 @@ def numbers(path: epath.Path, row: Row, columns: list[str]) -> np.ndarray:
     return values
 
 
+def _parsed(texts: list[str]) -> np.ndarray:
+    """The numbers, NaN where there is none."""
+    joined = "".join(texts)
+    if joined.isascii() and "_" not in joined:
+        with contextlib.suppress(ValueError):
+            return np.array(texts, np.float64)
+    return np.array([_number(text) for text in texts], np.float64)
+
+
 def _number(text: str) -> float:
+    # Python takes 1_5 for 15, where somebody has meant 1.5 or another cell.
+    if "_" in text or not text.isascii():
+        return float("nan")
     try:
         return float(text)
     except ValueError:
