@@ -19,7 +19,15 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from gmn_tf import configs, data, experiment, own_images, training
+from gmn_tf import (
+    configs,
+    data,
+    experiment,
+    own_images,
+    report,
+    training,
+    workers,
+)
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.finished import Run
@@ -195,7 +203,8 @@ def train(
     watching: experiment.Watching = QUIET,
     execution: training.Execution = training.DEFAULT_EXECUTION,
     with_baseline: bool = True,
-) -> Run:
+    tell: Callable[[str], object] = lambda text: None,
+) -> Run | None:
     """Trains and scores a run, or goes on with it, or shows a finished one.
 
     Args:
@@ -206,17 +215,35 @@ def train(
         watching: how the run is watched.
         execution: how steps are run.
         with_baseline: whether `real_only` is scored beside it.
+        tell: is told what is about to be done.
+
+    Returns:
+        The finished run; None in a process that is not the first of several.
 
     Raises:
         InputError: for settings that do not fit the data, a folder with
             another run in it, or if training diverged.
+        StoppedError: if told to stop by a signal, after saving.
     """
     folder = Workdir(workdir)
     strategy = strategy or training.make_strategy("one")
     training.refuse_impossible(config, data, strategy, execution)
+    if not workers.is_chief(strategy):
+        checkpoints = experiment.checkpoints(folder, strategy, watching)
+        training.train(
+            config,
+            data,
+            strategy,
+            execution=execution,
+            checkpoints=checkpoints,
+        )
+        return None
     with folder.alone():
         folder.start(config, data.source)
-        if not folder.finished():
+        if folder.finished():
+            tell(f"{folder} holds this run already; its results:\n")
+        else:
+            tell(report.data_summary(data))
             experiment.run(
                 config,
                 data,

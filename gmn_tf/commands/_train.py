@@ -76,7 +76,7 @@ def _train(values, arguments) -> None:
     command_line.refuse_arguments(arguments)
     config = resolve(values)
     command_line.start_tensorflow()
-    from gmn_tf import experiment, report, training, validation, workers
+    from gmn_tf import api, experiment, report, validation
     from gmn_tf.workdir import Workdir
 
     validation.refuse_test_split(config, values.validate_every)
@@ -84,7 +84,6 @@ def _train(values, arguments) -> None:
     workdir = Workdir(values.workdir or _default_workdir(config))
     workdir.refuse_other_settings(config)
     data = load_data(config, values)
-    training.refuse_impossible(config, data, strategy, execution)
     watching = experiment.Watching(
         values.quiet,
         values.log_every,
@@ -92,32 +91,18 @@ def _train(values, arguments) -> None:
         values.validate_every,
         values.checkpoint_every,
     )
-    if not workers.is_chief(strategy):
-        training.train(
-            config,
-            data,
-            strategy,
-            execution=execution,
-            checkpoints=experiment.checkpoints(workdir, strategy, watching),
-        )
-        return
-    with workdir.alone():
-        workdir.start(config, data.source)
-        if workdir.finished():
-            say(values, f"{workdir} holds this run already; its results:\n")
-            metrics = workdir.read_json("metrics.json")
-        else:
-            say(values, report.data_summary(data))
-            metrics = experiment.run(
-                config,
-                data,
-                workdir,
-                strategy,
-                watching,
-                execution,
-                values.baseline,
-            )
-        say(values, report.scores_table(metrics))
+    run = api.train(
+        config,
+        data,
+        workdir.path,
+        strategy=strategy,
+        watching=watching,
+        execution=execution,
+        with_baseline=values.baseline,
+        tell=lambda text: say(values, text),
+    )
+    if run is not None:
+        say(values, report.scores_table(run.scores))
         say(
             values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}"
         )
