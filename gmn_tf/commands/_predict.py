@@ -152,12 +152,12 @@ def _predict(values, arguments) -> None:
     # TensorFlow would tell of each image that cannot be read.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     command_line.start_tensorflow()
-    from gmn_tf import files, predictions
+    from gmn_tf import files, prediction_files
 
     predictor = make_predictor(values)
     features = _features(predictor, values)
     tops = predictor.top(features.values, values.top_k)
-    write = predictions.WRITERS[out.suffix if out else ".csv"]
+    write = prediction_files.WRITERS[out.suffix if out else ".csv"]
     text = write(features.samples, tops, predictor.classes)
     if not out:
         sys.stdout.write(text)

@@ -40,7 +40,7 @@ class Backbone:
         module = BACKBONES[description["name"]].module
         self._module = getattr(keras.applications, module)
 
-    def image(self, content) -> tf.Tensor:
+    def image(self, content: tf.Tensor | bytes) -> tf.Tensor:
         """Decodes one image and makes it as large as the network wants.
 
         Its proportions are not kept, nor is an EXIF orientation followed.
@@ -62,7 +62,7 @@ class Backbone:
         size = [self.image_size, self.image_size]
         return tf.image.resize(pixels, size, "bilinear", antialias=True)
 
-    def features(self, images) -> tf.Tensor:
+    def features(self, images: tf.Tensor) -> tf.Tensor:
         """What the network makes of images.
 
         Args:

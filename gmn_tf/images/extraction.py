@@ -1,10 +1,11 @@
 """Features from folders of images."""
 
 import collections
+import os
 import pathlib
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -27,7 +28,7 @@ UNREADABLE = ("stop", "skip")
 
 
 def features_of(
-    paths,
+    paths: Iterable[str | os.PathLike],
     backbone: Backbone,
     on_batch: Callable[[int], object] = lambda images: None,
     batch_size: int = BATCH_SIZE,
@@ -54,8 +55,8 @@ def features_of(
 
 
 def run(
-    images,
-    out,
+    images: str | os.PathLike,
+    out: str | os.PathLike,
     backbone: Backbone,
     unreadable: str = "stop",
     batch_size: int = BATCH_SIZE,

@@ -1,5 +1,6 @@
 """Images in one folder per class: FOLDER/CLASS/IMAGE."""
 
+import os
 import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -23,7 +24,7 @@ class Listing(NamedTuple):
     others: list[str]
 
 
-def list_images(folder) -> list[tuple[str, str]]:
+def list_images(folder: str | os.PathLike) -> list[tuple[str, str]]:
     """Class name, and path in the folder, of each image, sorted.
 
     Raises:
@@ -32,7 +33,7 @@ def list_images(folder) -> list[tuple[str, str]]:
     return scan(folder).images
 
 
-def scan(folder) -> Listing:
+def scan(folder: str | os.PathLike) -> Listing:
     """Looks through a folder of images; hidden files are left out.
 
     Raises:
@@ -86,7 +87,7 @@ def _is_image(path: pathlib.Path) -> bool:
     return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
-def find(path) -> list[pathlib.Path]:
+def find(path: str | os.PathLike) -> list[pathlib.Path]:
     """An image, or all in a folder and the folders in it, sorted.
 
     Raises:
