@@ -20,6 +20,7 @@ from absl import flags
 
 from gmn_tf import command_line
 from gmn_tf.commands._shared import define_memory_flag, open_run, say
+from gmn_tf.errors import InputError
 
 EVERY = 4
 COLUMNS = ("added", "u", "s", "h", "t1", "seconds")
@@ -40,6 +41,10 @@ def main() -> None:
 
 def compare(values, folders) -> None:
     """Compares the two ways over all runs, and writes the table."""
+    if not folders:
+        raise InputError(
+            "Which runs?", "folders of finished runs", "none", "name some"
+        )
     command_line.start_tensorflow()
     from gmn_tf import files, report
 
@@ -103,6 +108,13 @@ def added_last(data):
     """The data with every fourth unseen class at the end, and how many."""
     unseen = np.arange(data.num_seen, data.num_classes)
     added = unseen[EVERY - 1 :: EVERY]
+    if not len(added):
+        raise InputError(
+            "There are too few unseen classes to leave some out.",
+            f"{EVERY} or more",
+            len(unseen),
+            "take another data set",
+        )
     order = np.concatenate(
         [np.setdiff1d(np.arange(data.num_classes), added), added]
     )

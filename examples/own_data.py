@@ -11,15 +11,13 @@ with photographs; only there `gmn_tf.extract_features` makes the features.
 
 import argparse
 import csv
-import os
 import pathlib
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own noise
 
 import numpy as np
 from matplotlib.figure import Figure
 
 import gmn_tf
+from gmn_tf import command_line
 
 PATTERNS = ("stripes", "bars", "checks", "dots")
 COLOURS = {
@@ -36,6 +34,7 @@ PICTURES, SIZE = 12, 96
 
 def main(out: pathlib.Path) -> None:
     """Goes the whole way, and says where the picture is."""
+    command_line.start_tensorflow()  # without its noise
     pictures, names = write_data(out / "source")
 
     # 1. Check the folder and make a data set of it.

@@ -10,18 +10,24 @@
 `gmn_tf.Predictor.load("runs/first")` then predicts.
 """
 
+from __future__ import annotations
+
 import os
 import pathlib
-from collections.abc import Sequence
+import typing
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from gmn_tf import configs, data, experiment, training
+from gmn_tf import configs, data, experiment, own_images, training
 from gmn_tf.config import Config
 from gmn_tf.data import ZeroShotData
 from gmn_tf.finished import Run
 from gmn_tf.images import backbones, extraction
 from gmn_tf.workdir import Workdir
+
+if typing.TYPE_CHECKING:
+    from gmn_tf_datasets.zero_shot import own_data
 
 MEMORY_GB = 0.5
 QUIET = experiment.Watching(quiet=True)
@@ -109,7 +115,7 @@ def extract_features(
     Raises:
         InputError: for images, weights or a folder that cannot be used.
     """
-    return extraction.extract(
+    return extraction.run(
         images,
         out,
         backbones.load(backbone, weights),
@@ -123,39 +129,61 @@ def prepare_data(
     dataset: str,
     *,
     features: str | os.PathLike | None = None,
+    backbone: str = "resnet101",
+    weights: str = "imagenet",
+    unreadable: str = "stop",
     data_dir: str | os.PathLike | None = None,
     replace: bool = False,
     quiet: bool = True,
-) -> str:
+    tell: Callable[[str], object] = lambda text: None,
+) -> own_data.Prepared:
     """Makes a folder of one's own data ready for `load_data`.
 
     Args:
-        source: folder with classes.csv and perhaps features; see
+        source: folder with classes.csv, and images or features; see
             datasets/zero_shot/OWN_DATA.md.
         dataset: the name to give it, for `configure`.
         features: folder of the features, if they lie elsewhere.
+        backbone: what makes features of images, if there are no features.
+        weights: of the backbone; see `extract_features`.
+        unreadable: see `extract_features`.
         data_dir: where prepared data is kept, as in `load_data`.
         replace: whether to replace other content of that name.
-        quiet: whether to print nothing.
+        quiet: whether to show no progress.
+        tell: is told what is done with images.
 
     Returns:
-        A table that tells what was found.
+        What was prepared; as a text, a table of what was found.
 
     Raises:
         InputError: for data that cannot be used.
     """
-    from gmn_tf_datasets.zero_shot import own_data, own_summary
+    from gmn_tf_datasets.zero_shot import own_data
 
-    return own_summary.table(
-        own_data.prepare(
-            dataset,
+    own_data.check_name(dataset)
+    data_dir = _data_dir(data_dir)
+    prepared = own_data.prepare(
+        dataset,
+        source,
+        data_dir=data_dir,
+        features_dir=features
+        or own_images.features_folder(
             source,
-            data_dir=_data_dir(data_dir),
-            features_dir=features,
-            replace=replace,
-            quiet=quiet,
-        )
+            dataset,
+            data_dir,
+            backbone,
+            weights,
+            unreadable,
+            quiet,
+            tell,
+        ),
+        replace=replace,
+        quiet=quiet,
     )
+    # Read back as a run does it: what does not fit is told of here.
+    data.load(prepared.name, data_dir, memory=0)
+    own_data.remove_older(prepared)
+    return prepared
 
 
 def train(

@@ -55,17 +55,21 @@ class ClassList:
         Raises:
             KeyError, TypeError, ValueError: for anything else.
         """
-        backbone = content["backbone"]
+        backbone, dim = content["backbone"], content["feature_dim"]
         if not (backbone is None or isinstance(backbone, dict)):
             raise TypeError("backbone is not an object")
-        names = tuple(str(one["name"]) for one in content["classes"])
-        kinds = tuple(str(one["kind"]) for one in content["classes"])
+        if not isinstance(dim, int):
+            raise TypeError("feature_dim is not a whole number")
+        names = tuple(one["name"] for one in content["classes"])
+        kinds = tuple(one["kind"] for one in content["classes"])
+        if not all(isinstance(name, str) for name in names):
+            raise TypeError("a name is not a text")
         if len(set(names)) < len(names) or set(kinds) - {SEEN, UNSEEN}:
             raise ValueError("names or kinds of classes are damaged")
         return cls(
             names,
             kinds,
-            int(content["feature_dim"]),
+            dim,
             tuple(
                 embeddings.Scaling(**{**one, "columns": tuple(one["columns"])})
                 for one in content["embedding"]
@@ -96,6 +100,13 @@ class ClassList:
         Raises:
             InputError: for a class that is there already.
         """
+        if isinstance(names, str) or not all(map(_is_name, names)):
+            raise InputError(
+                "A class that is to be added has no usable name.",
+                "one line of text for each class",
+                repr(names)[:100],
+                "give it another name",
+            )
         known = [name for name in names if name in self.names]
         if known or len(set(names)) < len(names):
             raise InputError(
@@ -169,6 +180,21 @@ class ClassList:
         Raises:
             InputError: if they have another number of numbers, or are zero.
         """
+        if values.dtype.kind not in "fiu" or values.ndim != 2:
+            raise InputError(
+                "The new classes are not described by a table of numbers.",
+                "[classes, numbers]",
+                f"shape {values.shape}, type {values.dtype}",
+                "give one row per class",
+            )
+        if len(values) != len(names) or not np.isfinite(values).all():
+            raise InputError(
+                "The new classes are not described completely.",
+                f"finite numbers for each of {len(names)} classes",
+                f"{len(values)} rows, {np.sum(~np.isfinite(values))} numbers "
+                "that are not finite",
+                "describe each of them",
+            )
         if values.shape[1] != self.embedding_dim:
             raise InputError(
                 "The new classes are not described as those of the run.",
@@ -179,6 +205,10 @@ class ClassList:
                 "give the same numbers, in the same order",
             )
         return embeddings.scaled(values, self.scalings, names)
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name.strip() != "" and name.isprintable()
 
 
 def _some(names: Sequence[str]) -> str:

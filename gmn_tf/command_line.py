@@ -51,13 +51,8 @@ def run(
         if module.startswith(command.__module__.rpartition(".")[0]):
             for flag in defined:
                 flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    # 1: TensorFlow's later information is left out, warnings are not.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     # A folder's name may have what the terminal's encoding lacks.
     sys.stdout.reconfigure(errors="backslashreplace")
-    logging.getLogger("absl").addFilter(
-        lambda record: not record.getMessage().startswith(PYTHON_NOISE)
-    )
 
     def main(argv):
         absl_logging.set_verbosity(absl_logging.WARNING)
@@ -108,6 +103,11 @@ def start_tensorflow() -> None:
     matrix products are faster with oneDNN, which is off there by default.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    # 1: TensorFlow's later information is left out, warnings are not.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    logging.getLogger("absl").addFilter(
+        lambda record: not record.getMessage().startswith(PYTHON_NOISE)
+    )
     with _without_noise():
         import tensorflow as tf
 

@@ -60,6 +60,8 @@ class ZeroShotData:
         metadata: what the builder recorded.
         name: of the prepared data; empty for one that was not prepared.
         data_dir: where it was prepared.
+        split: `test` or `tune`; empty if nobody has said.
+        embedding_norm: how the embeddings were scaled, or empty.
     """
 
     class_names: tuple[str, ...]
@@ -72,6 +74,8 @@ class ZeroShotData:
     metadata: dict
     name: str = ""
     data_dir: str = ""
+    split: str = ""
+    embedding_norm: str = ""
 
     @property
     def source(self) -> dict:
@@ -122,7 +126,9 @@ def load(
             f"There is no prepared data {name} in {data_dir}.",
             "the folder of a whole preparation, as bin/train makes it",
             "no such folder",
-            "check --data_dir, or let bin/train prepare it again",
+            "check --data_dir, or prepare it again (bin/prepare, or for own "
+            "data bin/prepare_data; if other content has replaced it, this run "
+            "needs that of before)",
         )
     try:
         data_checks.check_files(pathlib.Path(data_dir, name))
@@ -182,6 +188,8 @@ def load(
         metadata=metadata,
         name=name,
         data_dir=str(data_dir),
+        split=split,
+        embedding_norm=embedding_norm,
         **samples,
     )
 

@@ -28,6 +28,17 @@ class Scaling:
     divisor: float
     columns: tuple[str, ...] = ()
 
+    def __post_init__(self):
+        if not (
+            isinstance(self.dim, int)
+            and self.dim > 0
+            and self.norm in EMBEDDING_NORMS
+            and isinstance(self.divisor, float)
+            and 0.0 < self.divisor < np.inf
+            and len(self.columns) in (0, self.dim)
+        ):
+            raise ValueError(f"part {self.name!r} of the embedding is damaged")
+
 
 def decode(part: dict) -> np.ndarray:
     """One raw embedding `[C, dim]` from the builder's metadata."""

@@ -41,16 +41,18 @@ def read(path: str | os.PathLike) -> Features:
     Raises:
         InputError: for anything else.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(path).expanduser()
     if path.is_dir():
         path = path / FEATURES
+    if not path.is_file():
+        raise _unusable(path, "no such file")
     if path.suffix not in _READERS:
         raise _unusable(path, f"the ending {path.suffix!r}")
     try:
         values, samples = _READERS[path.suffix](path)
         if values.ndim != 2 or values.dtype.kind not in "fiu":
             raise ValueError(f"{values.dtype} of shape {values.shape}")
-        backbone = _backbone(path.parent) if path.name == FEATURES else None
+        backbone = _backbone(path.parent)
         if samples is None and path.name == FEATURES:
             samples = _files(path.parent / LABELS)
     except KeyError as error:
@@ -77,6 +79,8 @@ def _read_npz(path: pathlib.Path):
 def _read_csv(path: pathlib.Path):
     with path.open(encoding="utf-8-sig", newline="") as file:
         header, *rows = [row for row in csv.reader(file, strict=True) if row]
+    if all(map(_is_number, header)):
+        raise ValueError("numbers in the first line, instead of their names")
     for number, row in enumerate(rows, start=2):
         if len(row) != len(header):
             raise ValueError(f"{len(row)} cells in line {number}")
@@ -85,6 +89,14 @@ def _read_csv(path: pathlib.Path):
     named = [i for i, name in enumerate(header) if name in ("sample", "file")]
     samples = [row[named[0]] for row in rows] if named else None
     return np.array(values, np.float32).reshape(len(rows), -1), samples
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 _READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}

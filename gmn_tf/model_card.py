@@ -8,6 +8,7 @@ import jinja2
 from gmn_tf import report
 from gmn_tf.class_list import ADDED, SEEN, UNSEEN, ClassList
 from gmn_tf.config import Config
+from gmn_tf.errors import InputError
 
 TEMPLATE = pathlib.Path(__file__).with_suffix(".md")
 
@@ -27,7 +28,22 @@ def text(
         classes: what is told apart, those added after the training too.
         with_images: whether the backbone is part of the model.
         top_k: how many classes an answer has.
+
+    Raises:
+        InputError: if the run does not tell what is needed.
     """
+    try:
+        return _rendered(run, metrics, classes, with_images, top_k)
+    except (KeyError, TypeError, jinja2.UndefinedError) as error:
+        raise InputError(
+            "The run does not tell what its model card has to.",
+            "config.json and metrics.json as bin/train writes them",
+            f"{type(error).__name__}: {error}",
+            "train again into another --workdir",
+        ) from error
+
+
+def _rendered(run, metrics, classes, with_images, top_k) -> str:
     defaults = Config().to_dict()
     template = jinja2.Template(
         TEMPLATE.read_text("utf-8"),

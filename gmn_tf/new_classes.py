@@ -32,12 +32,21 @@ def read(path: str | os.PathLike) -> NewClasses:
     Raises:
         InputError: naming the row of what cannot be used.
     """
+    if not os.path.isfile(path):
+        raise InputError(
+            f"There is no file {path}.",
+            "a CSV file that describes classes",
+            "no such file",
+            "correct the path",
+        )
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             lines = [row for row in csv.reader(file, strict=True) if row]
     except (OSError, ValueError, csv.Error) as error:
         raise _unusable(path, str(error)) from error
-    header, rows = (lines or [[]])[0], lines[1:]
+    header, rows = [c.strip() for c in (lines or [[]])[0]], lines[1:]
+    if len(set(header)) < len(header):
+        raise _unusable(path, "a column twice")
     if "class" not in header or not rows:
         raise _unusable(path, f"columns {', '.join(header)[:100]}")
     names, values = [], []
@@ -51,7 +60,10 @@ def read(path: str | os.PathLike) -> NewClasses:
             values.append([float(cell) for cell in cells.values()])
         except ValueError as error:
             raise _unusable(path, f"{error} in line {number}") from error
-        if not (names[-1] and values[-1] and np.isfinite(values[-1]).all()):
+        # As single precision, which is what they are scaled in.
+        with np.errstate(over="ignore"):
+            finite = np.isfinite(np.array(values[-1], np.float32)).all()
+        if not (names[-1] and values[-1] and finite):
             raise _unusable(path, f"no name or no finite number, line {number}")
     return NewClasses(names, np.array(values), tuple(cells))
 

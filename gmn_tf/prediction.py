@@ -38,14 +38,21 @@ class Predictor:
         """
         workdir = workdir if isinstance(workdir, Workdir) else Workdir(workdir)
         config, _ = workdir.read_config()
-        workdir.read_json("metrics.json")  # which tells that it has ended
-        return cls(
-            read_classes(workdir),
-            tuple(
-                workdir.load_model(f"classifier_{number}", Classifier)
-                for number in range(config.classifier_seeds)
-            ),
+        if not workdir.finished():
+            raise InputError(
+                f"The run in {workdir} has not come to its end.",
+                "a finished run of bin/train",
+                "no metrics.json",
+                "give the same bin/train again, which goes on",
+            )
+        classes = read_classes(workdir)
+        models = tuple(
+            workdir.load_model(f"classifier_{number}", Classifier)
+            for number in range(config.classifier_seeds)
         )
+        for model in models:
+            _refuse_other_classes(workdir, model, classes)
+        return cls(classes, models)
 
     def probabilities(self, features) -> np.ndarray:
         """Features `[n, dx]` -> probabilities `[n, C]`; a row's sum is 1.
@@ -162,6 +169,26 @@ def synthesised(
     )
 
 
+def _refuse_other_classes(
+    workdir: Workdir, model: Classifier, classes: ClassList
+) -> None:
+    """Raises InputError if names would be given to other classes."""
+    given = {
+        "feature_dim": classes.feature_dim,
+        "num_classes": len(classes.names),
+    }
+    if model.sizes["embedding_dim"] is not None and classes.scalings:
+        given["embedding_dim"] = classes.embedding_dim
+    for name, size in given.items():
+        if model.sizes[name] != size:
+            raise InputError(
+                f"The classifiers and classes.json in {workdir} do not fit.",
+                f"{name} {model.sizes[name]}",
+                f"{name} {size}",
+                "train again into another --workdir",
+            )
+
+
 def read_classes(workdir: Workdir) -> ClassList:
     """The classes of a finished run.
 
@@ -176,5 +203,6 @@ def read_classes(workdir: Workdir) -> ClassList:
             f"Cannot read {path}.",
             "the folder of a finished run of bin/train",
             str(error),
-            "check --workdir, or train again into another one",
+            "check --workdir; runs made before there was such a file have to "
+            "be made again",
         ) from error

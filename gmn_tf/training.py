@@ -92,6 +92,7 @@ def refuse_impossible(
     execution: Execution = DEFAULT_EXECUTION,
 ) -> None:
     """Raises InputError for settings that do not fit the data or devices."""
+    _refuse_other_data(config, data)
     if config.steps % execution.steps:
         raise InputError(
             "--steps is not a multiple of --steps_per_execution.",
@@ -112,6 +113,23 @@ def refuse_impossible(
         data.num_seen,
         strategy.num_replicas_in_sync,
     )
+
+
+def _refuse_other_data(config: Config, data: ZeroShotData) -> None:
+    """Raises InputError if the data was loaded for other settings."""
+    loaded = {
+        "dataset": data.metadata.get("dataset", ""),
+        "split": data.split,
+        "embedding_norm": data.embedding_norm,
+    }
+    for name, value in loaded.items():
+        if value and value != getattr(config, name):
+            raise InputError(
+                "The data was loaded for other settings than these.",
+                f"{name} {getattr(config, name)!r}",
+                f"{name} {value!r}",
+                "load it with the settings it is used with",
+            )
 
 
 def train(

@@ -42,6 +42,9 @@ def test_the_lines_in_the_documentation_work(capsys):
     assert {name for name, _ in top} <= set(data.class_names)
 
     again = gmn_tf.train(names["config"], data, "runs/first")
+    with pytest.raises(gmn_tf.InputError, match="split 'tune'"):
+        tune = names["config"].replace({"split": "tune"})
+        gmn_tf.train(tune, data, "runs/tune")
     assert again.scores == run.scores
     with pytest.raises(gmn_tf.InputError, match="other settings"):
         other = names["config"].replace({"seed": 2})
@@ -69,7 +72,7 @@ def test_public_names_are_documented_and_typed(name):
     if not callable(found):
         assert name in ("VARIANTS", "__version__")
         return
-    assert inspect.getdoc(found)
+    assert vars(found)["__doc__"] if inspect.isclass(found) else found.__doc__
     function = found.__init__ if inspect.isclass(found) else found
     if inspect.isfunction(function):
         untyped = [

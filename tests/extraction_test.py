@@ -47,7 +47,7 @@ def extract(images, tmp_path, backbone, monkeypatch):
     def run(out=None, **options):
         options = {"batch_size": 2, "quiet": True, **options}
         options.setdefault("backbone", backbone)
-        return extraction.extract(images, out or tmp_path / "out", **options)
+        return extraction.run(images, out or tmp_path / "out", **options)
 
     return run
 
@@ -232,12 +232,17 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(
     assert features(tmp_path / "out").shape == (COUNT, DIM)
 
 
-def test_files_of_others_are_not_overwritten(extract, tmp_path):
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "features.npy").write_bytes(b"mine")
-    with pytest.raises(InputError, match="did not write"):
+@pytest.mark.parametrize(
+    "name",
+    ["features.npy", "unreadable.csv", "extraction.json", "parts/thesis.txt"],
+)
+def test_files_of_others_are_not_overwritten(name, extract, tmp_path):
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_text('{"tool": "mine"}')
+    with pytest.raises(InputError, match=f"{name} that"):
         extract()
-    assert (tmp_path / "out" / "features.npy").read_bytes() == b"mine"
+    assert path.read_text() == '{"tool": "mine"}'
 
 
 def test_features_do_not_go_among_the_images(extract, images):
@@ -305,7 +310,7 @@ def test_nothing_is_written_if_no_image_can_be_read(images, tmp_path, backbone):
         (images / name).write_bytes(b"no image")
     out = tmp_path / "out"
     with pytest.raises(InputError, match="None of the images"):
-        extraction.extract(images, out, backbone, "skip", quiet=True)
+        extraction.run(images, out, backbone, "skip", quiet=True)
     assert files(out) == {"parts"}
 
 

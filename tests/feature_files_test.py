@@ -61,6 +61,7 @@ def test_what_holds_no_features_is_refused(tmp_path):
     (tmp_path / "torn.npz").write_bytes(b"PK\3\4")
     (tmp_path / "empty.npy").touch()
     (tmp_path / "ragged.csv").write_text("x1,x2\n1,2\n3\n")
+    (tmp_path / "headless.csv").write_text("1,2\n3,4\n")
     (tmp_path / "words.csv").write_text("x1,x2\n1,two\n")
     (tmp_path / "a.txt").touch()
     for path in [*tmp_path.iterdir(), tmp_path, tmp_path / "gone.npy"]:
@@ -98,5 +99,5 @@ def test_what_describes_no_class_is_refused(text, message, tmp_path):
 
     with pytest.raises(InputError, match=message):
         new_classes.read(path)
-    with pytest.raises(InputError, match="does not describe"):
+    with pytest.raises(InputError, match="There is no file"):
         new_classes.read(tmp_path / "gone.csv")

@@ -23,7 +23,10 @@ from gmn_tf.workdir import Workdir
 from gmn_tf_datasets.zero_shot import own_data_test as own
 from gmn_tf_datasets.zero_shot import splits
 
-NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+NUMBER = re.compile(
+    r"[-+]?((\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan|inf|infinity)",
+    re.ASCII | re.IGNORECASE,
+)
 KINDS = {"seen": "seen", "1": "seen", "yes": "seen", "true": "seen"}
 KINDS |= {"unseen": "unseen", "0": "unseen", "no": "unseen"}
 KINDS |= {"false": "unseen", "validation": "validation"}

@@ -2,8 +2,8 @@
 
 import csv
 import json
-import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -65,19 +65,21 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def workdir(folder):
     """A run on these images."""
-    os.environ["TFDS_DATA_DIR"] = str(folder / "data")
+    data_dir = f"--data_dir={folder / 'data'}"
     told = call(
         "prepare_data",
         f"--source={folder}",
         "--dataset=toybirds",
         "--backbone=mobilenet",
         f"--weights={folder / 'net.weights.h5'}",
+        data_dir,
     )
     assert "6: 4 seen, 2 unseen" in told
     assert "Next: bin/train --dataset=toybirds" in told
     workdir = folder / "run"
-    call("train", "--dataset=toybirds", f"--workdir={workdir}", *SMALL)
-    del os.environ["TFDS_DATA_DIR"]
+    call(
+        "train", "--dataset=toybirds", f"--workdir={workdir}", data_dir, *SMALL
+    )
     return workdir
 
 
@@ -103,7 +105,8 @@ def test_images_and_their_features_are_predicted_alike(
     total = sum(float(row["probability"]) for row in rows)
     assert total == pytest.approx(5.0, abs=1e-4)
 
-    features = folder / "data" / "features" / "toybirds-mobilenet"
+    (features,) = (folder / "data" / "features").iterdir()
+    assert features.name.startswith("toybirds-mobilenet-")
     printed = call(
         "predict", f"--workdir={workdir}", f"--features={features}", "--top_k=6"
     )
@@ -182,6 +185,23 @@ def test_the_exported_model_takes_images(folder, workdir, tmp_path):
     assert row["class"] == best
     card = (tmp_path / "served" / "1" / "MODEL_CARD.md").read_text("utf-8")
     assert 'signatures["images"]' in card and "net.weights.h5" in card
+
+
+def test_what_does_not_fit_is_told_before_features_are_made(folder, tmp_path):
+    shutil.copytree(folder / "images", tmp_path / "own" / "images")
+    shutil.copy(folder / "classes.csv", tmp_path / "own")
+    (tmp_path / "own" / "images" / "owl").rename(tmp_path / "own/images/olw")
+    flags = (
+        f"--source={tmp_path / 'own'}",
+        "--backbone=mobilenet",
+        "--weights=random",
+        f"--data_dir={tmp_path / 'data'}",
+    )
+    told = call("prepare_data", "--dataset=own", *flags, status=1)
+    assert "images/olw names a class" in told and "'owl'" in told
+    told = call("prepare_data", "--dataset=../../evil", *flags, status=1)
+    assert "not a usable name" in told
+    assert {path.name for path in tmp_path.iterdir()} == {"own"}
 
 
 def test_moved_weights_are_asked_for(folder, workdir, tmp_path):

@@ -1,6 +1,8 @@
 """Predicting with a finished run, and adding classes to it."""
 
 import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -211,6 +213,56 @@ def test_a_damaged_list_of_classes_is_refused(content, tmp_path):
 
     with pytest.raises(InputError, match=r"classes\.json"):
         prediction.read_classes(Workdir(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"norm": "bogus"},
+        {"divisor": 0.0},
+        {"divisor": float("nan")},
+        {"dim": "7"},
+        {"columns": ["a"]},
+    ],
+)
+def test_a_damaged_description_is_refused(change, finished_run, tmp_path):
+    classes = ClassList.of(finished_run.data, "l2").to_dict()
+    (tmp_path / "classes.json").write_text(json.dumps(classes))
+    assert prediction.read_classes(Workdir(tmp_path)).feature_dim == 14
+    classes["embedding"][0].update(change)
+    (tmp_path / "classes.json").write_text(json.dumps(classes))
+
+    with pytest.raises(InputError, match=r"classes\.json"):
+        prediction.read_classes(Workdir(tmp_path))
+
+
+def test_names_of_other_classes_are_refused(finished_run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.workdir.path, folder)
+    content = json.loads((folder / "classes.json").read_text())
+    del content["classes"][3]
+    (folder / "classes.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="num_classes 8"):
+        Predictor.load(folder)
+    (folder / "metrics.json").unlink()
+    with pytest.raises(InputError, match="not come to its end"):
+        Predictor.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        ("ab", np.ones([2, 7])),
+        (["a\nb"], np.ones([1, 7])),
+        (["a"], np.ones(7)),
+        (["a"], np.full([1, 7], "x")),
+        (["a"], np.full([1, 7], np.nan)),
+        (["a", "b"], np.ones([1, 7])),
+    ],
+)
+def test_descriptions_that_are_none(names, values, finished_run):
+    with pytest.raises(InputError, match=r"added|described"):
+        Predictor.load(finished_run.workdir).with_classes(names, values)
 
 
 def test_features_of_another_backbone_are_refused():

@@ -45,16 +45,24 @@ class Prepared:
         data: as it was read.
         made: its splits.
         embedding_file: the file that describes the classes.
-        replaced: names of older preparations that were removed.
+        older: names of preparations of other content, to be removed.
         is_new: whether it was written now; else it was there already.
+        data_dir: where it is.
     """
 
     name: str
     data: source.Source
     made: splits.Splits
     embedding_file: str
-    replaced: tuple[str, ...]
+    older: tuple[str, ...]
     is_new: bool
+    data_dir: str
+
+    def __str__(self) -> str:
+        """A table of what was found."""
+        from gmn_tf_datasets.zero_shot import own_summary
+
+        return own_summary.table(self)
 
 
 def prepare(
@@ -80,7 +88,7 @@ def prepare(
         InputError: for a name or a folder that cannot be used, or if other
             content has been prepared under this name; nothing is changed then.
     """
-    _check_name(dataset)
+    check_name(dataset)
     data_dir = epath.Path(data_dir).expanduser()
     folder = epath.Path(source_dir).expanduser()
     features = epath.Path(features_dir or folder).expanduser()
@@ -100,8 +108,6 @@ def prepare(
             print(f"Preparing {dataset} in {data_dir}", file=sys.stderr)
         config = ZeroShotConfig(name=name, source=data, splits=made)
         storage.write(data_dir, config, quiet)
-    for other in others:
-        storage.remove(data_dir, other)
     return Prepared(
         storage.full_name(name),
         data,
@@ -109,7 +115,14 @@ def prepare(
         embedding_file,
         tuple(others),
         is_new,
+        str(data_dir),
     )
+
+
+def remove_older(prepared: Prepared) -> None:
+    """Removes what was prepared under this name before, once it may go."""
+    for name in prepared.older:
+        storage.remove(epath.Path(prepared.data_dir), name)
 
 
 def read(
@@ -162,7 +175,8 @@ def _notes(classes: Classes, samples, rows) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _check_name(dataset: str) -> None:
+def check_name(dataset: str) -> None:
+    """Raises InputError for a name that own data cannot have."""
     if dataset in folders.DATASETS:
         raise InputError(
             f"The name {dataset} is that of a known data set.",

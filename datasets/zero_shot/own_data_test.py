@@ -225,7 +225,7 @@ def test_prepared_data_comes_back(tmp_path):
     result = prepared(folder, tmp_path / "data")
 
     assert result.is_new
-    assert result.name.startswith("zero_shot/birds-own-att-")
+    assert result.name.startswith("zero_shot/birds-own-data-att-")
     rows = tfds.load(result.name, data_dir=tmp_path / "data", split="test_seen")
     features = [row["features"].numpy() for row in rows]
     np.testing.assert_array_equal(features, FEATURES[[3, 6, 10, 16, 21]])
@@ -261,7 +261,8 @@ def test_other_content_is_refused_unless_it_replaces(tmp_path):
     second = prepared(folder, data_dir, replace=True)
 
     assert second.name != first.name
-    assert second.replaced == (first.name.partition("/")[2],)
+    assert second.older == (first.name.partition("/")[2],)
+    own_data.remove_older(second)
     assert prepare("birds", data_dir=data_dir, quiet=True) == second.name
 
 

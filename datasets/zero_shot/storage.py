@@ -25,7 +25,7 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
 )
 
 _DIGEST_LENGTH = 8
-OWN = "own"  # Takes the place of a features file.
+OWN = "own-data"  # Such a name no features file can have.
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
 
@@ -40,7 +40,7 @@ def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
 
 def own_prefix(dataset: str, embedding: str) -> str:
     """The same for data that a user has put into a folder of their own."""
-    return config_prefix(dataset, OWN, embedding)
+    return config_prefix(dataset, "", embedding).replace("-", f"-{OWN}", 1)
 
 
 def own_names(data_dir: epath.Path) -> list[str]:
@@ -49,9 +49,7 @@ def own_names(data_dir: epath.Path) -> list[str]:
     if not _is_there(folder):
         return []
     names = [path.name.split("-") for path in folder.iterdir()]
-    return sorted(
-        {parts[0] for parts in names if len(parts) == 4 and parts[1] == OWN}
-    )
+    return sorted({parts[0] for parts in names if "-".join(parts[1:-2]) == OWN})
 
 
 def config_name(prefix: str, content: list) -> str:

@@ -66,7 +66,7 @@ def _export(values, arguments) -> None:
         top_k,
     )
     folder = serving.export(
-        predictor, pathlib.Path(values.out), card, backbone, top_k
+        predictor, pathlib.Path(values.out).expanduser(), card, backbone, top_k
     )
     count = len(predictor.classes.names)
     takes = "images and features" if attached else "features"

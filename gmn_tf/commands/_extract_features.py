@@ -69,7 +69,7 @@ def _extract_features(values, arguments) -> None:
     command_line.start_tensorflow()
     from gmn_tf.images import backbones, extraction, extraction_summary
 
-    summary = extraction.extract(
+    summary = extraction.run(
         images,
         pathlib.Path(values.out).expanduser(),
         backbones.load(values.backbone, values.weights),

@@ -1,5 +1,6 @@
 """bin/predict."""
 
+import os
 import pathlib
 import sys
 
@@ -60,7 +61,8 @@ def define_predictor_flags() -> None:
         False,
         "Whether features of these classes are synthesised and the final "
         "classifiers fitted again, which takes seconds and the run's data; "
-        "without it their descriptions alone decide, at once.",
+        "without it their descriptions alone decide, at once, and such a class "
+        "seldom wins against those the classifiers were fitted on.",
     )
     flags.DEFINE_string(
         "data_dir", None, "Where the run's data is now, if it was moved."
@@ -101,7 +103,8 @@ def make_predictor(values):
             )
         return prediction.Predictor.load(values.workdir)
     known = prediction.read_classes(Workdir(values.workdir))
-    added = known.in_order(new_classes.read(values.classes))
+    path = pathlib.Path(values.classes).expanduser()
+    added = known.in_order(new_classes.read(path))
     if not values.synthesize:
         predictor = prediction.Predictor.load(values.workdir)
         return predictor.with_classes(added.names, added.values)
@@ -120,7 +123,9 @@ def load_backbone(predictor, values):
             "Nobody has recorded what the run's features come from.",
             "a run on data of bin/extract_features and bin/prepare_data",
             values.workdir,
-            "extract the features as the training's were, and give --features",
+            "extract the features as the training's were, and give --features; "
+            "or make new ones of the training's images, with "
+            "bin/prepare_data, and train on these",
         )
     return backbones.from_description(
         predictor.classes.backbone, values.weights
@@ -136,7 +141,7 @@ def _predict(values, arguments) -> None:
             "both" if values.features else "neither",
             "give one of them",
         )
-    out = pathlib.Path(values.out) if values.out else None
+    out = pathlib.Path(values.out).expanduser() if values.out else None
     if out and out.suffix not in SUFFIXES:
         raise InputError(
             f"Cannot write predictions to {out}.",
@@ -144,6 +149,8 @@ def _predict(values, arguments) -> None:
             repr(out.suffix),
             "change --out",
         )
+    # TensorFlow would tell of each image that cannot be read.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     command_line.start_tensorflow()
     from gmn_tf import files, predictions
 
@@ -178,7 +185,7 @@ def _extracted(predictor, values):
     from gmn_tf.feature_files import Features
     from gmn_tf.images import extraction, image_folder
 
-    paths = image_folder.find(values.images)
+    paths = image_folder.find(pathlib.Path(values.images).expanduser())
     backbone = load_backbone(predictor, values)
     with progress.progress(
         "Features", len(paths), values.quiet, "image"
@@ -187,7 +194,7 @@ def _extracted(predictor, values):
     if unreadable and values.unreadable == "stop":
         raise InputError(
             f"{len(unreadable)} of {len(paths)} images cannot be read.",
-            "whole JPEG, PNG, GIF or BMP files",
+            "whole JPEG, PNG, GIF, BMP or WebP files",
             ", ".join(f"{path} ({why})" for path, why in unreadable[:5]),
             "mend or remove them, or leave them out with --unreadable=skip",
         )

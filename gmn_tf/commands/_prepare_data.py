@@ -4,14 +4,9 @@ import os
 import shlex
 
 from absl import flags
-from etils import epath
 
 from gmn_tf import command_line
-from gmn_tf.commands._shared import (
-    absolute,
-    define_memory_flag,
-    say,
-)
+from gmn_tf.commands._shared import say
 from gmn_tf.config import Config
 from gmn_tf.errors import InputError
 
@@ -22,10 +17,13 @@ def prepare_data() -> None:
     bin/prepare_data --source=mybirds --dataset=mybirds
 
     The folder holds classes.csv (class, seen or unseen, the numbers that
-    describe it) and features with their classes, or --features names the
-    folder of these. datasets/zero_shot/OWN_DATA.md tells more.
+    describe it), and images in one folder per class, or features with their
+    classes; or --features names the folder of these.
+    datasets/zero_shot/OWN_DATA.md tells more.
     """
-    flags.DEFINE_string("source", None, "Folder with classes.csv.")
+    flags.DEFINE_string(
+        "source", None, "Folder with classes.csv, and images or features."
+    )
     flags.DEFINE_string(
         "dataset", None, "The name to give the data, for --dataset afterwards."
     )
@@ -44,6 +42,12 @@ def prepare_data() -> None:
     flags.DEFINE_string(
         "weights", "imagenet", "Of the backbone: imagenet, or a file."
     )
+    flags.DEFINE_enum(
+        "unreadable",
+        "stop",
+        ["stop", "skip"],
+        "Whether to stop at images that cannot be read, or leave them out.",
+    )
     flags.DEFINE_string(
         "data_dir",
         None,
@@ -55,9 +59,12 @@ def prepare_data() -> None:
         False,
         "Replace other content that was prepared under this name.",
     )
-    define_memory_flag()
     flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
-    command_line.run(_prepare_data, prepare_data.__doc__)
+    command_line.run(
+        _prepare_data,
+        prepare_data.__doc__,
+        "The same command goes on with the images, if it was at those.",
+    )
 
 
 def _prepare_data(values, arguments) -> None:
@@ -70,52 +77,30 @@ def _prepare_data(values, arguments) -> None:
                 "nothing",
                 f"give both, as in --{flag}={example}",
             )
+    # TensorFlow would tell of each image that cannot be read.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     command_line.start_tensorflow()
-    from gmn_tf import data
-    from gmn_tf_datasets.zero_shot import own_data, own_summary
+    from gmn_tf import api
 
-    default = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    data_dir = absolute(values.data_dir or default)
-    prepared = own_data.prepare(
-        values.dataset,
+    prepared = api.prepare_data(
         values.source,
-        data_dir=data_dir,
-        features_dir=values.features or _extracted(values, data_dir),
+        values.dataset,
+        features=values.features,
+        backbone=values.backbone,
+        weights=values.weights,
+        unreadable=values.unreadable,
+        data_dir=values.data_dir,
         replace=values.replace,
         quiet=values.quiet,
+        tell=lambda text: say(values, text),
     )
-    # Read back as a run does it: what does not fit is told of here.
-    data.load(prepared.name, data_dir, memory=values.memory_gb * 2**30)
     say(values, f"{values.dataset}, as found in {values.source}:\n")
-    say(values, own_summary.table(prepared))
-    for old in prepared.replaced:
+    say(values, str(prepared))
+    for old in prepared.older:
         say(values, f"Removed: the older preparation {old}")
     was = "Prepared" if prepared.is_new else "Prepared before, unchanged"
-    say(values, f"\n{was}: {prepared.name} in {data_dir}")
+    say(values, f"\n{was}: {prepared.name} in {prepared.data_dir}")
     say(values, f"Next: {_next_command(values, prepared)}")
-
-
-def _extracted(values, data_dir: str) -> str | None:
-    """Folder of features made here, if the data has images alone."""
-    from gmn_tf.images import backbone_table
-    from gmn_tf_datasets.zero_shot import own_classes, own_features
-
-    source = epath.Path(values.source).expanduser()
-    names = own_features.FEATURE_FILES
-    if not source.is_dir() or any((source / name).exists() for name in names):
-        return None
-    images = own_features.find_images(source, own_classes.read(source))
-    if images is None:
-        return None
-    backbone_table.check(values.backbone, values.weights)
-    from gmn_tf.images import backbones, extraction, extraction_summary
-
-    out = f"{data_dir}/features/{values.dataset}-{values.backbone}"
-    say(values, f"There are images and no features; these go to {out}")
-    backbone = backbones.load(values.backbone, values.weights)
-    summary = extraction.extract(images, out, backbone, quiet=values.quiet)
-    say(values, extraction_summary.text(summary).rpartition("\n")[0] + "\n")
-    return out
 
 
 def _next_command(values, prepared) -> str:
@@ -125,7 +110,8 @@ def _next_command(values, prepared) -> str:
     words = ["bin/train", f"--dataset={values.dataset}", "--preset=cpu"]
     if own_data.LINEAR in prepared.data.notes:
         words.append("--generator_output=linear")
-    seen = len(prepared.made.seen)
+    # With --split=tune fewer classes are there to learn from.
+    seen = len(prepared.made.seen) - len(prepared.made.validation)
     if seen < Config.matching_classes:
         words.append(f"--matching_classes={seen}")
     if values.data_dir:

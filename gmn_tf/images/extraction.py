@@ -18,10 +18,12 @@ from gmn_tf.images.image_batches import UPRIGHT, Image, batches
 from gmn_tf.images.image_folder import list_images, scan
 from gmn_tf.images.image_parts import Part, divide
 from gmn_tf.progress import progress
+from gmn_tf.suggest import refuse_unknown
 
-__all__ = ["Summary", "extract", "features_of", "list_images"]
+__all__ = ["Summary", "features_of", "list_images", "run"]
 
 BATCH_SIZE = 32
+UNREADABLE = ("stop", "skip")
 
 
 def features_of(
@@ -51,7 +53,7 @@ def features_of(
     return np.concatenate(features), unreadable
 
 
-def extract(
+def run(
     images,
     out,
     backbone: Backbone,
@@ -73,12 +75,14 @@ def extract(
         InputError: if there are no images, some cannot be read and it is to
             stop there, or `out` is not for these features.
     """
+    refuse_unknown("unreadable", unreadable, UNREADABLE)
     images, out = pathlib.Path(images), pathlib.Path(out)
     _refuse_inside(images, out)
     listing, description = scan(images), backbone.description
     Folder(out).refuse_other(description)
     with locking.alone(out):
         folder = Folder(out)  # again, as nobody else can change it now
+        folder.refuse_other(description)
         identity = backbones.identity(description)
         parts = divide(images, listing.images, identity)
         if unreadable == "stop":
@@ -138,6 +142,13 @@ def _paths(root: pathlib.Path, parts: list[Part]) -> Iterator[pathlib.Path]:
 
 def _refuse_inside(images: pathlib.Path, out: pathlib.Path) -> None:
     """Raises InputError if features would lie among the images' classes."""
+    if out.is_file():
+        raise InputError(
+            "The features need a folder.",
+            "--out, a folder that is there or can be made",
+            f"{out}, a file",
+            "choose another --out",
+        )
     if out.resolve().is_relative_to(images.resolve()):
         raise InputError(
             "The features would lie among the images.",

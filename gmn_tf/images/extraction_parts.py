@@ -21,6 +21,7 @@ from gmn_tf.images.image_folder import Listing
 from gmn_tf.images.image_parts import Part
 
 COMMAND = "bin/extract_features"
+RESULTS = ("features.npy", "labels.csv", "unreadable.csv", "extraction.json")
 
 
 class Content(NamedTuple):
@@ -66,16 +67,26 @@ class Folder:
                     ", ".join(f"{name} {new[name]}" for name in changed),
                     "choose another --out, or remove that folder",
                 )
-        if self.record or unfinished:
-            return
-        for name in ("features.npy", "labels.csv"):
-            if (self.path / name).exists():
-                raise InputError(
-                    f"{self.path} has a {name} that {COMMAND} did not write.",
-                    "a new folder, or one that it wrote",
-                    "no extraction.json beside it",
-                    "choose another --out",
-                )
+        if not unfinished:
+            self._refuse_strange()
+
+    def _refuse_strange(self) -> None:
+        """Raises InputError for files that somebody else has put here."""
+        # `start` can be stopped before it says whose parts these are.
+        strange = [
+            f"parts/{path.name}"
+            for path in self.parts.glob("*")
+            if not path.name.startswith(".tmp-")
+        ][:1]
+        if "parts" not in (self.record or {}):
+            strange += [n for n in RESULTS if (self.path / n).exists()]
+        if strange:
+            raise InputError(
+                f"{self.path} has a {strange[0]} that {COMMAND} did not write.",
+                "a new folder, or one that it wrote",
+                "no extraction.json of that command beside it",
+                "choose another --out",
+            )
 
     def start(self, description: dict) -> None:
         """Makes the folder, and says in it whose features it is for."""
@@ -91,7 +102,7 @@ class Folder:
             list(self._rows) == [part.key for part in parts]
             and self.record["backbone"] == description
             and list(self.record["classes"]) == listing.classes
-            and self.record["not_images"] == listing.others
+            and self.record.get("not_images") == listing.others
         )
 
     def notes(self, part: Part) -> Content | None:

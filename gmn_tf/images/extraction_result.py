@@ -18,7 +18,7 @@ import tempfile
 import numpy as np
 
 from gmn_tf.errors import InputError
-from gmn_tf.images.extraction_parts import Folder
+from gmn_tf.images.extraction_parts import RESULTS, Folder
 from gmn_tf.images.extraction_summary import examples
 from gmn_tf.images.image_folder import Listing
 from gmn_tf.images.image_parts import Part
@@ -103,9 +103,8 @@ def _write_csv(path: pathlib.Path, heading, rows) -> None:
 def _replace_all(new: pathlib.Path, out: pathlib.Path) -> None:
     """Puts the new files into the place of old ones, if there are any."""
     # The last one in place says that the others belong together.
-    last = "extraction.json"
-    (out / last).unlink(missing_ok=True)
+    (out / RESULTS[-1]).unlink(missing_ok=True)
     (out / "unreadable.csv").unlink(missing_ok=True)
-    for name in ("features.npy", "labels.csv", "unreadable.csv", last):
+    for name in RESULTS:
         if (new / name).exists():
             os.replace(new / name, out / name)

@@ -1,6 +1,7 @@
 """Images in one folder per class: FOLDER/CLASS/IMAGE."""
 
 import pathlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from gmn_tf.errors import InputError
@@ -94,11 +95,7 @@ def find(path) -> list[pathlib.Path]:
     path = pathlib.Path(path)
     if path.is_file():
         return [path]
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if _is_image(file) and not file.name.startswith(".")
-    )
+    found = sorted(_images_below(path)) if path.is_dir() else []
     if not found:
         raise InputError(
             f"There are no images in {path}.",
@@ -107,3 +104,11 @@ def find(path) -> list[pathlib.Path]:
             "check the path of --images",
         )
     return found
+
+
+def _images_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    for path in _visible(folder):
+        if path.is_dir():
+            yield from _images_below(path)
+        elif _is_image(path):
+            yield path

@@ -44,7 +44,12 @@ def divide(root: pathlib.Path, images, backbone: dict) -> list[Part]:
     return parts
 
 
-def _state(path: pathlib.Path) -> tuple[int, int, bool]:
-    """What changes when a file does."""
+def _state(path: pathlib.Path) -> tuple[int, int, int, bool]:
+    """What changes when a file does, though it be copied with its times."""
     stat = path.stat()
-    return stat.st_size, stat.st_mtime_ns, os.access(path, os.R_OK)
+    return (
+        stat.st_size,
+        stat.st_mtime_ns,
+        stat.st_ctime_ns,
+        os.access(path, os.R_OK),
+    )
