@@ -309,8 +309,8 @@ def spoilt_features(rng, place):
                 files = [row[header.index("file")] for row in rows]
     np.testing.assert_array_equal(found.values, values)
     assert found.values.ndim == 2
-    told_samples = [name.strip() for name in found.samples]
-    assert told_samples == (files or [str(i) for i in range(len(values))])
+    samples = [name.strip() for name in found.samples]
+    assert samples == (files or [str(i) for i in range(len(values))])
     told = None
     if beside[1].exists():
         told = json.loads(beside[1].read_bytes())["backbone"]
