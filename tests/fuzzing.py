@@ -228,7 +228,7 @@ def _spoil_rows(rng, rows: list) -> None:
         return
     line, other = (int(rng.integers(len(rows))) for _ in range(2))
     column = int(rng.integers(len(rows[0])))
-    cell = rows[other][column % max(1, len(rows[other]))]
+    cell = pick(rng, rows[other] or CELLS)
 
     def each(change):
         for row in rows:

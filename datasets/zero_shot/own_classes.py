@@ -1,4 +1,4 @@
-"""The classes of a user's own data: which there are, and how described."""
+"""The classes of a user's own data: which there are, and which are seen."""
 
 import dataclasses
 
@@ -7,11 +7,9 @@ from etils import epath
 
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import hint
-from gmn_tf_datasets.zero_shot import own_arrays, own_tables
-from gmn_tf_datasets.zero_shot.mat_file import some
+from gmn_tf_datasets.zero_shot import own_descriptions, own_tables
+from gmn_tf_datasets.zero_shot.own_tables import CLASSES_FILE
 
-CLASSES_FILE = "classes.csv"
-EMBEDDING_FILES = ("embeddings.npy", "embeddings.csv")
 SEEN, UNSEEN, VALIDATION = "seen", "unseen", "validation"
 # What the column `seen` may say, and what it means.
 KINDS = {
@@ -94,20 +92,12 @@ def read(folder: epath.Path) -> Classes:
             "Write it; datasets/zero_shot/OWN_DATA.md has an example.",
         )
     names, kinds, values, columns = _read_table(path)
-    described = [
-        folder / name for name in EMBEDDING_FILES if (folder / name).exists()
-    ]
-    _refuse_two_descriptions(path, described, values.shape[1])
-    classes = Classes(names, kinds, values, (path, *described), columns)
-    if described:
-        read_values = {".npy": _read_npy, ".csv": _read_csv}
-        values, columns = read_values[described[0].suffix](
-            described[0], classes
-        )
-        classes = dataclasses.replace(
-            classes, embeddings=values, columns=columns
-        )
-    _check_values(classes)
+    file = own_descriptions.find(folder, len(columns))
+    classes = Classes(names, kinds, values, (path,), columns)
+    if file:
+        values, columns = own_descriptions.read(file, names, classes.number)
+        classes = Classes(names, kinds, values, (path, file), columns)
+    own_descriptions.check(classes.paths[-1], classes.embeddings, names)
     _check_kinds(path, classes)
     return classes
 
@@ -153,78 +143,6 @@ def _kind(path: epath.Path, row: own_tables.Row) -> str:
             f"Correct the column seen; {hint(text, KINDS)}",
         )
     return KINDS[text]
-
-
-def _refuse_two_descriptions(path, described, columns: int) -> None:
-    found = [file.name for file in described]
-    if columns:
-        found.insert(0, f"{columns} columns of {path.name}")
-    if len(found) != 1:
-        raise InputError(
-            f"{path.parent} describes its classes "
-            f"{'more than once' if found else 'nowhere'}.",
-            f"numbers in {path.name} after the columns class and seen, or "
-            f"{' or '.join(EMBEDDING_FILES)}",
-            " and ".join(found) or "neither",
-            "Keep one of them." if found else "Add one of them.",
-        )
-
-
-def _read_npy(path: epath.Path, classes: Classes):
-    values = own_arrays.load_array(path)
-    own_arrays.refuse_other_than_numbers(path, "The array", values, "class")
-    if len(values) != len(classes.names):
-        raise InputError(
-            f"{path} does not describe the classes of {CLASSES_FILE}.",
-            f"{len(classes.names)} rows, in the order of {CLASSES_FILE}",
-            f"shape {values.shape}",
-            "Save one row per class.",
-        )
-    with np.errstate(over="ignore"):
-        return np.array(values, np.float32), ()
-
-
-def _read_csv(path: epath.Path, classes: Classes):
-    """Rows by the name of their class, in any order, and their columns."""
-    found, columns = {}, []
-    for row in own_tables.read_rows(path, ("class",)):
-        columns = [column for column in row.cells if column != "class"]
-        place = f"Line {row.line} of {path}"
-        number = classes.number(row.cells["class"], place)
-        if number in found or not columns:
-            raise InputError(
-                f"{place} describes {row.cells['class']} "
-                f"{'once more' if columns else 'by no number'}.",
-                "one line with numbers for each class",
-                f"{len(columns)} numbers",
-                "Correct the line.",
-            )
-        found[number] = own_tables.numbers(path, row, columns)
-    for number, name in enumerate(classes.names):
-        if number not in found:
-            raise InputError(
-                f"{path} does not describe {name}.",
-                f"a line for each class of {CLASSES_FILE}",
-                f"{len(found)} of {len(classes.names)} classes",
-                "Add the line.",
-            )
-    values = np.stack([found[number] for number in range(len(found))])
-    return values, tuple(columns)
-
-
-def _check_values(classes: Classes) -> None:
-    path, values = classes.paths[-1], classes.embeddings
-    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    empty = np.flatnonzero(~values.any(axis=1))
-    for rows, what in ((wrong, "NaN or infinity"), (empty, "zeros alone")):
-        if len(rows):
-            raise InputError(
-                f"{path} does not describe {classes.names[rows[0]]}.",
-                "finite numbers for every class, one of them not zero",
-                f"{what} for {len(rows)} classes, counted from 1: "
-                f"{some(rows + 1)}",
-                "Describe these classes completely.",
-            )
 
 
 def _check_kinds(path: epath.Path, classes: Classes) -> None:

@@ -7,15 +7,16 @@ import dataclasses
 import os
 import sys
 
-import numpy as np
 from etils import epath
 
 from gmn_tf.errors import InputError
 from gmn_tf_datasets.zero_shot import (
     folders,
+    own_alike,
     own_classes,
     own_features,
     own_splits,
+    own_tables,
     source,
     splits,
     storage,
@@ -158,7 +159,7 @@ def read(
         feature_file=samples.paths[0].name,
         files=tuple(map(source.describe, paths)),
         origin=ORIGIN,
-        validation_file=own_classes.CLASSES_FILE,
+        validation_file=own_tables.CLASSES_FILE,
         split_source=split_source,
         backbone=samples.backbone,
         notes=_notes(classes, samples, rows),
@@ -166,29 +167,12 @@ def read(
 
 
 def _notes(classes: Classes, samples, rows) -> tuple[str, ...]:
-    notes = [*_same_descriptions(classes)]
+    notes = own_alike.notes(classes)
     if samples.lowest < 0.0:
         notes.append(LINEAR)
     if not len(rows["test_unseen"]):
         notes.append(NO_UNSEEN_SAMPLE)
     return tuple(notes)
-
-
-def _same_descriptions(classes: Classes) -> list[str]:
-    """Unseen classes that nothing tells from another class."""
-    first, notes = {}, []
-    # Seen ones first, so that an unseen one is the one that is told of.
-    for number in np.argsort(
-        np.isin(range(len(classes.names)), classes.unseen), kind="stable"
-    ):
-        key = classes.embeddings[number].tobytes()
-        other = first.setdefault(key, number)
-        if other != number and number in classes.unseen:
-            notes.append(
-                f"The unseen class {classes.names[number]} is described as "
-                f"{classes.names[other]} is: nothing can tell them apart."
-            )
-    return notes
 
 
 def check_name(dataset: str) -> None:

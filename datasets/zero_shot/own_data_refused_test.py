@@ -179,7 +179,27 @@ def test_no_class_large_enough_to_test_on(tmp_path):
         features=own.FEATURES[kept],
         labels=np.array(own.LABELS)[kept],
     )
-    assert_refused(tmp_path, ["No sample of a seen class", "three samples"])
+    assert_refused(tmp_path, ["No sample of a seen class", "four samples"])
+
+
+@pytest.mark.parametrize("most", [3, 4])
+def test_tuning_needs_four_samples_of_a_seen_class(tmp_path, most):
+    own.write(tmp_path / "source")
+    own.as_npz(tmp_path / "source")
+    kept = [
+        row
+        for row, label in enumerate(own.LABELS)
+        if own.LABELS[:row].count(label) < most
+    ]
+    np.savez(
+        tmp_path / "source" / "features.npz",
+        features=own.FEATURES[kept],
+        labels=np.array(own.LABELS)[kept],
+    )
+    if most == 4:
+        own.prepared(tmp_path / "source", tmp_path / "data")
+        return
+    assert_refused(tmp_path, ["for tuning", "three rows", "four of such"])
 
 
 def test_numbers_that_are_names_too(tmp_path):

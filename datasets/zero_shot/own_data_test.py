@@ -298,6 +298,49 @@ def test_warnings(tmp_path):
     assert any("rail is described as kite is" in note for note in notes)
 
 
+def alike(tmp_path, changes) -> list[str]:
+    """Notes on classes of which `changes` tells the descriptions."""
+    embeddings = EMBEDDINGS.copy()
+    for number, value in changes.items():
+        embeddings[number] = value
+    text = classes_csv(embeddings=embeddings)
+    return list(read(write(tmp_path / "source", classes_csv=text)).notes)
+
+
+def test_descriptions_of_the_same_direction_are_told_of(tmp_path):
+    (note,) = alike(tmp_path, {6: EMBEDDINGS[1] * np.float32(3.3)})
+    for words in (
+        "The unseen class rail is described as kite is",
+        "apart from the length",
+        "nothing can tell them apart, unless --embedding_norm=none is given.",
+    ):
+        assert words in note
+
+
+def test_seen_classes_that_are_described_alike_are_told_of(tmp_path):
+    (note,) = alike(tmp_path, {2: EMBEDDINGS[0]})
+    assert "The seen class crow is described as wren is: their" in note
+    assert "--embedding_norm" not in note
+
+
+def test_the_like_of_a_length_is_named_first(tmp_path):
+    kite = EMBEDDINGS[0] * np.float32(2)
+    notes = alike(tmp_path, {1: kite, 5: kite})
+    assert len(notes) == 2
+    assert "kite is described as wren is, apart" in notes[0]
+    assert "ibis is described as kite is: nothing" in notes[1]
+
+
+def test_neither_opposite_nor_near_descriptions_are_told_of(tmp_path):
+    assert not alike(tmp_path, {1: -EMBEDDINGS[0], 2: EMBEDDINGS[3] + 1e-4})
+
+
+def test_many_descriptions_alike_are_told_of_in_short(tmp_path):
+    notes = alike(tmp_path, {number: (1, 0, 0) for number in range(8)})
+    assert len(notes) == 6
+    assert notes[-1] == "2 more classes are described as others are."
+
+
 def without_unseen_samples(folder):
     kept = [row for row, label in enumerate(LABELS) if label != "ibis"]
     as_npz(folder)

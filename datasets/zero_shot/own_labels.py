@@ -5,7 +5,8 @@ from etils import epath
 
 from gmn_tf.errors import InputError
 from gmn_tf_datasets.zero_shot import own_arrays, own_tables
-from gmn_tf_datasets.zero_shot.own_classes import CLASSES_FILE, Classes
+from gmn_tf_datasets.zero_shot.own_classes import Classes
+from gmn_tf_datasets.zero_shot.own_tables import CLASSES_FILE
 
 FILES = ("labels.csv", "labels.npy")
 

@@ -10,8 +10,9 @@ from etils import epath
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import hint
 from gmn_tf_datasets.zero_shot import own_tables
-from gmn_tf_datasets.zero_shot.own_classes import CLASSES_FILE, Classes
+from gmn_tf_datasets.zero_shot.own_classes import Classes
 from gmn_tf_datasets.zero_shot.own_features import OwnSamples
+from gmn_tf_datasets.zero_shot.own_tables import CLASSES_FILE
 
 SPLITS_FILE = "splits.csv"
 RULE = (
@@ -171,8 +172,8 @@ def _check(source: str, classes: Classes, samples: OwnSamples, rows) -> None:
             "No sample of a seen class is left for testing.",
             "one or more",
             f"none, by {source}",
-            "Give a seen class three samples or more, or say in "
-            f"{SPLITS_FILE} which are for {TEST}.",
+            "Give a seen class that is not for validation four samples or "
+            f"more, or say in {SPLITS_FILE} which are for {TEST}.",
         )
 
 

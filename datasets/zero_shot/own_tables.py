@@ -14,6 +14,7 @@ from tqdm import tqdm
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import hint
 
+CLASSES_FILE = "classes.csv"
 _MOST_CELL = 2**20  # Letters of a cell: more of them are no table.
 
 

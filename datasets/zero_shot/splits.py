@@ -190,6 +190,7 @@ def _tuning_rows(
             "The training classes are too small to hold out rows for tuning.",
             "at least one seen class, not held out, of three rows or more",
             "no more than two training rows in each",
-            "Add training rows.",
+            "Add training rows. Own data without splits.csv trains on three of "
+            "a class's first four samples, so four of such a class suffice.",
         )
     return tuning
