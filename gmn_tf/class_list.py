@@ -1,6 +1,7 @@
 """What a run's classifiers tell apart: all that predicting has to know."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -58,13 +59,17 @@ class ClassList:
         backbone, dim = content["backbone"], content["feature_dim"]
         if not (backbone is None or isinstance(backbone, dict)):
             raise TypeError("backbone is not an object")
-        if not isinstance(dim, int):
-            raise TypeError("feature_dim is not a whole number")
+        if type(dim) is not int or dim < 1:
+            raise TypeError("feature_dim is not a whole number above 0")
+        for name in ("classes", "embedding"):
+            if not isinstance(content[name], list):
+                raise TypeError(f"{name} is not a list")
+        json.dumps(content, allow_nan=False)
         names = tuple(one["name"] for one in content["classes"])
         kinds = tuple(one["kind"] for one in content["classes"])
         if not all(isinstance(name, str) for name in names):
             raise TypeError("a name is not a text")
-        if len(set(names)) < len(names) or set(kinds) - {SEEN, UNSEEN}:
+        if not 0 < len(set(names)) == len(names) or set(kinds) - {SEEN, UNSEEN}:
             raise ValueError("names or kinds of classes are damaged")
         return cls(
             names,

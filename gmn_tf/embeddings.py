@@ -30,7 +30,8 @@ class Scaling:
 
     def __post_init__(self):
         if not (
-            isinstance(self.dim, int)
+            isinstance(self.name, str)
+            and type(self.dim) is int
             and self.dim > 0
             and self.norm in EMBEDDING_NORMS
             and isinstance(self.divisor, float)

@@ -1,6 +1,5 @@
 """Reading features to predict on: files, or an extraction's folder."""
 
-import csv
 import os
 import pathlib
 from collections.abc import Sequence
@@ -8,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf import json_text
+from gmn_tf import json_text, tables
 from gmn_tf.errors import InputError
 
 NOT_NUMBERS = ("class", "file", "label", "sample", "split")
@@ -77,23 +76,23 @@ def _read_npz(path: pathlib.Path):
 
 
 def _read_csv(path: pathlib.Path):
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        header, *rows = [row for row in csv.reader(file, strict=True) if row]
-    if all(map(_is_number, header)):
+    table = tables.read(path)
+    if all(map(_is_number, table.header)):
         raise ValueError("numbers in the first line, instead of their names")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise ValueError(f"{len(row)} cells in line {number}")
-    numbers = [i for i, name in enumerate(header) if name not in NOT_NUMBERS]
-    values = [[float(row[i]) for i in numbers] for row in rows]
-    named = [i for i, name in enumerate(header) if name in ("sample", "file")]
-    samples = [row[named[0]] for row in rows] if named else None
-    return np.array(values, np.float32).reshape(len(rows), -1), samples
+    numbers = [
+        place
+        for place, name in enumerate(table.header)
+        if name not in NOT_NUMBERS
+    ]
+    values = [[tables.number(row[i]) for i in numbers] for row in table.rows]
+    named = [name for name in ("sample", "file") if name in table.header]
+    samples = table.column(named[0]) if named else None
+    return np.array(values, np.float32).reshape(len(values), -1), samples
 
 
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        tables.number(text)
     except ValueError:
         return False
     return True
@@ -106,9 +105,8 @@ def _files(path: pathlib.Path) -> list[str] | None:
     """The images' names, if an extraction has left them."""
     if not path.exists():
         return None
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [row["file"] for row in rows] if rows and "file" in rows[0] else None
+    table = tables.read(path)
+    return table.column("file") if "file" in table.header else None
 
 
 def _backbone(folder: pathlib.Path) -> dict | None:

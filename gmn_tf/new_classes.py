@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gmn_tf import tables
 from gmn_tf.errors import InputError
 
 
@@ -27,7 +28,7 @@ def read(path: str | os.PathLike) -> NewClasses:
     """Reads a CSV file like the classes.csv of bin/prepare_data.
 
     A column `class` has the names; one called `seen` is passed over; all
-    others are the description, in the order of the training's.
+    others are the description, called as in the training's, in any order.
 
     Raises:
         InputError: naming the row of what cannot be used.
@@ -40,32 +41,34 @@ def read(path: str | os.PathLike) -> NewClasses:
             "correct the path",
         )
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = [row for row in csv.reader(file, strict=True) if row]
+        header, rows = table = tables.read(path)
+        if "class" not in header or not rows:
+            raise ValueError(f"columns {', '.join(header)[:100]}")
+        columns = tuple(c for c in header if c not in ("class", "seen"))
+        names = table.column("class")
+        values = [
+            _numbers(dict(zip(header, row)), columns, line)
+            for line, row in enumerate(rows, start=2)
+        ]
     except (OSError, ValueError, csv.Error) as error:
         raise _unusable(path, str(error)) from error
-    header, rows = [c.strip() for c in (lines or [[]])[0]], lines[1:]
-    if len(set(header)) < len(header):
-        raise _unusable(path, "a column twice")
-    if "class" not in header or not rows:
-        raise _unusable(path, f"columns {', '.join(header)[:100]}")
-    names, values = [], []
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise _unusable(path, f"{len(row)} cells in line {number}")
-        cells = dict(zip(header, row))
-        names.append(cells.pop("class").strip())
-        cells.pop("seen", None)
-        try:
-            values.append([float(cell) for cell in cells.values()])
-        except ValueError as error:
-            raise _unusable(path, f"{error} in line {number}") from error
-        # As single precision, which is what they are scaled in.
-        with np.errstate(over="ignore"):
-            finite = np.isfinite(np.array(values[-1], np.float32)).all()
-        if not (names[-1] and values[-1] and finite):
-            raise _unusable(path, f"no name or no finite number, line {number}")
-    return NewClasses(names, np.array(values), tuple(cells))
+    return NewClasses(names, np.array(values), columns)
+
+
+def _numbers(
+    cells: dict[str, str], columns: tuple[str, ...], line: int
+) -> list[float]:
+    """The numbers of a row; refuses one without a name or without numbers."""
+    try:
+        values = [tables.number(cells[column]) for column in columns]
+    except ValueError as error:
+        raise ValueError(f"{error}, line {line}") from error
+    # As single precision, which is what they are scaled in.
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(np.array(values, np.float32)).all()
+    if not (columns and cells["class"] and finite):
+        raise ValueError(f"no name, or no finite number, in line {line}")
+    return values
 
 
 def _unusable(path, received: str) -> InputError:

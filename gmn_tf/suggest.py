@@ -14,7 +14,7 @@ def nearest(name: str, candidates: Collection[str]) -> str:
 
 def hint(name: str, candidates: Collection[str]) -> str:
     """A question after the nearest candidate, if any is near."""
-    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.4)
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
     return f"did you mean {matches[0]!r}?" if matches else "choose one of these"
 
 

@@ -358,9 +358,6 @@ TARGETS = (
     spoilt_class_list,
 )
 
-# Wrong values and crashes of these are known and being mended.
-OPEN = (spoilt_features, spoilt_new_classes, spoilt_class_list)
-
 
 def case_name(seed: int) -> str:
     return f"{TARGETS[seed % len(TARGETS)].__name__}-{seed}"
@@ -371,10 +368,5 @@ def case_name(seed: int) -> str:
 def test_bad_input_gives_right_data_or_a_clear_error(seed, tmp_path):
     rng = np.random.default_rng(seed)
     target = TARGETS[seed % len(TARGETS)]
-    try:
-        with fuzzing.right_or_clear():
-            target(rng, tmp_path)
-    except Exception as error:
-        if target not in OPEN:
-            raise
-        pytest.xfail(f"{type(error).__name__}: {error}")
+    with fuzzing.right_or_clear():
+        target(rng, tmp_path)
