@@ -59,7 +59,7 @@ setuptools.setup(
         "keras-tuner>=1.4.8,<2",
         "matplotlib>=3.11,<4",
         "numpy>=2.4,<3",
-        "pillow>=13,<14",
+        "pillow>=12.1,<14",  # Apache Beam wants one below 13
         "scikit-learn>=1.9,<2",
         "scipy>=1.17,<2",
         "tensorboard>=2.21,<2.22",
