@@ -41,19 +41,23 @@ OPTIONS = [
 ]
 
 
+# Without DEEP: there 20 steps of Adam carry roundings to 2.6e-4. They carry
+# that of a gradient near 0 to a whole step, here of one weight in a hundred.
 @pytest.mark.parametrize(
-    "options",
-    [{"variant": name} for name in VARIANT_NAMES] + OPTIONS,
+    ("options", "farthest"),
+    [({"variant": name}, 2e-4) for name in VARIANT_NAMES]
+    + [(option, 2e-3) for option in OPTIONS],
     ids=str,
 )
-def test_twenty_steps_agree_within_rounding(options):
+def test_twenty_steps_agree_within_rounding(options, farthest):
     config = Config(**{**TINY, **options})
     losses, ours, plain, moves = train(config, toys.zero_shot_data())
 
     assert losses[0] == pytest.approx(losses[1], rel=2e-3, abs=2e-3)
     for weights, expected in zip(ours, plain):
-        # Adam carries a rounding of a gradient near 0 to a whole step.
-        np.testing.assert_allclose(weights, expected, atol=2e-3)
+        np.testing.assert_allclose(weights, expected, atol=farthest)
+    away = [np.abs(one - other).ravel() for one, other in zip(ours, plain)]
+    assert np.quantile(np.concatenate(away), 0.99) < 2e-4
     assert min(moves) > 5e-3
 
 

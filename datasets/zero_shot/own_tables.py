@@ -11,6 +11,7 @@ import numpy as np
 from etils import epath
 from tqdm import tqdm
 
+from gmn_tf import tables
 from gmn_tf.errors import InputError
 from gmn_tf.suggest import hint
 
@@ -159,10 +160,7 @@ def _parsed(texts: list[str]) -> np.ndarray:
 
 
 def _number(text: str) -> float:
-    # Python takes 1_5 for 15, where somebody has meant 1.5 or another cell.
-    if "_" in text or not text.isascii():
-        return float("nan")
     try:
-        return float(text)
+        return tables.number(text)
     except ValueError:
         return float("nan")

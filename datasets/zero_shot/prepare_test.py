@@ -266,11 +266,13 @@ def test_asks_which_of_two_preparations_is_meant(folder, data_dir):
         prepare("birds", data_dir=data_dir)
 
 
-def test_quiet_prints_nothing(folder, data_dir, capfd):
+def test_quiet_prints_nothing(folder, data_dir, capfd, monkeypatch):
+    monkeypatch.setattr(storage, "SECONDS_IN_A_FILE", 0.0)
     prepare("birds", data_dir=data_dir, manual_dir=folder)
     printed = capfd.readouterr()
     assert printed.out == ""
     assert "Preparing zero_shot/birds" in printed.err
+    assert "/61 [" in printed.err  # The rows of all splits.
     (folder / "valclasses1.txt").write_text("b_bird\n")
     prepare("birds", data_dir=data_dir, manual_dir=folder, quiet=True)
     printed = capfd.readouterr()

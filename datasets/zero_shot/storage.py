@@ -26,6 +26,7 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
 
 _DIGEST_LENGTH = 8
 OWN = "own-data"  # Such a name no features file can have.
+SECONDS_IN_A_FILE = 30.0  # Between two lines of progress.
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
 
@@ -235,7 +236,7 @@ def _remove_remains(folder: epath.Path) -> None:
 
 def _progress_bar(splits: Splits, quiet: bool) -> tqdm:
     total = sum(len(rows) for rows in splits.rows.values())
-    interval = 0.5 if sys.stderr.isatty() else 30.0  # seconds; in a file
+    interval = 0.5 if sys.stderr.isatty() else SECONDS_IN_A_FILE
     return tqdm(
         desc="Writing",
         total=total,

@@ -150,7 +150,7 @@ def _predict(values, arguments) -> None:
             "change --out",
         )
     # TensorFlow would tell of each image that cannot be read.
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     command_line.start_tensorflow()
     from gmn_tf import files, prediction_files
 

@@ -78,7 +78,7 @@ def _prepare_data(values, arguments) -> None:
                 f"give both, as in --{flag}={example}",
             )
     # TensorFlow would tell of each image that cannot be read.
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     command_line.start_tensorflow()
     from gmn_tf import api
 
