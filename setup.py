@@ -25,20 +25,17 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=[
-        "gmn_tf",
-        "gmn_tf.commands",
-        "gmn_tf.configs",
-        "gmn_tf.images",
-        "gmn_tf_datasets.zero_shot",
+        *setuptools.find_packages(include=["gmn_tf", "gmn_tf.*"]),
+        *(
+            f"gmn_tf_datasets.{name}"
+            for name in setuptools.find_packages("datasets")
+        ),
     ],
     package_dir={"gmn_tf_datasets": "datasets"},
     package_data={
-        "gmn_tf": [
-            "model_card.md",
-            "paper_page.html",
-            "published.csv",
-            "py.typed",
-        ],
+        "gmn_tf": ["py.typed"],
+        "gmn_tf.inference": ["model_card.md"],
+        "gmn_tf.reproduction": ["paper_page.html", "published.csv"],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
             "OWN_DATA.md",

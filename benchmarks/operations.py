@@ -7,8 +7,8 @@ number: a multiplication with its addition is two operations.
 import itertools
 
 from gmn_tf.config import Config
-from gmn_tf.data import ZeroShotData
-from gmn_tf.variants import (
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method.variants import (
     CLASSIFICATION,
     CONDITIONAL,
     CYCLE,

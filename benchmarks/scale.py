@@ -19,7 +19,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from gmn_tf import command_line
+from gmn_tf.commands import command_line
 
 command_line.start_tensorflow()
 
@@ -30,8 +30,11 @@ from absl import app, flags
 from etils import epath
 from matplotlib.figure import Figure
 
-from gmn_tf import classifier, configs, data, training
+from gmn_tf import configs
 from gmn_tf.config import Config
+from gmn_tf.data import zero_shot_data
+from gmn_tf.method import classifier
+from gmn_tf.training import fit
 from gmn_tf_datasets.zero_shot import splits, storage
 from gmn_tf_datasets.zero_shot.source import Embedding, Source
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
@@ -124,7 +127,7 @@ def prepare(samples: int, data_dir: str) -> dict:
 def of_samples(samples: int, data_dir: str, memory_gb: float) -> dict:
     """Loads what was prepared, takes some steps, and an epoch of f."""
     begun = time.perf_counter()
-    loaded = data.load(
+    loaded = zero_shot_data.load(
         storage.full_name(f"scale-{samples}"),
         data_dir,
         memory=memory_gb * 2**30,
@@ -161,10 +164,8 @@ def step_times(loaded) -> dict:
     """Milliseconds of a step with its data, of data alone, and of a start."""
     config = Config().replace(configs.preset("cub", "cpu"))
     begun = time.perf_counter()
-    model = training.build_model(config, loaded)
-    batches = training.make_batches(
-        config, loaded, training.make_strategy("one")
-    )
+    model = fit.build_model(config, loaded)
+    batches = fit.make_batches(config, loaded, fit.make_strategy("one"))
     source = iter(batches)
     step = tf.function(model.train_step)
     step(next(source))

@@ -18,7 +18,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from gmn_tf import command_line
+from gmn_tf.commands import command_line
 
 command_line.start_tensorflow()
 
@@ -28,14 +28,15 @@ import operations
 import tensorflow as tf
 from absl import app, flags
 
-from gmn_tf import configs, training
+from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.data import Samples, ZeroShotData
-from gmn_tf.variants import VARIANTS
+from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+from gmn_tf.method.variants import VARIANTS
+from gmn_tf.training import fit
 
 # The plain form is one of the tests' references.
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
-import plain_step
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
+from tests.support import plain_step
 
 # data set of the preset, seen, unseen, d_x, d_a
 SHAPES = {
@@ -105,8 +106,8 @@ def measure(config: Config, data: ZeroShotData, rounds: int, steps: int):
     input pipeline gives. The rest are matrix products of the step's shapes, as
     `Product`s.
     """
-    model = training.build_model(config, data)
-    batches = training.make_batches(config, data, training.make_strategy("one"))
+    model = fit.build_model(config, data)
+    batches = fit.make_batches(config, data, fit.make_strategy("one"))
     source = iter(batches)
     batch = next(source)
     step = tf.function(model.train_step)

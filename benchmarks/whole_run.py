@@ -18,7 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
-from gmn_tf import command_line, commands
+from gmn_tf import commands
+from gmn_tf.commands import command_line
 
 FIRST_STEP = "tracing, first step"
 
@@ -66,15 +67,11 @@ class Clock:
 
 def watch_package(clock: Clock) -> None:
     """Makes phases of the functions that a run is made of."""
-    from gmn_tf import (
-        data,
-        evaluation,
-        experiment,
-        monitoring,
-        synthesis,
-        training,
-        workdir,
-    )
+    from gmn_tf.data import zero_shot_data as data
+    from gmn_tf.method import metrics, synthesis
+    from gmn_tf.runs import experiment, workdir
+    from gmn_tf.training import fit as training
+    from gmn_tf.training import monitoring
     from gmn_tf_datasets.zero_shot import prepare
 
     def classifiers(config, data, generator, *_):
@@ -91,7 +88,7 @@ def watch_package(clock: Clock) -> None:
         (experiment, "fit_classifiers", classifiers),
         (synthesis, "synthesise", "synthesis"),
         (workdir.Workdir, "save_model", "saving models"),
-        (evaluation, "score", "scoring"),
+        (metrics, "score", "scoring"),
         (workdir.Workdir, "save_picture", "writing scores"),
         (monitoring, "write_scores", "writing scores"),
         (monitoring, "write_hparams", "writing scores"),
@@ -103,7 +100,7 @@ def watch_steps(clock: Clock) -> None:
     """Tells the training steps after the first, which is traced, from it."""
     import keras
 
-    from gmn_tf import gmn
+    from gmn_tf.method import gmn
 
     def fit(model, *arguments, callbacks, **kwargs):
         after_a_step = keras.callbacks.LambdaCallback(

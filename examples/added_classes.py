@@ -18,9 +18,9 @@ import time
 import numpy as np
 from absl import flags
 
-from gmn_tf import command_line
-from gmn_tf.commands._shared import define_memory_flag, open_run, say
-from gmn_tf.errors import InputError
+from gmn_tf.commands import command_line
+from gmn_tf.commands._shared import define_memory_flag, log, open_run
+from gmn_tf.utils.errors import InputError
 
 EVERY = 4
 COLUMNS = ("added", "u", "s", "h", "t1", "seconds")
@@ -46,7 +46,8 @@ def compare(values, folders) -> None:
             "Which runs?", "folders of finished runs", "none", "name some"
         )
     command_line.start_tensorflow()
-    from gmn_tf import files, report
+    from gmn_tf.runs import report
+    from gmn_tf.utils import files
 
     rows = []
     for folder in folders:
@@ -62,7 +63,7 @@ def compare(values, folders) -> None:
             )
         ]
         table += f"| {way} | " + " | ".join(cells) + " |\n"
-    say(
+    log(
         values, f"{len(folders)} run(s): mean and standard deviation\n\n{table}"
     )
     if values.out:
@@ -73,8 +74,9 @@ def compare(values, folders) -> None:
 
 def ways(run) -> list[dict]:
     """Scores of a run without the classes, and with them in both ways."""
-    from gmn_tf import experiment, prediction
-    from gmn_tf.class_list import ClassList
+    from gmn_tf.data.label_map import LabelMap
+    from gmn_tf.inference import prediction
+    from gmn_tf.runs import experiment
 
     data, count = added_last(run.data)
     names = data.class_names[-count:]
@@ -86,7 +88,7 @@ def ways(run) -> list[dict]:
     )
     run = dataclasses.replace(run, data=short)
     before = prediction.Predictor(
-        ClassList.of(short, run.config.embedding_norm),
+        LabelMap.of(short, run.config.embedding_norm),
         tuple(
             experiment.fit_classifiers(run.config, short, run.load_generator())
         ),
@@ -132,7 +134,7 @@ def added_last(data):
 
 def descriptions(data, names) -> np.ndarray:
     """Raw embeddings of classes, as a user would have them."""
-    from gmn_tf import embeddings
+    from gmn_tf.data import embeddings
 
     parts = [embeddings.decode(part) for part in data.metadata["embeddings"]]
     known = list(data.metadata["class_names"])
@@ -141,10 +143,10 @@ def descriptions(data, names) -> np.ndarray:
 
 def score(predictor, data, count: int) -> dict:
     """T-1, u, s, h, and the mean accuracy of the classes that were added."""
-    from gmn_tf import evaluation
+    from gmn_tf.method import metrics
 
-    found = evaluation.score_predictions(
-        evaluation.Predictions(
+    found = metrics.score_predictions(
+        metrics.Predictions(
             predictor.probabilities(data.seen.features[:]),
             predictor.probabilities(data.unseen.features[:]),
         ),

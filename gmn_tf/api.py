@@ -19,26 +19,21 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from gmn_tf import (
-    configs,
-    data,
-    experiment,
-    own_images,
-    report,
-    training,
-    workers,
-)
+from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.data import ZeroShotData
-from gmn_tf.finished import Run
-from gmn_tf.images import backbones, extraction
-from gmn_tf.workdir import Workdir
+from gmn_tf.data import zero_shot_data as data
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.images import backbones, custom_images, extraction
+from gmn_tf.runs import experiment, report
+from gmn_tf.runs.finished import FinishedRun
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import fit, workers
 
 if typing.TYPE_CHECKING:
-    from gmn_tf_datasets.zero_shot import own_data
+    from gmn_tf_datasets.zero_shot.custom import custom_data
 
 MEMORY_GB = 0.5
-QUIET = experiment.Watching(quiet=True)
+QUIET = experiment.MonitoringOptions(quiet=True)
 
 
 def configure(dataset: str, preset: str = "release", **settings) -> Config:
@@ -143,8 +138,8 @@ def prepare_data(
     data_dir: str | os.PathLike | None = None,
     replace: bool = False,
     quiet: bool = True,
-    tell: Callable[[str], object] = lambda text: None,
-) -> own_data.Prepared:
+    log: Callable[[str], object] = lambda text: None,
+) -> custom_data.Prepared:
     """Makes a folder of one's own data ready for `load_data`.
 
     Args:
@@ -158,7 +153,7 @@ def prepare_data(
         data_dir: where prepared data is kept, as in `load_data`.
         replace: whether to replace other content of that name.
         quiet: whether to show no progress.
-        tell: is told what is done with images.
+        log: is told what is done with images.
 
     Returns:
         What was prepared; as a text, a table of what was found.
@@ -166,16 +161,16 @@ def prepare_data(
     Raises:
         InputError: for data that cannot be used.
     """
-    from gmn_tf_datasets.zero_shot import own_data
+    from gmn_tf_datasets.zero_shot.custom import custom_data
 
-    own_data.check_name(dataset)
+    custom_data.check_name(dataset)
     data_dir = _data_dir(data_dir)
-    prepared = own_data.prepare(
+    prepared = custom_data.prepare(
         dataset,
         source,
         data_dir=data_dir,
         features_dir=features
-        or own_images.features_folder(
+        or custom_images.features_folder(
             source,
             dataset,
             data_dir,
@@ -183,14 +178,14 @@ def prepare_data(
             weights,
             unreadable,
             quiet,
-            tell,
+            log,
         ),
         replace=replace,
         quiet=quiet,
     )
     # Read back as a run does it: what does not fit is told of here.
     data.load(prepared.name, data_dir, memory=0)
-    own_data.remove_older(prepared)
+    custom_data.remove_older(prepared)
     return prepared
 
 
@@ -200,11 +195,11 @@ def train(
     workdir: str | os.PathLike,
     *,
     strategy: tf.distribute.Strategy | None = None,
-    watching: experiment.Watching = QUIET,
-    execution: training.Execution = training.DEFAULT_EXECUTION,
+    monitoring_options: experiment.MonitoringOptions = QUIET,
+    execution: fit.Execution = fit.DEFAULT_EXECUTION,
     with_baseline: bool = True,
-    tell: Callable[[str], object] = lambda text: None,
-) -> Run | None:
+    log: Callable[[str], object] = lambda text: None,
+) -> FinishedRun | None:
     """Trains and scores a run, or goes on with it, or shows a finished one.
 
     Args:
@@ -212,10 +207,10 @@ def train(
         data: from `load_data` with the same settings.
         workdir: folder for all that the run leaves.
         strategy: from `gmn_tf.training.make_strategy`; default: one device.
-        watching: how the run is watched.
+        monitoring_options: how the run is watched.
         execution: how steps are run.
         with_baseline: whether `real_only` is scored beside it.
-        tell: is told what is about to be done.
+        log: is told what is about to be done.
 
     Returns:
         The finished run; None in a process that is not the first of several.
@@ -226,11 +221,13 @@ def train(
         StoppedError: if told to stop by a signal, after saving.
     """
     folder = Workdir(workdir)
-    strategy = strategy or training.make_strategy("one")
-    training.refuse_impossible(config, data, strategy, execution)
+    strategy = strategy or fit.make_strategy("one")
+    fit.check_feasible(config, data, strategy, execution)
     if not workers.is_chief(strategy):
-        checkpoints = experiment.checkpoints(folder, strategy, watching)
-        training.train(
+        checkpoints = experiment.checkpoints(
+            folder, strategy, monitoring_options
+        )
+        fit.train(
             config,
             data,
             strategy,
@@ -241,19 +238,19 @@ def train(
     with folder.alone():
         folder.start(config, data.source)
         if folder.finished():
-            tell(f"{folder} holds this run already; its results:\n")
+            log(f"{folder} holds this run already; its results:\n")
         else:
-            tell(report.data_summary(data))
+            log(report.data_summary(data))
             experiment.run(
                 config,
                 data,
                 folder,
                 strategy,
-                watching,
+                monitoring_options,
                 execution,
                 with_baseline,
             )
-    return Run(folder, config, data)
+    return FinishedRun(folder, config, data)
 
 
 def _data_dir(given: str | os.PathLike | None) -> str:

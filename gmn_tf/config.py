@@ -9,10 +9,10 @@ import json
 import pathlib
 from collections.abc import Iterable, Mapping
 
-from gmn_tf import json_text
-from gmn_tf.errors import InputError
-from gmn_tf.suggest import nearest, refuse_unknown
-from gmn_tf.variants import VARIANTS
+from gmn_tf.data.embeddings import EMBEDDING_NORMS
+from gmn_tf.method.variants import VARIANTS
+from gmn_tf.utils import files
+from gmn_tf.utils.errors import InputError, check_choice, nearest
 
 KINDS = {  # what a setting of this type is given as
     int: "a whole number, as in 100",
@@ -26,7 +26,6 @@ SEPARATE_FACTORS = {
     "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
     "classifier_learning_rate": (0.3, 1.0),
 }
-EMBEDDING_NORMS = ("l2", "matrix", "none")
 
 
 def setting(
@@ -229,7 +228,7 @@ class Config:
             value = _coerced(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
         for norm in self.embedding_norm.split(","):
-            refuse_unknown("embedding_norm", norm, EMBEDDING_NORMS)
+            check_choice("embedding_norm", norm, EMBEDDING_NORMS)
 
     def replace(self, settings: Mapping) -> "Config":
         """This configuration with other settings.
@@ -237,7 +236,7 @@ class Config:
         Raises:
             InputError: for a name or a value that does not exist.
         """
-        refuse_unknown_settings(settings)
+        check_setting_names(settings)
         return dataclasses.replace(self, **settings)
 
     def to_dict(self) -> dict:
@@ -250,7 +249,7 @@ def field_names() -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(Config))
 
 
-def refuse_unknown_settings(names: Iterable[str]) -> None:
+def check_setting_names(names: Iterable[str]) -> None:
     """Raises InputError, with the nearest valid name, for a misspelt one."""
     for name in names:
         if name not in field_names():
@@ -270,7 +269,7 @@ def read_config_file(path: str) -> dict:
             setting that does not exist.
     """
     try:
-        content = json_text.parse(pathlib.Path(path).read_text("utf-8"))
+        content = files.parse_json(pathlib.Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
             f"Cannot read the configuration file {path}.",
@@ -287,7 +286,7 @@ def read_config_file(path: str) -> dict:
             type(content).__name__,
             "compare with the config.json of a run",
         )
-    refuse_unknown_settings(content)
+    check_setting_names(content)
     return content
 
 
@@ -338,7 +337,7 @@ def _has_fraction(value) -> bool:
 def _checked(field: dataclasses.Field, value):
     choices, least = field.metadata["choices"], field.metadata["least"]
     if choices:
-        refuse_unknown(field.name, value, choices)
+        check_choice(field.name, value, choices)
     if least is not None and value < least:
         raise InputError(
             f"Value for --{field.name} is too small: " + field.metadata["help"],

@@ -7,9 +7,8 @@ import pytest
 
 from gmn_tf import configs
 from gmn_tf.config import Config, field_names, read_config_file
-from gmn_tf.errors import InputError
-from gmn_tf.suggest import nearest
-from gmn_tf.variants import VARIANTS
+from gmn_tf.method.variants import VARIANTS
+from gmn_tf.utils.errors import InputError, nearest
 
 FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 NUMBERS = [n for n, f in FIELDS.items() if isinstance(f.default, int | float)]

@@ -7,9 +7,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 import keras
 import pytest
 
-from gmn_tf import data
 from gmn_tf.config import Config
 from gmn_tf.configs import preset
+from gmn_tf.data import zero_shot_data
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.synthetic import SyntheticParameters
 
@@ -44,7 +44,7 @@ def tiny_name(tiny_dir):
 @pytest.fixture(scope="session")
 def tiny_data(tiny_name, tiny_dir):
     """The tiny set, as a run sees it."""
-    return data.load(tiny_name, tiny_dir)
+    return zero_shot_data.load(tiny_name, tiny_dir)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 
 def test_own_data_ends_in_a_picture(tmp_path, capsys):
     spec = importlib.util.spec_from_file_location(
-        "own_data_walkthrough", ROOT / "examples" / "own_data.py"
+        "own_data_walkthrough", ROOT / "examples" / "custom_data.py"
     )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -6,8 +6,9 @@ import sys
 import pytest
 import tensorflow as tf
 
-from gmn_tf import configs, training
+from gmn_tf import configs
 from gmn_tf.config import Config
+from gmn_tf.training import fit
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
 import operations
@@ -30,8 +31,8 @@ def test_operations_are_those_of_the_graph(shape, variant):
         }
     )
     data = train_step.random_data(*sizes)
-    model = training.build_model(config, data)
-    batches = training.make_batches(config, data, training.make_strategy("one"))
+    model = fit.build_model(config, data)
+    batches = fit.make_batches(config, data, fit.make_strategy("one"))
     step = tf.function(model.train_step)
     graph = step.get_concrete_function(next(iter(batches))).graph
 

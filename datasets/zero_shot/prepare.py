@@ -7,16 +7,10 @@ from collections.abc import Sequence
 
 from etils import epath
 
-from gmn_tf.errors import InputError
-from gmn_tf_datasets.zero_shot import (
-    download,
-    folders,
-    source,
-    splits,
-    storage,
-    synthetic,
-    xlsa17,
-)
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import source, splits, storage, synthetic
+from gmn_tf_datasets.zero_shot.xlsa17 import dataset as xlsa17
+from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
 
 DATASETS = folders.DATASETS
@@ -63,7 +57,7 @@ def prepare(
     """
     data_dir = epath.Path(data_dir).expanduser()
     if dataset == folders.SYNTHETIC:
-        _refuse_files(manual_dir, features_file, embedding)
+        _check_no_files(manual_dir, features_file, embedding)
         config = _synthetic_config(synthetic_parameters, data_dir)
     else:
         folders.check_names(dataset, features_file, embedding)
@@ -94,7 +88,7 @@ class _Request:
             self.features_file != DEFAULT_FEATURES_FILE
         ):
             return (self.prefix,)
-        own = storage.own_prefix(self.dataset, self.embedding)
+        own = storage.custom_prefix(self.dataset, self.embedding)
         return (self.prefix, own)
 
 
@@ -103,7 +97,7 @@ def _say(text: str, quiet: bool) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _refuse_files(manual_dir, features_file: str, embedding: str) -> None:
+def _check_no_files(manual_dir, features_file: str, embedding: str) -> None:
     chosen = (manual_dir or None, features_file, embedding)
     if chosen != (None, DEFAULT_FEATURES_FILE, DEFAULT_EMBEDDING):
         raise InputError(
@@ -148,7 +142,7 @@ def _find_config(
         prepared = _only_prepared(request, data_dir, quiet)
         if prepared:
             return ZeroShotConfig(name=prepared)
-        _check_downloadable(request, storage.own_names(data_dir))
+        _check_downloadable(request, storage.custom_names(data_dir))
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
     folder = folders.find(
         request.dataset, root, request.features_file, request.embedding

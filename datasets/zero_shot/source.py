@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from gmn_tf.errors import InputError
+from gmn_tf.utils.errors import InputError
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
 

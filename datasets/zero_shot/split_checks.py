@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 
-from gmn_tf.errors import InputError
-from gmn_tf_datasets.zero_shot.mat_file import some
+from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.source import Source
+from gmn_tf_datasets.zero_shot.xlsa17.mat_file import some
 
 _PUBLISHED = ("trainval", "test_seen", "test_unseen")
 

@@ -13,7 +13,7 @@ import hashlib
 
 import numpy as np
 
-from gmn_tf.errors import InputError
+from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import split_checks
 from gmn_tf_datasets.zero_shot.source import Source
 

@@ -15,8 +15,8 @@ from absl import logging
 from etils import epath
 from tqdm import tqdm
 
-from gmn_tf.errors import InputError
-from gmn_tf_datasets.zero_shot import locking
+from gmn_tf.utils import locks
+from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.splits import Splits
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     FORMAT_VERSION,
@@ -39,12 +39,12 @@ def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
     )
 
 
-def own_prefix(dataset: str, embedding: str) -> str:
+def custom_prefix(dataset: str, embedding: str) -> str:
     """The same for data that a user has put into a folder of their own."""
     return config_prefix(dataset, "", embedding).replace("-", f"-{OWN}", 1)
 
 
-def own_names(data_dir: epath.Path) -> list[str]:
+def custom_names(data_dir: epath.Path) -> list[str]:
     """Names of a user's own data that have been prepared."""
     folder = data_dir / Builder.name
     if not _is_there(folder):
@@ -128,7 +128,7 @@ def write(
     """
     download_config = None
     if beam_options is not None:
-        _refuse_too_much_to_send(config)
+        _check_size_to_send(config)
         config.beam = True
         download_config = tfds.download.DownloadConfig(
             beam_options=_pipeline_options(beam_options)
@@ -136,7 +136,7 @@ def write(
     folder = data_dir / Builder.name / config.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locking.only_one_process(folder):
+        with locks.exclusive(folder, wait=True):
             if is_prepared(data_dir, config.name):
                 return  # By another process, while this one waited.
             _remove_remains(folder)
@@ -171,7 +171,7 @@ def _reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error).splitlines()[0]
 
 
-def _refuse_too_much_to_send(config: ZeroShotConfig) -> None:
+def _check_size_to_send(config: ZeroShotConfig) -> None:
     """Refuses features that every worker would have to be sent whole."""
     features = config.source.features
     if isinstance(features, np.ndarray) and features.nbytes > MOST_TO_SEND:

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from gmn_tf_datasets.zero_shot import folders
 from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
+from gmn_tf_datasets.zero_shot.xlsa17 import folders
 
 FORMAT_VERSION = 1
 _BLOCK = 256  # Rows copied in one go.

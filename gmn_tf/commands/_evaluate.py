@@ -2,13 +2,13 @@
 
 from absl import flags
 
-from gmn_tf import command_line
+from gmn_tf.commands import command_line
 from gmn_tf.commands._shared import (
     define_memory_flag,
+    log,
     open_run,
-    say,
 )
-from gmn_tf.errors import InputError
+from gmn_tf.utils.errors import InputError
 
 
 def evaluate() -> None:
@@ -73,12 +73,12 @@ def _evaluate(values, arguments) -> None:
 
 
 def _evaluate_again(runs, values) -> None:
-    from gmn_tf import finished, report
+    from gmn_tf.runs import finished, report
 
     (run,) = runs
     recorded = run.workdir.read_json("metrics.json")
     metrics = finished.evaluate(run)
-    say(values, report.scores_table(metrics))
+    log(values, report.scores_table(metrics))
     different = [k for k in metrics if metrics[k] != recorded.get(k)]
     if different:
         raise InputError(
@@ -87,42 +87,43 @@ def _evaluate_again(runs, values) -> None:
             f"{different[0]} {metrics[different[0]]}",
             "compare the versions in config.json with those installed",
         )
-    say(values, "The same as recorded in metrics.json.")
+    log(values, "The same as recorded in metrics.json.")
 
 
 def _evaluate_separately(runs, values) -> None:
-    from gmn_tf import report, separate
+    from gmn_tf.runs import report, separate
 
     (run,) = runs
     tune = open_run(values.tune_workdir, values)
     metrics = separate.run(run, tune, values.quiet)
     if run.config.seen_penalty:
-        say(values, "The penalty of seen classes is not used here.")
-    say(values, report.scores_table(metrics))
-    say(values, report.chosen_table(metrics))
-    say(values, f"Written to {run.workdir}: separate.json")
+        log(values, "The penalty of seen classes is not used here.")
+    log(values, report.scores_table(metrics))
+    log(values, report.chosen_table(metrics))
+    log(values, f"Written to {run.workdir}: separate.json")
 
 
 def _evaluate_counts(runs, values) -> None:
-    from gmn_tf import finished, report
+    from gmn_tf.runs import finished, report
 
     (run,) = runs
     counts = _counts(values.synthetic_per_class)
     rows = finished.synthetic_count_curve(run, counts, values.quiet)
-    say(values, report.curve_table(rows))
-    say(values, f"Written to {run.workdir}: curve.csv, curve.png")
+    log(values, report.curve_table(rows))
+    log(values, f"Written to {run.workdir}: curve.csv, curve.png")
 
 
 def _evaluate_penalties(runs, values) -> None:
-    from gmn_tf import calibration, finished, report
+    from gmn_tf.method import calibration
+    from gmn_tf.runs import finished, report
 
     rows = finished.calibrate(runs)
     (without,) = [row for row in rows if row["penalty"] == 0.0]
     names = ", ".join(run.title for run in runs)
-    say(values, f"{names}: {runs[0].config.steps} generator steps\n")
-    say(values, report.calibration_table(without, calibration.best(rows)))
+    log(values, f"{names}: {runs[0].config.steps} generator steps\n")
+    log(values, report.calibration_table(without, calibration.best(rows)))
     written = ", ".join(str(run.workdir) for run in runs)
-    say(values, f"Written to {written}: calibration.csv, calibration.png")
+    log(values, f"Written to {written}: calibration.csv, calibration.png")
 
 
 # What bin/evaluate does, by the flag that asks for it.

@@ -4,15 +4,15 @@ import pathlib
 
 from absl import flags
 
-from gmn_tf import command_line
+from gmn_tf.commands import command_line
 from gmn_tf.commands._predict import (
     define_predictor_flags,
     define_weights_flag,
     load_backbone,
     make_predictor,
 )
-from gmn_tf.commands._shared import say
-from gmn_tf.errors import InputError
+from gmn_tf.commands._shared import log
+from gmn_tf.utils.errors import InputError
 
 
 def export() -> None:
@@ -39,7 +39,7 @@ def export() -> None:
 
 
 def _export(values, arguments) -> None:
-    command_line.refuse_arguments(arguments)
+    command_line.check_no_arguments(arguments)
     if not values.out:
         raise InputError(
             "Where shall the model be written?",
@@ -48,8 +48,8 @@ def _export(values, arguments) -> None:
             "give one, as in --out=serve/mybirds",
         )
     command_line.start_tensorflow()
-    from gmn_tf import model_card, serving
-    from gmn_tf.workdir import Workdir
+    from gmn_tf.inference import model_card, serving
+    from gmn_tf.runs.workdir import Workdir
 
     predictor = make_predictor(values)
     attached = values.backbone == "on" or (
@@ -70,5 +70,5 @@ def _export(values, arguments) -> None:
     )
     count = len(predictor.classes.names)
     takes = "images and features" if attached else "features"
-    say(values, f"A model of {count} classes that takes {takes}: {folder}")
-    say(values, f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")
+    log(values, f"A model of {count} classes that takes {takes}: {folder}")
+    log(values, f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")

@@ -5,12 +5,11 @@ import pathlib
 
 from absl import flags
 
-from gmn_tf import command_line
-from gmn_tf.commands._shared import say
-from gmn_tf.errors import InputError
+from gmn_tf.commands import command_line
+from gmn_tf.commands._shared import log
 from gmn_tf.images import backbone_table
 from gmn_tf.images.backbone_table import BACKBONES
-from gmn_tf.suggest import refuse_unknown
+from gmn_tf.utils.errors import InputError, check_choice
 
 UNREADABLE = ("stop", "skip")
 
@@ -60,9 +59,9 @@ def extract_features() -> None:
 
 
 def _extract_features(values, arguments) -> None:
-    command_line.refuse_arguments(arguments)
-    _refuse_missing(values)
-    refuse_unknown("unreadable", values.unreadable, UNREADABLE)
+    command_line.check_no_arguments(arguments)
+    _check_present(values)
+    check_choice("unreadable", values.unreadable, UNREADABLE)
     backbone_table.check(values.backbone, values.weights)
     images = pathlib.Path(values.images).expanduser()
     _tell_of_the_images(values, images)
@@ -77,10 +76,10 @@ def _extract_features(values, arguments) -> None:
         values.batch_size,
         values.quiet,
     )
-    say(values, extraction_summary.text(summary))
+    log(values, extraction_summary.text(summary))
 
 
-def _refuse_missing(values) -> None:
+def _check_present(values) -> None:
     for name, what in (("images", "the images"), ("out", "the features")):
         if not values[name].value:
             raise InputError(
@@ -96,7 +95,7 @@ def _tell_of_the_images(values, images: pathlib.Path) -> None:
     from gmn_tf.images import image_folder
 
     listing = image_folder.scan(images)
-    say(
+    log(
         values,
         f"{images} has {len(listing.images)} images in {len(listing.classes)} "
         "folders of classes.",

@@ -6,9 +6,9 @@ import sys
 
 from absl import flags
 
-from gmn_tf import command_line
-from gmn_tf.commands._shared import define_memory_flag, open_run, say
-from gmn_tf.errors import InputError
+from gmn_tf.commands import command_line
+from gmn_tf.commands._shared import define_memory_flag, log, open_run
+from gmn_tf.utils.errors import InputError
 
 SUFFIXES = (".csv", ".json")
 
@@ -82,8 +82,10 @@ def define_weights_flag() -> None:
 
 def make_predictor(values):
     """The predictor that the flags ask for."""
-    from gmn_tf import new_classes, prediction, progress
-    from gmn_tf.workdir import Workdir
+    from gmn_tf.data import new_classes
+    from gmn_tf.inference import prediction
+    from gmn_tf.runs.workdir import Workdir
+    from gmn_tf.utils import progress
 
     if not values.workdir:
         raise InputError(
@@ -133,7 +135,7 @@ def load_backbone(predictor, values):
 
 
 def _predict(values, arguments) -> None:
-    command_line.refuse_arguments(arguments)
+    command_line.check_no_arguments(arguments)
     if bool(values.features) == bool(values.images):
         raise InputError(
             "Predict on what?",
@@ -152,7 +154,8 @@ def _predict(values, arguments) -> None:
     # TensorFlow would tell of each image that cannot be read.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     command_line.start_tensorflow()
-    from gmn_tf import files, prediction_files
+    from gmn_tf.inference import prediction_files
+    from gmn_tf.utils import files
 
     predictor = make_predictor(values)
     features = _features(predictor, values)
@@ -163,17 +166,17 @@ def _predict(values, arguments) -> None:
         sys.stdout.write(text)
         return
     files.write_text(out, text)
-    say(values, f"{len(tops)} predictions over {_told(predictor)}: {out}")
+    log(values, f"{len(tops)} predictions over {_told(predictor)}: {out}")
 
 
 def _features(predictor, values):
     """What to predict on, from files or from images."""
-    from gmn_tf import feature_files
+    from gmn_tf.data import feature_files
 
     if values.images:
         return _extracted(predictor, values)
     features = feature_files.read(values.features)
-    predictor.classes.refuse_other_features(
+    predictor.classes.check_features_match(
         features.values.shape[1], features.backbone
     )
     return features
@@ -181,9 +184,9 @@ def _features(predictor, values):
 
 def _extracted(predictor, values):
     """Features of the images, by the backbone of the run."""
-    from gmn_tf import progress
-    from gmn_tf.feature_files import Features
+    from gmn_tf.data.feature_files import Features
     from gmn_tf.images import extraction, image_folder
+    from gmn_tf.utils import progress
 
     paths = image_folder.find(pathlib.Path(values.images).expanduser())
     backbone = load_backbone(predictor, values)

@@ -5,10 +5,10 @@ import shlex
 
 from absl import flags
 
-from gmn_tf import command_line
-from gmn_tf.commands._shared import say
+from gmn_tf.commands import command_line
+from gmn_tf.commands._shared import log
 from gmn_tf.config import Config
-from gmn_tf.errors import InputError
+from gmn_tf.utils.errors import InputError
 
 
 def prepare_data() -> None:
@@ -68,7 +68,7 @@ def prepare_data() -> None:
 
 
 def _prepare_data(values, arguments) -> None:
-    command_line.refuse_arguments(arguments)
+    command_line.check_no_arguments(arguments)
     for flag, example in (("source", "mybirds"), ("dataset", "mybirds")):
         if not values[flag].value:
             raise InputError(
@@ -92,23 +92,23 @@ def _prepare_data(values, arguments) -> None:
         data_dir=values.data_dir,
         replace=values.replace,
         quiet=values.quiet,
-        tell=lambda text: say(values, text),
+        log=lambda text: log(values, text),
     )
-    say(values, f"{values.dataset}, as found in {values.source}:\n")
-    say(values, str(prepared))
+    log(values, f"{values.dataset}, as found in {values.source}:\n")
+    log(values, str(prepared))
     for old in prepared.older:
-        say(values, f"Removed: the older preparation {old}")
+        log(values, f"Removed: the older preparation {old}")
     was = "Prepared" if prepared.is_new else "Prepared before, unchanged"
-    say(values, f"\n{was}: {prepared.name} in {prepared.data_dir}")
-    say(values, f"Next: {_next_command(values, prepared)}")
+    log(values, f"\n{was}: {prepared.name} in {prepared.data_dir}")
+    log(values, f"Next: {_next_command(values, prepared)}")
 
 
 def _next_command(values, prepared) -> str:
     """bin/train with what these data need."""
-    from gmn_tf_datasets.zero_shot import own_data
+    from gmn_tf_datasets.zero_shot.custom import custom_data
 
     words = ["bin/train", f"--dataset={values.dataset}", "--preset=cpu"]
-    if own_data.LINEAR in prepared.data.notes:
+    if custom_data.LINEAR in prepared.data.notes:
         words.append("--generator_output=linear")
     # With --split=tune fewer classes are there to learn from.
     seen = len(prepared.made.seen) - len(prepared.made.validation)

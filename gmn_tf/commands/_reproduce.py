@@ -6,8 +6,8 @@ import sys
 
 from absl import flags
 
-from gmn_tf import command_line
-from gmn_tf.errors import InputError
+from gmn_tf.commands import command_line
+from gmn_tf.utils.errors import InputError
 
 
 def reproduce() -> None:
@@ -41,7 +41,8 @@ def reproduce() -> None:
 
 
 def _reproduce(values, arguments) -> None:
-    from gmn_tf import cells, paper_page, reproduction
+    from gmn_tf.reproduction import paper_page, runner
+    from gmn_tf.reproduction import plan as reproduction
 
     out = pathlib.Path(values.out)
     request = reproduction.Request(
@@ -54,10 +55,11 @@ def _reproduce(values, arguments) -> None:
         out,
     )
     plan = reproduction.plan(request)
-    notes = cells.Notes(out)
-    notes.refuse_others(plan)
+    notes = runner.Notes(out)
+    notes.check_same_jobs(plan)
     print(
-        f"--preset={values.preset}. " + cells.summary(plan, notes, values.jobs),
+        f"--preset={values.preset}. "
+        + runner.summary(plan, notes, values.jobs),
         flush=True,
     )
     if values.plan:
@@ -73,7 +75,7 @@ def _reproduce(values, arguments) -> None:
     def write() -> list[str]:
         return paper_page.write(request, command, settings)
 
-    failed = cells.run(plan, out, values.jobs, _flushed, write)
+    failed = runner.run(plan, out, values.jobs, _flushed, write)
     write()
     print(f"Written to {out}: index.html, tables.md, and each part apart.")
     if failed:

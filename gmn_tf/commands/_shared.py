@@ -109,11 +109,11 @@ def make_execution(values) -> tuple:
     """The strategy and the execution that the flags ask for."""
     import tensorflow as tf
 
-    from gmn_tf import training
+    from gmn_tf.training import fit
 
     if values.deterministic:
         tf.config.experimental.enable_op_determinism()
-    return training.make_strategy(values.strategy), training.Execution(
+    return fit.make_strategy(values.strategy), fit.Execution(
         values.jit, values.steps_per_execution
     )
 
@@ -158,25 +158,25 @@ def absolute(path: str) -> str:
 
 def open_run(folder: str, values):
     """A finished run with its settings and data."""
-    from gmn_tf import data
-    from gmn_tf.finished import Run
-    from gmn_tf.workdir import Workdir
+    from gmn_tf.data import zero_shot_data
+    from gmn_tf.runs.finished import FinishedRun
+    from gmn_tf.runs.workdir import Workdir
 
     workdir = Workdir(folder)
     config, source = workdir.read_config()
     data_dir = absolute(values.data_dir or source["data_dir"])
-    loaded = data.load(
+    loaded = zero_shot_data.load(
         source["name"],
         data_dir,
         config.split,
         config.embedding_norm,
         values.memory_gb * 2**30,
     )
-    workdir.refuse_other(config, loaded.source)
-    return Run(workdir, config, loaded)
+    workdir.check_same_run(config, loaded.source)
+    return FinishedRun(workdir, config, loaded)
 
 
-def say(values, text: str) -> None:
+def log(values, text: str) -> None:
     """Prints, unless --quiet forbids it."""
     if not values.quiet:
         print(text, flush=True)

@@ -4,7 +4,7 @@ import sys
 
 from absl import flags
 
-from gmn_tf import command_line
+from gmn_tf.commands import command_line
 
 
 def summary() -> None:
@@ -19,7 +19,7 @@ def summary() -> None:
 
 
 def _summary(values, paths) -> None:
-    from gmn_tf import over_seeds
+    from gmn_tf.runs import over_seeds
 
     unfinished = [path for path in paths if over_seeds.is_unfinished(path)]
     if unfinished:

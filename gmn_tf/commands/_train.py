@@ -4,7 +4,7 @@ import dataclasses
 
 from absl import flags
 
-from gmn_tf import command_line
+from gmn_tf.commands import command_line
 from gmn_tf.commands._shared import (
     define_config_flags,
     define_data_flags,
@@ -12,9 +12,9 @@ from gmn_tf.commands._shared import (
     define_setting_flag,
     define_setting_flags,
     load_data,
+    log,
     make_execution,
     resolve,
-    say,
 )
 from gmn_tf.config import Config
 
@@ -73,18 +73,20 @@ def prepare() -> None:
 
 
 def _train(values, arguments) -> None:
-    command_line.refuse_arguments(arguments)
+    command_line.check_no_arguments(arguments)
     config = resolve(values)
     command_line.start_tensorflow()
-    from gmn_tf import api, experiment, report, validation
-    from gmn_tf.workdir import Workdir
+    from gmn_tf import api
+    from gmn_tf.runs import experiment, report
+    from gmn_tf.runs.workdir import Workdir
+    from gmn_tf.training import validation
 
-    validation.refuse_test_split(config, values.validate_every)
+    validation.check_tune_split(config, values.validate_every)
     strategy, execution = make_execution(values)
     workdir = Workdir(values.workdir or _default_workdir(config))
-    workdir.refuse_other_settings(config)
+    workdir.check_settings_match(config)
     data = load_data(config, values)
-    watching = experiment.Watching(
+    monitoring_options = experiment.MonitoringOptions(
         values.quiet,
         values.log_every,
         values.picture_every,
@@ -96,20 +98,20 @@ def _train(values, arguments) -> None:
         data,
         workdir.path,
         strategy=strategy,
-        watching=watching,
+        monitoring_options=monitoring_options,
         execution=execution,
         with_baseline=values.baseline,
-        tell=lambda text: say(values, text),
+        log=lambda text: log(values, text),
     )
     if run is not None:
-        say(values, report.scores_table(run.scores))
-        say(
+        log(values, report.scores_table(run.scores))
+        log(
             values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}"
         )
 
 
 def _prepare_alone(values, arguments) -> None:
-    command_line.refuse_arguments(arguments)
+    command_line.check_no_arguments(arguments)
     chosen = {
         name: values[name].value
         for name in ("dataset", "features_file", "embedding")
@@ -118,11 +120,11 @@ def _prepare_alone(values, arguments) -> None:
     # Runs choose how to scale embeddings; data fits if any way does.
     config = Config().replace({**chosen, "embedding_norm": "none"})
     command_line.start_tensorflow()
-    from gmn_tf import report
+    from gmn_tf.runs import report
 
     data = load_data(config, values, values.beam_option)
-    say(values, report.data_summary(data))
-    say(values, f"Prepared: {data.name} in {data.data_dir}")
+    log(values, report.data_summary(data))
+    log(values, f"Prepared: {data.name} in {data.data_dir}")
 
 
 def _default_workdir(config: Config) -> str:

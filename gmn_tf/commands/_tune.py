@@ -6,7 +6,7 @@ import sys
 
 from absl import flags
 
-from gmn_tf import command_line
+from gmn_tf.commands import command_line
 from gmn_tf.commands._shared import (
     define_config_flags,
     define_data_flags,
@@ -15,11 +15,9 @@ from gmn_tf.commands._shared import (
     load_data,
     make_execution,
     resolve,
-    say,
 )
 from gmn_tf.config import Config
-from gmn_tf.errors import InputError
-from gmn_tf.suggest import refuse_unknown
+from gmn_tf.utils.errors import InputError, check_choice
 
 # As in `tuning` and `report`, which take seconds to import.
 TUNERS = ("bayesian", "hyperband", "random")
@@ -78,9 +76,9 @@ def tune() -> None:
 
 
 def _tune(values, arguments) -> None:
-    command_line.refuse_arguments(arguments)
-    refuse_unknown("tuner", values.tuner, TUNERS)
-    refuse_unknown("objective", values.objective, OBJECTIVES)
+    command_line.check_no_arguments(arguments)
+    check_choice("tuner", values.tuner, TUNERS)
+    check_choice("objective", values.objective, OBJECTIVES)
     if not values.workdir and not values.show_space:
         raise InputError(
             "Where shall the search be kept?",
@@ -89,8 +87,8 @@ def _tune(values, arguments) -> None:
             "give one, as in --workdir=runs/tune/cub",
         )
     command_line.start_tensorflow()
-    from gmn_tf import search_report
-    from gmn_tf.search_folder import SearchFolder
+    from gmn_tf.search import search_report
+    from gmn_tf.search.search_folder import SearchFolder
 
     if values.summary:
         print(search_report.write(SearchFolder(values.workdir)))
@@ -103,7 +101,7 @@ def _tune(values, arguments) -> None:
 
 
 def _search(values):
-    from gmn_tf import search_space_input, tuning
+    from gmn_tf.search import search_space_input, tuner
 
     config = resolve(values)
     if values.split == "test":
@@ -127,9 +125,9 @@ def _search(values):
         search_space_input.read_changes(values.space),
     )
     trials = values.max_trials
-    if trials is None and values.tuner != tuning.HYPERBAND:
+    if trials is None and values.tuner != tuner.HYPERBAND:
         trials = TRIALS
-    return tuning.Search(
+    return tuner.Search(
         config.replace(space.fixed),
         space,
         values.tuner,
@@ -139,16 +137,11 @@ def _search(values):
 
 
 def _run(search, folder, values) -> None:
-    from gmn_tf import (
-        experiment,
-        search_report,
-        training,
-        trials,
-        tuning,
-        workers,
-    )
+    from gmn_tf.runs import experiment
+    from gmn_tf.search import search_report, trials, tuner
+    from gmn_tf.training import fit, workers
 
-    tuning.refuse_half_a_cluster()
+    tuner.check_cluster_complete()
     strategy, execution = make_execution(values)
     if workers.several(strategy):
         raise InputError(
@@ -160,26 +153,26 @@ def _run(search, folder, values) -> None:
     data = load_data(search.config, values)
     for steps in search.budgets:
         config = search.config.replace({"steps": steps})
-        training.refuse_impossible(config, data, strategy, execution)
+        fit.check_feasible(config, data, strategy, execution)
     folder.start(search.config, data.source, search.to_dict())
-    watching = experiment.Watching(
+    monitoring_options = experiment.MonitoringOptions(
         # A bar for each trial would fill a file.
         quiet=values.quiet or not sys.stdout.isatty(),
         log_every=values.log_every,
         picture_every=values.picture_every,
         checkpoint_every=values.checkpoint_every,
     )
-    laboratory = trials.Laboratory(
-        search, data, folder, strategy, execution, watching
+    laboratory = trials.TrialRunner(
+        search, data, folder, strategy, execution, monitoring_options
     )
 
-    def tell(text: str) -> None:
-        say(values, text)
+    def log(text: str) -> None:
+        log(values, text)
 
     # Workers share the folder with their chief.
-    alone = contextlib.nullcontext if tuning.is_worker() else folder.alone
+    alone = contextlib.nullcontext if tuner.is_worker() else folder.alone
     with alone():
-        tuning.run(laboratory, tell)
-        if not tuning.is_worker():
+        tuner.run(laboratory, log)
+        if not tuner.is_worker():
             folder.remove_checkpoints()
-            tell("\n" + search_report.write(folder))
+            log("\n" + search_report.write(folder))

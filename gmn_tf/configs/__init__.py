@@ -10,8 +10,7 @@ adds to `cpu` what lifted h most on the validation classes of FLO and CUB.
 import importlib
 import importlib.util
 
-from gmn_tf.errors import InputError
-from gmn_tf.suggest import refuse_unknown
+from gmn_tf.utils.errors import InputError, check_choice
 
 PRESETS = ("release", "paper", "cpu", "best")
 
@@ -53,7 +52,7 @@ def preset(dataset: str, name: str = "release") -> dict:
         InputError: for an unknown preset, or `best` of a data set that has
             none.
     """
-    refuse_unknown("preset", name, PRESETS)
+    check_choice("preset", name, PRESETS)
     release = {"dataset": dataset, **_own(dataset, "RELEASE")}
     if name == "paper":
         return {**release, **PAPER}

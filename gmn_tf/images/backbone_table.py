@@ -6,8 +6,7 @@ Nothing here imports TensorFlow, so that bad flags are told of at once.
 import pathlib
 from typing import NamedTuple
 
-from gmn_tf.errors import InputError
-from gmn_tf.suggest import refuse_unknown
+from gmn_tf.utils.errors import InputError, check_choice
 
 IMAGENET = "imagenet"  # keras.applications downloads them
 RANDOM = "random"  # for tests: no class can be recognised by them
@@ -86,7 +85,7 @@ def check(name: str, weights: str) -> None:
         name: a key of `BACKBONES`.
         weights: imagenet, random, or a file.
     """
-    refuse_unknown("backbone", name, BACKBONES)
+    check_choice("backbone", name, BACKBONES)
     if not is_file(weights):
         return
     path = pathlib.Path(weights).expanduser()

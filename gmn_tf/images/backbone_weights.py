@@ -8,8 +8,8 @@ import warnings
 import keras
 import numpy as np
 
-from gmn_tf.errors import InputError
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET
+from gmn_tf.utils.errors import InputError
 
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
@@ -73,7 +73,7 @@ def load_file(model: keras.Model, path: pathlib.Path, name: str) -> None:
         with warnings.catch_warnings(action="ignore"):
             # Of a .keras file this reads the weights, and no code it brings.
             model.load_weights(path)
-        _refuse_gaps(model)
+        _check_no_gaps(model)
     except Exception as error:
         # A damaged file makes Keras raise almost anything.
         raise InputError(
@@ -95,7 +95,7 @@ def _forget(model: keras.Model) -> None:
         weight.assign(np.full(weight.shape, np.nan))
 
 
-def _refuse_gaps(model: keras.Model) -> None:
+def _check_no_gaps(model: keras.Model) -> None:
     gaps = [w.path for w in _real(model) if np.isnan(w.numpy()).any()]
     if gaps:
         raise ValueError(

@@ -9,9 +9,9 @@ import pathlib
 import keras
 import tensorflow as tf
 
-from gmn_tf.errors import InputError
 from gmn_tf.images import backbone_table, backbone_weights
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
+from gmn_tf.utils.errors import InputError
 
 # What must be equal for features to be of one kind.
 IDENTITY = ("name", "weights_sha256", "image_size", "preprocessing")

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from gmn_tf import locking
-from gmn_tf.errors import InputError
 from gmn_tf.images import backbones, extraction_result
 from gmn_tf.images.backbones import Backbone
 from gmn_tf.images.extraction_parts import Content, Folder
@@ -18,8 +16,9 @@ from gmn_tf.images.extraction_summary import Summary, examples
 from gmn_tf.images.image_batches import UPRIGHT, Image, batches
 from gmn_tf.images.image_folder import list_images, scan
 from gmn_tf.images.image_parts import Part, divide
-from gmn_tf.progress import progress
-from gmn_tf.suggest import refuse_unknown
+from gmn_tf.utils import locks
+from gmn_tf.utils.errors import InputError, check_choice
+from gmn_tf.utils.progress import progress
 
 __all__ = ["Summary", "features_of", "list_images", "run"]
 
@@ -76,18 +75,18 @@ def run(
         InputError: if there are no images, some cannot be read and it is to
             stop there, or `out` is not for these features.
     """
-    refuse_unknown("unreadable", unreadable, UNREADABLE)
+    check_choice("unreadable", unreadable, UNREADABLE)
     images, out = pathlib.Path(images), pathlib.Path(out)
-    _refuse_inside(images, out)
+    _check_outside(images, out)
     listing, description = scan(images), backbone.description
-    Folder(out).refuse_other(description)
-    with locking.alone(out):
+    Folder(out).check_same_run(description)
+    with locks.exclusive(out):
         folder = Folder(out)  # again, as nobody else can change it now
-        folder.refuse_other(description)
+        folder.check_same_run(description)
         identity = backbones.identity(description)
         parts = divide(images, listing.images, identity)
         if unreadable == "stop":
-            _refuse_unreadable(folder.unreadable(parts))
+            _check_readable(folder.unreadable(parts))
         if folder.is_complete(parts, description, listing):
             shutil.rmtree(folder.parts, ignore_errors=True)
             return Summary(images, out, folder.record, 0, 0.0)
@@ -101,7 +100,7 @@ def run(
             for batch in _keeping(found, missing, folder, images):
                 advance(len(batch))
                 if unreadable == "stop":
-                    _refuse_unreadable(_reasons(batch, images))
+                    _check_readable(_reasons(batch, images))
         record = extraction_result.write(folder, parts, description, listing)
         seconds = time.monotonic() - began
         return Summary(images, out, record, count, seconds)
@@ -141,7 +140,7 @@ def _paths(root: pathlib.Path, parts: list[Part]) -> Iterator[pathlib.Path]:
     return (root / file for part in parts for file in part.files)
 
 
-def _refuse_inside(images: pathlib.Path, out: pathlib.Path) -> None:
+def _check_outside(images: pathlib.Path, out: pathlib.Path) -> None:
     """Raises InputError if features would lie among the images' classes."""
     if out.is_file():
         raise InputError(
@@ -159,7 +158,7 @@ def _refuse_inside(images: pathlib.Path, out: pathlib.Path) -> None:
         )
 
 
-def _refuse_unreadable(reasons: dict[str, str]) -> None:
+def _check_readable(reasons: dict[str, str]) -> None:
     if reasons:
         raise InputError(
             f"Some images cannot be read: {len(reasons)} so far.",

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf import json_text
-from gmn_tf.errors import InputError
-from gmn_tf.files import replacing
 from gmn_tf.images import backbones
 from gmn_tf.images.image_folder import Listing
 from gmn_tf.images.image_parts import Part
+from gmn_tf.utils import files
+from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.files import replacing
 
 COMMAND = "bin/extract_features"
 RESULTS = ("features.npy", "labels.csv", "unreadable.csv", "extraction.json")
@@ -51,7 +51,7 @@ class Folder:
         self.record = self._read_json(self.path / "extraction.json")
         self._rows = self._rows_of_parts()  # key -> first row, and past last
 
-    def refuse_other(self, description: dict) -> None:
+    def check_same_run(self, description: dict) -> None:
         """Raises InputError if the folder is not for this backbone."""
         unfinished = self._read_json(self.parts / "backbone.json")
         for there in ((self.record or {}).get("backbone"), unfinished):
@@ -68,9 +68,9 @@ class Folder:
                     "choose another --out, or remove that folder",
                 )
         if not unfinished:
-            self._refuse_strange()
+            self._check_plausible()
 
-    def _refuse_strange(self) -> None:
+    def _check_plausible(self) -> None:
         """Raises InputError for files that somebody else has put here."""
         # `start` can be stopped before it says whose parts these are.
         strange = [
@@ -111,7 +111,7 @@ class Folder:
             return self._finished(part)
         try:
             with np.load(self._file(part), allow_pickle=False) as stored:
-                notes = json_text.parse(stored["notes"].tobytes())
+                notes = files.parse_json(stored["notes"].tobytes())
             return Content(np.empty((0, 0), np.float32), **notes)
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
             return None  # not there, or cut off when the power was
@@ -173,7 +173,7 @@ class Folder:
 
     def _read_json(self, path: pathlib.Path) -> dict | None:
         try:
-            content = json_text.parse(path.read_text("utf-8"))
+            content = files.parse_json(path.read_text("utf-8"))
             if not isinstance(content, dict):
                 raise ValueError(f"{type(content).__name__}, not an object")
             return content

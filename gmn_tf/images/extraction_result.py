@@ -17,12 +17,12 @@ import tempfile
 
 import numpy as np
 
-from gmn_tf.errors import InputError
 from gmn_tf.images.extraction_parts import RESULTS, Folder
 from gmn_tf.images.extraction_summary import examples
 from gmn_tf.images.image_folder import Listing
 from gmn_tf.images.image_parts import Part
-from gmn_tf.workdir import versions
+from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.versions import versions
 
 
 def write(

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gmn_tf.errors import InputError
+from gmn_tf.utils.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 

@@ -1,0 +1,1 @@
+"""Reading the files of Xian et al.: features, attributes and splits."""

@@ -1,0 +1,207 @@
+"""Reading the variables of a .mat file, old (version 5) and new (7.3)."""
+
+import functools
+import weakref
+
+import numpy as np
+from etils import epath
+
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot.xlsa17 import mat5
+
+_HEADER = 128  # Bytes, which tell the version.
+IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
+
+
+class OnDiskMatrix:
+    """A matrix in a MATLAB 7.3 file; rows are read when it is indexed.
+
+    For features that memory cannot hold. It can be pickled, as long as the
+    file stays where it is.
+
+    Attributes:
+      T: the same matrix, transposed.
+      shape, dtype, ndim, size: as of an array.
+
+    Args:
+      path: the file.
+      name: of the variable.
+      transposed: whether to swap the axes that MATLAB shows.
+    """
+
+    ndim = 2
+
+    def __init__(self, path: epath.Path, name: str, transposed: bool = False):
+        self._arguments = path, name, transposed
+        # MATLAB writes its columns as rows of HDF5.
+        self.shape = self._variable.shape[:: 1 if transposed else -1]
+        self.dtype, self.size = self._variable.dtype, self._variable.size
+
+    def __reduce__(self):
+        return OnDiskMatrix, self._arguments
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @functools.cached_property
+    def _variable(self):
+        import h5py
+
+        path, name, _ = self._arguments
+        file = h5py.File(path.open("rb"), "r")
+        # Left open, HDF5 closes it when Python is gone, and crashes.
+        weakref.finalize(self, file.close)
+        return file[name]
+
+    @property
+    def T(self) -> "OnDiskMatrix":  # noqa: N802
+        path, name, transposed = self._arguments
+        return OnDiskMatrix(path, name, not transposed)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """Whole rows: a slice, or an array of their numbers."""
+        rows = np.arange(len(self))[rows]
+        # HDF5 wants them in order, each once; a slice is far faster.
+        wanted, places = np.unique(rows, return_inverse=True)
+        if len(wanted) and wanted[-1] - wanted[0] < len(wanted):
+            wanted = slice(wanted[0], wanted[-1] + 1)
+        path, _, transposed = self._arguments
+        try:
+            if transposed:
+                return self._variable[wanted][places]
+            return self._variable[:, wanted].T[places]
+        except OSError as error:
+            raise _unreadable(path, error) from error
+
+
+def read_variables(
+    path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...] = ()
+) -> dict[str, np.ndarray | OnDiskMatrix | str]:
+    """Reads the wanted variables that the file has.
+
+    Args:
+      path: the .mat file.
+      wanted: names of variables; others are skipped unread.
+      on_disk: those of them that stay on disk, as an `OnDiskMatrix`, if they
+        are larger than `IN_MEMORY` and the file is of version 7.3.
+
+    Returns:
+      Name to array, as MATLAB would show it (no axis is swapped). Texts, and
+      cell arrays of them, are object arrays of one dimension; of what else
+      there is, words that name it.
+    """
+    try:
+        with path.open("rb") as stream:
+            if mat5.is_version_5(stream.read(_HEADER)):
+                stream.seek(0)
+                return mat5.read(stream, wanted)
+            return _read_version_7_3(stream, path, wanted, on_disk)
+    except Exception as error:
+        # A damaged file makes zlib, struct, NumPy and HDF5 raise almost
+        # anything (value, type, key, memory and system errors).
+        raise _unreadable(path, error) from error
+
+
+def _read_version_7_3(
+    stream, path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...]
+) -> dict[str, np.ndarray | OnDiskMatrix | str]:
+    import h5py  # Only few files need it, and loading it takes time.
+
+    with h5py.File(stream, "r") as file:
+        return {
+            name: OnDiskMatrix(path, name)
+            if name in on_disk
+            and isinstance(file[name], h5py.Dataset)
+            and file[name].ndim == 2
+            and file[name].nbytes > IN_MEMORY
+            else _from_hdf5(file, file[name])
+            for name in wanted
+            if name in file
+        }
+
+
+def _from_hdf5(file, variable) -> np.ndarray | str:
+    import h5py
+
+    if not isinstance(variable, h5py.Dataset):
+        return "a struct, an object or a sparse matrix"
+    if "MATLAB_empty" in variable.attrs:  # then it holds its own shape
+        return np.zeros(variable[()])
+    if h5py.check_ref_dtype(variable.dtype) is not None:
+        cells = [file[reference] for reference in variable[()].ravel()]
+        return np.array([_text(cell) for cell in cells], object)
+    if variable.attrs.get("MATLAB_class") == b"char":
+        return np.array([_text(variable)], object)
+    return variable[()].T  # MATLAB writes its columns as rows of HDF5.
+
+
+def _text(characters) -> str:
+    if "MATLAB_empty" in characters.attrs:
+        return ""
+    codes = characters[()].ravel().astype("<u2", casting="same_kind")
+    return codes.tobytes().decode("utf-16-le")
+
+
+def _unreadable(path: epath.Path, error: Exception) -> InputError:
+    size = path.stat().length
+    return InputError(
+        f"{path} cannot be read.",
+        "a complete MATLAB file",
+        f"{size} bytes that end in an error ({type(error).__name__}: "
+        f"{_first_line(error)})",
+        "The file is damaged or was cut short: fetch it again.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:80]
+
+
+def require(path: epath.Path, content: dict, keys: tuple[str, ...]) -> None:
+    missing = [key for key in keys if key not in content]
+    if missing:
+        raise InputError(
+            f"{path} lacks {', '.join(missing)}.",
+            f"the variables {', '.join(keys)}",
+            f"of these, only {', '.join(content) or 'none'}",
+            "Take the file from xlsa17, or add the variables.",
+        )
+
+
+def numbers(
+    path: epath.Path, name: str, values: np.ndarray | OnDiskMatrix
+) -> np.ndarray | OnDiskMatrix:
+    """The values, if they are a matrix of real numbers."""
+    if isinstance(values, np.ndarray | OnDiskMatrix) and (
+        values.dtype.kind in "fiu" and values.ndim == 2 and values.size
+    ):
+        return values
+    raise InputError(
+        f"{name} in {path} is not a matrix of numbers.",
+        "a full matrix of two dimensions, not empty",
+        values
+        if isinstance(values, str)
+        else f"shape {values.shape}, type {values.dtype}",
+        "Save the variable as a full (not sparse) matrix.",
+    )
+
+
+def integers(path: epath.Path, name: str, values: np.ndarray) -> np.ndarray:
+    """The values as one row of int64, whatever type and shape they had."""
+    flat = numbers(path, name, values).ravel()
+    wrong = np.flatnonzero(~np.isfinite(flat) | (flat != np.rint(flat)))
+    if len(wrong):
+        raise InputError(
+            f"{name} in {path} has values that are not whole numbers.",
+            "whole numbers from 1",
+            f"{flat[wrong[0]]} at position {wrong[0] + 1} "
+            f"({len(wrong)} such values)",
+            "Number rows and classes from 1.",
+        )
+    return flat.astype(np.int64)
+
+
+def some(numbers, limit: int = 5) -> str:
+    """The first few numbers, for a message."""
+    shown = ", ".join(str(int(number)) for number in numbers[:limit])
+    return shown + (", ..." if len(numbers) > limit else "")

@@ -1,0 +1,1 @@
+"""Prepared splits as arrays; features and classes that a user hands in."""

@@ -1,0 +1,207 @@
+"""Features that stay on disk: single rows read out of TFRecord files.
+
+For splits too large for memory. Opening them takes one pass over the files,
+which notes where each record begins; after that only what is asked for is read.
+"""
+
+import contextlib
+import os
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf.utils.errors import LostDataError
+
+# A record is framed by its length, a checksum of that, and one of its content.
+BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
+BATCH = 1024  # records looked at in one go while opening
+# What reads have found, because TensorFlow passes no exception on as it is.
+_LOSSES = []
+
+
+@contextlib.contextmanager
+def reporting_data_loss() -> Iterator[None]:
+    """Makes a clear error of the end of reads from files that have changed.
+
+    Raises:
+        LostDataError: naming the file, in place of TensorFlow's error.
+    """
+    _LOSSES.clear()
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if _LOSSES:
+            raise _LOSSES[0] from error
+        raise
+
+
+class OnDisk:
+    """An array `[n, dx]` of float32 of which rows are read when indexed.
+
+    Attributes:
+        shape: (n, dx).
+    """
+
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, rows: int, dim: int):
+        self.shape = (rows, dim)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows) -> np.ndarray:
+        """Rows as of an array: a slice, or integers of any shape."""
+        rows = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
+        return self.gather(np.asarray(rows)).numpy()
+
+    def gather(self, rows):
+        """As `tf.gather`: rows `[...]` -> features `[..., dx]`."""
+        features = self._read(tf.reshape(rows, [-1]))
+        shape = tf.concat([tf.shape(rows), self.shape[1:]], axis=0)
+        features = tf.reshape(features, shape)
+        return tf.ensure_shape(features, [*rows.shape, self.shape[1]])
+
+
+class Records(OnDisk):
+    """What TFRecord files hold, a record for each row.
+
+    Args:
+        paths: the TFRecord files, in order.
+        files: `[n]` which of them each record is in.
+        starts: `[n]` the first byte of each record in its file.
+        lengths: `[n]` bytes of each record.
+        dim: dx.
+    """
+
+    def __init__(self, paths, files, starts, lengths, dim: int):
+        super().__init__(len(files), dim)
+        self._streams = [open(path, "rb") for path in paths]  # noqa: SIM115
+        self._versions = [_version(stream) for stream in self._streams]
+        self._files, self._starts, self._lengths = files, starts, lengths
+
+    def _read(self, rows):
+        records = tf.numpy_function(
+            self._read_records, [rows], tf.string, stateful=False
+        )
+        features = tf.io.parse_example(
+            records, {"features": tf.io.FixedLenFeature([], tf.string)}
+        )["features"]
+        return tf.io.decode_raw(features, tf.float32)
+
+    def _read_records(self, rows: np.ndarray) -> np.ndarray:
+        records = np.empty(len(rows), object)
+        # A name that is gone does no harm to a file that is open.
+        for stream, version in zip(self._streams, self._versions):
+            _check_unchanged(stream, version)
+        for place, row in enumerate(rows):
+            records[place] = os.pread(
+                self._streams[self._files[row]].fileno(),
+                self._lengths[row],
+                self._starts[row],
+            )
+        return records
+
+
+def _version(stream) -> tuple[int, int]:
+    """What tells that a file was written to."""
+    status = os.fstat(stream.fileno())
+    return status.st_size, status.st_mtime_ns
+
+
+def _check_unchanged(stream, version: tuple[int, int]) -> None:
+    try:
+        if _version(stream) == version:
+            return
+        found = "another size or time of change"
+    except OSError as error:  # such as that of a server that is gone
+        found = error.strerror
+    loss = LostDataError(
+        f"{stream.name} has changed since it was opened.",
+        "prepared data that nothing touches while a command runs",
+        found,
+        "remove the data set's folder, let bin/train prepare it again, and "
+        "repeat the command",
+    )
+    _LOSSES.append(loss)
+    raise loss
+
+
+def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
+    """Opens TFRecord files of `features` (bytes) and `label`.
+
+    Args:
+        paths: the files, in order.
+        dim: dx.
+
+    Returns:
+        The features, and the labels `[n]` of all records.
+
+    Raises:
+        tf.errors.OpError, ValueError: for a damaged file.
+    """
+    labels, files, starts, lengths = [], [], [], []
+    for number, path in enumerate(paths):
+        file_lengths, file_labels = _scan(path, dim)
+        framed = BEFORE + file_lengths + AFTER
+        starts.append(np.cumsum(framed) - framed + BEFORE)
+        lengths.append(file_lengths)
+        labels.append(file_labels)
+        files.append(np.full(len(file_labels), number))
+    labels, *places = map(np.concatenate, (labels, files, starts, lengths))
+    return Records(paths, *places, dim), labels
+
+
+def _scan(path: str, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths and labels of the records in a file."""
+    empty = np.zeros(0, np.int64)
+    lengths, labels = [empty], [empty]
+    for batch in tf.data.TFRecordDataset(path).batch(BATCH):
+        parsed = tf.io.parse_example(
+            batch,
+            {
+                "label": tf.io.FixedLenFeature([], tf.int64),
+                "features": tf.io.FixedLenFeature([], tf.string),
+            },
+        )
+        sizes = tf.strings.length(parsed["features"]).numpy()
+        if not np.all(sizes == dim * OnDisk.dtype.itemsize):
+            raise ValueError(f"records of another size than {dim} in {path}")
+        lengths.append(tf.strings.length(batch).numpy().astype(np.int64))
+        labels.append(parsed["label"].numpy())
+    return np.concatenate(lengths), np.concatenate(labels)
+
+
+class Joined(OnDisk):
+    """Two arrays, at least one of them on disk, one after the other."""
+
+    def __init__(self, first, second):
+        super().__init__(len(first) + len(second), first.shape[1])
+        self.parts = first, second
+
+    def _read(self, rows):
+        split = len(self.parts[0])
+        part = tf.cast(rows >= split, tf.int32)
+        places = tf.dynamic_partition(tf.range(tf.size(rows)), part, 2)
+        rows -= split * tf.cast(part, rows.dtype)
+        rows_of_parts = tf.dynamic_partition(rows, part, 2)
+        return tf.dynamic_stitch(
+            places,
+            [gather(*pair) for pair in zip(self.parts, rows_of_parts)],
+        )
+
+
+def join(first, second):
+    """Arrays joined in memory; `Joined` if one of them is on disk."""
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return np.concatenate([first, second])
+    return Joined(first, second)
+
+
+def gather(features, rows):
+    """`features[rows]` of an array, a tensor or what is on disk."""
+    if isinstance(features, OnDisk):
+        return features.gather(rows)
+    return tf.gather(features, rows)

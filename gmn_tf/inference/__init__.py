@@ -1,0 +1,1 @@
+"""Prediction with a finished run, and its export."""

@@ -1,0 +1,77 @@
+"""Calibrated stacking: the scores of all seen classes lowered by one number.
+
+A classifier learns seen classes from real samples, and trusts them too much.
+Chao et al. (ECCV 2016) subtract a constant from their scores; it is chosen
+here on the tune splits, where h is largest. Not in the paper.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method import metrics
+from gmn_tf.utils.errors import InputError
+
+POINTS = 200  # penalties that are tried
+
+
+def curve(models: Sequence, data: ZeroShotData) -> list[dict]:
+    """Scores against the penalty of seen classes.
+
+    Args:
+        models: final classifiers, without a penalty.
+        data: the tune splits.
+
+    Returns:
+        One entry per penalty, the smallest first: `penalty`, and mean and
+        standard deviation over classifiers of each score, in percent.
+    """
+    predictions = [metrics.predict(model, data) for model in models]
+    rows = []
+    for penalty in _penalties(predictions, data.num_seen):
+        scores = [
+            metrics.score_predictions(lowered, data)
+            for lowered in (
+                _lowered(one, data.num_seen, penalty) for one in predictions
+            )
+        ]
+        rows.append({"penalty": float(penalty), **metrics.mean_and_std(scores)})
+    return rows
+
+
+def best(rows: Sequence[dict]) -> dict:
+    """The entry with the largest mean of h."""
+    return max(rows, key=lambda row: row["h"]["mean"])
+
+
+def check_tune_split(split: str, run: object) -> None:
+    """Raises InputError if a penalty would be chosen on test samples."""
+    if split == "test":
+        raise InputError(
+            "--calibrate would choose a setting on test samples.",
+            "a run made with --split=tune",
+            f"{run}, a run on the test splits",
+            "train the same with --split=tune, and name its folder",
+        )
+
+
+def _penalties(predictions, num_seen: int) -> np.ndarray:
+    """0, and values between which equally many predictions change."""
+    margins = np.concatenate(
+        [
+            scores[:, :num_seen].max(axis=1) - scores[:, num_seen:].max(axis=1)
+            for both in predictions
+            for scores in both
+        ]
+    )
+    quantiles = np.quantile(margins, np.linspace(0.0, 1.0, POINTS))
+    # Enough digits to tell penalties apart, few enough to give as a flag.
+    rounded = [float(f"{value:.4g}") for value in quantiles]
+    return np.unique([0.0, *rounded])
+
+
+def _lowered(both, num_seen: int, penalty: float):
+    seen = np.arange(both[0].shape[1]) < num_seen
+    penalties = np.where(seen, penalty, 0.0).astype(both[0].dtype)
+    return metrics.Predictions(*(scores - penalties for scores in both))

@@ -1,0 +1,114 @@
+"""Section 3.2: the critic, D(x) or D(x, a) on the concatenation."""
+
+import keras
+
+from gmn_tf.method import layers
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class Critic(keras.Model):
+    """D: an MLP from a feature, with or without its class, to a score.
+
+    The first layer is kept in two parts, one for features and one for
+    embeddings. Their sum is the first layer on the concatenation [x, a]; apart,
+    the embedding's share is computed once for all samples of a class.
+
+    Args:
+        units: sizes of the hidden layers.
+        activation: hidden activation, `leaky_relu` (slope 0.2) or `relu`.
+        conditional: whether the critic sees embeddings: D(x, a).
+    """
+
+    def __init__(
+        self,
+        units: tuple[int, ...],
+        activation: str,
+        conditional: bool,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
+        self.units = tuple(units)
+        self.activation = activation
+        self.conditional = conditional
+        self.activate = layers.twice_differentiable(activation)
+        self.feature_layer = keras.layers.Dense(
+            self.units[0], name="features", dtype=self.dtype_policy
+        )
+        self.embedding_layer = (
+            keras.layers.Dense(
+                self.units[0],
+                use_bias=False,
+                name="embeddings",
+                dtype=self.dtype_policy,
+            )
+            if conditional
+            else None
+        )
+        self.hidden_layers = [
+            layers.dense(size, self.activate, dtype=self.dtype_policy)
+            for size in self.units[1:]
+        ]
+        self.output_layer = layers.dense(1, dtype=self.dtype_policy)
+
+    def build(self, features_shape, embeddings_shape):
+        fan_in = features_shape[-1]
+        if self.conditional:
+            fan_in += embeddings_shape[-1]
+        initializer = keras.initializers.RandomNormal(
+            stddev=layers.initial_stddev(fan_in, self.units[0])
+        )
+        # Cloned, because an unseeded initializer warns when it is used twice.
+        self.feature_layer.kernel_initializer = initializer.clone()
+        self.feature_layer.build(features_shape)
+        if self.conditional:
+            self.embedding_layer.kernel_initializer = initializer.clone()
+            self.embedding_layer.build(embeddings_shape)
+        size = self.units[0]
+        for layer in [*self.hidden_layers, self.output_layer]:
+            layer.build((None, size))
+            size = layer.units
+        self.built = True
+
+    def condition(self, embeddings):
+        """The embeddings' share of the first layer: `[..., da]` -> `[..., h]`.
+
+        Zeros `[..., 1]` for an unconditional critic.
+        """
+        if self.conditional:
+            return self.embedding_layer(embeddings)
+        return keras.ops.zeros_like(
+            embeddings[..., :1], dtype=self.compute_dtype
+        )
+
+    def project(self, features, condition):
+        """The linear first layer: `[..., dx]` -> `[..., h]`."""
+        return self.feature_layer(features) + condition
+
+    def score(self, projection):
+        """All after the first layer: `[..., h]` -> scores `[...]`."""
+        hidden = self.activate(projection)
+        for layer in self.hidden_layers:
+            hidden = layer(hidden)
+        scores = keras.ops.squeeze(self.output_layer(hidden), axis=-1)
+        return keras.ops.cast(scores, self.variable_dtype)
+
+    def call(self, features, embeddings):
+        """Scores samples.
+
+        Args:
+            features: `[..., dx]` real or synthetic features.
+            embeddings: `[..., da]` embeddings of their classes; ignored by an
+                unconditional critic. Leading axes broadcast.
+
+        Returns:
+            `[...]` scores, high for real.
+        """
+        return self.score(self.project(features, self.condition(embeddings)))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": self.activation,
+            "conditional": self.conditional,
+        }

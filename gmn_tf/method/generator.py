@@ -1,0 +1,216 @@
+"""Section 3.1: the generator G and its noise z ~ N(mu(a), Sigma(a))."""
+
+import keras
+from keras import ops
+
+from gmn_tf.method import layers
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class LatentNoise(keras.layers.Layer):
+    """z = mu(a) + sqrt(Sigma(a)) eps, drawn by reparameterisation.
+
+    Args:
+        dim: size of the noise, d_z.
+        mean: `linear` for mu = W_mu a + b_mu, `tanh` for the tanh of it.
+        covariance: `learned` for Sigma = diag exp(W_cov a + b_cov), or
+            `identity`.
+    """
+
+    def __init__(self, dim: int, mean: str, covariance: str, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
+        self.dim = dim
+        self.mean = mean
+        self.covariance = covariance
+        self.mean_layer = layers.dense(
+            dim,
+            "tanh" if mean == "tanh" else None,
+            name="mean",
+            dtype=self.dtype_policy,
+        )
+        self.log_variance_layer = (
+            layers.dense(dim, name="log_variance", dtype=self.dtype_policy)
+            if covariance == "learned"
+            else None
+        )
+
+    def build(self, noise_shape, embeddings_shape):
+        self.mean_layer.build(embeddings_shape)
+        if self.log_variance_layer is not None:
+            self.log_variance_layer.build(embeddings_shape)
+
+    def compute_output_shape(self, noise_shape, embeddings_shape):
+        return (*noise_shape[:-1], self.dim)
+
+    def condition(self, embeddings):
+        """mu(a) and sqrt(Sigma(a)): `[..., da]` -> two of `[..., dz]`.
+
+        With the identity for Sigma, mu(a) alone.
+        """
+        mean = ops.cast(self.mean_layer(embeddings), self.variable_dtype)
+        if self.log_variance_layer is None:
+            return (mean,)
+        log_variance = ops.cast(
+            self.log_variance_layer(embeddings), self.variable_dtype
+        )
+        return mean, ops.exp(0.5 * log_variance)
+
+    def draw(self, noise, condition):
+        """z `[..., dz]` from standard noise `[..., dz]`; axes broadcast."""
+        noise = ops.cast(noise, self.variable_dtype)
+        mean, *stddev = condition
+        return mean + (stddev[0] * noise if stddev else noise)
+
+    def call(self, noise, embeddings):
+        """Standard noise `[..., dz]`, embeddings `[..., da]` -> `[..., dz]`."""
+        return self.draw(noise, self.condition(embeddings))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "mean": self.mean,
+            "covariance": self.covariance,
+        }
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class ConcatenatedNoise(keras.layers.Layer):
+    """[z, a] with z ~ N(0, I): the embedding beside plain noise.
+
+    Args:
+        dim: size of the noise, d_z.
+    """
+
+    def __init__(self, dim: int, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
+        self.dim = dim
+
+    def build(self, noise_shape, embeddings_shape):
+        self.built = True
+
+    def compute_output_shape(self, noise_shape, embeddings_shape):
+        return (*noise_shape[:-1], noise_shape[-1] + embeddings_shape[-1])
+
+    def condition(self, embeddings):
+        """What is drawn with: the embeddings `[..., da]` themselves."""
+        return (embeddings,)
+
+    def draw(self, noise, condition):
+        """`[..., dz]` and `[..., da]` -> `[..., dz + da]`; axes broadcast."""
+        (embeddings,) = condition
+        shape = (*ops.shape(noise)[:-1], embeddings.shape[-1])
+        return ops.concatenate(
+            [noise, ops.broadcast_to(embeddings, shape)], axis=-1
+        )
+
+    def call(self, noise, embeddings):
+        """As `draw`, with embeddings."""
+        return self.draw(noise, self.condition(embeddings))
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim}
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class Generator(keras.Model):
+    """G: an MLP from noise and class embedding to a synthetic feature.
+
+    Args:
+        noise_layer: `LatentNoise` or `ConcatenatedNoise`.
+        feature_dim: size of a feature, d_x.
+        units: sizes of the hidden layers.
+        activation: hidden activation, `leaky_relu` (slope 0.2) or `relu`.
+        output_activation: `relu` for pooled features >= 0, else `linear`.
+    """
+
+    def __init__(
+        self,
+        noise_layer: keras.layers.Layer,
+        feature_dim: int,
+        units: tuple[int, ...],
+        activation: str,
+        output_activation: str,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
+        self.noise_layer = noise_layer
+        self.feature_dim = feature_dim
+        self.units = tuple(units)
+        self.activation = activation
+        self.output_activation = output_activation
+        self.hidden_layers = [
+            layers.dense(
+                size, layers.activation(activation), dtype=self.dtype_policy
+            )
+            for size in self.units
+        ]
+        self.output_layer = layers.dense(
+            feature_dim, output_activation, dtype=self.dtype_policy
+        )
+
+    @property
+    def noise_dim(self) -> int:
+        """Size of the noise, d_z."""
+        return self.noise_layer.dim
+
+    def build(self, noise_shape, embeddings_shape):
+        if not self.noise_layer.built:  # as it is when loaded from a file
+            self.noise_layer.build(noise_shape, embeddings_shape)
+        size = self.noise_layer.compute_output_shape(
+            noise_shape, embeddings_shape
+        )[-1]
+        for layer in [*self.hidden_layers, self.output_layer]:
+            layer.build((None, size))
+            size = layer.units
+        self.embedding_dim = embeddings_shape[-1]
+        self.built = True
+
+    def get_build_config(self):
+        return {"embedding_dim": self.embedding_dim}
+
+    def build_from_config(self, config):
+        self.build((None, self.noise_dim), (None, config["embedding_dim"]))
+
+    def call(self, noise, embeddings):
+        """Synthesises features.
+
+        Args:
+            noise: `[..., dz]` standard normal numbers, eps.
+            embeddings: `[..., da]` class embeddings; leading axes broadcast.
+
+        Returns:
+            `[..., dx]` synthetic features.
+        """
+        return self.generate(noise, self.condition(embeddings))
+
+    def condition(self, embeddings):
+        """All that is computed from classes alone: `[..., da]` -> tuple."""
+        return self.noise_layer.condition(embeddings)
+
+    def generate(self, noise, condition):
+        """As `call`, with what `condition` gave; leading axes broadcast."""
+        hidden = self.noise_layer.draw(noise, condition)
+        for layer in self.hidden_layers:
+            hidden = layer(hidden)
+        return ops.cast(self.output_layer(hidden), self.variable_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "noise_layer": keras.saving.serialize_keras_object(
+                self.noise_layer
+            ),
+            "feature_dim": self.feature_dim,
+            "units": self.units,
+            "activation": self.activation,
+            "output_activation": self.output_activation,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        config["noise_layer"] = keras.saving.deserialize_keras_object(
+            config["noise_layer"], custom_objects=custom_objects
+        )
+        return cls(**config)

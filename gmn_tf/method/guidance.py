@@ -1,0 +1,194 @@
+"""What else may steer the generator beside the critic: the rest of Eq. 5.
+
+Each guidance is a layer with two methods, called in every step:
+
+* `targets(batch)`: what does not depend on the generator;
+* `loss(fake, synthesise, batch, targets)`: its loss, already weighted, and the
+  parts of it to watch. `fake` are the samples the critic sees in this step,
+  `synthesise(noise, labels)` makes others.
+
+A guidance with weights of its own trains them by `own_loss(batch)`.
+"""
+
+import keras
+import tensorflow as tf
+
+from gmn_tf.method import compatibility, gradient_matching
+
+
+class GradientMatching(keras.layers.Layer):
+    """beta L_GM (Eq. 4), and the compatibility f whose gradients are matched.
+
+    theta = (W, b) is drawn anew every N steps and trained on real data in
+    between, so that gradients are matched all along f's training (the paper);
+    with N = 1 it is always fresh and never trained (the release). It is kept in
+    the span of the embeddings (see `compatibility`); the gradients are those
+    with respect to all of it.
+
+    Args:
+        embeddings: `[S, da]` of the seen classes, or None for the linear f.
+        theta_shape: (dx, units) of W; units is r = min(S, da), the size of the
+            span, or S for the linear f.
+        distance: `per_unit` or `global`.
+        weight: beta.
+        norm_weight: weight of the added || g_r - g_s ||_p; 0 leaves it out.
+        norm_order: p.
+        reset_steps: N.
+    """
+
+    def __init__(
+        self,
+        embeddings,
+        theta_shape: tuple[int, int],
+        distance: str,
+        weight: float,
+        norm_weight: float = 0.0,
+        norm_order: float = 2.0,
+        reset_steps: int = 1,
+    ):
+        super().__init__(name="gradient_matching")
+        self.embeddings = self.span_embeddings = None
+        if embeddings is not None:
+            basis = compatibility.span_basis(embeddings)
+            self.embeddings = tf.convert_to_tensor(embeddings)
+            self.span_embeddings = tf.convert_to_tensor(embeddings @ basis)
+        self.theta_shape = theta_shape
+        self.distance = gradient_matching.DISTANCES[distance]
+        self.weight = weight
+        self.norm_weight = norm_weight
+        self.norm_order = norm_order
+        self.reset_steps = reset_steps
+        self.theta = ()
+        if reset_steps > 1:
+            self.theta = (
+                self.add_weight(theta_shape, name="theta_w"),
+                self.add_weight(theta_shape[1:], name="theta_b"),
+            )
+        self.built = True
+
+    def targets(self, batch):
+        """theta at this step, and g_r of the step's classes."""
+        theta = self._current_theta(batch)
+        classes = batch["matching"]
+        return theta, self._gradient(
+            classes["features"], classes["labels"], theta
+        )
+
+    def loss(self, fake, synthesise, batch, targets):
+        """beta L_GM on fresh samples of the step's classes."""
+        theta, real_gradient = targets
+        classes = batch["matching"]
+        fake_gradient = self._gradient(
+            synthesise(classes["noise"], classes["labels"]),
+            classes["labels"],
+            theta,
+        )
+        distances, parts = self.distance(real_gradient, fake_gradient)
+        parts = {"matching_loss": distances, **parts}
+        if self.norm_weight:
+            norms = gradient_matching.norm_distance(
+                real_gradient, fake_gradient, self.norm_order
+            )
+            distances += self.norm_weight * norms
+            parts["matching_norm"] = norms
+        share = classes["share"]
+        parts = {
+            name: tf.reduce_sum(share * value) for name, value in parts.items()
+        }
+        return self.weight * tf.reduce_sum(share * distances), parts
+
+    def own_loss(self, batch):
+        """Cross-entropy of f on real seen samples, which trains theta."""
+        samples = batch["theta"]
+        class_scores = compatibility.scores(
+            samples["features"], self.theta, self.span_embeddings
+        )
+        return tf.reduce_mean(
+            compatibility.cross_entropy(class_scores, samples["labels"])
+        )
+
+    def _gradient(self, features, labels, theta):
+        class_scores = compatibility.scores(
+            features, theta, self.span_embeddings
+        )
+        return gradient_matching.compatibility_gradient(
+            features, class_scores, labels, self.embeddings
+        )
+
+    def _current_theta(self, batch):
+        def fresh():
+            return compatibility.initial_theta(
+                *self.theta_shape, batch["theta_seed"], self.variable_dtype
+            )
+
+        def kept():
+            return tuple(map(tf.convert_to_tensor, self.theta))
+
+        if not self.theta:
+            return fresh()
+        theta = tf.cond(
+            tf.equal(batch["step"] % self.reset_steps, 0), fresh, kept
+        )
+        for variable, value in zip(self.theta, theta):
+            variable.assign(value)
+        return theta
+
+
+class Classification(keras.layers.Layer):
+    """L_CLS: cross-entropy of the fakes under a frozen f (Xian et al.).
+
+    Args:
+        embeddings: `[S, da]` of the seen classes, or None for the linear f.
+        theta: W and b of f, trained beforehand on real seen samples.
+        weight: its weight in the generator's loss.
+    """
+
+    def __init__(self, embeddings, theta, weight: float):
+        super().__init__(name="classification")
+        self.embeddings = (
+            None if embeddings is None else tf.convert_to_tensor(embeddings)
+        )
+        self.theta = tuple(map(tf.convert_to_tensor, theta))
+        self.weight = weight
+        self.built = True
+
+    def targets(self, batch):
+        """Nothing: the labels are in the batch."""
+        return None  # An empty body is more than AutoGraph can read.
+
+    def loss(self, fake, synthesise, batch, targets):
+        """weight L_CLS on the samples the critic sees."""
+        class_scores = compatibility.scores(fake, self.theta, self.embeddings)
+        labels = batch["generator"]["labels"]
+        loss = tf.reduce_mean(compatibility.cross_entropy(class_scores, labels))
+        return self.weight * loss, {"classification_loss": loss}
+
+
+class Cycle(keras.layers.Layer):
+    """L_cycle: what a frozen regressor reads off the fakes (Felix et al.).
+
+    Args:
+        embeddings: `[S, da]` of the seen classes.
+        regressor: W `[dx, da]` and b `[da]` from `regressor.fit`.
+        weight: its weight in the generator's loss.
+    """
+
+    def __init__(self, embeddings, regressor, weight: float):
+        super().__init__(name="cycle")
+        self.embeddings = tf.convert_to_tensor(embeddings)
+        self.regressor = tuple(map(tf.convert_to_tensor, regressor))
+        self.weight = weight
+        self.built = True
+
+    def targets(self, batch):
+        """Nothing: the labels are in the batch."""
+        return None  # An empty body is more than AutoGraph can read.
+
+    def loss(self, fake, synthesise, batch, targets):
+        """weight E || R(fake) - a ||^2 on the samples the critic sees."""
+        weights, bias = self.regressor
+        labels = batch["generator"]["labels"]
+        error = tf.matmul(fake, weights) + bias
+        error -= tf.gather(self.embeddings, labels)
+        loss = tf.reduce_mean(tf.reduce_sum(tf.square(error), axis=-1))
+        return self.weight * loss, {"cycle_loss": loss}

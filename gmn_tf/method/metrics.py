@@ -1,0 +1,138 @@
+"""Section 4: T-1, u, s and h of final classifiers, by the joint protocol.
+
+Joint (Table 3): one classifier over all classes gives all four scores.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+
+from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+
+JOINT, SEPARATE = "joint", "separate"
+SCORES = {"t1": "T-1", "u": "u", "s": "s", "h": "h"}  # and how they are shown
+BASELINE = "real_only"  # the variant every other is compared with
+
+
+@dataclasses.dataclass(frozen=True)
+class Scores:
+    """The scores of one classifier, in percent.
+
+    T-1, u and h are NaN where no unseen class has a sample to score.
+
+    Attributes:
+        t1: T-1, accuracy on unseen samples with unseen candidates only.
+        u: accuracy on unseen samples, all classes being candidates.
+        s: accuracy on seen samples, all classes being candidates.
+        h: harmonic mean of u and s.
+        class_accuracies: `[C]`, all classes being candidates; NaN for a class
+            without a sample to score.
+    """
+
+    t1: float
+    u: float
+    s: float
+    h: float
+    class_accuracies: np.ndarray
+
+
+def class_accuracies(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Accuracy of each class, `[C]`; NaN for one without a sample."""
+    total = np.bincount(labels, minlength=num_classes)
+    right = np.bincount(labels[labels == predictions], minlength=num_classes)
+    with np.errstate(invalid="ignore"):
+        return right / np.where(total == 0, np.nan, total)
+
+
+def harmonic_mean(u: float, s: float) -> float:
+    """h = 2us / (u + s), 0 if both are."""
+    return 2.0 * u * s / (u + s) if u + s else 0.0
+
+
+class Predictions(NamedTuple):
+    """What a classifier makes of the samples held back: `[n, C]` scores.
+
+    Attributes:
+        seen: of samples of seen classes.
+        unseen: of samples of unseen classes.
+    """
+
+    seen: np.ndarray
+    unseen: np.ndarray
+
+
+def score(classifier, data: ZeroShotData) -> Scores:
+    """Scores a classifier on the seen and unseen samples held back.
+
+    Every accuracy is a mean over classes, so that a class with many samples
+    counts no more than one with few.
+    """
+    return score_predictions(predict(classifier, data), data)
+
+
+def predict(classifier, data: ZeroShotData) -> Predictions:
+    """Scores of all classes for all samples held back."""
+    return Predictions(
+        _predict(classifier, data.seen, data.num_classes),
+        _predict(classifier, data.unseen, data.num_classes),
+    )
+
+
+def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
+    """T-1, u, s and h of what a classifier predicted."""
+    seen_scores, unseen_scores = predictions
+    classes, num_seen = data.num_classes, data.num_seen
+    among_unseen = num_seen + unseen_scores[:, num_seen:].argmax(axis=1)
+    unseen = class_accuracies(
+        data.unseen.labels, unseen_scores.argmax(axis=1), classes
+    )
+    seen = class_accuracies(
+        data.seen.labels, seen_scores.argmax(axis=1), classes
+    )
+    t1 = class_accuracies(data.unseen.labels, among_unseen, classes)
+    u, s = _mean_over_classes(unseen), _mean_over_classes(seen)
+    return Scores(
+        t1=100.0 * _mean_over_classes(t1),
+        u=100.0 * u,
+        s=100.0 * s,
+        h=100.0 * harmonic_mean(u, s),
+        class_accuracies=np.where(np.isnan(seen), unseen, seen),
+    )
+
+
+def _mean_over_classes(accuracies: np.ndarray) -> float:
+    """The mean of those that have one; NaN if no class has."""
+    unknown = np.isnan(accuracies).all()
+    return float("nan") if unknown else float(np.nanmean(accuracies))
+
+
+def mean_and_std(scores: list[Scores]) -> dict:
+    """Mean and standard deviation (over classifiers) of each score.
+
+    Both are None, which JSON has a word for, where a score is not known.
+    """
+    return {
+        name: {
+            "mean": _known(np.mean([getattr(one, name) for one in scores])),
+            "std": _known(np.std([getattr(one, name) for one in scores])),
+        }
+        for name in SCORES
+    }
+
+
+def _known(value: np.floating) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _predict(classifier, samples: Samples, num_classes: int) -> np.ndarray:
+    if not len(samples):
+        return np.empty((0, num_classes), np.float32)
+    return np.concatenate(
+        [
+            classifier(samples.features[start : start + 4096])
+            for start in range(0, len(samples), 4096)
+        ]
+    )

@@ -1,0 +1,158 @@
+"""Section 3.2: which samples are drawn, as a function of a seed.
+
+Eq. 7 draws from the seen classes, Eq. 8 from unlabelled samples of unseen ones
+too.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf.data import on_disk
+from gmn_tf.data.zero_shot_data import Samples
+
+
+class Stream:
+    """Real samples to draw from: seen ones, and unlabelled ones if given.
+
+    Args:
+        train: labelled samples of the classes 0..S-1, at least one of each.
+        num_seen: S.
+        sampling: `balanced` draws a class, then one of its samples; `uniform`
+            goes through all samples in epochs, shuffled anew each time.
+        unlabelled: `[m, dx]` features of unseen classes (Eq. 8), or None. No
+            label of them exists here; wherever a class is needed for one, it
+            is drawn at random from the unseen ones.
+        num_unseen: U.
+    """
+
+    def __init__(
+        self,
+        train: Samples,
+        num_seen: int,
+        sampling: str,
+        unlabelled: np.ndarray | None = None,
+        num_unseen: int = 0,
+    ):
+        order = np.argsort(train.labels, kind="stable")
+        features = train.features
+        self.labels = tf.constant(train.labels[order], tf.int32)
+        counts = np.bincount(train.labels, minlength=num_seen)
+        self.counts = tf.constant(counts, tf.int32)
+        self.first = tf.constant(np.cumsum(counts) - counts, tf.int32)
+        self.num_labelled = len(train)
+        self.num_seen = num_seen
+        self.num_unseen = 0
+        self.sampling = sampling
+        if unlabelled is not None:
+            order = np.append(order, len(order) + np.arange(len(unlabelled)))
+            features = on_disk.join(features, unlabelled)
+            self.num_unseen = num_unseen
+        self.size = len(features)
+        self._order = tf.constant(order, tf.int32)
+        with tf.device("CPU"):  # where batches are made
+            self._features = (
+                tf.constant(features)
+                if isinstance(features, np.ndarray)
+                else features
+            )
+
+    def features(self, rows):
+        """Features `[..., dx]` of rows `[...]`."""
+        return on_disk.gather(self._features, tf.gather(self._order, rows))
+
+    def class_rows(self, labels, seed):
+        """One row for each label; a row per unseen one, whichever."""
+        seen = labels < self.num_seen
+        known = tf.where(seen, labels, 0)
+        first = tf.where(seen, tf.gather(self.first, known), self.num_labelled)
+        count = tf.where(
+            seen,
+            tf.gather(self.counts, known),
+            self.size - self.num_labelled,
+        )
+        share = tf.random.stateless_uniform(tf.shape(labels), seed)
+        offset = tf.cast(share * tf.cast(count, tf.float32), tf.int32)
+        return first + tf.minimum(offset, count - 1)
+
+    def samples(self, start, count: int, seed):
+        """Rows and labels of `count` draws from number `start` on."""
+        seeds = tf.random.split(tf.random.fold_in(seed, start), num=3)
+        unseen_labels = tf.random.stateless_uniform(
+            [count],
+            seeds[0],
+            self.num_seen,
+            self.num_seen + max(self.num_unseen, 1),
+            tf.int32,
+        )
+        if self.sampling == "balanced":
+            labels = tf.random.stateless_uniform(
+                [count],
+                seeds[1],
+                0,
+                self.num_seen + self.num_unseen,
+                tf.int32,
+            )
+            return self.class_rows(labels, seeds[2]), labels
+        rows = _shuffled_epochs(start, count, self.size, seed)
+        labels = tf.where(
+            rows < self.num_labelled,
+            tf.gather(self.labels, tf.minimum(rows, self.num_labelled - 1)),
+            unseen_labels,
+        )
+        return rows, labels
+
+    def distinct_classes(self, count: int, seed):
+        """`count` different seen classes."""
+        return _shuffled(
+            tf.range(count),
+            tf.broadcast_to(seed, [count, 2]),
+            tf.fill([count], self.num_seen),
+        )
+
+    def rows_of_classes(self, labels, count: int, seed):
+        """`[classes, count]` rows of each class, repeated if it has fewer.
+
+        A class's rows, turned round by a random number, are cut into `count`
+        parts, and one row is drawn of each part. So all are different, each is
+        as likely as any other, and drawing takes the same time however many
+        there are.
+        """
+        size = tf.gather(self.counts, labels)[:, tf.newaxis]
+        size = tf.cast(size, tf.int64)
+        bounds = tf.range(count + 1, dtype=size.dtype) * size // count
+        begin, end = bounds[:, :-1], bounds[:, 1:]
+        shares = tf.random.stateless_uniform(
+            [*labels.shape, count + 1], seed, dtype=tf.float64
+        )
+        turn = _below(size, shares[:, :1])
+        offsets = (begin + _below(end - begin, shares[:, 1:]) + turn) % size
+        first = tf.gather(self.first, labels)[:, tf.newaxis]
+        return first + tf.cast(offsets, first.dtype)
+
+
+def _below(size, share):
+    """Whole numbers from 0 to size - 1, from shares of 1."""
+    return tf.cast(tf.cast(size, share.dtype) * share, size.dtype)
+
+
+def _shuffled_epochs(start, count: int, size: int, seed):
+    """Numbers start.. in endless passes over 0..size-1, each shuffled anew."""
+    number = start + tf.range(count, dtype=tf.int64)
+    epoch = number // size
+    seeds = seed + tf.stack([tf.zeros_like(epoch), epoch], axis=-1)
+    place = tf.cast(number % size, tf.int32)
+    return _shuffled(place, seeds, tf.fill([count], size))
+
+
+def _shuffled(index, seeds, size):
+    """Where `index` `[n]` lands in a permutation of 0..size-1 per seed.
+
+    `tf.random.experimental.index_shuffle` promises the same for one seed per
+    index, but pads the wrong axis of seeds `[n, 2]` (TensorFlow 2.21).
+    """
+    return tf.raw_ops.RandomIndexShuffle(
+        index=index,
+        seed=tf.pad(seeds, [[0, 0], [0, 1]]),
+        max_index=size - 1,
+        rounds=4,
+    )

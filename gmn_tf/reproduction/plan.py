@@ -1,0 +1,294 @@
+"""Tables 2 and 3, Fig. 3-5: which runs they need, as commands.
+
+A cell is one call of bin/train or bin/evaluate for one data set, variant and
+seed. Cells share what they can: a run on the test splits serves both tables
+and Fig. 3, one on the tune splits the separate protocol and Fig. 5.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterable, Mapping
+
+from gmn_tf import configs
+from gmn_tf.config import (
+    SEPARATE_FACTORS,
+    Config,
+    check_setting_names,
+)
+from gmn_tf.method.variants import VARIANTS
+from gmn_tf.utils.errors import InputError, check_choice
+
+TABLES = {
+    "2": (
+        "real_only",
+        "wgan_cls",
+        "cwgan",
+        "wgan_gm",
+        "cwgan_gm",
+        "wgan_gm_transductive",
+    ),
+    "3": ("cwgan_cls", "cwgan_gm", "cwgan_cycle", "cwgan_cls_cycle"),
+}
+FIGURES = {
+    "3": ("wgan_gm", "cwgan_gm"),
+    "4": ("cwgan", "cwgan_gm"),
+    "5": ("wgan", "gm", "wgan_gm", "wgan_gm_transductive"),
+}
+COUNTS = (10, 25, 50, 100, 250, 500)  # synthetic features in Fig. 3
+POINTS = 10  # of a curve in Fig. 5
+# What a request says by itself, and what it lets through to bin/train.
+OWN_FLAGS = ("dataset", "embedding", "variant", "split", "seed")
+OTHER_FLAGS = (
+    "checkpoint_every",
+    "data_dir",
+    "deterministic",
+    "jit",
+    "log_every",
+    "manual_dir",
+    "memory_gb",
+    "picture_every",
+    "steps_per_execution",
+    "strategy",
+)
+# Of those, what bin/evaluate takes too.
+EVALUATION_FLAGS = ("data_dir", "memory_gb")
+DAGGER = "cwgan_gm"  # Table 3 has it by the separate protocol, too
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A command that is run once.
+
+    Attributes:
+        name: tells cells apart, and says what is done.
+        kind: cells of one kind take about the same time.
+        command: a function of `gmn_tf.commands`, and its arguments.
+        result: the file that is there when it is done.
+        settings: what decides the result, with all defaults filled in.
+        needs: files of other cells without which it cannot run.
+    """
+
+    name: str
+    kind: str
+    command: tuple[str, ...]
+    result: pathlib.Path
+    settings: Mapping = dataclasses.field(default_factory=dict)
+    needs: tuple[pathlib.Path, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        return self.result.exists()
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to be reproduced.
+
+    Attributes:
+        tables: of `TABLES`.
+        figures: of `FIGURES`.
+        datasets: names, each with an embedding other than att after a colon.
+        seeds: number of generator seeds, from 1 on.
+        preset: as in bin/train.
+        flags: for bin/train, beside those of a cell, as `--name=value`.
+        out: the folder of all results.
+
+    Raises:
+        InputError: for a table, a figure or a flag that does not exist, or a
+            flag that cells have already.
+    """
+
+    tables: tuple[str, ...]
+    figures: tuple[str, ...]
+    datasets: tuple[str, ...]
+    seeds: int
+    preset: str
+    flags: tuple[str, ...]
+    out: pathlib.Path
+
+    def __post_init__(self):
+        for table in self.tables:
+            check_choice("tables", table, tuple(TABLES))
+        for figure in self.figures:
+            check_choice("figures", figure, tuple(FIGURES))
+        if not (self.tables or self.figures):
+            raise InputError(
+                "Nothing is asked for.",
+                "tables or figures, as in --tables=2,3 --figures=3,5",
+                "neither",
+                "name one",
+            )
+        if not self.datasets:
+            raise InputError(
+                "Which data sets?",
+                "names with commas, as in --datasets=flo,cub",
+                "none",
+                "name one",
+            )
+        for dataset in self.datasets:
+            self.config(dataset)
+
+    def config(self, dataset: str) -> Config:
+        """The settings that all runs on a data set have in common."""
+        chosen = {}
+        for flag in self.flags:
+            name, value = _read_flag(flag)
+            if name not in OTHER_FLAGS:
+                chosen[name] = value
+        preset = configs.preset(dataset.partition(":")[0], self.preset)
+        return Config().replace({**preset, **chosen})
+
+
+def _read_flag(flag: str) -> tuple[str, str]:
+    """Name and value of a flag that may follow after two dashes."""
+    name, has_value, value = flag.removeprefix("--").partition("=")
+    if not (flag.startswith("--") and has_value):
+        raise InputError(
+            f"Unexpected argument: {flag}",
+            "flags of bin/train with their value, as in --manual_dir=DIR",
+            flag,
+            "write --name=value",
+        )
+    if name in (*OWN_FLAGS, "workdir", "preset", "validate_every", "baseline"):
+        raise InputError(
+            f"--{name} cannot follow after the two dashes.",
+            "flags that all runs have in common",
+            flag,
+            "each run has its own; choose by --datasets, --tables, --figures, "
+            "--seeds, --preset and --out",
+        )
+    if name not in OTHER_FLAGS:
+        check_setting_names([name])
+    return name, value
+
+
+def run_folder(
+    out: pathlib.Path, dataset: str, split: str, variant: str, seed: int
+) -> pathlib.Path:
+    """Where a run lies."""
+    name = dataset.replace(":", "-")
+    return out / "runs" / f"{name}-{split}-{variant}-{seed}"
+
+
+def plan(request: Request) -> list[Cell]:
+    """All cells, seed by seed, so that whole tables come early."""
+    cells = {}
+    for seed in range(1, request.seeds + 1):
+        for dataset in request.datasets:
+            for cell in _cells(request, dataset, seed):
+                cells.setdefault(cell.name, cell)
+    return list(cells.values())
+
+
+def _cells(request: Request, dataset: str, seed: int) -> Iterable[Cell]:
+    apart = _variants(request, ("2",), ())
+    if "3" in request.tables and DAGGER not in apart:
+        apart.append(DAGGER)
+    tuned = dict.fromkeys([*apart, *_variants(request, (), ("5",))])
+    for variant in _variants(request, ("2", "3"), ("3", "4")):
+        yield _train(request, dataset, "test", variant, seed)
+    for variant in tuned:
+        yield _train(request, dataset, "tune", variant, seed)
+    for variant in apart:
+        yield _separate(request, dataset, variant, seed)
+    for variant in _variants(request, (), ("3",)):
+        yield _curve(request, dataset, variant, seed)
+
+
+def _variants(request, tables, figures) -> list[str]:
+    """Those of the tables and figures that are asked for, each once."""
+    rows = [TABLES[one] for one in tables if one in request.tables]
+    rows += [FIGURES[one] for one in figures if one in request.figures]
+    return list(dict.fromkeys(variant for row in rows for variant in row))
+
+
+def _train(request, dataset, split, variant, seed) -> Cell:
+    folder = run_folder(request.out, dataset, split, variant, seed)
+    name, _, embedding = dataset.partition(":")
+    arguments = [
+        f"--dataset={name}",
+        *([f"--embedding={embedding}"] if embedding else []),
+        f"--variant={variant}",
+        f"--split={split}",
+        f"--seed={seed}",
+        f"--workdir={folder}",
+        f"--preset={request.preset}",
+        "--nobaseline",  # real_only has cells of its own
+        *request.flags,
+    ]
+    settings = _settings(request, dataset, split, variant, seed)
+    # Whether or not Fig. 5 is asked for now: it may be later.
+    if split == "tune" and variant in FIGURES["5"]:
+        every = max(1, settings["steps"] // POINTS)
+        arguments.append(f"--validate_every={every}")
+        settings["validate_every"] = every
+    return Cell(
+        name=folder.name,
+        kind=f"{dataset} {split}"
+        + (" real_only" if variant == "real_only" else ""),
+        command=("train", *arguments),
+        result=folder / "metrics.json",
+        settings=settings,
+    )
+
+
+def _separate(request, dataset, variant, seed) -> Cell:
+    tune = run_folder(request.out, dataset, "tune", variant, seed)
+    return _evaluate(
+        request,
+        dataset,
+        variant,
+        seed,
+        f"--tune_workdir={tune}",
+        result="separate.json",
+        settings={"tried": SEPARATE_FACTORS},
+        runs=(tune,),
+    )
+
+
+def _curve(request, dataset, variant, seed) -> Cell:
+    return _evaluate(
+        request,
+        dataset,
+        variant,
+        seed,
+        f"--synthetic_per_class={','.join(map(str, COUNTS))}",
+        result="curve.png",
+        settings={"counts": COUNTS},
+    )
+
+
+def _evaluate(
+    request, dataset, variant, seed, argument, result, settings, runs=()
+) -> Cell:
+    folder = run_folder(request.out, dataset, "test", variant, seed)
+    what = result.partition(".")[0]
+    flags = [
+        flag
+        for flag in request.flags
+        if _read_flag(flag)[0] in EVALUATION_FLAGS
+    ]
+    return Cell(
+        name=f"{folder.name} {what}",
+        kind=f"{dataset} {what}",
+        command=("evaluate", f"--workdir={folder}", argument, *flags),
+        result=folder / result,
+        settings=_settings(request, dataset, "test", variant, seed) | settings,
+        needs=tuple(
+            run / name
+            for run in (folder, *runs)
+            for name in (
+                "metrics.json",
+                *(["generator.keras"] * VARIANTS[variant].has_generator),
+            )
+        ),
+    )
+
+
+def _settings(request, dataset, split, variant, seed) -> dict:
+    """What decides the numbers of a run."""
+    name, _, embedding = dataset.partition(":")
+    own = {"dataset": name, "split": split, "variant": variant, "seed": seed}
+    if embedding:
+        own["embedding"] = embedding
+    return request.config(dataset).replace(own).to_dict()

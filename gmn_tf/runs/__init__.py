@@ -1,0 +1,1 @@
+"""One run: its folder, training and scoring; several seeds together."""

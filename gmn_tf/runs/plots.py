@@ -1,0 +1,176 @@
+"""Pictures of finished runs."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gmn_tf.utils import figures
+
+MAX_NAMES = 60  # more names than this in a column cannot be read
+SCORE_STYLES = {
+    "t1": ("T-1, unseen among unseen", figures.COLOURS[0], "o", "-"),
+    "u": ("u, unseen among all", figures.COLOURS[1], "s", "--"),
+    "s": ("s, seen among all", figures.COLOURS[2], "^", "-."),
+    "h": ("h, harmonic mean of u and s", figures.COLOURS[6], "D", "-"),
+}
+
+
+def class_accuracy_bars(
+    accuracies: np.ndarray,
+    class_names: Sequence[str],
+    num_seen: int,
+    std: np.ndarray | None = None,
+    baseline: np.ndarray | None = None,
+    title: str = "",
+) -> Figure:
+    """Accuracy of each class, sorted, unseen and seen classes apart.
+
+    Names and error bars are drawn where there is room to read them.
+
+    Args:
+        accuracies: `[C]` shares from 0 to 1; a class with NaN is left out.
+        class_names: `C` names, seen classes first.
+        num_seen: S.
+        std: `[C]` standard deviations of the accuracies, or None.
+        baseline: `[C]` shares for real samples alone, drawn as marks, or None.
+        title: what was scored.
+    """
+    percent = 100.0 * np.asarray(accuracies)
+    errors = None if std is None else 100.0 * np.asarray(std)
+    unseen, seen = np.arange(num_seen, len(percent)), np.arange(num_seen)
+    named = [len(group) for group in (unseen, seen) if len(group) <= MAX_NAMES]
+    height = 1.3 + 0.17 * max(named, default=0)
+    figure = Figure((10.0, max(4.0, height)), layout="constrained")
+    figure.suptitle(figures.plain_text(title, 130), x=0.01, ha="left", size=11)
+    panels = figure.subplots(1, 2)
+    for axes, name, labels, colour in (
+        (panels[0], "Unseen", unseen, figures.COLOURS[1]),
+        (panels[1], "Seen", seen, figures.COLOURS[0]),
+    ):
+        labels, without = _best_first(labels, percent)
+        _bars(axes, labels, percent, errors, class_names, colour)
+        if baseline is not None:
+            axes.scatter(
+                100.0 * np.asarray(baseline)[labels],
+                np.arange(len(labels)),
+                9,
+                "black",
+                label="real samples alone",
+            )
+        # Bars of one thickness, if both panels have room for names.
+        rows = max(named) if len(named) == 2 else len(labels)
+        axes.set_ylim(max(rows, 1) - 0.4, -0.6)
+        axes.set_title(
+            _group_title(name, percent[labels], without), loc="left", size=11
+        )
+    if baseline is not None:
+        handles, names = panels[0].get_legend_handles_labels()
+        figures.legend(figure, handles, names, "upper right")
+    return figure
+
+
+def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
+    """Fig. 3: scores against the number of synthetic features per class.
+
+    Args:
+        rows: one dictionary per number: `n`, and `t1`, `u`, `s`, `h`, each
+            with `mean` and `std` (the band) in percent.
+        title: what was scored.
+    """
+    rows = sorted(rows, key=lambda row: row["n"])
+    counts = [row["n"] for row in rows]
+    figure, axes = _scores_along(rows, "n", title)
+    axes.set_xscale("log")
+    axes.set_xticks(counts, [str(n) for n in counts])
+    axes.minorticks_off()
+    axes.set_xlabel("Synthetic features per unseen class (log scale)")
+    return figure
+
+
+def calibration_curve(
+    rows: Sequence[Mapping], chosen: float, title: str
+) -> Figure:
+    """Scores against the penalty of seen classes.
+
+    Args:
+        rows: as above, with `penalty` in place of `n`.
+        chosen: the penalty that is marked.
+        title: what was scored.
+    """
+    figure, axes = _scores_along(rows, "penalty", title, markers=False)
+    axes.axvline(chosen, color="0.4", linewidth=1.0)
+    axes.annotate(
+        f" {chosen:g}",
+        (chosen, 1.0),
+        xycoords=("data", "axes fraction"),
+        verticalalignment="top",
+    )
+    axes.set_xlabel("Penalty of seen classes")
+    return figure
+
+
+def _scores_along(
+    rows: Sequence[Mapping], along: str, title: str, markers: bool = True
+):
+    figure, axes = figures.new_figure(7.5, 4.5)
+    # The legend has the order of the lines' ends beside it.
+    last = rows[-1]
+    known = [key for key in SCORE_STYLES if last[key]["mean"] is not None]
+    lines = {}
+    for key in sorted(known, key=lambda key: -last[key]["mean"]):
+        label, colour, marker, style = SCORE_STYLES[key]
+        curve = {
+            along: [row[along] for row in rows],
+            key: [row[key]["mean"] for row in rows],
+            f"{key}_std": [row[key]["std"] for row in rows],
+        }
+        marker = marker if markers else ""
+        lines[label] = figures.line_with_band(
+            axes, curve, along, key, colour, marker, style
+        )
+    figures.legend(figure, lines.values(), lines.keys(), "outside right center")
+    axes.set_ylim(bottom=0.0)
+    axes.set_ylabel("Accuracy (%), mean ± standard deviation")
+    axes.set_title(figures.plain_text(title, 70), loc="left")
+    return figure, axes
+
+
+def _best_first(labels: np.ndarray, percent: np.ndarray):
+    """The labels that have an accuracy, and the number of those without."""
+    kept = labels[~np.isnan(percent[labels])]
+    order = np.argsort(-percent[kept], kind="stable")
+    return kept[order], len(labels) - len(kept)
+
+
+def _bars(axes, labels, percent, errors, class_names, colour) -> None:
+    named = len(labels) <= MAX_NAMES
+    axes.barh(
+        np.arange(len(labels)),
+        percent[labels],
+        color=colour,
+        height=0.75 if named else 1.0,
+        xerr=errors[labels] if named and errors is not None else None,
+        error_kw={"ecolor": figures.GREY, "elinewidth": 1.0},
+    )
+    names = (
+        [figures.plain_text(class_names[label]) for label in labels]
+        if named
+        else []
+    )
+    axes.set_yticks(np.arange(len(names)), names, size=8)
+    axes.tick_params(axis="y", length=0)
+    if not named:
+        axes.set_ylabel(f"{len(labels)} classes, best first")
+    axes.set_xlim(0.0, 100.0)
+    axes.set_xlabel("Accuracy among all classes (%), dotted: mean")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    if len(labels):
+        axes.axvline(percent[labels].mean(), color="black", lw=1.0, ls=":")
+
+
+def _group_title(name: str, percent: np.ndarray, without: int) -> str:
+    title = f"{name} classes"
+    if len(percent):
+        title += f", mean {percent.mean():.1f} %"
+    return title + (f"\n({without} without a sample)" if without else "")

@@ -1,0 +1,265 @@
+"""What a run says in words and tables: terminal and CSV.
+
+A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
+"""
+
+import csv
+import io
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method.metrics import BASELINE, SCORES
+
+PARTS = ("mean", "std")
+LEGEND = """\
+T-1: unseen classes, told apart among themselves; u, s: unseen and seen
+classes, told apart among all; h: harmonic mean of u and s. In percent,
+"""
+UNSCORED = """\
+No unseen class has a sample to score, so T-1, u and h are not known: the same
+with --split=tune estimates them on the validation classes."""
+UNCALIBRATED = f"{BASELINE} has no penalty; it could gain by one too."
+
+
+def scores_table(metrics: Mapping) -> str:
+    """The scores of a run beside those of real samples alone.
+
+    Args:
+        metrics: the contents of metrics.json.
+
+    Returns:
+        Lines to print, without a line end after the last.
+    """
+    seeds = metrics["classifier_seeds"]
+    baseline = metrics.get("baseline")
+    rows = {metrics["variant"]: metrics}
+    if baseline:
+        rows[BASELINE] = baseline
+    spread = (
+        f"mean ± standard deviation over {seeds} classifiers."
+        if seeds > 1
+        else "of one classifier."
+    )
+    parts = [
+        heading(metrics),
+        "",
+        _aligned([_row(name, row, seeds) for name, row in rows.items()]),
+        "",
+        LEGEND + spread,
+    ]
+    if metrics["h"]["mean"] is None:
+        parts.append(UNSCORED)
+    elif baseline:
+        parts.append(_comparison(metrics["h"], baseline["h"], seeds))
+        if "seen_penalty" in metrics:
+            parts.append(UNCALIBRATED)
+    return "\n".join(parts)
+
+
+def chosen_table(metrics: Mapping) -> str:
+    """What the separate protocol chose, task by task."""
+    return "\n".join(
+        ["Chosen on the tune splits (h combines the classifiers of u and s):"]
+        + [
+            f"  {SCORES[task]}: "
+            + ", ".join(f"{name} {value:g}" for name, value in settings.items())
+            for task, settings in metrics["chosen"].items()
+        ]
+    )
+
+
+def class_accuracy_csv(
+    class_names: Sequence[str],
+    num_seen: int,
+    accuracies: np.ndarray,
+    baseline: np.ndarray | None = None,
+) -> str:
+    """CSV with one row per class, in percent.
+
+    Args:
+        class_names: `C` names, seen classes first.
+        num_seen: S.
+        accuracies: `[classifiers, C]` shares from 0 to 1; NaN for a class
+            without a sample to score, whose cells stay empty.
+        baseline: the same for real samples alone, or None.
+    """
+    if baseline is None:
+        baseline = np.full((1, len(class_names)), np.nan)
+    columns = 100.0 * np.stack(
+        [accuracies.mean(axis=0), accuracies.std(axis=0), baseline.mean(axis=0)]
+    )
+    header = (
+        "class",
+        "seen",
+        "accuracy_percent",
+        "std_percent",
+        f"{BASELINE}_percent",
+    )
+    return _csv(
+        header,
+        (
+            [name, "yes" if label < num_seen else "no", *map(_cell, values)]
+            for label, (name, values) in enumerate(zip(class_names, columns.T))
+        ),
+    )
+
+
+def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
+    """CSV of Fig. 3 or 5: scores in percent along something.
+
+    Args:
+        rows: dictionaries with the scores `t1`, `u`, `s`, `h`, and with what
+            they are drawn against.
+        along: the name of that, such as `n`, the number of synthetic features
+            per class.
+    """
+    columns = list(itertools.product(SCORES, PARTS))
+    return _csv(
+        [along, *(f"{score}_{part}" for score, part in columns)],
+        (
+            [row[along], *(_cell(row[score][part]) for score, part in columns)]
+            for row in rows
+        ),
+    )
+
+
+def read_curve(text: str, along: str) -> list[dict]:
+    """The rows that `curve_csv` has written."""
+    return [
+        {
+            along: int(line[along]),
+            **{
+                score: {
+                    part: float(line[f"{score}_{part}"] or "nan")
+                    for part in PARTS
+                }
+                for score in SCORES
+            },
+        }
+        for line in csv.DictReader(io.StringIO(text))
+    ]
+
+
+def curve_table(rows: Sequence[Mapping]) -> str:
+    """The same for the terminal."""
+    return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
+
+
+def trials_table(results: Sequence[Mapping]) -> str:
+    """Scores of a search's trials."""
+    return _aligned(
+        [
+            [str(one["trial"]), *(f"{one[name]:.1f}" for name in SCORES)]
+            for one in results
+        ],
+        "trial",
+    )
+
+
+def calibration_table(without: Mapping, best: Mapping) -> str:
+    """What the penalty of seen classes that is best on the tune splits gives.
+
+    Args:
+        without: scores by the penalty 0.
+        best: those by the best one.
+    """
+    rows = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
+    return "\n".join(
+        [
+            _aligned(rows, "penalty"),
+            "",
+            f"Largest h on the tune splits: --seen_penalty={best['penalty']:g}",
+        ]
+    )
+
+
+def data_summary(data: ZeroShotData) -> str:
+    """What a run is about to learn from, and what to know about it."""
+    unseen = data.num_classes - data.num_seen
+    tuning = bool(np.any(data.validation_classes >= data.num_seen))
+    lines = [
+        f"{data.metadata.get('dataset', 'data')}: {data.num_seen} seen and "
+        f"{unseen} unseen{' (validation)' if tuning else ''} classes, features "
+        f"of {data.feature_dim} dimensions, embeddings of "
+        f"{data.embeddings.shape[1]}.",
+        f"{len(data.train)} samples to learn from; to score: {len(data.seen)} "
+        f"of seen and {len(data.unseen)} of unseen classes.",
+        *(f"Note: {note}" for note in data.metadata.get("notes", ())),
+    ]
+    return "\n".join(lines)
+
+
+def heading(metrics: Mapping) -> str:
+    """What was scored, and how, in one line."""
+    seeds = metrics["classifier_seeds"]
+    parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
+    if metrics["variant"] != BASELINE:
+        parts.append(f"{metrics['steps']} generator steps")
+    if "seen_penalty" in metrics:
+        parts.append(f"seen penalty {metrics['seen_penalty']:g}")
+    parts.append(f"seed {metrics['seed']}")
+    parts.append(f"{seeds} classifier{'s' if seeds > 1 else ''}")
+    return f"{metrics['dataset']}, {metrics['variant']}: {', '.join(parts)}"
+
+
+def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
+    # Of the rounded values, which a reader can check in the table.
+    points = round(own["mean"], 1) - round(other["mean"], 1)
+    if abs(points) < 0.05:
+        return f"With this seed, h is the same as that of {BASELINE}."
+    direction = "above" if points > 0 else "below"
+    within = seeds > 1 and abs(points) <= own["std"] + other["std"]
+    return (
+        f"With this seed, h is {abs(points):.1f} points {direction} that of "
+        + BASELINE
+        + (",\nno more than classifiers differ by chance." if within else ".")
+    )
+
+
+def _row(name: str, scores: Mapping, seeds: int = 2) -> list[str]:
+    return [
+        name,
+        *(_score(scores[key], seeds) for key in SCORES),
+    ]
+
+
+def _score(score: Mapping, seeds: int) -> str:
+    if score["mean"] is None:
+        return "-"
+    spread = f" ± {score['std']:.1f}" if seeds > 1 else ""
+    return f"{score['mean']:.1f}{spread}"
+
+
+def table_csv(rows: Sequence[Mapping]) -> str:
+    """Rows of any columns, in the order in which these first come."""
+    names = dict.fromkeys(name for row in rows for name in row)
+    return _csv(names, ([row.get(name) for name in names] for row in rows))
+
+
+def _aligned(rows: list[list[str]], corner: str = "") -> str:
+    """Rows under the scores' names, in columns of equal width."""
+    rows = [[corner, *SCORES.values()], *rows]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return "\n".join(
+        row[0].ljust(widths[0])
+        + "".join(
+            "   " + cell.rjust(width)
+            for cell, width in zip(row[1:], widths[1:])
+        )
+        for row in rows
+    )
+
+
+def _csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.4f}"

@@ -1,0 +1,242 @@
+"""What a run leaves behind, and the rules of the folder it is left in.
+
+config.json         all settings, the data and its fingerprint, versions
+metrics.json        the scores
+classes.json        the classes, and what features and descriptions are like
+validation.csv      scores during training, if asked for
+separate.json       the scores by the separate protocol, if asked for
+curve.csv           and .png: scores against numbers of synthetic features
+calibration.csv     and .png: scores against the penalty of seen classes
+class_accuracy.csv  and .png: accuracy of each class
+generator.keras     G
+classifier_K.keras  final classifier number K, on real and synthetic samples
+baseline_K.keras    the same on real samples alone
+checkpoints/        while it runs: what it goes on from, if interrupted
+logs/               for TensorBoard
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+
+import keras
+
+from gmn_tf.config import Config
+from gmn_tf.utils import files, locks
+from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.versions import versions
+
+SOURCE = ("name", "data_dir", "split_fingerprint")
+
+
+class Workdir:
+    """The folder of one run.
+
+    Args:
+        path: the folder; it is made by `start`.
+    """
+
+    def __init__(self, path: str):
+        self.path = pathlib.Path(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @property
+    def logs(self) -> str:
+        """Where TensorBoard finds this run."""
+        return str(self.path / "logs")
+
+    @property
+    def checkpoints(self) -> str:
+        """What an interrupted run goes on from."""
+        return str(self.path / "checkpoints")
+
+    def remove_checkpoints(self) -> None:
+        """Makes room, once the run has come to its end."""
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Keeps other runs out of the folder, unless its run has ended.
+
+        Raises:
+            InputError: if another process runs in this folder, or it cannot
+                be written.
+        """
+        with contextlib.ExitStack() as stack:
+            if not self.finished():
+                with self._reporting_folder_errors():
+                    stack.enter_context(locks.exclusive(self.path))
+            yield
+
+    @contextlib.contextmanager
+    def _reporting_folder_errors(self):
+        """Makes an InputError of what the system says about the folder."""
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"Cannot write to the folder {self.path}.",
+                "a folder that can be made and written",
+                str(error),
+                "choose another --workdir, or make room",
+            ) from error
+
+    def start(self, config: Config, source: dict) -> None:
+        """Makes the folder and writes config.json.
+
+        Args:
+            config: the settings.
+            source: what the data is, with the entries of `SOURCE`.
+
+        Raises:
+            InputError: if the folder belongs to a run of other settings or
+                other data, or cannot be written.
+        """
+        with self._reporting_folder_errors():
+            if (self.path / "config.json").exists():
+                self.check_same_run(config, source)
+            if self.finished():
+                return  # and keep the versions its numbers were made with
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not os.path.exists(self.checkpoints):
+                # It begins anew, and its old entries would stand beside these.
+                shutil.rmtree(self.logs, ignore_errors=True)
+            self.write_json(
+                "config.json",
+                {
+                    "config": config.to_dict(),
+                    "data": source,
+                    "versions": versions(),
+                },
+            )
+
+    def read_config(self) -> tuple[Config, dict]:
+        """The settings and the data of the run that lies here.
+
+        Raises:
+            InputError: if there is none, or it cannot be read.
+        """
+        stored = self.read_json("config.json")
+        try:
+            source = {name: stored["data"][name] for name in SOURCE}
+            for name, value in source.items():
+                if not isinstance(value, str):
+                    raise TypeError(f"{name} is {value!r:.50}, not a text")
+            return Config(**stored["config"]), source
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.path / 'config.json'} is not the file of a run.",
+                'an object with "config" and "data"',
+                str(error),
+                "train again into another --workdir",
+            ) from error
+
+    def read_json(self, name: str) -> dict:
+        """Contents of a file of the run; InputError if it cannot be read."""
+        try:
+            content = files.parse_json((self.path / name).read_text("utf-8"))
+            if not isinstance(content, dict):
+                raise ValueError(f"{type(content).__name__}, not an object")
+            return content
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"Cannot read {self.path / name}.",
+                "the folder of a finished run of bin/train",
+                str(error),
+                "check --workdir, or run bin/train first",
+            ) from error
+
+    def finished(self) -> bool:
+        """Whether a run has come to its end here."""
+        return (self.path / "metrics.json").exists()
+
+    def write_json(self, name: str, content: dict) -> None:
+        """Writes a JSON file, whole or not at all."""
+        self.write_text(name, json.dumps(content, indent=2) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a text file, whole or not at all."""
+        with files.replacing(self.path / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def save_model(self, name: str, model: keras.Model) -> None:
+        """Saves a model as `name`.keras, whole or not at all."""
+        with files.replacing(self.path / f"{name}.keras") as temporary:
+            model.save(temporary)
+
+    def save_picture(self, name: str, figure) -> None:
+        """Saves a figure as a PNG or SVG file, whole or not at all."""
+        with files.replacing(self.path / name) as temporary:
+            figure.savefig(temporary, dpi=150)
+
+    def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
+        """Loads `name`.keras.
+
+        Args:
+            name: of the file, without its suffix.
+            kind: class of the model.
+
+        Raises:
+            InputError: if the file is missing, damaged or holds another model.
+        """
+        path = self.path / f"{name}.keras"
+        try:
+            # Safe mode runs no code that a file brings along.
+            model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            if not isinstance(model, kind):
+                raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
+            if not model.built:
+                raise TypeError("a model without its weights")
+            return model
+        except Exception as error:
+            # A damaged file makes Keras raise almost anything.
+            raise InputError(
+                f"Cannot load {path}.",
+                "a model saved by bin/train",
+                (str(error).splitlines() or [type(error).__name__])[0],
+                "train again into another --workdir",
+            ) from error
+
+    def check_settings_match(self, config: Config) -> None:
+        """Raises InputError for what can be told before any data is read."""
+        if (self.path / "config.json").exists():
+            self.check_same_run(config, self.read_config()[1])
+        if self.finished():
+            return  # nothing will be written
+        there = self.path
+        while not there.exists() and there != there.parent:
+            there = there.parent
+        if not (there.is_dir() and os.access(there, os.W_OK)):
+            raise InputError(
+                f"Cannot write to the folder {self.path}.",
+                "a folder that can be made and written",
+                f"{there} is not a folder to write to",
+                "choose another --workdir",
+            )
+
+    def check_same_run(self, config: Config, source: dict) -> None:
+        """Raises InputError if these are not the settings and data here."""
+        stored, stored_source = self.read_config()
+        old = {**stored.to_dict(), **_identity(stored_source)}
+        new = {**config.to_dict(), **_identity(source)}
+        changed = [name for name in new if new[name] != old.get(name)]
+        if changed:
+            raise InputError(
+                f"{self.path} holds "
+                f"{'a' if self.finished() else 'an unfinished'} run with other "
+                "settings.",
+                "those of that run: "
+                + ", ".join(f"{name}={old.get(name)!r}" for name in changed),
+                "those asked for: "
+                + ", ".join(f"{name}={new[name]!r}" for name in changed),
+                "choose another --workdir, or remove that folder",
+            )
+
+
+def _identity(source: dict) -> dict:
+    """The data apart from the place it lies in."""
+    return {k: v for k, v in source.items() if k != "data_dir"}

@@ -1,0 +1,102 @@
+"""The cheap half of a search: settings that need no new generator.
+
+Section 3.4's final classifier is trained again and again on one generator's
+samples, each setting tried in turn, the others at the best so far.
+"""
+
+from collections.abc import Callable, Mapping
+
+from gmn_tf.config import Config
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method import calibration, metrics
+from gmn_tf.method.metrics import SCORES
+from gmn_tf.runs import experiment
+from gmn_tf.search.search_space import CALIBRATED
+from gmn_tf.utils.errors import InputError
+
+
+def search(
+    config: Config,
+    data: ZeroShotData,
+    generator,
+    space: Mapping[str, tuple],
+    objective: str,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> list[dict]:
+    """Scores one classifier for each setting that is tried.
+
+    Args:
+        config: the settings to begin with.
+        data: the tune splits.
+        generator: trained on them.
+        space: settings of the classifier, and the values to try.
+        objective: the score that decides, a key of `metrics.SCORES`.
+        on_epoch: called after each epoch of a classifier.
+
+    Returns:
+        All that were tried, the best first: the settings of `space`, and the
+        scores in percent. That of `config` as it is has `preset: True`; it is
+        the last one if the space has not its values.
+
+    Raises:
+        InputError: if every classifier diverged.
+    """
+    calibrate = space.get("seen_penalty") == (CALIBRATED,)
+    lists = {n: v for n, v in space.items() if v != (CALIBRATED,)}
+    config = config.replace({"classifier_seeds": 1})
+    own = {name: getattr(config, name) for name in lists}
+    others = {n: own[n] if own[n] in v else v[0] for n, v in lists.items()}
+
+    def tried(settings: Mapping) -> list[dict]:
+        changed = config.replace(settings)
+        try:
+            (model,) = experiment.fit_classifiers(
+                changed, data, generator, on_epoch
+            )
+        except InputError:  # it diverged; others need not
+            return []
+        scores = metrics.mean_and_std([metrics.score(model, data)])
+        rows = [_row(changed, lists, scores)]
+        # For the other scores the best penalty would be none, or all.
+        if calibrate and objective == "h":
+            model.penalise_seen(data.num_seen, 0.0)
+            scores = calibration.best(calibration.curve([model], data))
+            changed = changed.replace({"seen_penalty": scores["penalty"]})
+            rows.append(_row(changed, lists, scores))
+        return rows
+
+    if others == own:
+        rows = tried(own)
+        preset = rows[:1]
+    else:
+        rows, preset = tried(others)[-1:], tried(own)[:1]
+    for row in preset:
+        row["preset"] = True
+    for name, values in lists.items():
+        for value in values:
+            if value != others[name]:
+                rows += tried({**others, name: value})[-1:]
+        best = max(rows, key=lambda row: row[objective], default=others)
+        others = {other: best[other] for other in lists}
+    if not rows:
+        raise InputError(
+            "Every final classifier diverged.",
+            "one or more that learn",
+            f"rates of {lists.get('classifier_learning_rate', 'one value')}",
+            "try smaller ones of --classifier_learning_rate",
+        )
+    rows.sort(key=lambda row: -row[objective])
+    return rows + [row for row in preset if row not in rows]
+
+
+def _row(config: Config, names, scores: Mapping) -> dict:
+    return {
+        **{name: getattr(config, name) for name in (*names, "seen_penalty")},
+        **{name: scores[name]["mean"] for name in SCORES},
+    }
+
+
+def epochs(config: Config, space: Mapping[str, tuple]) -> int:
+    """An estimate of the epochs of all classifiers together."""
+    others = sum(len(v) - 1 for v in space.values())
+    return (1 + others) * config.classifier_epochs

@@ -1,0 +1,116 @@
+"""The picture of a search: its trials, and what each setting does."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, NullFormatter
+
+from gmn_tf.runs.plots import SCORE_STYLES
+from gmn_tf.utils import figures
+
+FEW_VALUES = 6  # up to so many are told apart by name, not by place
+
+
+def search(
+    rows: Sequence[Mapping],
+    names: Sequence[str],
+    objective: str,
+    title: str,
+) -> Figure:
+    """The trials of a search, and the influence of each setting.
+
+    Args:
+        rows: one dictionary per trial, in their order: `trial` (`preset`, or
+            a number), settings, and scores in percent, None where it failed.
+        names: settings that get a panel.
+        objective: the score that is drawn.
+        title: what was searched.
+    """
+    columns = 4
+    lines = -(-len(names) // columns)
+    figure = Figure((11.0, 3.2 + 2.4 * lines), layout="constrained")
+    figure.suptitle(figures.plain_text(title, 110), x=0.01, ha="left", size=12)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(2.8, 2.4 * lines))
+    label = SCORE_STYLES[objective][0].partition(",")[0] + " (%)"
+    _search_history(top.subplots(), rows, objective, label)
+    panels = bottom.subplots(lines, columns, sharey=True, squeeze=False)
+    scored = [row for row in rows if row[objective] is not None]
+    for axes, name in itertools.zip_longest(panels.flat, names):
+        if name is None:
+            axes.set_axis_off()
+        else:
+            _influence(axes, scored, name, objective)
+    for axes in panels[:, 0]:
+        axes.set_ylabel(label)
+    return figure
+
+
+def _search_history(axes, rows, objective: str, label: str) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    best, shown = -np.inf, []
+    for row in rows:
+        score, number = row[objective], row["trial"]
+        if score is None:
+            axes.axvline(number, color="0.8", lw=4.0, label="failed")
+        elif number == "preset":
+            axes.axhline(score, color=figures.GREY, ls="--", label="the preset")
+        else:
+            best = max(best, score)
+            shown.append((number, score, best))
+    if shown:
+        numbers, scores, bests = zip(*shown)
+        axes.scatter(numbers, scores, 25, figures.COLOURS[0], label="a trial")
+        axes.step(
+            numbers,
+            bests,
+            color=figures.COLOURS[1],
+            where="post",
+            label="best so far",
+        )
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
+    axes.legend(
+        handles.values(),
+        handles.keys(),
+        loc="center left",
+        bbox_to_anchor=(1.0, 0.5),
+        fontsize=9,
+        frameon=False,
+    )
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("Trial")
+    axes.set_ylabel(label)
+
+
+def _influence(axes, rows, name: str, objective: str) -> None:
+    """Scores against one setting; the preset's is hollow."""
+    values = [row[name] for row in rows]
+    scores = [row[objective] for row in rows]
+    numbers = all(isinstance(value, (int, float)) for value in values)
+    few = len(set(values)) < min(len(values), FEW_VALUES + 1)
+    if numbers and not few:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+        if min(values) > 0 and max(values) > 10 * min(values):
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        names = sorted(set(values), key=None if numbers else _by_numbers)
+        values = [names.index(value) for value in values]
+        axes.set_xticks(range(len(names)), [f"{n}" for n in names], size=8)
+        axes.set_xlim(-0.5, len(names) - 0.5)
+    for row, value, score in zip(rows, values, scores):
+        face = "none" if row["trial"] == "preset" else figures.COLOURS[0]
+        axes.scatter(
+            value, score, 22, facecolors=face, edgecolors=figures.COLOURS[0]
+        )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title(name, loc="left", size=9)
+
+
+def _by_numbers(text: str):
+    """Sorts 512 before 1024, and 512 before 512,512."""
+    parts = text.split(",")
+    if all(part.isdigit() for part in parts):
+        return (0, len(parts), [int(part) for part in parts], text)
+    return (1, 0, [], text)

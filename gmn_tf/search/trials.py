@@ -1,0 +1,130 @@
+"""A trial of a search: one generator, and the classifiers tried on it."""
+
+import dataclasses
+import time
+
+import keras
+import tensorflow as tf
+
+from gmn_tf.config import Config
+from gmn_tf.data import on_disk
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method.metrics import SCORES
+from gmn_tf.runs import experiment, report
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.search import classifier_search
+from gmn_tf.search.search import Search
+from gmn_tf.search.search_folder import RESULT, SearchFolder
+from gmn_tf.training import monitoring
+from gmn_tf.training.fit import Execution
+from gmn_tf.utils import progress
+from gmn_tf.utils.errors import InputError, LostDataError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialRunner:
+    """Where trials are made.
+
+    Attributes:
+        search: what is searched.
+        data: the tune splits.
+        folder: where all of it is kept.
+        strategy: how training is spread over devices.
+        execution: how steps are run.
+        monitoring_options: how training is watched.
+    """
+
+    search: Search
+    data: ZeroShotData
+    folder: SearchFolder
+    strategy: tf.distribute.Strategy
+    execution: Execution
+    monitoring_options: experiment.MonitoringOptions
+
+    def run(self, name: str, settings: dict, steps: int) -> dict:
+        """Trains a generator and tries classifiers, or goes on with that.
+
+        Args:
+            name: of the trial.
+            settings: what it drew.
+            steps: generator steps.
+
+        Returns:
+            The contents of result.json: see `SearchFolder.results`.
+
+        Raises:
+            LostDataError: for data that is gone, which is no trial's fault.
+        """
+        workdir = self.folder.trial(name)
+        if (workdir.path / RESULT).exists():
+            return workdir.read_json(RESULT)
+        begun = time.monotonic()
+        workdir.path.mkdir(parents=True, exist_ok=True)
+        result = {"steps": steps, "generator": settings}
+        config = self.search.config.replace({**settings, "steps": steps})
+        try:
+            rows = self._try(config, workdir)
+        except LostDataError:
+            raise
+        except (InputError, tf.errors.ResourceExhaustedError) as error:
+            result["reason"] = str(error).splitlines()[0]
+            workdir.remove_checkpoints()
+        else:
+            result |= _result(rows)
+            workdir.write_text("tried.csv", report.table_csv(rows))
+            self._write_logs(config, workdir, result)
+        result["seconds"] = round(time.monotonic() - begun, 1)
+        workdir.write_json(RESULT, result)
+        return result
+
+    @on_disk.reporting_data_loss()
+    def _try(self, config: Config, workdir: Workdir) -> list[dict]:
+        keras.backend.clear_session()  # the last trial has left its graphs
+        generator = experiment.train_generator(
+            config,
+            self.data,
+            workdir,
+            self.strategy,
+            self.monitoring_options,
+            self.execution,
+        )
+        space, objective = self.search.space.classifier, self.search.objective
+        epochs = classifier_search.epochs(config, space)
+        with progress.progress(
+            "classifiers", epochs, self.monitoring_options.quiet
+        ) as advance:
+            return classifier_search.search(
+                config, self.data, generator, space, objective, advance
+            )
+
+    def _write_logs(self, config, workdir, result) -> None:
+        metrics = {
+            **{name: {"mean": result[name]} for name in SCORES},
+            "steps": config.steps,
+        }
+        monitoring.write_scores(workdir.logs, metrics)
+        shown = {
+            name: config.to_dict()[name]
+            for name in (*self.search.space.generator, "steps")
+        }
+        monitoring.write_hparams(
+            workdir.logs, shown | result["classifier"], metrics
+        )
+
+
+def _result(rows: list[dict]) -> dict:
+    """Of the classifiers tried, the best one's settings and scores."""
+    best = rows[0]
+    preset = [row for row in rows if row.get("preset")]
+    return {
+        "classifier": {
+            name: value
+            for name, value in best.items()
+            if name not in (*SCORES, "preset")
+        },
+        **{name: best[name] for name in SCORES},
+        # Nothing, if that classifier diverged.
+        "with_preset_classifier": {
+            name: row[name] for row in preset for name in SCORES
+        },
+    }

@@ -1,0 +1,185 @@
+"""Section 3.2: what a training step is fed, as a function of its number.
+
+Every row, class and random number of step t follows from the seed and t
+alone. So a run can be stopped and continued anywhere, and the batch of a step
+is the same however many replicas share it.
+"""
+
+import dataclasses
+
+import tensorflow as tf
+
+from gmn_tf.method.random_numbers import standard_normal
+from gmn_tf.method.sampling import Stream
+from gmn_tf.utils.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchSizes:
+    """How much a training step takes, over all replicas together.
+
+    Attributes:
+        critic_steps: critic steps per generator step; 0 without a critic.
+        batch: samples per critic step, and per generator step.
+        noise_dim: d_z.
+        classes: classes matched; 0 leaves that part out.
+        real: real samples per matched class.
+        fake: synthetic samples per matched class.
+        theta: labelled real samples to train theta with; 0 leaves them out.
+    """
+
+    critic_steps: int
+    batch: int
+    noise_dim: int
+    classes: int = 0
+    real: int = 0
+    fake: int = 0
+    theta: int = 0
+
+
+def check_batch_sizes(sizes: BatchSizes, num_seen: int, replicas: int) -> None:
+    """Raises InputError for batches that cannot be drawn or shared out."""
+    if sizes.classes > num_seen:
+        raise InputError(
+            "--matching_classes is larger than the number of seen classes.",
+            f"at most {num_seen}",
+            sizes.classes,
+            "match fewer classes per step",
+        )
+    if sizes.batch % replicas:
+        raise InputError(
+            "--batch_size cannot be shared out evenly.",
+            f"a multiple of the {replicas} devices",
+            sizes.batch,
+            "choose another batch size, or --strategy=one",
+        )
+
+
+def training_batches(
+    stream: Stream,
+    sizes: BatchSizes,
+    seed: int,
+    first_step: int = 0,
+    replicas: int = 1,
+    local_replicas: range = range(1),
+) -> tf.data.Dataset:
+    """The batches of all steps from `first_step` on, without end.
+
+    Args:
+        stream: where samples come from.
+        sizes: how much a step takes.
+        seed: decides everything drawn.
+        first_step: number of the first step.
+        replicas: over how many devices a step is shared.
+        local_replicas: which of them this process feeds; their batches follow
+            each other, step after step.
+
+    Returns:
+        A data set of dictionaries, with n = replicas, B = batch / n and
+        K = the share of `classes` (filled up, with `share` 0, if uneven):
+
+        * `step` `[]` int64, `theta_seed` `[2]`;
+        * `critic`: `features` `[critic_steps, B, dx]`, `labels` and `mix`
+          `[critic_steps, B]`, `noise` `[critic_steps, B, dz]`;
+        * `generator`: `labels` `[B]`, `noise` `[B, dz]`;
+        * `matching`: `features` `[K, real, dx]`, `labels` `[K]`, `noise`
+          `[K, fake, dz]`, `share` `[K]` (n / classes, 0 for a filler);
+        * `theta`: `features` `[theta, dx]`, `labels` `[theta]`; the same on
+          every replica.
+    """
+    check_batch_sizes(sizes, stream.num_seen, replicas)
+    local = len(local_replicas)
+
+    def batch(number):
+        step = first_step + number // local
+        replica = local_replicas.start + number % local
+        return step_batch(stream, sizes, seed, step, replica, replicas)
+
+    return (
+        tf.data.Dataset.counter()
+        .map(batch, num_parallel_calls=1)
+        .prefetch(2 * local)
+    )
+
+
+def step_batch(
+    stream: Stream, sizes: BatchSizes, seed: int, step, replica, replicas: int
+) -> dict:
+    """One replica's batch of one step; see `training_batches`."""
+    # Uniform epochs run across steps, so their seed must not know the step.
+    run_seed = tf.constant([seed, 0], tf.int64)
+    step_seed = tf.random.fold_in(tf.constant([seed, 1], tf.int64), step)
+    seeds = tf.random.split(step_seed, num=10)
+    share = sizes.batch // replicas
+
+    def mine(tensor, axis):
+        if replicas == 1:
+            return tensor
+        part = tf.gather(
+            tensor, replica * share + tf.range(share, dtype=tf.int64), axis=axis
+        )
+        return tf.ensure_shape(
+            part, [*tensor.shape[:axis], share, *tensor.shape[axis + 1 :]]
+        )
+
+    _, labels = stream.samples(step * sizes.batch, sizes.batch, seeds[0])
+    batch = {
+        "step": step,
+        "theta_seed": seeds[1],
+        "generator": {
+            "labels": mine(labels, 0),
+            "noise": mine(
+                standard_normal([sizes.batch, sizes.noise_dim], seeds[4]), 0
+            ),
+        },
+    }
+    if sizes.critic_steps:
+        total = sizes.critic_steps * sizes.batch
+        grid = [sizes.critic_steps, sizes.batch]
+        rows, labels = stream.samples(step * total, total, run_seed)
+        rows = mine(tf.reshape(rows, grid), 1)
+        batch["critic"] = {
+            "features": stream.features(rows),
+            "labels": mine(tf.reshape(labels, grid), 1),
+            "noise": mine(
+                standard_normal([*grid, sizes.noise_dim], seeds[2]), 1
+            ),
+            "mix": mine(tf.random.stateless_uniform(grid, seeds[3]), 1),
+        }
+    if sizes.classes:
+        batch["matching"] = _matching_batch(
+            stream, sizes, seeds[5:8], replica, replicas
+        )
+    if sizes.theta:
+        rows, labels = _labelled_rows(stream, sizes.theta, seeds[8:10])
+        batch["theta"] = {
+            "features": stream.features(rows),
+            "labels": labels,
+        }
+    return batch
+
+
+def _matching_batch(stream, sizes, seeds, replica, replicas):
+    """Class batches for L_GM; the last replica's may hold fillers."""
+    labels = stream.distinct_classes(sizes.classes, seeds[0])
+    rows = stream.rows_of_classes(labels, sizes.real, seeds[2])
+    noise = standard_normal(
+        [sizes.classes, sizes.fake, sizes.noise_dim], seeds[1]
+    )
+    share = -(-sizes.classes // replicas)
+    places = replica * share + tf.range(share, dtype=tf.int64)
+    valid = tf.cast(places < sizes.classes, tf.float32)
+    places = tf.minimum(places, sizes.classes - 1)
+    return {
+        "features": stream.features(tf.gather(rows, places)),
+        "labels": tf.gather(labels, places),
+        "noise": tf.gather(noise, places),
+        "share": valid * (replicas / sizes.classes),
+    }
+
+
+def _labelled_rows(stream, count, seeds):
+    labels = tf.random.stateless_uniform(
+        [count], seeds[0], 0, stream.num_seen, tf.int32
+    )
+    return stream.class_rows(labels, seeds[1]), labels

@@ -1,0 +1,73 @@
+"""Several processes that train together: who keeps results, who is missing."""
+
+import contextlib
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from gmn_tf.utils.errors import InputError
+
+
+def several(strategy: tf.distribute.Strategy) -> bool:
+    """Whether several processes train together."""
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process, of several that train together, keeps results."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.task_type:
+        return True
+    return resolver.task_type == "chief" or (
+        "chief" not in resolver.cluster_spec().jobs and resolver.task_id == 0
+    )
+
+
+@contextlib.contextmanager
+def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
+    """Turns TensorFlow's errors about a lost worker into a clear one.
+
+    A worker that ends is missed at once, and one that hangs, or whose machine
+    does not answer, within two minutes.
+
+    Raises:
+        InputError: if another worker is gone.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        if not several(strategy):
+            raise
+        raise InputError(
+            "Another worker has gone.",
+            f"all {strategy.num_replicas_in_sync} until the end",
+            _reason(error.message),
+            "read what that one has said, and start all again: they go on from "
+            "the last checkpoint",
+        ) from error
+
+
+def _reason(message: str) -> str:
+    """The line of TensorFlow's many that says what has happened."""
+    lines = message.strip().splitlines() or [""]
+    told = [line for line in lines if "aborted by" in line]
+    return (told or lines)[-1].strip()[:200]
+
+
+def check_same_step(strategy: tf.distribute.Strategy, first_step: int) -> None:
+    """Raises InputError unless all workers go on from the same step."""
+    if not several(strategy):
+        return
+    steps = strategy.reduce(
+        tf.distribute.ReduceOp.SUM,
+        strategy.run(lambda: tf.constant(first_step, tf.int64)),
+        axis=None,
+    )
+    mean = int(steps) / strategy.num_replicas_in_sync
+    if mean != first_step:
+        raise InputError(
+            "The workers have different checkpoints.",
+            "one --workdir, in a file system that all of them share",
+            f"step {first_step} here, {mean:g} on average",
+            "share the folder, or copy the first worker's to all",
+        )

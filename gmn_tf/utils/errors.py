@@ -1,0 +1,67 @@
+"""The errors that are the user's to mend, and that of a run told to stop."""
+
+import difflib
+from collections.abc import Collection
+
+
+class InputError(ValueError):
+    """Input from outside (files, flags, folders) that cannot be used.
+
+    The commands print it without a stack trace and exit with status 1.
+
+    Args:
+        problem: what is wrong, with the file, flag or row it was found in.
+        expected: what would have been right.
+        received: what was found instead.
+        action: what the user can do about it.
+    """
+
+    def __init__(
+        self, problem: str, expected: object, received: object, action: str
+    ):
+        super().__init__(
+            f"{problem}\n"
+            f"  expected: {expected}\n"
+            f"  received: {received}\n"
+            f"  what to do: {action}"
+        )
+
+
+class LostDataError(InputError):
+    """Data that was there when a command began is so no more."""
+
+
+class StoppedError(Exception):
+    """A run was told to stop, and has saved what is to be saved.
+
+    Args:
+        step: steps done.
+        signal: number of the signal that told it.
+    """
+
+    def __init__(self, step: int, signal: int):
+        super().__init__(f"Stopped after step {step}.")
+        self.step, self.signal = step, signal
+
+
+def nearest(name: str, candidates: Collection[str]) -> str:
+    """The candidate closest in spelling to `name`."""
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.0)
+    return matches[0] if matches else ""
+
+
+def hint(name: str, candidates: Collection[str]) -> str:
+    """A question after the nearest candidate, if any is near."""
+    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    return f"did you mean {matches[0]!r}?" if matches else "choose one of these"
+
+
+def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
+    """Raises InputError, with the nearest choice, for any other value."""
+    if value not in choices:
+        raise InputError(
+            f"Unknown value for --{flag}.",
+            "one of " + ", ".join(choices),
+            repr(value),
+            hint(value, choices),
+        )

@@ -1,0 +1,70 @@
+"""What all pictures share: colours, axes, legends; no global state."""
+
+import io
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which colour-blind readers can tell apart; without
+# yellow, too pale for dots on white.
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#000000",
+)
+GREY = "#666666"
+
+
+def new_figure(width: float, height: float, layout="constrained"):
+    """A figure in inches with one plain pair of axes."""
+    figure = Figure((width, height), layout=layout)
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def line_with_band(axes, curve: Mapping, along, key, colour, marker, style):
+    """A line with the band of a standard deviation about it."""
+    mean, std = np.asarray(curve[key]), np.asarray(curve[f"{key}_std"])
+    (line,) = axes.plot(
+        curve[along], mean, color=colour, marker=marker, linestyle=style
+    )
+    axes.fill_between(
+        curve[along], mean - std, mean + std, color=colour, alpha=0.2, lw=0
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    axes.grid(axis="y", color="#dddddd")
+    return line
+
+
+def legend(figure, handles, names, place: str, corner=None) -> None:
+    """A legend beside the axes, by default where there is room."""
+    figure.legend(
+        handles,
+        names,
+        loc=place,
+        bbox_to_anchor=corner,
+        fontsize=9,
+        frameon=False,
+    )
+
+
+def plain_text(name: str, longest: int = 30) -> str:
+    """A name as it stands: no formula in it, and not too long."""
+    if len(name) > longest:
+        name = name[: longest - 1] + "…"
+    return name.replace("$", r"\$")
+
+
+def to_png(figure: Figure, dpi: int = 100) -> bytes:
+    """The picture as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    return buffer.getvalue()

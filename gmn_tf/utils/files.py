@@ -1,0 +1,51 @@
+"""Files written whole or not at all; JSON that may be damaged."""
+
+import contextlib
+import json
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+from gmn_tf.utils.errors import InputError
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary path that takes the place of `path` once it is written."""
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
+        temporary = pathlib.Path(folder) / path.name
+        yield temporary
+        os.replace(temporary, path)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file and the folders above it.
+
+    Raises:
+        InputError: if the system does not let it.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(
+            f"Cannot write {path}.",
+            "a place where a file can be written",
+            str(error),
+            "choose another place, or make room",
+        ) from error
+
+
+def parse_json(text: str):
+    """The value that a JSON text says.
+
+    Raises:
+        ValueError: for whatever keeps it from being read; brackets nested too
+            deeply make Python raise a RecursionError otherwise.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("brackets nested too deeply") from error

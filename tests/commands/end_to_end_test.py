@@ -1,0 +1,471 @@
+"""From prepared data to scores: what a run leaves, reads and repeats."""
+
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gmn_tf.config import Config
+from gmn_tf.data import zero_shot_data
+from gmn_tf.data.zero_shot_data import Samples
+from gmn_tf.method.variants import SEEN_AND_UNLABELLED, VARIANTS
+from gmn_tf.runs import experiment, finished
+from gmn_tf.runs.finished import FinishedRun
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import fit
+from gmn_tf.utils.errors import InputError
+
+ROOT = pathlib.Path(__file__).parents[2]
+WATCHING = experiment.MonitoringOptions(
+    quiet=True, log_every=1, picture_every=2
+)
+SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
+
+
+def run(config, tiny_data, path):
+    workdir = Workdir(path)
+    workdir.start(config, SOURCE)
+    strategy = fit.make_strategy("one")
+    metrics = experiment.run(config, tiny_data, workdir, strategy, WATCHING)
+    return workdir, metrics
+
+
+def generator_weights(config, tiny_data):
+    model = fit.train(config, tiny_data, fit.make_strategy("one"))
+    return np.concatenate([w.ravel() for w in model.generator.get_weights()])
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_runs_and_repeats(
+    variant, tiny_config, tiny_data, tmp_path
+):
+    config = tiny_config.replace({"variant": variant})
+    workdir, metrics = run(config, tiny_data, tmp_path / "run")
+
+    assert workdir.read_json("metrics.json") == metrics
+    assert finished.evaluate(FinishedRun(workdir, config, tiny_data)) == metrics
+    for name in ("t1", "u", "s", "h"):
+        assert 0.0 <= metrics[name]["mean"] <= 100.0
+    assert ("baseline" in metrics) == (variant != "real_only")
+    assert (workdir.path / "generator.keras").exists() == (
+        variant != "real_only"
+    )
+    assert (workdir.path / "class_accuracy.png").exists()
+    with open(workdir.path / "class_accuracy.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == tiny_data.num_classes
+    assert list(pathlib.Path(workdir.logs).rglob("*tfevents*"))
+
+
+def test_without_its_baseline_a_run_scores_the_same(
+    tiny_config, tiny_data, tmp_path
+):
+    _, expected = run(tiny_config, tiny_data, tmp_path / "both")
+    workdir = Workdir(tmp_path / "alone")
+    workdir.start(tiny_config, SOURCE)
+    strategy = fit.make_strategy("one")
+    metrics = experiment.run(
+        tiny_config, tiny_data, workdir, strategy, WATCHING, with_baseline=False
+    )
+
+    del expected["baseline"]
+    assert metrics == expected
+    assert (
+        finished.evaluate(FinishedRun(workdir, tiny_config, tiny_data))
+        == metrics
+    )
+    assert not list(workdir.path.glob("baseline*"))
+
+
+@pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
+@pytest.mark.parametrize("split", ["test", "tune"])
+def test_features_on_disk_give_the_same_scores(
+    variant, split, tiny_config, tiny_dir, tiny_name, tmp_path
+):
+    config = tiny_config.replace({"variant": variant, "split": split})
+    scores = []
+    for memory in (float("inf"), 0):
+        loaded = zero_shot_data.load(tiny_name, tiny_dir, split, memory=memory)
+        workdir, metrics = run(config, loaded, tmp_path / str(memory))
+        assert (
+            finished.evaluate(FinishedRun(workdir, config, loaded)) == metrics
+        )
+        scores.append(metrics)
+
+    assert scores[0] == scores[1]
+
+
+def test_linear_compatibility_runs(tiny_config, tiny_data, tmp_path):
+    config = tiny_config.replace({"compatibility": "linear"})
+    workdir, metrics = run(config, tiny_data, tmp_path / "run")
+
+    assert finished.evaluate(FinishedRun(workdir, config, tiny_data)) == metrics
+
+
+def test_trained_theta_and_norm_run(tiny_config, tiny_data):
+    config = tiny_config.replace(
+        {
+            "theta_reset_steps": 2,
+            "matching_distance": "global",
+            "matching_norm_weight": 0.1,
+        }
+    )
+
+    assert np.isfinite(generator_weights(config, tiny_data)).all()
+
+
+def test_the_same_seed_gives_the_same_run(tiny_config, tiny_data):
+    first = generator_weights(tiny_config, tiny_data)
+    second = generator_weights(tiny_config, tiny_data)
+    other = generator_weights(tiny_config.replace({"seed": 2}), tiny_data)
+
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(first - other).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    "variant", ["cwgan_gm", "cwgan_cls", "wgan_gm_transductive"]
+)
+def test_training_never_sees_a_label_held_back(variant, tiny_config, tiny_data):
+    config = tiny_config.replace({"variant": variant})
+    rng = np.random.default_rng(0)
+    shuffled = dataclasses.replace(
+        tiny_data,
+        seen=Samples(
+            rng.random(tiny_data.seen.features.shape, np.float32),
+            rng.permutation(tiny_data.seen.labels),
+        ),
+        unseen=Samples(
+            tiny_data.unseen.features,
+            rng.permutation(tiny_data.unseen.labels),
+        ),
+    )
+
+    np.testing.assert_array_equal(
+        generator_weights(config, tiny_data),
+        generator_weights(config, shuffled),
+    )
+
+
+@pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
+def test_unseen_features_matter_to_transductive_variants_only(
+    variant, tiny_config, tiny_data
+):
+    config = tiny_config.replace({"variant": variant})
+    unseen = tiny_data.unseen
+    changed = dataclasses.replace(
+        tiny_data, unseen=Samples(unseen.features + 1.0, unseen.labels)
+    )
+    same = np.array_equal(
+        generator_weights(config, tiny_data),
+        generator_weights(config, changed),
+    )
+
+    assert same == (VARIANTS[variant].stream != SEEN_AND_UNLABELLED)
+
+
+def test_tuning_reads_no_test_record(
+    tiny_config, tiny_name, tiny_dir, tmp_path
+):
+    shutil.copytree(tiny_dir, tmp_path / "data")
+    removed = [
+        path.unlink()
+        for split in ("-train.", "-test_seen.", "-test_unseen.")
+        for path in (tmp_path / "data").rglob(f"*{split}tfrecord*")
+    ]
+    assert len(removed) == 3
+    config = tiny_config.replace({"split": "tune"})
+    tune_data = zero_shot_data.load(tiny_name, tmp_path / "data", "tune")
+    _, metrics = run(config, tune_data, tmp_path / "run")
+
+    assert metrics["split"] == "tune"
+    unseen = np.arange(tune_data.num_seen, tune_data.num_classes)
+    np.testing.assert_array_equal(np.sort(tune_data.validation_classes), unseen)
+
+
+@pytest.mark.parametrize("every, steps", [(1, [1, 2, 3]), (2, [2, 3])])
+def test_validation_during_training(
+    every, steps, tiny_config, tiny_name, tiny_dir, tmp_path
+):
+    config = tiny_config.replace({"split": "tune", "classifier_seeds": 1})
+    loaded = zero_shot_data.load(tiny_name, tiny_dir, "tune")
+    plain, metrics = run(config, loaded, tmp_path / "plain")
+    workdir = Workdir(tmp_path / "watched")
+    workdir.start(config, SOURCE)
+    monitoring_options = dataclasses.replace(WATCHING, validate_every=every)
+    strategy = fit.make_strategy("one")
+
+    watched = experiment.run(
+        config, loaded, workdir, strategy, monitoring_options
+    )
+
+    assert watched == metrics  # MonitoringOptions changes nothing.
+    assert not (plain.path / "validation.csv").exists()
+    with open(workdir.path / "validation.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == steps
+    for name in ("t1", "u", "s", "h"):
+        last = float(rows[-1][f"{name}_mean"])
+        assert last == pytest.approx(metrics[name]["mean"], abs=1e-4)
+
+
+def test_validation_on_test_samples_is_refused(
+    tiny_config, tiny_data, tmp_path
+):
+    monitoring_options = dataclasses.replace(WATCHING, validate_every=1)
+    strategy = fit.make_strategy("one")
+    with pytest.raises(InputError, match="test samples during training"):
+        experiment.run(
+            tiny_config,
+            tiny_data,
+            Workdir(tmp_path),
+            strategy,
+            monitoring_options,
+        )
+
+
+def test_a_model_for_other_features_is_refused(
+    tiny_config, tiny_data, tmp_path
+):
+    config = tiny_config.replace({"variant": "real_only"})
+    workdir, _ = run(config, tiny_data, tmp_path / "run")
+    wider = dataclasses.replace(
+        tiny_data, train=Samples(np.zeros((6, 15)), np.arange(6))
+    )
+
+    with pytest.raises(InputError, match="feature_dim 14"):
+        finished.evaluate(FinishedRun(workdir, config, wider))
+
+
+def test_damaged_data_is_told(tiny_name, tiny_dir, tmp_path):
+    shutil.copytree(tiny_dir, tmp_path / "data")
+    with pytest.raises(InputError, match="whole preparation"):
+        zero_shot_data.load("zero_shot/gone", tmp_path / "data")
+    for record in (tmp_path / "data").rglob("*-train.tfrecord*"):
+        record.write_bytes(record.read_bytes()[:-20])
+    with pytest.raises(InputError, match="whole preparation"):
+        zero_shot_data.load(tiny_name, tmp_path / "data")
+
+
+def test_the_curve_has_a_row_per_count(tiny_config, tiny_data, tmp_path):
+    workdir, metrics = run(tiny_config, tiny_data, tmp_path / "run")
+    rows = finished.synthetic_count_curve(
+        FinishedRun(workdir, tiny_config, tiny_data), [2, 5], quiet=True
+    )
+
+    assert [row["n"] for row in rows] == [2, 5]
+    assert rows[1]["h"] == metrics["h"]
+    assert (workdir.path / "curve.png").exists()
+    assert len((workdir.path / "curve.csv").read_text().splitlines()) == 3
+
+
+def command(name, *arguments, cwd=None, data_dir):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "bin" / name), *arguments],
+        env={**os.environ, "TFDS_DATA_DIR": str(data_dir)},
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+QUICK = (
+    "--dataset=synthetic",
+    "--steps=2",
+    "--classifier_epochs=1",
+    "--classifier_seeds=1",
+)
+
+
+@pytest.fixture(scope="module")
+def commands_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("commands")
+
+
+def test_commands_train_and_evaluate(commands_dir):
+    trained = command("train", *QUICK, cwd=commands_dir, data_dir=commands_dir)
+    assert trained.returncode == 0, trained.stderr
+    assert "real_only" in trained.stdout
+    workdir = commands_dir / "runs" / "synthetic-cwgan_gm-1"
+    stored = json.loads((workdir / "config.json").read_text())
+    assert stored["config"]["steps"] == 2
+    assert stored["data"]["split_fingerprint"]
+
+    evaluated = command(
+        "evaluate", f"--workdir={workdir}", data_dir=commands_dir
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert "The same as recorded" in evaluated.stdout
+
+    folder_alone = command("evaluate", str(workdir), data_dir=commands_dir)
+    assert folder_alone.stdout == evaluated.stdout
+    for folders in ([], [str(workdir), "another"]):
+        unclear = command("evaluate", *folders, data_dir=commands_dir)
+        assert unclear.returncode == 1
+        assert "name one folder" in unclear.stderr
+
+    repeated = command(
+        "train",
+        f"--config={workdir}/config.json",
+        "--quiet",
+        cwd=commands_dir,
+        data_dir=commands_dir,
+    )
+    assert repeated.returncode == 0, repeated.stderr
+    assert repeated.stdout == ""
+
+    refused = command(
+        "train",
+        *QUICK,
+        "--batch_size=64",
+        cwd=commands_dir,
+        data_dir=commands_dir,
+    )
+    assert refused.returncode == 1
+    assert "batch_size=128" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_commands_calibrate_over_seeds(commands_dir):
+    folders = []
+    for seed in (1, 2):
+        folders.append(str(commands_dir / f"tune-{seed}"))
+        trained = command(
+            "train",
+            *QUICK,
+            "--split=tune",
+            "--nobaseline",
+            f"--seed={seed}",
+            f"--workdir={folders[-1]}",
+            data_dir=commands_dir,
+        )
+        assert trained.returncode == 0, trained.stderr
+        assert "real_only" not in trained.stdout
+
+    found = command("evaluate", "--calibrate", *folders, data_dir=commands_dir)
+    assert found.returncode == 0, found.stderr
+    assert "Largest h on the tune splits: --seen_penalty=" in found.stdout
+    for folder in folders:
+        assert pathlib.Path(folder, "calibration.png").stat().st_size
+
+    both = command(
+        "evaluate",
+        folders[0],
+        "--calibrate",
+        "--synthetic_per_class=5",
+        data_dir=commands_dir,
+    )
+    assert both.returncode == 1
+    assert "give the command twice" in both.stderr
+
+
+def test_killed_and_stopped_runs_end_like_another(commands_dir):
+    def start(name):
+        return subprocess.Popen(
+            [
+                sys.executable,
+                str(ROOT / "bin" / "train"),
+                *QUICK,
+                "--steps=60",
+                "--checkpoint_every=7",
+                "--nobaseline",
+                f"--workdir={commands_dir / name}",
+            ],
+            env={**os.environ, "TFDS_DATA_DIR": str(commands_dir)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def until(process, step):
+        for line in process.stdout:
+            shown = re.match(r"step (\d+)/60", line)
+            if shown and int(shown[1]) >= step:
+                return
+        raise AssertionError(f"ended before step {step}")
+
+    told = []
+    for number, step in ((signal.SIGKILL, 12), (signal.SIGTERM, 30)):
+        process = start("interrupted")
+        until(process, step)
+        process.send_signal(number)
+        told.append(process.communicate(timeout=60)[0])
+        assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGTERM)
+    assert "Stopped after step" in told[1]
+    for name in ("interrupted", "whole"):
+        process = start(name)
+        told.append(process.communicate(timeout=300)[0])
+        assert process.returncode == 0, told[-1]
+    assert "Going on after step" in told[2]
+    assert "Going on" not in told[3]
+
+    def results(name):
+        return [
+            (commands_dir / name / file).read_bytes()
+            for file in ("metrics.json", "class_accuracy.csv")
+        ]
+
+    assert results("interrupted") == results("whole")
+
+
+def test_prepare_makes_what_train_then_finds(tmp_path):
+    for _ in range(2):  # The second time it is there already.
+        prepared = command("prepare", "--dataset=synthetic", data_dir=tmp_path)
+        assert prepared.returncode == 0, prepared.stderr
+        assert "Prepared: zero_shot/synthetic-" in prepared.stdout
+    assert len(list(tmp_path.glob("zero_shot/*/*/dataset_info.json"))) == 1
+
+    unknown = command("prepare", "--dataset=synthetik", data_dir=tmp_path)
+    assert unknown.returncode == 1
+    assert "Did you mean synthetic?" in unknown.stderr
+
+
+def test_help_lists_every_setting(commands_dir):
+    told = command("train", "--help", data_dir=commands_dir)
+
+    assert "bin/train --dataset=synthetic" in told.stdout
+    for field in dataclasses.fields(Config):
+        assert f"--{field.name}:" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("--varaint=cwgan",), "variant"),
+        (("--variant=cwgan_mg",), "cwgan_gm"),
+        (("--dataset=cubb",), "cub"),
+        (("--preset=relase",), "release"),
+        (("synthetic",), "did you mean --synthetic"),
+        (("--embedding=att,sent",), "join the parts"),
+        (("--steps=-1",), "at least 1"),
+        (("--batch_size=many",), "batch_size"),
+        (("--config=missing.json",), "missing.json"),
+        (("--dataset=synthetic", "--matching_classes=99"), "at most 45"),
+        (("--dataset=synthetic", "--workdir=/proc/no"), "--workdir"),
+        (("--dataset=synthetic", "--data_dir=/proc/no"), "data_dir"),
+    ],
+)
+def test_bad_input_is_told_in_one_screen(arguments, hint, commands_dir):
+    told = command(
+        "train",
+        "--seed=7",  # a folder without a run
+        *arguments,
+        cwd=commands_dir,
+        data_dir=commands_dir,
+    )
+
+    assert told.returncode == 1
+    assert hint in told.stderr
+    assert "Traceback" not in told.stderr
+    assert len(told.stderr.splitlines()) < 25

@@ -1,0 +1,128 @@
+"""Embeddings as a run sees them."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from gmn_tf.data import embeddings, zero_shot_data
+from gmn_tf.utils.errors import InputError
+from tests.support import toys
+
+NAMES = ["ant", "bee", "cat", "dog"]
+
+
+def part(matrix, name="att"):
+    """An embedding as the builder's metadata holds it."""
+    values = np.asarray(matrix, "<f4")
+    return {
+        "name": name,
+        "dim": values.shape[1],
+        "values": base64.b64encode(values.tobytes()).decode(),
+    }
+
+
+ATT = 3.0 * toys.normal(4, toys.DA).astype(np.float32)
+SENT = 7.0 * toys.normal(4, 3).astype(np.float32)
+
+
+def scaled(matrix, norm):
+    """Each row, or all of the matrix, divided by its Euclidean norm."""
+    result = np.array(matrix, np.float64)
+    if norm == "l2":
+        for row in result:
+            row /= np.sqrt(sum(value**2 for value in row))
+    elif norm == "matrix":
+        result /= np.sqrt(sum(value**2 for value in result.ravel()))
+    return result
+
+
+def test_decoding_gives_the_matrix_back():
+    decoded = embeddings.decode(part(ATT))
+
+    assert decoded.dtype == np.float64
+    np.testing.assert_array_equal(decoded, ATT)
+
+
+@pytest.mark.parametrize("norm", ["l2", "matrix", "none"])
+def test_one_embedding(norm):
+    matrix = embeddings.normalised([part(ATT)], norm, NAMES)
+
+    assert matrix.dtype == np.float32
+    np.testing.assert_allclose(matrix, scaled(ATT, norm), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("norm", "each"),
+    [
+        ("l2", ["l2", "l2"]),
+        ("l2,matrix", ["l2", "matrix"]),
+        ("none,l2", ["none", "l2"]),
+    ],
+)
+def test_two_embeddings_stand_side_by_side(norm, each):
+    matrix = embeddings.normalised([part(ATT), part(SENT, "sent")], norm, NAMES)
+
+    assert matrix.shape == (4, toys.DA + 3)
+    np.testing.assert_allclose(
+        matrix,
+        np.concatenate([scaled(ATT, each[0]), scaled(SENT, each[1])], axis=1),
+        rtol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("norm", ["l2", "matrix"])
+def test_a_zero_row_is_refused_with_its_class(norm):
+    matrix = ATT.copy()
+    matrix[2] = 0.0
+
+    with pytest.raises(InputError, match="'sent'") as error:
+        embeddings.normalised([part(ATT), part(matrix, "sent")], norm, NAMES)
+    assert "cat" in str(error.value)
+    assert "dog" not in str(error.value)
+    kept = embeddings.normalised([part(matrix)], "none", NAMES)
+    np.testing.assert_array_equal(kept, matrix)
+
+
+@pytest.mark.parametrize("norm", ["l1", "", "l2,l2,l2", "l2,l1", "L2"])
+def test_an_unknown_norm_is_refused(norm):
+    with pytest.raises(InputError, match="--embedding_norm") as error:
+        embeddings.normalised([part(ATT), part(SENT, "sent")], norm, NAMES)
+    assert "att, sent" in str(error.value)
+    assert repr(norm) in str(error.value)
+
+
+def test_seen_classes_come_first(tiny_data):
+    metadata = tiny_data.metadata
+    old = [*metadata["seen_classes"], *metadata["unseen_classes"]]
+    names = [metadata["class_names"][label] for label in old]
+    raw = embeddings.decode(metadata["embeddings"][0])
+
+    assert list(tiny_data.class_names) == names
+    assert tiny_data.num_seen == len(metadata["seen_classes"])
+    np.testing.assert_allclose(
+        tiny_data.embeddings, scaled(raw[old], "l2"), rtol=1e-5
+    )
+    seen = range(tiny_data.num_seen)
+    unseen = range(tiny_data.num_seen, tiny_data.num_classes)
+    assert set(tiny_data.train.labels) == set(seen)
+    assert set(tiny_data.seen.labels) == set(seen)
+    assert set(tiny_data.unseen.labels) == set(unseen)
+
+
+def test_tuning_stays_within_the_training_classes(
+    tiny_data, tiny_name, tiny_dir
+):
+    tuning = zero_shot_data.load(tiny_name, tiny_dir, "tune")
+    seen = tiny_data.class_names[: tiny_data.num_seen]
+
+    assert sorted(tuning.class_names) == sorted(seen)
+    unseen = tuning.class_names[tuning.num_seen :]
+    validation = [
+        tiny_data.class_names[c] for c in tiny_data.validation_classes
+    ]
+    assert sorted(unseen) == sorted(validation)
+    assert not set(tuning.train.labels) & set(tuning.unseen.labels)
+    for row, name in zip(tuning.embeddings, tuning.class_names):
+        place = tiny_data.class_names.index(name)
+        np.testing.assert_array_equal(row, tiny_data.embeddings[place])

@@ -1,0 +1,228 @@
+"""Downloading from a server on this machine, with its accidents."""
+
+import functools
+import hashlib
+import http.server
+import io
+import json
+import re
+import threading
+import zipfile
+
+import pytest
+from etils import epath
+
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot.prepare import prepare
+from gmn_tf_datasets.zero_shot.xlsa17 import download, unpack
+from tests.support import make_dummy_data
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """Serves one archive; the attributes say how it misbehaves."""
+
+    def __init__(self, content: bytes):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.content = content
+        self.tag = '"first"'
+        self.knows_ranges = True
+        # How many bytes the next answers send before they break off.
+        self.break_after: list[int] = []
+        self.asked_ranges: list[str | None] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/xlsa17.zip"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        server = self.server
+        asked = self.headers["Range"]
+        server.asked_ranges.append(asked)
+        if self.path != "/xlsa17.zip":
+            return self.send_error(404)
+        fresh = self.headers["If-Range"] == server.tag
+        start = 0
+        if asked and fresh and server.knows_ranges:
+            start = int(re.match(r"bytes=(\d+)-", asked)[1])
+        body = server.content[start:]
+        self.send_response(206 if start else 200)
+        if start:
+            last = len(server.content) - 1
+            self.send_header(
+                "Content-Range", f"bytes {start}-{last}/{last + 1}"
+            )
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", server.tag)
+        self.end_headers()
+        if server.break_after:
+            body = body[: server.break_after.pop(0)]
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        del arguments
+
+
+@pytest.fixture(name="archive")
+def _archive(tmp_path) -> bytes:
+    make_dummy_data.write(tmp_path / "dummy")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as content:
+        for folder in ("CUB", "SUN"):
+            for path in sorted((tmp_path / "dummy").iterdir()):
+                content.write(path, f"xlsa17/data/{folder}/{path.name}")
+        content.writestr("xlsa17/code/README", "not needed")
+    return packed.getvalue()
+
+
+@pytest.fixture(name="server")
+def _server(archive, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    server = _Server(archive)
+    thread = threading.Thread(
+        target=functools.partial(server.serve_forever, poll_interval=0.01)
+    )
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def _fetch(server: _Server, data_dir, url: str | None = None) -> None:
+    download.fetch(
+        "cub",
+        epath.Path(data_dir),
+        url=url or server.url,
+        quiet=True,
+        wait_seconds=0,
+    )
+
+
+def _unpacked(data_dir) -> list[str]:
+    return sorted(
+        str(path.relative_to(data_dir / "downloads" / "xlsa17"))
+        for path in (data_dir / "downloads" / "xlsa17").rglob("*.mat")
+    )
+
+
+CUB_FILES = [
+    f"data/CUB/{name}"
+    for name in ("att_splits.mat", "res101.mat", "sent_splits.mat")
+]
+
+
+def test_downloads_unpacks_and_records(server, tmp_path):
+    _fetch(server, tmp_path)
+    assert _unpacked(tmp_path) == CUB_FILES
+    record = tmp_path / "downloads" / "xlsa17.zip.json"
+    assert json.loads(record.read_text()) == {
+        "url": server.url,
+        "bytes": len(server.content),
+        "sha256": hashlib.sha256(server.content).hexdigest(),
+    }
+    left = {path.name for path in (tmp_path / "downloads").iterdir()}
+    assert left == {".lock", "xlsa17", "xlsa17.zip", "xlsa17.zip.json"}
+
+
+def test_prepare_downloads_once_for_all_data_sets(server, tmp_path):
+    for dataset in ("cub", "cub", "sun"):
+        name = prepare(dataset, data_dir=tmp_path, url=server.url, quiet=True)
+        assert name.startswith(f"zero_shot/{dataset}-res101-att-")
+    assert server.asked_ranges == [None]
+
+
+def test_shows_progress(server, tmp_path, capfd):
+    download.fetch("cub", epath.Path(tmp_path), url=server.url)
+    assert "xlsa17.zip: 100%" in capfd.readouterr().err
+
+
+def test_goes_on_within_one_call(server, tmp_path):
+    server.break_after = [1000, 500]
+    _fetch(server, tmp_path)
+    assert server.asked_ranges == [None, "bytes=1000-", "bytes=1500-"]
+    assert _unpacked(tmp_path) == CUB_FILES
+
+
+def test_goes_on_in_the_next_call(server, tmp_path):
+    server.break_after = [100, 100, 100]
+    with pytest.raises(InputError, match="ended after 300 of"):
+        _fetch(server, tmp_path)
+    assert not (tmp_path / "downloads" / "xlsa17.zip").exists()
+    _fetch(server, tmp_path)
+    assert server.asked_ranges[-1] == "bytes=300-"
+    assert _unpacked(tmp_path) == CUB_FILES
+
+
+@pytest.mark.parametrize("why", ["no ranges", "file changed"])
+def test_starts_over_if_it_cannot_go_on(server, tmp_path, why):
+    server.break_after = [100, 100, 100]
+    if why == "no ranges":
+        server.knows_ranges = False
+    with pytest.raises(InputError):
+        _fetch(server, tmp_path)
+    server.tag = '"second"' if why == "file changed" else server.tag
+    _fetch(server, tmp_path)
+    assert _unpacked(tmp_path) == CUB_FILES
+
+
+def test_missing_file_is_reported_at_once(server, tmp_path):
+    with pytest.raises(InputError, match="404") as caught:
+        _fetch(server, tmp_path, url=server.url + ".gone")
+    assert "--manual_dir" in str(caught.value)
+    assert len(server.asked_ranges) == 1
+
+
+def test_no_server(server, tmp_path):
+    del server
+    with pytest.raises(InputError, match="cannot be downloaded"):
+        _fetch(None, tmp_path, url="http://127.0.0.1:9/xlsa17.zip")
+
+
+@pytest.mark.parametrize("damage", ["no zip", "flipped", "cut"])
+def test_damaged_archive_is_removed(server, tmp_path, damage):
+    whole = server.content
+    middle = whole.index(b"res101.mat") + 300
+    server.content = {
+        "no zip": b"<html>moved</html>",
+        "flipped": whole[:middle] + b"\xff\x00\xff" + whole[middle + 3 :],
+        "cut": whole[: len(whole) // 2],
+    }[damage]
+    with pytest.raises(InputError, match="damaged"):
+        _fetch(server, tmp_path)
+    assert not download.is_unpacked(epath.Path(tmp_path), "cub")
+    assert not _unpacked(tmp_path)
+    server.content = whole
+    _fetch(server, tmp_path)
+    assert _unpacked(tmp_path) == CUB_FILES
+
+
+def test_archive_of_something_else(server, tmp_path):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as content:
+        content.writestr("other/CUB/a.mat", "")
+    server.content = packed.getvalue()
+    with pytest.raises(InputError, match="has no folder data/CUB"):
+        _fetch(server, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["data/CUB/..", "data/CUB/a\\b", "data/CUB/C:x"]
+)
+def test_members_stay_inside_the_folder(tmp_path, name):
+    archive = epath.Path(tmp_path / "xlsa17.zip")
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr(name, "evil")
+    with pytest.raises(InputError, match="unsafe name"):
+        unpack.unpack_folder(archive, "CUB", epath.Path(tmp_path / "target"))
+    assert not list((tmp_path / "target").iterdir())
+
+
+def test_path_above_the_folder_is_not_followed(tmp_path):
+    archive = epath.Path(tmp_path / "xlsa17.zip")
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr("../../data/CUB/a.mat", "kept by its name")
+    unpack.unpack_folder(archive, "CUB", epath.Path(tmp_path / "target"))
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(tmp_path)) for path in files) == [
+        "target/CUB/a.mat",
+        "xlsa17.zip",
+    ]

@@ -1,0 +1,426 @@
+import csv
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+from unittest import mock
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from gmn_tf.images import (
+    backbones,
+    extraction,
+    extraction_summary,
+    image_folder,
+    image_parts,
+)
+from gmn_tf.utils.errors import InputError
+from tests.robustness import accidents_test
+from tests.support import image_toys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared" / "data"
+DIM = 1024
+COUNT = sum(image_toys.COUNTS.values())
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    return backbones.load("mobilenet", "random", image_toys.SIDE)
+
+
+@pytest.fixture
+def images(tmp_path):
+    return image_toys.write(tmp_path / "images")
+
+
+@pytest.fixture
+def extract(images, tmp_path, backbone, monkeypatch):
+    """Extracts into `out`, three images in a part."""
+    monkeypatch.setattr(image_parts, "IMAGES_IN_A_PART", 3)
+
+    def run(out=None, **options):
+        options = {"batch_size": 2, "quiet": True, **options}
+        options.setdefault("backbone", backbone)
+        return extraction.run(images, out or tmp_path / "out", **options)
+
+    return run
+
+
+def rows(path: pathlib.Path) -> list[dict]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def files(folder: pathlib.Path) -> set[str]:
+    return {path.name for path in folder.iterdir()} - {".lock"}
+
+
+def features(folder: pathlib.Path) -> np.ndarray:
+    return np.load(folder / "features.npy", allow_pickle=False)
+
+
+def by_file(folder: pathlib.Path) -> dict[str, np.ndarray]:
+    names = [row["file"] for row in rows(folder / "labels.csv")]
+    return dict(zip(names, features(folder), strict=True))
+
+
+def test_every_image_has_its_feature_and_its_class(
+    extract, images, tmp_path, backbone
+):
+    summary = extract()
+    out = tmp_path / "out"
+    assert files(out) == {"features.npy", "labels.csv", "extraction.json"}
+    assert features(out).shape == (COUNT, DIM)
+    assert features(out).dtype == np.float32
+    labels = rows(out / "labels.csv")
+    assert [(r["class"], r["file"]) for r in labels] == extraction.list_images(
+        images
+    )
+    assert labels[7] == {"class": "heron", "file": "heron/0.png"}
+    for name, feature in by_file(out).items():
+        image = backbone.image((images / name).read_bytes())
+        expected = backbone.features(image[None])[0]
+        np.testing.assert_allclose(feature, expected, rtol=1e-4, atol=1e-6)
+    record = json.loads((out / "extraction.json").read_text("utf-8"))
+    assert record == json.loads(json.dumps(summary.record))
+    assert record["backbone"] == backbone.description
+    assert record["classes"] == image_toys.COUNTS
+    assert record["images"] == summary.computed == COUNT
+
+
+def test_the_batch_size_does_not_matter(extract, tmp_path):
+    for size in (1, 5):
+        extract(tmp_path / str(size), batch_size=size)
+    one, five = (features(tmp_path / size) for size in ("1", "5"))
+    np.testing.assert_allclose(one, five, rtol=1e-4, atol=1e-6)
+    assert len(np.unique(one.round(6), axis=0)) == COUNT
+
+
+def test_features_of_paths_are_those_extracted(
+    extract, images, tmp_path, backbone
+):
+    extract()
+    names = ["owl/0.png", "finch/3.jpg", "owl/2.png"]
+    (images / "owl/1.jpg").write_bytes(b"")
+    seen = []
+    found, unreadable = extraction.features_of(
+        [images / names[0], images / "owl/1.jpg"]
+        + [images / name for name in names[1:]],
+        backbone,
+        seen.append,
+        batch_size=3,
+    )
+    expected = np.stack([by_file(tmp_path / "out")[name] for name in names])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+    assert unreadable == [(str(images / "owl/1.jpg"), "an empty file")]
+    assert seen == [3, 1]
+
+    found, unreadable = extraction.features_of([], backbone)
+    assert found.shape == (0, DIM) and unreadable == []
+
+
+def interrupted(after: int):
+    """Lets writing parts be interrupted after so many of them."""
+    write = extraction.Folder.write
+    counter = itertools.count(1)
+
+    def stopping(self, part, content):
+        write(self, part, content)
+        if next(counter) == after:
+            raise KeyboardInterrupt
+
+    return mock.patch.object(extraction.Folder, "write", stopping)
+
+
+def test_an_interrupted_extraction_goes_on(extract, tmp_path):
+    extract(tmp_path / "whole")
+    out = tmp_path / "out"
+    with interrupted(2), pytest.raises(KeyboardInterrupt):
+        extract()
+    assert files(out) == {"parts"}
+    # What a kill in the middle of writing leaves behind.
+    (out / "parts" / ".tmp-killed").mkdir()
+    (out / "parts" / ".tmp-killed" / "x.npz").write_bytes(b"half")
+
+    summary = extract()
+    assert summary.computed == COUNT - 2 * 3
+    assert files(out) == files(tmp_path / "whole")
+    np.testing.assert_allclose(
+        features(out), features(tmp_path / "whole"), rtol=1e-4, atol=1e-6
+    )
+    assert (out / "labels.csv").read_bytes() == (
+        tmp_path / "whole" / "labels.csv"
+    ).read_bytes()
+
+
+def test_a_part_cut_off_is_computed_again(extract, tmp_path):
+    with interrupted(2), pytest.raises(KeyboardInterrupt):
+        extract()
+    part = next((tmp_path / "out" / "parts").glob("*.npz"))
+    part.write_bytes(part.read_bytes()[:100])
+    assert extract().computed == COUNT - 3
+    assert features(tmp_path / "out").shape == (COUNT, DIM)
+
+
+def test_what_is_finished_is_left_alone(extract, tmp_path):
+    extract()
+    out = tmp_path / "out"
+
+    def times():
+        return {name: (out / name).stat().st_mtime_ns for name in files(out)}
+
+    before = times()
+    summary = extract()
+    assert summary.computed == 0
+    assert times() == before
+    assert "nothing was computed" in extraction_summary.text(summary)
+
+
+def test_new_images_make_only_their_class_new(extract, images, tmp_path):
+    extract()
+    before = by_file(tmp_path / "out")
+    image_toys.draw(50).save(images / "heron" / "00.png")
+    summary = extract()
+    assert summary.computed == image_toys.COUNTS["heron"] + 1
+    after = by_file(tmp_path / "out")
+    assert set(after) == {*before, "heron/00.png"}
+    for name, feature in before.items():
+        np.testing.assert_allclose(after[name], feature, rtol=1e-4, atol=1e-6)
+
+    # A changed file of the same name is seen too, and one that is gone.
+    image_toys.draw(51).save(images / "owl" / "0.png")
+    shutil.rmtree(images / "finch")
+    assert extract().computed == image_toys.COUNTS["owl"]
+    changed = by_file(tmp_path / "out")
+    assert len(changed) == COUNT + 1 - image_toys.COUNTS["finch"]
+    assert np.abs(changed["owl/0.png"] - before["owl/0.png"]).max() > 1e-4
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_features_of_another_backbone_are_not_mixed_in(
+    finished, extract, tmp_path
+):
+    if finished:
+        extract()
+    else:
+        with interrupted(1), pytest.raises(KeyboardInterrupt):
+            extract()
+    other = backbones.load("mobilenet", "random", image_toys.SIDE + 1)
+    with pytest.raises(InputError, match="of another backbone"):
+        extract(backbone=other)
+    assert extract().computed == (0 if finished else COUNT - 3)
+
+
+# Not even the first part fits; or all parts do, but not all features.
+@pytest.mark.parametrize("size, left", [(100, COUNT), (40000, 0)])
+def test_a_disk_that_is_full_leaves_nothing_half_written(
+    size, left, extract, tmp_path
+):
+    with accidents_test.no_file_above(size), pytest.raises(OSError):
+        extract()
+    assert files(tmp_path / "out") == {"parts"}
+    parts = files(tmp_path / "out" / "parts")
+    assert not any(name.startswith(".tmp") for name in parts)
+    # With room, it goes on.
+    assert extract().computed == left
+    assert features(tmp_path / "out").shape == (COUNT, DIM)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["features.npy", "unreadable.csv", "extraction.json", "parts/thesis.txt"],
+)
+def test_files_of_others_are_not_overwritten(name, extract, tmp_path):
+    path = tmp_path / "out" / name
+    path.parent.mkdir(parents=True)
+    path.write_text('{"tool": "mine"}')
+    with pytest.raises(InputError, match=f"{name} that"):
+        extract()
+    assert path.read_text() == '{"tool": "mine"}'
+
+
+def test_features_do_not_go_among_the_images(extract, images):
+    with pytest.raises(InputError, match="among the images"):
+        extract(images / "out")
+    assert files(images) == set(image_toys.COUNTS)
+
+
+@pytest.fixture
+def spoilt(images):
+    """Names of spoilt files, and what is said of each."""
+    whole = (images / "finch" / "1.jpg").read_bytes()
+    (images / "finch" / "1.jpg").write_bytes(whole[: len(whole) // 2])
+    (images / "heron" / "text.jpg").write_text("hello", encoding="utf-8")
+    image = image_toys.draw(0).convert("P")
+    image.save(images / "heron" / "palette.bmp")
+    (images / "blank").mkdir()
+    (images / "blank" / "empty.PNG").write_bytes(b"")
+    return {
+        "blank/empty.PNG": "an empty file",
+        "finch/1.jpg": "Invalid JPEG data",
+        "heron/palette.bmp": "BMP with a palette",
+        "heron/text.jpg": "Unknown image file format",
+    }
+
+
+def test_it_stops_at_unreadable_images_and_then_skips_them(
+    extract, spoilt, tmp_path
+):
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match=r"blank/empty.PNG \(an empty file\)"):
+        extract()
+    assert "features.npy" not in files(out)
+
+    summary = extract(unreadable="skip")
+    assert summary.computed <= COUNT + 2  # the first part was kept
+    told = {r["file"]: r["reason"] for r in rows(out / "unreadable.csv")}
+    assert set(told) == set(spoilt) == set(summary.record["unreadable"])
+    for name, reason in spoilt.items():
+        assert reason in told[name]
+    assert set(by_file(out)).isdisjoint(spoilt)
+    assert len(features(out)) == COUNT - 1
+    text = extraction_summary.text(summary)
+    assert "left out (unreadable.csv): 4" in text
+    assert "Classes without any image: 1: blank" in text
+
+    assert extract(unreadable="skip").computed == 0
+    with pytest.raises(InputError, match="cannot be read: 4"):
+        extract()
+
+
+def test_mended_images_are_read_again(extract, spoilt, images, tmp_path):
+    extract(unreadable="skip")
+    for number, name in enumerate(spoilt):
+        (images / name).unlink()
+        image_toys.draw(number).save((images / name).with_suffix(".png"))
+    summary = extract()
+    assert summary.record["unreadable"] == {}
+    assert len(features(tmp_path / "out")) == COUNT + 3
+    assert "unreadable.csv" not in files(tmp_path / "out")
+
+
+def test_nothing_is_written_if_no_image_can_be_read(images, tmp_path, backbone):
+    for _, name in image_folder.list_images(images):
+        (images / name).write_bytes(b"no image")
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match="None of the images"):
+        extraction.run(images, out, backbone, "skip", quiet=True)
+    assert files(out) == {"parts"}
+
+
+def test_what_is_to_be_turned_and_what_is_no_image_is_told(
+    extract, images, tmp_path
+):
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    image_toys.draw(1).save(images / "owl" / "camera.jpg", exif=exif)
+    (images / "owl" / "notes.txt").write_text("x", encoding="utf-8")
+    (images / "owl" / ".hidden.jpg").write_text("x", encoding="utf-8")
+    image_toys.draw(1).save(images / "loose.png")
+    (images / "nobody").mkdir()
+    summary = extract()
+    assert summary.record["turned"] == {"owl/camera.jpg": 6}
+    assert summary.record["not_images"] == ["loose.png", "owl/notes.txt"]
+    text = extraction_summary.text(summary)
+    assert "used as they are stored: 1: owl/camera.jpg" in text
+    assert "loose.png, owl/notes.txt" in text
+    assert "nobody" in text
+    assert f"--features={tmp_path / 'out'}" in text
+
+
+def test_folders_without_images_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no folder"):
+        image_folder.scan(tmp_path / "none")
+    image_toys.draw(1).save(tmp_path / "loose.png")
+    with pytest.raises(InputError, match="no images in folders of classes"):
+        image_folder.scan(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
+    with pytest.raises(InputError, match="names in UTF-8"):
+        image_folder.scan(tmp_path)
+
+
+def test_damaged_records_are_refused_or_made_again(extract, tmp_path):
+    extract()
+    path = tmp_path / "out" / "extraction.json"
+    whole = path.read_text("utf-8")
+    path.write_text(whole[:-50], encoding="utf-8")
+    with pytest.raises(InputError, match="Cannot read"):
+        extract()
+    path.write_text(whole, encoding="utf-8")
+    with (tmp_path / "out" / "features.npy").open("r+b") as file:
+        file.truncate(5000)
+    assert extract().computed == COUNT
+    assert features(tmp_path / "out").shape == (COUNT, DIM)
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "bin" / "extract_features", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command_says_what_is_there(images, tmp_path):
+    out = tmp_path / "out"
+    told = command(
+        f"--images={images}",
+        f"--out={out}",
+        "--backbone=mobilenet",
+        "--weights=random",
+    )
+    assert told.returncode == 0, told.stderr
+    assert f"{COUNT} images in 3 classes: {DIM} numbers each" in told.stdout
+    assert "bin/prepare_data --source=DIR" in told.stdout
+    assert "image/s" in told.stderr
+    assert features(out).shape == (COUNT, DIM)
+
+
+@pytest.mark.parametrize(
+    "flags, text",
+    [
+        (["--out=o"], "Which folder is for the images"),
+        (["--out=o", "--images=none"], "There are no images"),
+        (["--out=o", "--images=.", "--backbone=resnet1"], "mean 'resnet"),
+        (["--out=o", "--images=.", "--unreadable=no"], "--unreadable"),
+        (["--out=o", "--images=.", "--weights=no.h5"], "which is no file"),
+    ],
+)
+def test_bad_flags_end_in_a_clear_error(flags, text):
+    told = command(*flags)
+    assert told.returncode == 1
+    assert text in told.stderr and "Traceback" not in told.stderr
+
+
+def test_real_photographs_have_the_features_of_the_same_network():
+    scipy_io = pytest.importorskip("scipy.io")
+    weights = SHARED / "backbones" / "mobilenet_1.0_224_imagenet.weights.h5"
+    for path in (weights, SHARED / "cub_images", SHARED / "CUB"):
+        if not path.exists():
+            pytest.skip(f"needs {path}")
+    source = SHARED / "cub_images" / "images"
+    known = scipy_io.loadmat(SHARED / "CUB" / "mobilenet.mat")
+    columns = {
+        name.item().rpartition("/")[2]: column
+        for column, name in enumerate(known["image_files"].ravel())
+    }
+    names = [name for _, name in extraction.list_images(source)][::100]
+    found, unreadable = extraction.features_of(
+        [source / name for name in names],
+        backbones.load("mobilenet", str(weights)),
+    )
+    chosen = [columns[name.rpartition("/")[2]] for name in names]
+    expected = known["features"][:DIM, chosen].T
+    cosines = np.sum(found * expected, axis=1) / (
+        np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
+    )
+    assert not unreadable and len(names) == 12
+    assert cosines.min() > 0.98

@@ -1,0 +1,298 @@
+"""Predicting with a finished run, and adding classes to it."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from gmn_tf.data import embeddings
+from gmn_tf.data.label_map import LabelMap
+from gmn_tf.data.new_classes import NewClasses
+from gmn_tf.inference import prediction
+from gmn_tf.inference.prediction import Predictor
+from gmn_tf.method import classifier
+from gmn_tf.runs import experiment
+from gmn_tf.runs.finished import FinishedRun
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import fit
+from gmn_tf.utils.errors import InputError
+from tests.support import toys
+
+SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
+NEW = ["new", "newer"]
+
+
+@pytest.fixture(scope="module")
+def finished_run(tiny_config, tiny_data, tmp_path_factory):
+    """A run of the tiny set, made in a moment."""
+    config = tiny_config.replace({"seen_penalty": 0.25})
+    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
+    workdir.start(config, SOURCE)
+    experiment.run(
+        config,
+        tiny_data,
+        workdir,
+        fit.make_strategy("one"),
+        experiment.MonitoringOptions(quiet=True),
+    )
+    return FinishedRun(workdir, config, tiny_data)
+
+
+def descriptions(data, classes):
+    """Raw embeddings of classes, by their labels in a run."""
+    names = list(data.metadata["class_names"])
+    raw = embeddings.decode(data.metadata["embeddings"][0])
+    return raw[[names.index(data.class_names[c]) for c in classes]]
+
+
+def test_probabilities_are_means_of_softmaxes(finished_run):
+    predictor = Predictor.load(finished_run.workdir)
+    features = finished_run.data.unseen.features[:11]
+    found = predictor.probabilities(features)
+
+    each = []
+    for model in finished_run.load_classifiers():
+        scores = np.exp(model(features).numpy().astype(np.float64))
+        each.append(scores / scores.sum(axis=1, keepdims=True))
+    assert len(each) > 1
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-4)
+
+
+def test_top_names_the_likeliest_first(finished_run):
+    predictor = Predictor.load(str(finished_run.workdir))
+    features = finished_run.data.seen.features[:4]
+    probabilities = predictor.probabilities(features)
+    for row, top in zip(probabilities, predictor.top(features, 3)):
+        assert [p for _, p in top] == sorted(row, reverse=True)[:3]
+        best = finished_run.data.class_names[row.argmax()]
+        assert top[0] == (best, row.max())
+    assert len(predictor.top(features, 1000)[0]) == 9
+
+
+def test_no_sample_gives_no_prediction(finished_run):
+    predictor = Predictor.load(finished_run.workdir)
+
+    assert predictor.top(np.zeros([0, 14])) == []
+
+
+@pytest.mark.parametrize("shape", [(3, 13), (14,), (2, 3, 14)])
+def test_other_features_are_refused(finished_run, shape):
+    with pytest.raises(InputError, match=r"dimensions|table"):
+        Predictor.load(finished_run.workdir).probabilities(np.zeros(shape))
+
+
+def test_features_that_are_not_finite_are_refused(finished_run):
+    features = np.zeros([4, 14])
+    features[2, 5] = np.nan
+
+    with pytest.raises(InputError, match="1 rows, the first 2"):
+        Predictor.load(finished_run.workdir).probabilities(features)
+
+
+def test_a_class_added_again_gets_the_scores_of_its_twin(finished_run):
+    # Without its penalty: a class that was added is not seen.
+    data = finished_run.data
+    predictor = Predictor.load(finished_run.workdir)
+    twins = [2, data.num_seen + 1]  # seen, and unseen
+    larger = predictor.with_classes(NEW, descriptions(data, twins))
+    features = data.unseen.features[:5]
+
+    assert larger.classes.names == (*data.class_names, *NEW)
+    assert larger.classes.kinds[-3:] == ("unseen", "added", "added")
+    for model in larger.classifiers:
+        scores = model(features).numpy()
+        assert scores.shape == (5, 11)
+        np.testing.assert_allclose(
+            scores[:, 9], scores[:, twins[0]] + 0.25, rtol=1e-4, atol=1e-5
+        )
+        np.testing.assert_allclose(
+            scores[:, 10], scores[:, twins[1]], rtol=1e-4, atol=1e-5
+        )
+
+
+def test_old_classes_keep_their_scores_beside_new_ones():
+    model = classifier.fit(
+        toys.samples([3, 2, 4, 5]),
+        toys.normal(4, toys.DA).astype(np.float32),
+        4,
+        classifier.SGD(0.1, 1.0, 0.9, 0.0, 4, 3),
+        seed=1,
+    )
+    larger = classifier.with_classes(model, toys.normal(3, toys.DA, seed=1))
+    features = toys.normal(6, toys.DX).astype(np.float32)
+
+    assert larger(features).shape == (6, 7)
+    np.testing.assert_allclose(
+        larger(features)[:, :4], model(features), rtol=1e-4, atol=1e-6
+    )
+    weights, bias = model.theta
+    expected = (features @ weights + bias) @ toys.normal(3, toys.DA, seed=1).T
+    np.testing.assert_allclose(larger(features)[:, 4:], expected, rtol=1e-3)
+
+
+def test_synthesising_is_what_the_run_would_have_done(finished_run):
+    # The last unseen class is left out, and added.
+    data = finished_run.data
+    last = data.num_classes - 1
+    short = dataclasses.replace(
+        data,
+        class_names=data.class_names[:last],
+        embeddings=data.embeddings[:last],
+    )
+    run = dataclasses.replace(finished_run, data=short)
+    epochs = []
+    added = prediction.synthesised(
+        run,
+        [data.class_names[last]],
+        descriptions(data, [last]),
+        lambda: epochs.append(1),
+    )
+    whole = Predictor.load(finished_run.workdir)
+    features = data.unseen.features[:7]
+
+    assert added.classes.kinds[-1] == "added"
+    assert len(epochs) == (
+        run.config.classifier_seeds * run.config.classifier_epochs
+    )
+    np.testing.assert_allclose(
+        added.probabilities(features),
+        whole.probabilities(features),
+        rtol=1e-3,
+        atol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "columns", "message"),
+    [
+        (["new", "new"], 7, "taken"),
+        (["new", "class_001"], 7, "taken"),
+        (NEW, 6, "7 numbers each"),
+    ],
+)
+def test_classes_that_cannot_be_added(finished_run, names, columns, message):
+    predictor = Predictor.load(finished_run.workdir)
+    values = toys.normal(2, columns)
+
+    with pytest.raises(InputError, match=message):
+        predictor.with_classes(names, values)
+    with pytest.raises(InputError, match=message):
+        prediction.synthesised(finished_run, names, values)
+
+
+def test_a_class_without_a_description_is_refused(finished_run):
+    with pytest.raises(InputError, match="zeros for newer"):
+        Predictor.load(finished_run.workdir).with_classes(
+            NEW, np.diag(np.ones(7))[[1, 2]] * [[1], [0]]
+        )
+
+
+def test_linear_classifiers_know_no_new_class(finished_run):
+    data = finished_run.data
+    linear = classifier.fit(
+        data.train, None, 9, classifier.SGD(0.1, 1.0, 0.9, 0.0, 4, 1), seed=1
+    )
+    predictor = Predictor(LabelMap.of(data, "l2"), (linear,))
+
+    with pytest.raises(InputError, match="synthesising"):
+        predictor.with_classes(NEW, toys.normal(2, 7))
+
+
+def test_real_samples_alone_synthesise_nothing(finished_run):
+    run = dataclasses.replace(
+        finished_run,
+        config=finished_run.config.replace({"variant": "real_only"}),
+    )
+    with pytest.raises(InputError, match="no synthetic features"):
+        prediction.synthesised(run, NEW, toys.normal(2, 7))
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"classes": 3}', "{}", '{"classes": [{"name": 1}]}']
+)
+def test_a_damaged_list_of_classes_is_refused(content, tmp_path):
+    (tmp_path / "classes.json").write_text(content)
+
+    with pytest.raises(InputError, match=r"classes\.json"):
+        prediction.read_classes(Workdir(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"norm": "bogus"},
+        {"divisor": 0.0},
+        {"divisor": float("nan")},
+        {"dim": "7"},
+        {"columns": ["a"]},
+    ],
+)
+def test_a_damaged_description_is_refused(change, finished_run, tmp_path):
+    classes = LabelMap.of(finished_run.data, "l2").to_dict()
+    (tmp_path / "classes.json").write_text(json.dumps(classes))
+    assert prediction.read_classes(Workdir(tmp_path)).feature_dim == 14
+    classes["embedding"][0].update(change)
+    (tmp_path / "classes.json").write_text(json.dumps(classes))
+
+    with pytest.raises(InputError, match=r"classes\.json"):
+        prediction.read_classes(Workdir(tmp_path))
+
+
+def test_names_of_other_classes_are_refused(finished_run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.workdir.path, folder)
+    content = json.loads((folder / "classes.json").read_text())
+    del content["classes"][3]
+    (folder / "classes.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="num_classes 8"):
+        Predictor.load(folder)
+    (folder / "metrics.json").unlink()
+    with pytest.raises(InputError, match="not come to its end"):
+        Predictor.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("names", "values"),
+    [
+        ("ab", np.ones([2, 7])),
+        (["a\nb"], np.ones([1, 7])),
+        (["a"], np.ones(7)),
+        (["a"], np.full([1, 7], "x")),
+        (["a"], np.full([1, 7], np.nan)),
+        (["a", "b"], np.ones([1, 7])),
+    ],
+)
+def test_descriptions_that_are_none(names, values, finished_run):
+    with pytest.raises(InputError, match=r"added|described"):
+        Predictor.load(finished_run.workdir).with_classes(names, values)
+
+
+def test_features_of_another_backbone_are_refused():
+    known = {"name": "mobilenet", "weights_sha256": "1", "image_size": 224}
+    classes = LabelMap(("a",), ("seen",), 7, (), known)
+
+    classes.check_features_match(7, None)
+    classes.check_features_match(7, dict(known))
+    with pytest.raises(InputError, match="another backbone"):
+        classes.check_features_match(7, {**known, "weights_sha256": "2"})
+    with pytest.raises(InputError, match="another backbone"):
+        classes.check_features_match(7, {**known, "name": "vgg16"})
+
+
+def test_descriptions_are_brought_into_the_order_of_the_run():
+    part = embeddings.Scaling("att", 3, "l2", 1.0, ("red", "long", "wet"))
+    classes = LabelMap(("a",), ("seen",), 7, (part,), None)
+    assert LabelMap.from_dict(classes.to_dict()) == classes
+
+    given = NewClasses(NEW, toys.normal(2, 3), ("wet", "red", "long"))
+    found = classes.in_order(given)
+    np.testing.assert_array_equal(found.values, given.values[:, [1, 2, 0]])
+    assert classes.in_order(found) is found
+    with pytest.raises(InputError, match="has not: dry; missing: wet"):
+        classes.in_order(given._replace(columns=("dry", "red", "long")))
+    nameless = dataclasses.replace(
+        classes, scalings=(dataclasses.replace(part, columns=()),)
+    )
+    assert nameless.in_order(given) is given

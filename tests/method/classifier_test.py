@@ -1,0 +1,220 @@
+"""Section 3.4: the final classifier."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gmn_tf.data import zero_shot_data
+from gmn_tf.method import classifier, compatibility, synthesis
+from tests.support import reference, toys
+
+COUNTS = [5, 3, 6, 4, 3, 2]
+SGD = classifier.SGD(
+    learning_rate=0.1,
+    decay=0.5,
+    momentum=0.9,
+    weight_decay=0.3,
+    batch_size=8,  # does not divide the 23 samples
+    epochs=3,
+)
+
+
+class Recorder:
+    """A function that remembers what it returned."""
+
+    def __init__(self, function):
+        self.function = function
+        self.results = []
+
+    def __call__(self, *arguments, **kwargs):
+        self.results.append(self.function(*arguments, **kwargs))
+        return self.results[-1]
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """The initial theta, and the order of the samples in each epoch."""
+    theta = Recorder(compatibility.initial_theta)
+    orders = Recorder(tf.random.experimental.stateless_shuffle)
+    monkeypatch.setattr(compatibility, "initial_theta", theta)
+    monkeypatch.setattr(tf.random.experimental, "stateless_shuffle", orders)
+    return theta, orders
+
+
+def embeddings_of(dim, rows=toys.NUM_CLASSES):
+    """Embeddings, or None for the linear f."""
+    if dim is None:
+        return None
+    return toys.normal(rows, dim).astype(np.float32)
+
+
+def fit(embeddings, sgd=SGD, seed=1, **kwargs):
+    """A classifier trained on signed features."""
+    return classifier.fit(
+        toys.samples(COUNTS), embeddings, len(COUNTS), sgd, seed,
+        **kwargs,
+    )  # fmt: skip
+
+
+def by_hand(recorded, samples, embeddings, basis, sgd=SGD):
+    """The same training in the space of the embeddings themselves."""
+    theta, orders = recorded
+    weights, bias = (np.array(part) for part in theta.results[0])
+    return reference.train_classifier(
+        samples.features.astype(np.float64),
+        samples.labels,
+        embeddings,
+        (weights @ basis.T, basis @ bias),
+        [order.numpy() for order in orders.results],
+        sgd,
+    )
+
+
+# More embedding dimensions than classes; fewer; the linear f.
+DIMS = [8, 4, None]
+
+
+@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
+    embeddings = embeddings_of(dim)
+    sgd = SGD._replace(epochs=epochs)
+    model = fit(embeddings, sgd)
+    rows = basis = np.eye(toys.NUM_CLASSES)
+    if dim is not None:
+        rows = embeddings
+        basis = compatibility.span_basis(embeddings).astype(np.float64)
+    expected = by_hand(recorded, toys.samples(COUNTS), rows, basis, sgd)
+
+    assert len(recorded[1].results) == epochs
+    for part, value in zip(model.theta, expected):
+        np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
+    moved = np.abs(expected[0] - np.array(recorded[0].results[0][0]) @ basis.T)
+    assert moved.max() > 0.05
+
+
+@pytest.mark.parametrize("dim", [8, 4])
+def test_competing_classes_only_matter_to_the_loss(dim, recorded):
+    embeddings = embeddings_of(dim)
+    samples = toys.samples(COUNTS[:4])
+    model = classifier.fit(
+        samples, embeddings, len(COUNTS), SGD, 1, num_competing=4
+    )
+    basis = compatibility.span_basis(embeddings).astype(np.float64)
+    expected = by_hand(recorded, samples, embeddings[:4], basis)
+
+    assert model(samples.features).shape == (len(samples), len(COUNTS))
+    for part, value in zip(model.theta, expected):
+        np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_scores_are_those_of_theta(dim):
+    embeddings = embeddings_of(dim)
+    model = fit(embeddings)
+    features = toys.normal(9, toys.DX).astype(np.float32)
+    units = toys.NUM_CLASSES if dim is None else dim
+    rows = np.eye(toys.NUM_CLASSES) if dim is None else embeddings
+    weights, bias = (np.array(part) for part in model.theta)
+    expected = [
+        [reference.compatibility(x, a, weights, bias) for a in rows]
+        for x in features
+    ]
+
+    assert (weights.shape, bias.shape) == ((toys.DX, units), (units,))
+    np.testing.assert_allclose(model(features), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dim", [8, 4])
+def test_basis_of_the_embeddings(dim):
+    embeddings = embeddings_of(dim)
+    basis = compatibility.span_basis(embeddings)
+
+    assert basis.shape == (dim, min(dim, toys.NUM_CLASSES))
+    np.testing.assert_allclose(
+        basis.T @ basis, np.eye(basis.shape[1]), atol=1e-6
+    )
+    np.testing.assert_allclose(
+        embeddings @ basis @ basis.T, embeddings, atol=1e-5
+    )
+
+
+def test_basis_of_embeddings_that_depend_on_each_other():
+    embeddings = embeddings_of(8, rows=4)
+    embeddings = np.concatenate([embeddings, embeddings[:2]])
+    basis = compatibility.span_basis(embeddings)
+
+    np.testing.assert_allclose(basis.T @ basis, np.eye(6), atol=1e-6)
+    np.testing.assert_allclose(
+        embeddings @ basis @ basis.T, embeddings, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_a_saved_classifier_gives_equal_scores(dim, tmp_path):
+    model = fit(embeddings_of(dim))
+    features = toys.normal(9, toys.DX).astype(np.float32)
+    model.save(tmp_path / "classifier.keras")
+
+    loaded = keras.models.load_model(tmp_path / "classifier.keras")
+
+    np.testing.assert_array_equal(loaded(features), model(features))
+    for part, expected in zip(loaded.theta, model.theta):
+        np.testing.assert_array_equal(part, expected)
+
+
+@pytest.mark.parametrize("classes", [(4, 6), (6, 5)])
+def test_classifiers_of_several_sizes_in_one_process(classes):
+    for rows in classes:
+        samples = toys.samples(COUNTS[:rows])
+        for dim in (8, 4):
+            model = classifier.fit(
+                samples, embeddings_of(dim, rows), rows, SGD, 1
+            )
+            assert model(samples.features).shape == (len(samples), rows)
+
+
+def test_the_seed_decides():
+    embeddings = embeddings_of(8)
+    first, again, other = (fit(embeddings, seed=seed) for seed in (1, 1, 2))
+
+    np.testing.assert_array_equal(first.kernel, again.kernel)
+    assert np.abs(np.subtract(first.kernel, other.kernel)).max() > 1e-3
+
+
+def test_epochs_have_orders_of_their_own(recorded):
+    ended = []
+    fit(embeddings_of(8), on_epoch=lambda: ended.append(len(ended)))
+    orders = [tuple(order.numpy()) for order in recorded[1].results]
+
+    assert len(set(orders)) == SGD.epochs
+    assert all(sorted(order) == list(range(23)) for order in orders)
+    assert ended == [0, 1, 2]
+
+
+def test_training_separates_what_can_be_separated():
+    samples = toys.samples(COUNTS)
+    samples.features[:, :6] = 3.0 * np.eye(6)[samples.labels]
+    sgd = SGD._replace(epochs=30, weight_decay=0.0, decay=1.0)
+    model = classifier.fit(samples, embeddings_of(8), 6, sgd, 1)
+
+    predictions = np.argmax(model(samples.features), axis=1)
+    np.testing.assert_array_equal(predictions, samples.labels)
+
+
+def test_features_on_disk_train_the_same_classifier(tiny_dir, tiny_name):
+    models = []
+    for memory in (float("inf"), 0):
+        loaded = zero_shot_data.load(tiny_name, tiny_dir, memory=memory)
+        samples = synthesis.joined(
+            loaded.train, toys.samples([0] * 6 + [4], 14)
+        )
+        models.append(
+            classifier.fit(
+                samples, loaded.embeddings, loaded.num_classes, SGD, 1
+            )
+        )
+
+    for part, expected in zip(models[1].theta, models[0].theta):
+        np.testing.assert_allclose(part, expected, atol=1e-6)

@@ -1,0 +1,142 @@
+"""The rooms of the packages import in one direction, and in no circle."""
+
+import ast
+import graphlib
+import pathlib
+from collections.abc import Iterator
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDERS = {"gmn_tf": "gmn_tf", "gmn_tf_datasets": "datasets"}
+# Each room imports from itself and from those before it; rooms in one line do
+# not import from each other.
+ROOMS = (
+    ("gmn_tf.version",),
+    ("gmn_tf.utils",),
+    ("gmn_tf_datasets.zero_shot",),
+    ("gmn_tf.images",),
+    ("gmn_tf.data",),
+    ("gmn_tf.method",),
+    ("gmn_tf.config", "gmn_tf.configs"),
+    ("gmn_tf.training",),
+    ("gmn_tf.runs",),
+    ("gmn_tf.search", "gmn_tf.reproduction", "gmn_tf.inference"),
+    ("gmn_tf.api",),
+    ("gmn_tf.commands",),
+)
+# Two rooms may import less than their place allows: a data set knows nothing
+# of models, and the method nothing of images, settings or files of data sets.
+NARROW = {
+    "gmn_tf_datasets.zero_shot": ("gmn_tf.utils",),
+    "gmn_tf.method": ("gmn_tf.utils", "gmn_tf.data"),
+}
+# This module is the table of contents: it has public names, and their modules.
+CONTENTS = "gmn_tf"
+
+
+def modules() -> dict[str, str]:
+    """The source of every module of the two packages, by name."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            inside = path.relative_to(ROOT / folder).with_suffix("").parts
+            name = ".".join((package, *inside)).removesuffix(".__init__")
+            found[name] = path.read_text(encoding="utf-8")
+    return found
+
+
+MODULES = modules()
+
+
+def imported(source: str) -> Iterator[str]:
+    """Modules that a source names, in functions and for type hints too."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports are not followed"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+
+
+GRAPH = {
+    name: set(imported(source)) & MODULES.keys() - {name, CONTENTS}
+    for name, source in MODULES.items()
+    if name != CONTENTS
+}
+
+
+def is_in(name: str, rooms: tuple[str, ...]) -> bool:
+    """Whether a module is one of these rooms, or lies in one."""
+    return any(f"{name}.".startswith(f"{room}.") for room in rooms)
+
+
+def place(name: str) -> tuple[int, str]:
+    """The place of a module's room in the order, and the room."""
+    ((number, room),) = [
+        (number, room)
+        for number, rooms in enumerate(ROOMS)
+        for room in rooms
+        if is_in(name, (room,))
+    ]
+    return number, room
+
+
+def upward(graph: dict[str, set[str]]) -> list[str]:
+    """Imports from a room that is not before."""
+    return [
+        f"{name} imports {other}"
+        for name, others in graph.items()
+        for other in others
+        if place(other)[1] != place(name)[1]
+        and place(other)[0] >= place(name)[0]
+    ]
+
+
+def test_every_module_lies_in_one_room():
+    assert all(place(name) for name in GRAPH)
+
+
+def test_imports_come_from_rooms_before():
+    assert not upward(GRAPH)
+
+
+@pytest.mark.parametrize(("room", "allowed"), NARROW.items())
+def test_narrow_rooms(room, allowed):
+    inside = {name for name in GRAPH if is_in(name, (room,))}
+    assert inside
+    assert not [
+        f"{name} imports {other}"
+        for name in inside
+        for other in GRAPH[name]
+        if not is_in(other, (room, *allowed))
+    ]
+
+
+def test_no_circle():
+    graphlib.TopologicalSorter(GRAPH).prepare()  # raises CycleError
+
+
+def test_what_is_wrong_is_found():
+    source = """
+import typing
+from gmn_tf.method import metrics
+if typing.TYPE_CHECKING:
+    from gmn_tf import api
+def f():
+    from gmn_tf.runs.workdir import Workdir
+"""
+    names = set(imported(source)) & MODULES.keys()
+    assert names == {
+        "gmn_tf.method.metrics",
+        "gmn_tf.api",
+        "gmn_tf.runs.workdir",
+    }
+    assert len(upward({"gmn_tf.runs.plots": names})) == 1
+    assert (
+        len(upward({"gmn_tf.search.tuner": {"gmn_tf.inference.serving"}})) == 1
+    )
+    with pytest.raises(graphlib.CycleError):
+        graphlib.TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()

@@ -1,0 +1,168 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from gmn_tf.config import Config
+from gmn_tf.runs import over_seeds
+from gmn_tf.utils.errors import InputError
+
+
+def finished_run(path, h, **settings):
+    config = Config(**settings)
+    scores = {
+        name: {"mean": value, "std": 9.0}
+        for name, value in {"t1": 50.0, "u": 20.0, "s": 30.0, "h": h}.items()
+    }
+    metrics = {**scores, "baseline": {**scores, "h": {"mean": 1.0, "std": 0.0}}}
+    path.mkdir()
+    stored = {"config": config.to_dict(), "data": {"name": "birds"}}
+    (path / "config.json").write_text(json.dumps(stored))
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    return str(path)
+
+
+def test_runs_are_joined_over_seeds_alone(tmp_path):
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / "a", 10.0, seed=1),
+            finished_run(tmp_path / "b", 14.0, seed=2),
+            finished_run(tmp_path / "c", 30.0, seed=1, beta_1=0.5),
+        ]
+    )
+    by_variant = [(r["variant"], r["seeds"], r["h"], r["h_std"]) for r in rows]
+
+    assert by_variant == [
+        ("cwgan_gm", 2, 12.0, 2.0),
+        ("real_only", 2, 1.0, 0.0),
+        ("cwgan_gm", 1, 30.0, 0.0),
+    ]
+
+
+def test_many_differences_are_told_in_one_column(tmp_path):
+    changes = [
+        {},
+        {"beta_1": 0.5},
+        {"beta_2": 0.9, "noise_dim": 7},
+        {"batch_size": 8},
+    ]
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / str(number), 10.0, **one)
+            for number, one in enumerate(changes)
+        ]
+    )
+
+    heading, _, *lines = over_seeds.markdown(rows).splitlines()
+    column = heading.split(" | ").index("other settings")
+    told = [line.split(" | ")[column] for line in lines]
+    assert told == [
+        "",
+        "",  # real_only, which all of them have in common
+        "beta_1=0.5",
+        "beta_2=0.9, noise_dim=7",
+        "batch_size=8",
+    ]
+    assert "beta_1" in rows[0]  # each has its own column in the CSV file
+
+
+def test_runs_calibrated_together_show_their_best_h(tmp_path):
+    paths = [
+        finished_run(tmp_path / name, 10.0, seed=seed, split="tune")
+        for seed, name in enumerate("ab")
+    ]
+    curve = "penalty,h_mean,h_std\n0.0,10,1\n0.5,22,2\n0.9,7,3\n"
+    for name in "ab":
+        (tmp_path / name / "calibration.csv").write_text(curve)
+
+    rows = over_seeds.table(paths)
+
+    assert (rows[0]["calibrated_h"], rows[0]["calibrated_h_std"]) == (22.0, 2.0)
+    heading, _, own, baseline = over_seeds.markdown(rows).splitlines()
+    assert heading.endswith("on the same samples |")
+    assert own.endswith("| 10.0 ± 0.0 | 22.0 ± 2.0 |")
+    assert baseline.endswith("|  |")
+    over_seeds.write(rows, str(tmp_path / "table"))
+    header = (tmp_path / "table.csv").read_text().splitlines()[0]
+    assert header.endswith("h,h_std,calibrated_h,calibrated_h_std")
+    # Each by itself: then there is no one penalty.
+    (tmp_path / "b" / "calibration.csv").write_text(curve.replace("22", "24"))
+    assert "penalty" not in over_seeds.markdown(over_seeds.table(paths))
+    (tmp_path / "b" / "calibration.csv").unlink()
+    assert "penalty" not in over_seeds.markdown(over_seeds.table(paths))
+
+
+def test_baselines_of_other_classifiers_stay_apart(tmp_path):
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / "a", 10.0, seed=1),
+            finished_run(tmp_path / "b", 10.0, seed=2, classifier_epochs=3),
+        ]
+    )
+
+    assert [row["seeds"] for row in rows] == [1, 1, 1, 1]
+
+
+def test_what_tells_rows_apart_is_shown(tmp_path):
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / "a", 10.0, learning_rate=1e-3),
+            finished_run(tmp_path / "b", 10.0, learning_rate=1e-4),
+            finished_run(tmp_path / "c", 10.0, split="tune", beta_1=0.5),
+        ]
+    )
+    heading, _, *lines = over_seeds.markdown(rows).splitlines()
+
+    assert "| split | steps | learning_rate | seeds |" in heading
+    assert "beta_1" not in heading
+    assert "| test | 100000 | 0.001 | 1 |" in lines[0]
+    assert "| test | 0 |  | 1 |" in lines[1]
+    assert "| tune |" in lines[3]
+
+
+def test_other_features_are_shown_where_they_differ(tmp_path):
+    paths = [
+        finished_run(tmp_path / "a", 10.0),
+        finished_run(tmp_path / "b", 10.0, features_file="other.mat"),
+    ]
+
+    one = over_seeds.markdown(over_seeds.table(paths[:1]))
+    both = over_seeds.markdown(over_seeds.table(paths))
+    assert "res101.mat" not in one
+    assert "| res101.mat |" in both and "| other.mat |" in both
+
+
+def test_unfinished_runs_are_known(tmp_path):
+    path = finished_run(tmp_path / "a", 10.0)
+    assert not over_seeds.is_unfinished(path)
+    assert not over_seeds.is_unfinished(str(tmp_path))
+    (tmp_path / "a" / "metrics.json").unlink()
+    assert over_seeds.is_unfinished(path)
+
+
+def test_tables_are_written(tmp_path):
+    rows = over_seeds.table([finished_run(tmp_path / "a", 10.0)])
+    over_seeds.write(rows, str(tmp_path / "out" / "h0.5"))
+
+    assert "| 10.0 |" in (tmp_path / "out" / "h0.5.md").read_text()
+    assert len((tmp_path / "out" / "h0.5.csv").read_text().splitlines()) == 3
+
+
+def test_folders_without_a_run_are_refused(tmp_path):
+    with pytest.raises(InputError, match="no finished run"):
+        over_seeds.table([str(tmp_path)])
+    with pytest.raises(InputError, match="Nothing to summarise"):
+        over_seeds.table([])
+
+
+def test_a_table_needs_no_tensorflow():
+    code = (
+        "import sys, gmn_tf.runs.over_seeds; print('tensorflow' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.strip() == "False"
+    assert not told.stderr

@@ -1,0 +1,122 @@
+"""The cheap half of a search, on one generator."""
+
+import pytest
+
+from gmn_tf.data import zero_shot_data
+from gmn_tf.method import calibration, metrics
+from gmn_tf.method.metrics import SCORES
+from gmn_tf.runs import experiment
+from gmn_tf.search import classifier_search
+from gmn_tf.search.search_space import CALIBRATED
+from gmn_tf.training import fit
+from gmn_tf.utils.errors import InputError
+
+LISTS = {"synthetic_per_class": (2, 5, 9), "classifier_epochs": (1, 2, 4)}
+
+
+@pytest.fixture(scope="module")
+def tune_data(tiny_name, tiny_dir):
+    return zero_shot_data.load(tiny_name, tiny_dir, "tune")
+
+
+def config_and_generator(tiny_config, tune_data):
+    config = tiny_config.replace({"split": "tune"})
+    strategy = fit.make_strategy("one")
+    return config, fit.train(config, tune_data, strategy).generator
+
+
+def scored(config, tune_data, generator, row, calibrate=False):
+    """The scores of a row, found once more."""
+    settings = {k: v for k, v in row.items() if k not in (*SCORES, "preset")}
+    changed = config.replace({**settings, "classifier_seeds": 1})
+    (model,) = experiment.fit_classifiers(changed, tune_data, generator)
+    if calibrate:
+        model.penalise_seen(tune_data.num_seen, 0.0)
+        best = calibration.best(calibration.curve([model], tune_data))
+        assert best["penalty"] == row["seen_penalty"]
+        return {name: best[name]["mean"] for name in SCORES}
+    scores = metrics.mean_and_std([metrics.score(model, tune_data)])
+    return {name: scores[name]["mean"] for name in SCORES}
+
+
+@pytest.mark.parametrize("objective", SCORES)
+def test_each_setting_in_turn(objective, tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    epochs = []
+    rows = classifier_search.search(
+        config,
+        tune_data,
+        generator,
+        LISTS,
+        objective,
+        lambda: epochs.append(1),
+    )
+
+    # The preset's are 5 and 2: two others of each remain.
+    assert len(rows) == 5
+    assert [row[objective] for row in rows] == sorted(
+        (row[objective] for row in rows), reverse=True
+    )
+    (preset,) = [row for row in rows if row.get("preset")]
+    assert preset["synthetic_per_class"] == config.synthetic_per_class
+    assert preset["classifier_epochs"] == config.classifier_epochs
+    for row in (rows[0], preset):
+        found = scored(config, tune_data, generator, row)
+        assert {name: row[name] for name in SCORES} == found
+    counts = {row["synthetic_per_class"] for row in rows}
+    assert counts == {2, 5, 9}
+    first = max(
+        (row for row in rows if row["classifier_epochs"] == 2),
+        key=lambda row: row[objective],
+    )
+    later = [row for row in rows if row["classifier_epochs"] != 2]
+    assert {row["synthetic_per_class"] for row in later} == {
+        first["synthetic_per_class"]
+    }
+    assert classifier_search.epochs(config, LISTS) == 5 * 2
+    assert len(epochs) == 3 * 2 + 1 + 4
+
+
+def test_the_penalty_is_chosen_for_h_alone(tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    space = {"synthetic_per_class": (2,), "seen_penalty": (CALIBRATED,)}
+
+    rows = classifier_search.search(config, tune_data, generator, space, "h")
+
+    tried = [row for row in rows if not row.get("preset")]
+    assert len(tried) == 1
+    for row in tried:
+        found = scored(config, tune_data, generator, row, calibrate=True)
+        assert {name: row[name] for name in SCORES} == found
+    rows = classifier_search.search(config, tune_data, generator, space, "u")
+    assert {row["seen_penalty"] for row in rows} == {0.0}
+
+
+def test_a_narrowed_list_is_kept_to(tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    space = {"synthetic_per_class": (2, 9)}
+
+    rows = classifier_search.search(config, tune_data, generator, space, "h")
+
+    assert [row["synthetic_per_class"] for row in rows[-1:]] == [5]
+    assert rows[-1]["preset"]
+    assert {row["synthetic_per_class"] for row in rows[:-1]} == {2, 9}
+
+
+def test_classifiers_that_diverge_are_left_out(tiny_config, tune_data):
+    config, generator = config_and_generator(tiny_config, tune_data)
+    space = {"classifier_learning_rate": (1e30, 0.01)}
+
+    rows = classifier_search.search(config, tune_data, generator, space, "h")
+    assert {row["classifier_learning_rate"] for row in rows} <= {
+        config.classifier_learning_rate,
+        0.01,
+    }
+    with pytest.raises(InputError, match="Every final classifier diverged"):
+        classifier_search.search(
+            config.replace({"classifier_learning_rate": 1e30}),
+            tune_data,
+            generator,
+            {"classifier_learning_rate": (1e30, 1e29)},
+            "h",
+        )

@@ -1,0 +1,239 @@
+"""Interrupted runs: they go on as if nothing had happened."""
+
+import os
+import pathlib
+import signal
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+from gmn_tf.config import Config
+from gmn_tf.data import zero_shot_data
+from gmn_tf.runs import experiment
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import fit
+from gmn_tf.training.checkpoints import Checkpoints
+from gmn_tf.utils.errors import StoppedError
+from tests.method import plain_step_test
+from tests.support import toys
+
+ONE = fit.make_strategy("one")
+STEPS = 7
+SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
+
+
+class StopAfter(keras.callbacks.Callback):
+    """Ends training like a crash, or sends a signal."""
+
+    def __init__(self, step: int, number: int | None = None):
+        super().__init__()
+        self.step, self.number = step, number
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch + 1 == self.step:
+            if self.number is None:
+                raise RuntimeError("crashed")
+            os.kill(os.getpid(), self.number)
+
+
+def train(folder=None, every=2, callbacks=lambda first: (), **settings):
+    config = Config(**{**plain_step_test.TINY, "steps": STEPS, **settings})
+    return fit.train(
+        config,
+        toys.zero_shot_data(),
+        ONE,
+        callbacks,
+        checkpoints=folder and Checkpoints(folder, every),
+    )
+
+
+def everything(model):
+    """All that a step depends on, beside its batch."""
+    optimizers = (
+        model.optimizer,
+        model.critic_optimizer,
+        model.theta_optimizer,
+    )
+    variables = [v for o in optimizers for v in o.variables]
+    return [np.array(v) for v in (*model.variables, *variables)]
+
+
+def assert_same(model, other):
+    for mine, theirs in zip(everything(model), everything(other), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def crash(folder, step, **settings):
+    with pytest.raises(RuntimeError, match="crashed"):
+        train(folder, callbacks=lambda first: [StopAfter(step)], **settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"variant": "gm", "theta_reset_steps": 3},
+        {"variant": "cwgan_cls_cycle", "sampling": "uniform"},
+        {"variant": "wgan_gm_transductive", "beta_1": 0.5},
+    ],
+)
+def test_an_interrupted_run_ends_like_one_that_was_not(settings, tmp_path):
+    firsts = []
+
+    def note(first):
+        firsts.append(first)
+        return []
+
+    crash(tmp_path, 5, **settings)
+    model = train(tmp_path, callbacks=note, **settings)
+
+    assert firsts == [4]  # the last multiple of 2 before the crash
+    assert_same(model, train(**settings))
+    # The end is saved too: once more, there is nothing left to do.
+    assert_same(model, train(tmp_path, callbacks=note, **settings))
+    assert firsts == [4]
+
+
+def test_the_last_two_are_kept(tmp_path):
+    train(tmp_path)
+    kept = {path.name for path in tmp_path.glob("ckpt-*.index")}
+    assert kept == {"ckpt-6.index", "ckpt-7.index"}
+
+
+def damage(path: pathlib.Path) -> None:
+    content = bytearray(path.read_bytes())
+    for place in range(0, len(content), 5):
+        content[place] ^= 255
+    path.write_bytes(bytes(content))
+
+
+@pytest.mark.parametrize(
+    ("part", "how"),
+    [
+        ("index", "damaged"),
+        ("index", "lost"),
+        ("data-00000-of-00001", "damaged"),
+        ("data-00000-of-00001", "cut"),
+    ],
+)
+def test_a_damaged_one_falls_back_to_the_one_before(part, how, tmp_path):
+    crash(tmp_path, 5)
+    newest = tmp_path / f"ckpt-4.{part}"
+    if how == "damaged":
+        damage(newest)
+    elif how == "cut":
+        newest.write_bytes(newest.read_bytes()[:40])
+    else:
+        newest.unlink()
+    firsts = []
+
+    with pytest.warns(UserWarning, match="ckpt-4 is damaged"):
+        model = train(tmp_path, callbacks=lambda f: firsts.append(f) or [])
+
+    assert firsts == [2]
+    assert_same(model, train())
+
+
+def test_without_a_readable_one_it_begins_anew(tmp_path):
+    crash(tmp_path, 5)
+    for path in tmp_path.glob("ckpt-*.data*"):
+        damage(path)
+
+    with pytest.warns(UserWarning, match="is damaged"):
+        model = train(tmp_path)
+
+    assert_same(model, train())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_stops(number, tmp_path):
+    before = signal.getsignal(number)
+
+    with pytest.raises(StoppedError) as stopped:
+        train(
+            tmp_path,
+            every=100,
+            callbacks=lambda first: [StopAfter(3, number)],
+        )
+
+    assert (stopped.value.step, stopped.value.signal) == (3, number)
+    assert signal.getsignal(number) == before
+    assert_same(train(tmp_path, every=100), train())
+    assert signal.getsignal(number) == before
+
+
+def test_several_steps_per_execution_are_saved_between(tmp_path):
+    config = Config(**{**plain_step_test.TINY, "steps": 6})
+    execution = fit.Execution(steps=3)
+    firsts = []
+    for callbacks in (
+        lambda first: [StopAfter(6)],
+        lambda first: firsts.append(first) or [],
+    ):
+        try:
+            model = fit.train(
+                config,
+                toys.zero_shot_data(),
+                ONE,
+                callbacks,
+                execution,
+                Checkpoints(tmp_path, 2),
+            )
+        except RuntimeError:
+            continue
+    assert firsts == [3]
+    assert_same(model, train(steps=6))
+
+
+def test_a_run_keeps_what_it_has_watched(
+    tiny_config, tiny_name, tiny_dir, tmp_path, monkeypatch
+):
+    config = tiny_config.replace({"split": "tune", "steps": 6})
+    loaded = zero_shot_data.load(tiny_name, tiny_dir, "tune")
+    monitoring_options = experiment.MonitoringOptions(
+        quiet=True, validate_every=1, checkpoint_every=2
+    )
+
+    def run(name):
+        workdir = Workdir(tmp_path / name)
+        workdir.start(config, SOURCE)
+        return workdir, experiment.run(
+            config, loaded, workdir, ONE, monitoring_options
+        )
+
+    whole, expected = run("whole")
+    with monkeypatch.context() as patch:
+        callbacks = experiment._callbacks
+        patch.setattr(
+            experiment,
+            "_callbacks",
+            lambda *given: (*callbacks(*given), StopAfter(5)),
+        )
+        with pytest.raises(RuntimeError, match="crashed"):
+            run("interrupted")
+    workdir, metrics = run("interrupted")
+
+    assert metrics == expected
+    for name in ("validation.csv", "class_accuracy.csv", "metrics.json"):
+        assert (workdir.path / name).read_text() == (
+            whole.path / name
+        ).read_text()
+    assert not pathlib.Path(workdir.checkpoints).exists()
+    # What was logged before is still there, beside what came after.
+    assert len(list(pathlib.Path(workdir.logs).glob("*tfevents*"))) > len(
+        list(pathlib.Path(whole.logs).glob("*tfevents*"))
+    )
+
+
+def test_no_checkpoints_if_none_are_wanted(tiny_config, tiny_data, tmp_path):
+    workdir = Workdir(tmp_path)
+    workdir.start(tiny_config, SOURCE)
+    monitoring_options = experiment.MonitoringOptions(
+        quiet=True, checkpoint_every=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        experiment.run(tiny_config, tiny_data, workdir, ONE, monitoring_options)
+    assert not pathlib.Path(workdir.checkpoints).exists()

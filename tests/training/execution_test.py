@@ -1,0 +1,96 @@
+"""How steps are run: precision, XLA, several steps per execution."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gmn_tf.config import Config
+from gmn_tf.training import fit
+from gmn_tf.training.fit import Execution
+from gmn_tf.utils.errors import InputError
+from tests.method import plain_step_test
+from tests.support import toys
+
+ONE = fit.make_strategy("one")
+
+
+def trained(execution=fit.DEFAULT_EXECUTION, **settings):
+    config = Config(**{**plain_step_test.TINY, "steps": 6, **settings})
+    keras.utils.set_random_seed(1)
+    return fit.train(config, toys.zero_shot_data(), ONE, execution=execution)
+
+
+def distance(model, other):
+    pairs = zip(model.generator.get_weights(), other.generator.get_weights())
+    return max(np.abs(weights - others).max() for weights, others in pairs)
+
+
+def test_several_steps_per_execution_are_the_same_steps():
+    assert distance(trained(), trained(Execution(steps=3))) < 1e-6
+
+
+def test_steps_must_fill_executions():
+    with pytest.raises(InputError, match="multiple of --steps_per_execution"):
+        trained(Execution(steps=4))
+
+
+def test_unknown_jit():
+    with pytest.raises(InputError, match="'on'"):
+        Execution(jit="onn")
+
+
+# Gradient matching draws theta, for which XLA has random numbers of its own.
+@pytest.mark.parametrize("variant", ["cwgan", "wgan_cls"])
+def test_xla_takes_the_same_steps(variant):
+    plain = trained(variant=variant)
+    compiled = trained(Execution(jit="on"), variant=variant)
+
+    assert compiled.jit_compile
+    assert not plain.jit_compile  # by default, where there is no GPU
+    assert distance(plain, compiled) < 1e-5
+
+
+@pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
+def test_a_step_is_one_program_without_the_host(variant):
+    config = Config(**plain_step_test.TINY, variant=variant)
+    data = toys.zero_shot_data()
+    model = fit.build_model(config, data)
+    batch = next(iter(fit.make_batches(config, data, ONE)))
+    step = tf.function(model.train_step, jit_compile=True)
+
+    # XLA refuses a step of which it cannot compile all.
+    program = step.experimental_get_compiler_ir(batch)(stage="hlo")
+
+    assert len(re.findall("^ENTRY", program, re.MULTILINE)) == 1
+    assert " dot(" in program
+    for word in ("infeed", "outfeed", "send(", "recv(", "callback"):
+        assert word not in program
+
+
+def test_mixed_bfloat16():
+    rough = trained(precision="mixed_bfloat16")
+
+    assert rough.generator.output_layer.compute_dtype == "bfloat16"
+    assert rough.critic.feature_layer.compute_dtype == "bfloat16"
+    for network in (rough.generator, rough.critic):
+        assert {v.dtype for v in network.trainable_variables} == {"float32"}
+    noise, embeddings = tf.ones([2, toys.DZ]), tf.ones([2, toys.DA])
+    assert rough.generator(noise, embeddings).dtype == "float32"
+    assert rough.critic(tf.ones([2, toys.DX]), embeddings).dtype == "float32"
+    # As the step of single precision, but for roundings of 2^-8.
+    assert 1e-6 < distance(trained(), rough) < 1e-2
+
+
+def test_precision_is_saved_with_the_generator(tmp_path):
+    model = trained(precision="mixed_bfloat16").generator
+    model.save(tmp_path / "generator.keras")
+    loaded = keras.saving.load_model(tmp_path / "generator.keras")
+    noise = toys.normal(9, toys.DZ).astype(np.float32)
+    embeddings = toys.normal(9, toys.DA).astype(np.float32)
+
+    np.testing.assert_array_equal(
+        loaded(noise, embeddings), model(noise, embeddings)
+    )

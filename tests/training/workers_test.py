@@ -1,0 +1,228 @@
+"""Several devices and several processes: the same training, none missing."""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gmn_tf.method.variants import VARIANTS
+from gmn_tf.training import workers
+from gmn_tf.utils.errors import InputError
+
+ROOT = pathlib.Path(__file__).parents[2]
+GENERATORS = [name for name, v in VARIANTS.items() if v.has_generator]
+TRAINING = """
+import sys
+import numpy as np
+import tensorflow as tf
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration() for _ in range({devices})],
+)
+from gmn_tf import config, data, training, workers
+strategy = training.make_strategy({strategy!r})
+settings = config.Config(**config.read_config_file(sys.argv[1]))
+loaded = data.load({name!r}, {data_dir!r})
+weights = {{}}
+for variant in {variants!r}:
+    model = training.train(
+        settings.replace({{"variant": variant}}), loaded, strategy
+    )
+    for number, weight in enumerate(model.generator.get_weights()):
+        weights[f"{{variant}}/{{number}}"] = weight
+if workers.is_chief(strategy):
+    np.savez(sys.argv[2], **weights)
+"""
+
+
+@pytest.fixture
+def train_apart(tiny_config, tiny_name, tiny_dir, tmp_path):
+    """Trains in processes of their own; gives the generators' weights."""
+    settings = tmp_path / "config.json"
+    # A batch that two, three and four can share.
+    config = tiny_config.replace(
+        {"steps": 3, "batch_size": 12, "critic_steps": 1}
+    )
+    settings.write_text(json.dumps(config.to_dict()))
+
+    def run_all(strategy, variants, devices=1, clusters=(None,)):
+        out = tmp_path / f"{strategy}-{devices}.npz"
+        code = TRAINING.format(
+            devices=devices,
+            name=tiny_name,
+            data_dir=str(tiny_dir),
+            strategy=strategy,
+            variants=list(variants),
+        )
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", code, settings, out],
+                env=environment(cluster),
+            )
+            for cluster in clusters
+        ]
+        assert [p.wait(timeout=600) for p in processes] == [0] * len(processes)
+        with np.load(out) as arrays:
+            return dict(arrays)
+
+    return run_all
+
+
+def environment(cluster):
+    return {
+        **os.environ,
+        **({"TF_CONFIG": json.dumps(cluster)} if cluster else {}),
+    }
+
+
+def make_clusters(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    places = [f"127.0.0.1:{one.getsockname()[1]}" for one in sockets]
+    for one in sockets:
+        one.close()
+    return [
+        {
+            "cluster": {"worker": places},
+            "task": {"type": "worker", "index": index},
+        }
+        for index in range(count)
+    ]
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    for name, weight in one.items():
+        np.testing.assert_allclose(
+            weight, other[name], rtol=1e-3, atol=1e-5, err_msg=name
+        )
+
+
+def test_devices_train_every_variant_as_one(train_apart):
+    one = train_apart("one", GENERATORS)
+    for devices in (2, 4):
+        many = train_apart("mirrored", GENERATORS, devices=devices)
+        assert_same(one, many)
+
+
+def test_workers_train_as_one(train_apart):
+    one = train_apart("one", ["cwgan_gm"])
+    for count in (2, 3):
+        clusters = make_clusters(count)
+        many = train_apart("multi_worker", ["cwgan_gm"], clusters=clusters)
+        assert_same(one, many)
+
+
+def start_workers(folder, workdir, steps, count=2):
+    return [
+        subprocess.Popen(
+            [
+                sys.executable,
+                str(ROOT / "bin" / "train"),
+                "--dataset=synthetic",
+                "--preset=cpu",
+                "--variant=wgan_gm",
+                "--strategy=multi_worker",
+                f"--steps={steps}",
+                "--batch_size=8",
+                "--critic_steps=1",
+                "--classifier_epochs=1",
+                "--checkpoint_every=10",
+                "--nobaseline",
+                f"--workdir={workdir}",
+            ],
+            env={**environment(cluster), "TFDS_DATA_DIR": str(folder)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for cluster in make_clusters(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def prepared_dir(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("workers")
+    subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / "bin" / "prepare"),
+            "--dataset=synthetic",
+            "--quiet",
+        ],
+        env={**os.environ, "TFDS_DATA_DIR": str(folder)},
+        check=True,
+    )
+    return folder
+
+
+def wait_for_a_checkpoint(workdir, processes):
+    while not list((workdir / "checkpoints").glob("*.index")):
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.1)
+
+
+def test_without_one_worker_the_others_end_and_all_go_on(
+    prepared_dir, tmp_path
+):
+    chief, other = start_workers(prepared_dir, tmp_path / "run", 3000)
+    wait_for_a_checkpoint(tmp_path / "run", (chief, other))
+    other.send_signal(signal.SIGKILL)
+    told = chief.communicate(timeout=120)[0]
+    other.wait()
+    assert chief.returncode == 1
+    assert "Another worker has gone" in told
+    assert "Traceback" not in told
+    saved = max(
+        int(path.stem.rpartition("-")[2])
+        for path in (tmp_path / "run" / "checkpoints").glob("*.index")
+    )
+
+    config = tmp_path / "run" / "config.json"
+    stored = json.loads(config.read_text())
+    stored["config"]["steps"] = saved + 20
+    config.write_text(json.dumps(stored))
+    steps = stored["config"]["steps"]
+    told = [
+        process.communicate(timeout=300)[0]
+        for process in start_workers(prepared_dir, tmp_path / "run", steps)
+    ]
+    assert f"Going on after step {saved}." in told[0]
+    assert (tmp_path / "run" / "metrics.json").exists()
+    assert "Results" in told[0] and "Results" not in told[1]
+
+
+def test_without_the_first_worker_the_other_ends(prepared_dir, tmp_path):
+    chief, other = start_workers(prepared_dir, tmp_path / "run", 3000)
+    wait_for_a_checkpoint(tmp_path / "run", (chief, other))
+    chief.send_signal(signal.SIGKILL)
+    told = other.communicate(timeout=120)[0]
+    chief.wait()
+    assert other.returncode == 1
+    assert "Another worker has gone" in told
+    assert "Traceback" not in told
+
+
+def test_the_reason_is_the_line_that_tells_it(monkeypatch):
+    monkeypatch.setattr(workers, "several", lambda strategy: True)
+    text = (
+        "Graph execution error:\n\nCollective ops is aborted by: Socket closed"
+    )
+    for message in (text, f"{text}\nThe error could be\n\t [[{{{{node x}}}}]]"):
+        with (
+            pytest.raises(InputError, match=r"received: .*Socket closed"),
+            workers.reporting_lost_workers(tf.distribute.get_strategy()),
+        ):
+            raise tf.errors.UnavailableError(None, None, message)
+    with (
+        pytest.raises(InputError, match="received: cut off"),
+        workers.reporting_lost_workers(tf.distribute.get_strategy()),
+    ):
+        raise tf.errors.UnavailableError(None, None, "x\ncut off")
