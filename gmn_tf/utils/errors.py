@@ -1,7 +1,7 @@
 """The errors that are the user's to mend, and that of a run told to stop."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 
 
 class InputError(ValueError):
@@ -64,4 +64,45 @@ def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
             "one of " + ", ".join(choices),
             repr(value),
             hint(value, choices),
+        )
+
+
+def first_line(error: BaseException, longest: int = 200) -> str:
+    """What an error of a library says, in one line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:longest]
+
+
+def listed(names: Iterable[object], most: int = 5) -> str:
+    """The first names with commas, dots for more of them; `none` for none."""
+    texts = [str(name) for name in names]
+    more = ["..."] if len(texts) > most else []
+    return ", ".join(texts[:most] + more) or "none"
+
+
+def check_same(
+    problem: str,
+    expected: Mapping[str, object],
+    received: Mapping[str, object],
+    action: str,
+) -> None:
+    """Raises InputError that names what differs, on both sides.
+
+    Args:
+        problem: what is wrong if something differs.
+        expected: values by name. What only one side has differs from None.
+        received: the same of the other side.
+        action: what the user can do about it.
+    """
+    names = [
+        name
+        for name in {**expected, **received}
+        if expected.get(name) != received.get(name)
+    ]
+    if names:
+        raise InputError(
+            problem,
+            ", ".join(f"{name}={expected.get(name)!r}" for name in names),
+            ", ".join(f"{name}={received.get(name)!r}" for name in names),
+            action,
         )

@@ -7,7 +7,7 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line
 
 
 @contextlib.contextmanager
@@ -49,3 +49,30 @@ def parse_json(text: str):
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("brackets nested too deeply") from error
+
+
+def read_json(path: pathlib.Path, expected: str, action: str) -> dict:
+    """The object in a JSON file.
+
+    Args:
+        path: the file.
+        expected: what it should be, for the message.
+        action: what the user can do if it is not.
+
+    Raises:
+        InputError: if it cannot be read, or holds something else.
+    """
+    try:
+        content = parse_json(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"{type(content).__name__}, not an object")
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"Cannot read {path}.", expected, first_line(error), action
+        ) from error
+    return content
+
+
+def write_json(path: pathlib.Path, content: object) -> None:
+    """Writes a JSON file, and the folders above it; see `write_text`."""
+    write_text(path, json.dumps(content, indent=2) + "\n")

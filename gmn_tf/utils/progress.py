@@ -11,16 +11,32 @@ SECONDS_IN_A_FILE = 30.0  # between two states of a bar
 
 @contextlib.contextmanager
 def progress(
-    what: str, total: int, quiet: bool, unit: str = "epoch"
+    what: str,
+    total: int | None,
+    quiet: bool,
+    unit: str = "epoch",
+    leave: bool = True,
 ) -> Iterator[Callable[..., object]]:
-    """A bar for a loop of `total` units; gives the call that moves it on."""
+    """A bar for a loop of `total` units; yields the call that moves it on.
+
+    Args:
+        what: is done, as in `classifiers`.
+        total: units in all; None if nobody knows.
+        quiet: whether to show nothing.
+        unit: what is counted; `B` (bytes) are shown as kB, MB and so on.
+        leave: whether the bar stays when the loop has ended. One that does
+            not is only shown where the loop takes long.
+    """
     interval = 0.5 if sys.stderr.isatty() else SECONDS_IN_A_FILE
     with tqdm.tqdm(
         total=total,
         desc=what,
         unit=unit,
+        unit_scale=unit == "B",
         disable=quiet,
         mininterval=interval,
         maxinterval=interval,
+        leave=leave,
+        delay=0 if leave else interval,
     ) as bar:
         yield bar.update
