@@ -34,7 +34,7 @@ from gmn_tf import configs
 from gmn_tf.config import Config
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method import classifier
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 from gmn_tf_datasets.zero_shot import splits, storage
 from gmn_tf_datasets.zero_shot.source import Embedding, Source
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
@@ -164,8 +164,8 @@ def step_times(loaded) -> dict:
     """Milliseconds of a step with its data, of data alone, and of a start."""
     config = Config().replace(configs.preset("cub", "cpu"))
     begun = time.perf_counter()
-    model = fit.build_model(config, loaded)
-    batches = fit.make_batches(config, loaded, fit.make_strategy("one"))
+    model = parts.build_model(config, loaded)
+    batches = parts.make_batches(config, loaded, fit.make_strategy("one"))
     source = iter(batches)
     step = tf.function(model.train_step)
     step(next(source))

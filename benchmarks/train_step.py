@@ -32,7 +32,7 @@ from gmn_tf import configs
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method.variants import VARIANTS
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 
 # The plain form is one of the tests' references.
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
@@ -106,8 +106,8 @@ def measure(config: Config, data: ZeroShotData, rounds: int, steps: int):
     input pipeline gives. The rest are matrix products of the step's shapes, as
     `Product`s.
     """
-    model = fit.build_model(config, data)
-    batches = fit.make_batches(config, data, fit.make_strategy("one"))
+    model = parts.build_model(config, data)
+    batches = parts.make_batches(config, data, fit.make_strategy("one"))
     source = iter(batches)
     batch = next(source)
     step = tf.function(model.train_step)

@@ -70,8 +70,7 @@ def watch_package(clock: Clock) -> None:
     from gmn_tf.data import zero_shot_data as data
     from gmn_tf.method import metrics, synthesis
     from gmn_tf.runs import experiment, workdir
-    from gmn_tf.training import fit as training
-    from gmn_tf.training import monitoring
+    from gmn_tf.training import monitoring, parts
     from gmn_tf_datasets.zero_shot import prepare
 
     def classifiers(config, data, generator, *_):
@@ -81,8 +80,8 @@ def watch_package(clock: Clock) -> None:
     for owner, name, phase in (
         (prepare, "prepare", "finding the data"),
         (data, "load", "reading the data"),
-        (training, "build_model", "building the model"),
-        (training, "make_batches", "building the batches"),
+        (parts, "build_model", "building the model"),
+        (parts, "make_batches", "building the batches"),
         (monitor, "on_train_batch_end", "losses and pictures"),
         (monitor, "on_train_end", "losses and pictures"),
         (experiment, "fit_classifiers", classifiers),

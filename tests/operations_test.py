@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
 import operations
@@ -31,8 +31,8 @@ def test_operations_are_those_of_the_graph(shape, variant):
         }
     )
     data = train_step.random_data(*sizes)
-    model = fit.build_model(config, data)
-    batches = fit.make_batches(config, data, fit.make_strategy("one"))
+    model = parts.build_model(config, data)
+    batches = parts.make_batches(config, data, fit.make_strategy("one"))
     step = tf.function(model.train_step)
     graph = step.get_concrete_function(next(iter(batches))).graph
 

@@ -32,7 +32,7 @@ from gmn_tf.data import embeddings, on_disk, zero_shot_data
 from gmn_tf.runs import experiment, finished, over_seeds
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search.search_folder import SearchFolder
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source, splits
@@ -110,7 +110,7 @@ def stage(tiny_dir, tiny_name, tmp_path_factory):
 
 def _checkpointed(folder: pathlib.Path):
     """A model and two checkpoints of it; its variables at each."""
-    model = fit.build_model(
+    model = parts.build_model(
         Config(**plain_step_test.TINY), toys.zero_shot_data()
     )
     for optimizer in (model.optimizer, model.critic_optimizer):

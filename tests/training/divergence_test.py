@@ -1,12 +1,13 @@
-"""Losses that are no numbers end a training at once."""
+"""Training stops when a loss becomes NaN, infinite or very large."""
 
 import keras
 import numpy as np
 import pytest
 
 from gmn_tf.training import fit
+from gmn_tf.training.callbacks import TAGS
 from gmn_tf.training.checkpoints import Checkpoints
-from gmn_tf.training.divergence import LARGEST, ORDER, DivergenceMonitor
+from gmn_tf.training.divergence import LARGEST, DivergenceMonitor
 from gmn_tf.utils.errors import InputError
 
 
@@ -103,4 +104,4 @@ def test_every_loss_is_watched(tiny_config, tiny_data):
                 )
             ],
         )
-    assert seen - {"loss"} == set(ORDER)
+    assert seen - {"loss"} == set(TAGS)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gmn_tf.config import Config
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils.errors import InputError
 from tests.method import plain_step_test
@@ -57,8 +57,8 @@ def test_xla_takes_the_same_steps(variant):
 def test_a_step_is_one_program_without_the_host(variant):
     config = Config(**plain_step_test.TINY, variant=variant)
     data = toys.zero_shot_data()
-    model = fit.build_model(config, data)
-    batch = next(iter(fit.make_batches(config, data, ONE)))
+    model = parts.build_model(config, data)
+    batch = next(iter(parts.make_batches(config, data, ONE)))
     step = tf.function(model.train_step, jit_compile=True)
 
     # XLA refuses a step of which it cannot compile all.

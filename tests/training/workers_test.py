@@ -178,7 +178,7 @@ def test_without_one_worker_the_others_end_and_all_go_on(
     told = chief.communicate(timeout=120)[0]
     other.wait()
     assert chief.returncode == 1
-    assert "Another worker has gone" in told
+    assert "Another worker has ended" in told
     assert "Traceback" not in told
     saved = max(
         int(path.stem.rpartition("-")[2])
@@ -206,7 +206,7 @@ def test_without_the_first_worker_the_other_ends(prepared_dir, tmp_path):
     told = other.communicate(timeout=120)[0]
     chief.wait()
     assert other.returncode == 1
-    assert "Another worker has gone" in told
+    assert "Another worker has ended" in told
     assert "Traceback" not in told
 
 
