@@ -134,14 +134,12 @@ def seen_embeddings(config: Config, data: ZeroShotData):
 
 
 def make_sgd(config: Config) -> classifier.SGD:
-    """How the classifiers are trained."""
+    """How the classifiers are trained: the settings `classifier_...`."""
     return classifier.SGD(
-        learning_rate=config.classifier_learning_rate,
-        decay=config.classifier_decay,
-        momentum=config.classifier_momentum,
-        weight_decay=config.classifier_weight_decay,
-        batch_size=config.classifier_batch_size,
-        epochs=config.classifier_epochs,
+        **{
+            name: getattr(config, f"classifier_{name}")
+            for name in classifier.SGD._fields
+        }
     )
 
 
