@@ -41,7 +41,6 @@ setuptools.setup(
         ],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
-            "OWN_DATA.md",
             "CITATIONS.bib",
             "TAGS.txt",
         ],
