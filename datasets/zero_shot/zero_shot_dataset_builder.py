@@ -9,9 +9,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from gmn_tf_datasets.zero_shot.source import Source
+from gmn_tf_datasets.zero_shot.source import Embedding, Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
-from gmn_tf_datasets.zero_shot.xlsa17 import folders
 
 FORMAT_VERSION = 1
 _BLOCK = 256  # Rows copied in one go.
@@ -25,8 +24,8 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     Attributes:
       source: the data.
       splits: the rows of each split.
-      progress: is told how many more rows are being written.
-      beam: whether Apache Beam spreads the work, over its workers.
+      progress: called with the number of further rows that are written.
+      beam: whether Apache Beam distributes the work to its workers.
     """
 
     # No repr: TFDS logs its arguments.
@@ -97,10 +96,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             import apache_beam as beam
 
             return beam.Create(list(blocks)) | beam.FlatMapTuple(examples)
-        return _one_after_the_other(blocks, examples, config.progress)
+        return _in_turn(blocks, examples, config.progress)
 
 
-def _one_after_the_other(blocks, examples, progress) -> Iterator:
+def _in_turn(blocks, examples, progress) -> Iterator:
     for start, rows in blocks:
         progress(len(rows))
         yield from examples(start, rows)
@@ -112,34 +111,17 @@ def _examples(
     """Keys and examples of a block of rows."""
     features = source.features[rows].astype(np.float32)
     labels = source.labels[rows].tolist()
-    for place, label in enumerate(labels):
-        yield (
-            (start + place) * spacing,
-            {"features": features[place], "label": label},
-        )
+    for place, (row, label) in enumerate(zip(features, labels), start):
+        yield place * spacing, {"features": row, "label": label}
 
 
 def describe(source: Source, splits: Splits) -> dict:
     """The metadata saved with the data: README.md explains each entry."""
-    return {
+    metadata = {
         "dataset": source.dataset,
         "format_version": FORMAT_VERSION,
         "class_names": list(source.class_names),
-        "embeddings": [
-            {
-                "name": embedding.name,
-                "dim": embedding.values.shape[1],
-                **(
-                    {"columns": list(embedding.columns)}
-                    if embedding.columns
-                    else {}
-                ),
-                "values": base64.b64encode(
-                    embedding.values.astype("<f4").tobytes()
-                ).decode(),
-            }
-            for embedding in source.embeddings
-        ],
+        "embeddings": list(map(_describe_embedding, source.embeddings)),
         "seen_classes": list(splits.seen),
         "unseen_classes": list(splits.unseen),
         "validation_classes": list(splits.validation),
@@ -153,13 +135,18 @@ def describe(source: Source, splits: Splits) -> dict:
         "num_samples": {name: len(splits.rows[name]) for name in NAMES},
         "source_files": [dataclasses.asdict(file) for file in source.files],
         "source": source.origin,
-        **({"split_source": splits.source} if splits.source else {}),
-        **({"backbone": source.backbone} if source.backbone else {}),
-        "notes": [
-            *folders.size_notes(
-                source.dataset, len(splits.seen), len(splits.unseen)
-            ),
-            *splits.notes,
-            *source.notes,
-        ],
+        "notes": [*splits.notes, *source.notes],
+    }
+    optional = {"split_source": splits.source, "backbone": source.backbone}
+    return metadata | {name: text for name, text in optional.items() if text}
+
+
+def _describe_embedding(embedding: Embedding) -> dict:
+    values = base64.b64encode(embedding.values.astype("<f4").tobytes())
+    columns = {"columns": list(embedding.columns)} if embedding.columns else {}
+    return {
+        "name": embedding.name,
+        "dim": embedding.values.shape[1],
+        **columns,
+        "values": values.decode(),
     }

@@ -13,6 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import shuffle
 
+from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import storage, synthetic
 from gmn_tf_datasets.zero_shot.prepare import prepare
@@ -268,7 +269,7 @@ def test_asks_which_of_two_preparations_is_meant(folder, data_dir):
 
 
 def test_quiet_prints_nothing(folder, data_dir, capfd, monkeypatch):
-    monkeypatch.setattr(storage, "SECONDS_IN_A_FILE", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_IN_A_FILE", 0.0)
     prepare("birds", data_dir=data_dir, manual_dir=folder)
     printed = capfd.readouterr()
     assert printed.out == ""

@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot.xlsa17 import mat5
 
 _HEADER = 128  # Bytes, which tell the version.
@@ -148,13 +148,9 @@ def _unreadable(path: epath.Path, error: Exception) -> InputError:
         f"{path} cannot be read.",
         "a complete MATLAB file",
         f"{size} bytes that end in an error ({type(error).__name__}: "
-        f"{_first_line(error)})",
+        f"{first_line(error, 80)})",
         "The file is damaged or was cut short: fetch it again.",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:80]
 
 
 def require(path: epath.Path, content: dict, keys: tuple[str, ...]) -> None:
@@ -199,9 +195,3 @@ def integers(path: epath.Path, name: str, values: np.ndarray) -> np.ndarray:
             "Number rows and classes from 1.",
         )
     return flat.astype(np.int64)
-
-
-def some(numbers, limit: int = 5) -> str:
-    """The first few numbers, for a message."""
-    shown = ", ".join(str(int(number)) for number in numbers[:limit])
-    return shown + (", ..." if len(numbers) > limit else "")
