@@ -61,8 +61,7 @@ def prepare(
     data_dir = epath.Path(data_dir).expanduser()
     request = Request(dataset, features_file, embedding)
     if dataset == names.SYNTHETIC:
-        _check_no_files(manual_dir, request)
-        name, read = _synthetic(synthetic_parameters)
+        name, read = _drawn(request, manual_dir, synthetic_parameters)
     else:
         names.check_names(*request)
         name, read = _from_files(request, data_dir, manual_dir, url, quiet)
@@ -81,10 +80,20 @@ def _log(text: str, quiet: bool) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def _synthetic(
+def _drawn(
+    request: Request,
+    manual_dir,
     parameters: synthetic.SyntheticParameters | None,
 ) -> tuple[str, Callable[[], Source]]:
     """The name of the preparation, and what draws its data."""
+    if manual_dir or request != Request(names.SYNTHETIC):
+        raise InputError(
+            "The data set synthetic is drawn, not read from files.",
+            "no manual_dir, features_file or embedding",
+            f"manual_dir={manual_dir}, features_file={request.features_file}, "
+            f"embedding={request.embedding}",
+            "Leave them out, or choose another data set.",
+        )
     parameters = parameters or synthetic.SyntheticParameters()
     prefix = storage.config_prefix(
         names.SYNTHETIC, synthetic.FEATURE_FILE, EMBEDDING
@@ -104,7 +113,14 @@ def _from_files(
     root, origin = download.unpacked_dir(data_dir), url
     if manual_dir:
         root, origin = epath.Path(manual_dir).expanduser(), "manual"
-        _check_exists(root)
+        if not root.exists():
+            raise InputError(
+                f"manual_dir {root} does not exist.",
+                "the unpacked xlsa17 folder, or one with the two .mat files",
+                "no such folder",
+                "Correct the path, or leave it out to use prepared data or to "
+                "download it.",
+            )
     elif not download.is_unpacked(data_dir, request.dataset):
         prepared = _prepared_earlier(request, data_dir)
         if prepared:
@@ -142,28 +158,6 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
             "prepare custom data again with bin/prepare_data --replace.",
         )
     return prepared[0] if prepared else None
-
-
-def _check_no_files(manual_dir, request: Request) -> None:
-    if manual_dir or request != Request(names.SYNTHETIC):
-        raise InputError(
-            "The data set synthetic is drawn, not read from files.",
-            "no manual_dir, features_file or embedding",
-            f"manual_dir={manual_dir}, features_file={request.features_file}, "
-            f"embedding={request.embedding}",
-            "Leave them out, or choose another data set.",
-        )
-
-
-def _check_exists(manual_dir: epath.Path) -> None:
-    if not manual_dir.exists():
-        raise InputError(
-            f"manual_dir {manual_dir} does not exist.",
-            "the unpacked xlsa17 folder, or one with the two .mat files",
-            "no such folder",
-            "Correct the path, or leave it out to use prepared data or to "
-            "download it.",
-        )
 
 
 def _check_downloadable(request: Request, custom: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.errors import InputError, first_line, listed
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
 _BLOCK = 1024  # Rows looked at in one go: bounds the memory of the check.
@@ -105,16 +105,27 @@ def describe(path: epath.Path) -> SourceFile:
     return SourceFile(path.name, size, digest.hexdigest())
 
 
-def rows_not_finite(features) -> np.ndarray:
-    """Numbers, from 0, of the rows with NaN or infinity.
+def check_finite(matrix, name: str, rows: str, action: str) -> None:
+    """Raises InputError for NaN and infinity.
 
     Args:
-      features: `[num_rows, dx]`, read block by block. They are looked at as
-        float32, because that is how they will be written.
+      matrix: `[num_rows, dim]`, read block by block. It is looked at as
+        float32, because that is how it will be written.
+      name: what it is called, and the file that holds it.
+      rows: what its rows are, in the plural.
+      action: what the user can do about it.
     """
-    wrong = [np.zeros(0, np.int64)]
-    for start in range(0, len(features), _BLOCK):
+    wrong = []
+    for start in range(0, len(matrix), _BLOCK):
         with np.errstate(over="ignore"):
-            block = features[start : start + _BLOCK].astype(np.float32)
-        wrong.append(start + np.flatnonzero(~np.isfinite(block).all(axis=1)))
-    return np.concatenate(wrong)
+            block = matrix[start : start + _BLOCK].astype(np.float32)
+        finite = np.isfinite(block).all(axis=1)
+        wrong.extend(np.flatnonzero(~finite) + start + 1)
+    if wrong:
+        raise InputError(
+            f"{name} has values that are not finite.",
+            f"finite numbers (as float32) for all {rows}",
+            f"NaN or infinity for {len(wrong)} {rows}, counted from 1: "
+            f"{listed(wrong)}",
+            action,
+        )

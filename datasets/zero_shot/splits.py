@@ -66,18 +66,15 @@ class Splits:
                 f"Splits by {self.source}.",
                 f"Validation classes by {self.validation_source}.",
             ]
-        notes = []
-        for test, leaked in (
-            ("test_seen", self.leaked_rows),
-            ("test_unseen", self.leaked_unseen_rows),
-        ):
-            if any(leaked.values()):
-                notes.append(
-                    f"train_loc and val_loc contain {sum(leaked.values())} "
-                    f"{test} rows (split version 1: "
-                    + ", ".join(f"{k} {n}" for k, n in leaked.items())
-                    + "); they were kept out of the tune splits."
-                )
+        leaked_rows = self.leaked_rows, self.leaked_unseen_rows
+        notes = [
+            f"train_loc and val_loc contain {sum(leaked.values())} {test} rows "
+            "(split version 1: "
+            + ", ".join(f"{name} {count}" for name, count in leaked.items())
+            + "); they were kept out of the tune splits."
+            for test, leaked in zip(_TESTS, leaked_rows)
+            if any(leaked.values())
+        ]
         if self.validation_source != "val_loc":
             notes.append(
                 "val_loc gives no validation classes (it is missing, or shares "

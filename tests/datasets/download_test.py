@@ -75,6 +75,7 @@ def _archive(tmp_path) -> bytes:
 
 @pytest.fixture(name="server")
 def _server(archive, monkeypatch):
+    monkeypatch.setattr(download, "_WAIT_SECONDS", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = _Server(archive)
     thread = threading.Thread(
@@ -93,7 +94,6 @@ def _fetch(server: _Server, data_dir, url: str | None = None) -> None:
         epath.Path(data_dir),
         url=url or server.url,
         quiet=True,
-        wait_seconds=0,
     )
 
 

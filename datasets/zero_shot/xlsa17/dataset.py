@@ -73,10 +73,9 @@ def _read_features(
     path: epath.Path,
 ) -> tuple[np.ndarray | mat_file.OnDiskMatrix, np.ndarray]:
     """Features `[N, dx]`, and labels `[N]` from 1."""
-    content = mat_file.read_variables(
-        path, ("features", "labels"), on_disk=("features",)
-    )
-    mat_file.require(path, content, ("features", "labels"))
+    wanted = ("features", "labels")
+    content = mat_file.read_variables(path, wanted)
+    mat_file.require(path, content, wanted)
     features = mat_file.numbers(path, "features", content["features"])
     labels = mat_file.integers(path, "labels", content["labels"])
     # dx x N in the field's files; some copies are N x dx. A square matrix is
@@ -90,15 +89,12 @@ def _read_features(
             f"features of shape {features.shape}",
             "Check that both were written from the same list of images.",
         )
-    wrong = source.rows_not_finite(features)
-    if len(wrong):
-        raise InputError(
-            f"features in {path} has values that are not finite.",
-            "finite numbers (as float32) in every row",
-            f"NaN or infinity in {len(wrong)} rows, counted from 1: "
-            f"{listed(wrong + 1)}",
-            "Compute the features of these images again.",
-        )
+    source.check_finite(
+        features,
+        f"features in {path}",
+        "rows",
+        "Compute the features of these images again.",
+    )
     return features, labels
 
 
@@ -165,16 +161,13 @@ def _read_classes(
 def _read_embedding(path: epath.Path, content: dict) -> np.ndarray:
     """The embedding as `[num_classes, da]`: in the file it lies da x C."""
     mat_file.require(path, content, ("att",))
-    values = mat_file.numbers(path, "att", content["att"]).T
-    wrong = source.rows_not_finite(values)
-    if len(wrong):
-        raise InputError(
-            f"att in {path} has values that are not finite.",
-            "finite numbers for every class",
-            f"NaN or infinity for {len(wrong)} classes, counted from 1: "
-            f"{listed(wrong + 1)}",
-            "Describe these classes completely.",
-        )
+    values = mat_file.numbers(path, "att", content["att"])[:].T
+    source.check_finite(
+        values,
+        f"att in {path}",
+        "classes",
+        "Describe these classes completely.",
+    )
     return np.ascontiguousarray(values, dtype=np.float32)
 
 

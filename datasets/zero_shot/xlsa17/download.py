@@ -7,6 +7,7 @@ is worth resuming.
 import errno
 import http.client
 import lzma
+import shutil
 import ssl
 import tempfile
 import time
@@ -27,6 +28,7 @@ URL = "https://datasets.d2.mpi-inf.mpg.de/xian/xlsa17.zip"
 _BLOCK = 1 << 20  # Bytes.
 _TIMEOUT_SECONDS = 30
 _ATTEMPTS = 3
+_WAIT_SECONDS = 2.0  # Before the second attempt; doubled for each more.
 _INTERRUPTIONS = (
     urllib.error.URLError,
     http.client.HTTPException,
@@ -65,7 +67,6 @@ def fetch(
     *,
     url: str = URL,
     quiet: bool = False,
-    wait_seconds: float = 2.0,
 ) -> None:
     """Downloads xlsa17.zip, unless it is there, and unpacks one data set.
 
@@ -77,7 +78,6 @@ def fetch(
       data_dir: the archive goes to its folder `downloads`.
       url: address of the archive.
       quiet: whether to hide the progress.
-      wait_seconds: pause before the second attempt; doubled for each more.
 
     Raises:
       InputError: if the archive cannot be downloaded, stored or unpacked.
@@ -91,7 +91,7 @@ def fetch(
             if is_unpacked(data_dir, dataset):
                 return  # By another process, while this one waited.
             if not archive.exists():
-                _download(url, archive, quiet, wait_seconds)
+                _download(url, archive, quiet)
             unpack_folder(
                 archive,
                 PUBLISHED[dataset].folder,
@@ -106,9 +106,7 @@ def fetch(
         ) from error
 
 
-def _download(
-    url: str, archive: epath.Path, quiet: bool, wait_seconds: float
-) -> None:
+def _download(url: str, archive: epath.Path, quiet: bool) -> None:
     """Downloads the archive in a few attempts, each resuming the last."""
     part = archive.parent / f"{archive.name}.part"
     for attempt in range(1, _ATTEMPTS + 1):
@@ -121,7 +119,7 @@ def _download(
         except _INTERRUPTIONS as error:
             if attempt == _ATTEMPTS:
                 raise _failed(url, first_line(error)) from error
-            time.sleep(wait_seconds * 2 ** (attempt - 1))
+            time.sleep(_WAIT_SECONDS * 2 ** (attempt - 1))
     found = describe(part)
     record = {"url": url, "bytes": found.bytes, "sha256": found.sha256}
     files.write_json(archive.parent / f"{archive.name}.json", record)
@@ -266,5 +264,4 @@ def _unpack(
     if name in (".", "..") or "\\" in name or ":" in name:
         raise zipfile.BadZipFile(f"unsafe name {member.filename!r}")
     with content.open(member) as packed, (whole / name).open("wb") as file:
-        while block := packed.read(_BLOCK):
-            file.write(block)
+        shutil.copyfileobj(packed, file, _BLOCK)

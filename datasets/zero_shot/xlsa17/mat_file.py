@@ -3,13 +3,13 @@
 import functools
 import weakref
 
+import h5py
 import numpy as np
 from etils import epath
 
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot.xlsa17 import mat5
 
-_HEADER = 128  # Bytes, which tell the version.
 IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
 
 
@@ -45,8 +45,6 @@ class OnDiskMatrix:
 
     @functools.cached_property
     def _variable(self):
-        import h5py
-
         path, name, _ = self._arguments
         file = h5py.File(path.open("rb"), "r")
         # Left open, HDF5 closes it when Python is gone, and crashes.
@@ -75,54 +73,44 @@ class OnDiskMatrix:
 
 
 def read_variables(
-    path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...] = ()
+    path: epath.Path, wanted: tuple[str, ...]
 ) -> dict[str, np.ndarray | OnDiskMatrix | str]:
     """Reads the wanted variables that the file has.
 
     Args:
       path: the .mat file.
       wanted: names of variables; others are skipped unread.
-      on_disk: those of them that stay on disk, as an `OnDiskMatrix`, if they
-        are larger than `IN_MEMORY` and the file is of version 7.3.
 
     Returns:
       Name to array, as MATLAB would show it (no axis is swapped). Texts, and
-      cell arrays of them, are object arrays of one dimension; of what else
-      there is, words that name it.
+      cell arrays of them, are object arrays of one dimension; a matrix of
+      version 7.3 that is larger than `IN_MEMORY` is an `OnDiskMatrix`; anything
+      else is replaced by words that name it.
+
+    Raises:
+      InputError: for a damaged file.
     """
     try:
         with path.open("rb") as stream:
-            if mat5.is_version_5(stream.read(_HEADER)):
+            if mat5.is_version_5(stream.read(mat5.HEADER)):
                 stream.seek(0)
                 return mat5.read(stream, wanted)
-            return _read_version_7_3(stream, path, wanted, on_disk)
+            with h5py.File(stream, "r") as file:
+                return {
+                    name: _from_hdf5(path, name, file)
+                    for name in wanted
+                    if name in file
+                }
     except Exception as error:
-        # A damaged file makes zlib, struct, NumPy and HDF5 raise almost
-        # anything (value, type, key, memory and system errors).
+        # A damaged file makes zlib, NumPy and HDF5 raise almost anything
+        # (value, type, key, memory and system errors).
         raise _unreadable(path, error) from error
 
 
-def _read_version_7_3(
-    stream, path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...]
-) -> dict[str, np.ndarray | OnDiskMatrix | str]:
-    import h5py  # Only few files need it, and loading it takes time.
-
-    with h5py.File(stream, "r") as file:
-        return {
-            name: OnDiskMatrix(path, name)
-            if name in on_disk
-            and isinstance(file[name], h5py.Dataset)
-            and file[name].ndim == 2
-            and file[name].nbytes > IN_MEMORY
-            else _from_hdf5(file, file[name])
-            for name in wanted
-            if name in file
-        }
-
-
-def _from_hdf5(file, variable) -> np.ndarray | str:
-    import h5py
-
+def _from_hdf5(
+    path: epath.Path, name: str, file: h5py.File
+) -> np.ndarray | OnDiskMatrix | str:
+    variable = file[name]
     if not isinstance(variable, h5py.Dataset):
         return "a struct, an object or a sparse matrix"
     if "MATLAB_empty" in variable.attrs:  # then it holds its own shape
@@ -132,6 +120,8 @@ def _from_hdf5(file, variable) -> np.ndarray | str:
         return np.array([_text(cell) for cell in cells], object)
     if variable.attrs.get("MATLAB_class") == b"char":
         return np.array([_text(variable)], object)
+    if variable.ndim == 2 and variable.nbytes > IN_MEMORY:
+        return OnDiskMatrix(path, name)
     return variable[()].T  # MATLAB writes its columns as rows of HDF5.
 
 
@@ -184,7 +174,7 @@ def numbers(
 
 def integers(path: epath.Path, name: str, values: np.ndarray) -> np.ndarray:
     """The values as one row of int64, whatever type and shape they had."""
-    flat = numbers(path, name, values).ravel()
+    flat = numbers(path, name, values)[:].ravel()
     wrong = np.flatnonzero(~np.isfinite(flat) | (flat != np.rint(flat)))
     if len(wrong):
         raise InputError(
