@@ -13,11 +13,7 @@ from gmn_tf_datasets.zero_shot import names, splits, storage, synthetic
 from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.xlsa17 import dataset as xlsa17
 from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
-from gmn_tf_datasets.zero_shot.xlsa17.folders import (
-    EMBEDDING,
-    FEATURES_FILE,
-    Request,
-)
+from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
 
 
@@ -26,8 +22,8 @@ def prepare(
     *,
     data_dir: str | os.PathLike,
     manual_dir: str | os.PathLike | None = None,
-    features_file: str = FEATURES_FILE,
-    embedding: str = EMBEDDING,
+    features_file: str = folders.FEATURES_FILE,
+    embedding: str = folders.EMBEDDING,
     quiet: bool = False,
     url: str = download.URL,
     synthetic_parameters: synthetic.SyntheticParameters | None = None,
@@ -96,7 +92,7 @@ def _drawn(
         )
     parameters = parameters or synthetic.SyntheticParameters()
     prefix = storage.config_prefix(
-        names.SYNTHETIC, synthetic.FEATURE_FILE, EMBEDDING
+        names.SYNTHETIC, synthetic.FEATURE_FILE, folders.EMBEDDING
     )
     content = [synthetic.PROCESS_VERSION, dataclasses.asdict(parameters)]
     name = storage.config_name(prefix, content)
@@ -141,7 +137,7 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
     """The one preparation that can be meant when its files are not there."""
     dataset, features_file, embedding = request
     prefixes = [storage.config_prefix(*request)]
-    if dataset not in names.DATASETS and (features_file == FEATURES_FILE):
+    if dataset not in names.DATASETS and features_file == folders.FEATURES_FILE:
         prefixes.append(storage.custom_prefix(dataset, embedding))
     prepared = [
         name
@@ -162,21 +158,21 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
 
 def _check_downloadable(request: Request, custom: list[str]) -> None:
     dataset, features_file, embedding = request
+    downloadable = [
+        name
+        for name, published in names.PUBLISHED.items()
+        if published.is_downloadable
+    ]
     if dataset in custom:
         raise InputError(
             f"{dataset} is data of your own, prepared as a whole.",
-            f"no features_file, and the embedding {EMBEDDING}",
+            f"no features_file, and the embedding {folders.EMBEDDING}",
             f"features_file={features_file}, embedding={embedding}",
             "Leave both out, or prepare other features or descriptions under "
             "another name with bin/prepare_data.",
         )
     if dataset not in names.PUBLISHED:
         raise names.unknown_dataset(dataset, custom)
-    downloadable = [
-        name
-        for name, published in names.PUBLISHED.items()
-        if published.is_downloadable
-    ]
     if dataset not in downloadable:
         raise InputError(
             f"The data set {dataset} cannot be downloaded.",
@@ -186,10 +182,10 @@ def _check_downloadable(request: Request, custom: list[str]) -> None:
             "Name the folder that holds its features and att_splits.mat with "
             "--manual_dir.",
         )
-    if features_file != FEATURES_FILE:
+    if features_file != folders.FEATURES_FILE:
         raise InputError(
             f"{features_file} cannot be downloaded.",
-            f"{FEATURES_FILE}, the features in xlsa17, or manual_dir",
+            f"{folders.FEATURES_FILE}, the features in xlsa17, or manual_dir",
             features_file,
             "Name the folder that holds the file with --manual_dir.",
         )

@@ -141,7 +141,7 @@ def write(
                 progress("Writing", total, no_bar, " rows", False) as advance,
                 _reporting_beam_errors(config.beam),
             ):
-                config.progress = advance
+                config.progress = None if config.beam else advance
                 Builder(data_dir=data_dir, config=config).download_and_prepare(
                     download_config=options
                 )

@@ -3,13 +3,14 @@
 import base64
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from gmn_tf_datasets.zero_shot.source import Embedding, Source
+from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
 
 FORMAT_VERSION = 1
@@ -24,16 +25,14 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     Attributes:
       source: the data.
       splits: the rows of each split.
-      progress: called with the number of further rows that are written.
+      progress: called with the number of rows that are written next.
       beam: whether Apache Beam distributes the work to its workers.
     """
 
     # No repr: TFDS logs its arguments.
     source: Source | None = dataclasses.field(default=None, repr=False)
     splits: Splits | None = dataclasses.field(default=None, repr=False)
-    progress: Callable[[int], object] = dataclasses.field(
-        default=lambda rows: None, repr=False
-    )
+    progress: Callable[[int], object] | None = None
     beam: bool = False
 
 
@@ -91,24 +90,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             for start in range(0, len(rows), _BLOCK)
         )
         # Not a method: Beam could not send all of self to its workers.
-        examples = functools.partial(_examples, config.source, spacing)
+        examples = functools.partial(
+            _examples, config.source, spacing, config.progress
+        )
         if config.beam:
             import apache_beam as beam
 
             return beam.Create(list(blocks)) | beam.FlatMapTuple(examples)
-        return _in_turn(blocks, examples, config.progress)
-
-
-def _in_turn(blocks, examples, progress) -> Iterator:
-    for start, rows in blocks:
-        progress(len(rows))
-        yield from examples(start, rows)
+        return itertools.chain.from_iterable(
+            itertools.starmap(examples, blocks)
+        )
 
 
 def _examples(
-    source: Source, spacing: int, start: int, rows: np.ndarray
+    source: Source, spacing: int, progress, start: int, rows: np.ndarray
 ) -> Iterator:
     """Keys and examples of a block of rows."""
+    if progress is not None:
+        progress(len(rows))
     features = source.features[rows].astype(np.float32)
     labels = source.labels[rows].tolist()
     for place, (row, label) in enumerate(zip(features, labels), start):
@@ -117,11 +116,21 @@ def _examples(
 
 def describe(source: Source, splits: Splits) -> dict:
     """The metadata saved with the data: README.md explains each entry."""
-    metadata = {
+    return {
         "dataset": source.dataset,
         "format_version": FORMAT_VERSION,
         "class_names": list(source.class_names),
-        "embeddings": list(map(_describe_embedding, source.embeddings)),
+        "embeddings": [
+            {
+                "name": part.name,
+                "dim": part.values.shape[1],
+                "columns": list(part.columns),
+                "values": base64.b64encode(
+                    part.values.astype("<f4").tobytes()
+                ).decode(),
+            }
+            for part in source.embeddings
+        ],
         "seen_classes": list(splits.seen),
         "unseen_classes": list(splits.unseen),
         "validation_classes": list(splits.validation),
@@ -135,18 +144,7 @@ def describe(source: Source, splits: Splits) -> dict:
         "num_samples": {name: len(splits.rows[name]) for name in NAMES},
         "source_files": [dataclasses.asdict(file) for file in source.files],
         "source": source.origin,
+        "split_source": splits.source,
+        "backbone": source.backbone,
         "notes": [*splits.notes, *source.notes],
-    }
-    optional = {"split_source": splits.source, "backbone": source.backbone}
-    return metadata | {name: text for name, text in optional.items() if text}
-
-
-def _describe_embedding(embedding: Embedding) -> dict:
-    values = base64.b64encode(embedding.values.astype("<f4").tobytes())
-    columns = {"columns": list(embedding.columns)} if embedding.columns else {}
-    return {
-        "name": embedding.name,
-        "dim": embedding.values.shape[1],
-        **columns,
-        "values": values.decode(),
     }

@@ -13,10 +13,15 @@ from gmn_tf_datasets.zero_shot import names, source
 from gmn_tf_datasets.zero_shot.source import Embedding
 from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
 from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
+from gmn_tf_datasets.zero_shot.xlsa17.mat_file import MatFile
 
 REQUIRED_ROWS = ("trainval", "test_seen", "test_unseen")
 OPTIONAL_ROWS = ("train", "val")
-_LOCS = tuple(f"{key}_loc" for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS))
+_VARIABLES = (
+    "att",
+    "allclasses_names",
+    *(f"{key}_loc" for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS)),
+)
 
 
 def read(
@@ -38,12 +43,9 @@ def read(
     """
     features_path, *paths = (folder / name for name in request.file_names)
     features, labels = _read_features(features_path)
-    contents = [
-        mat_file.read_variables(path, ("att", "allclasses_names", *_LOCS))
-        for path in paths
-    ]
-    rows = _read_rows(paths[0], contents[0], len(labels))
-    embeddings, class_names = _read_classes(paths, contents)
+    mat_files = [mat_file.read(path, _VARIABLES) for path in paths]
+    rows = _read_rows(mat_files[0], len(labels))
+    embeddings, class_names = _read_classes(mat_files)
     wrong = np.flatnonzero((labels < 1) | (labels > len(class_names)))
     if len(wrong):
         raise InputError(
@@ -73,11 +75,8 @@ def _read_features(
     path: epath.Path,
 ) -> tuple[np.ndarray | mat_file.OnDiskMatrix, np.ndarray]:
     """Features `[N, dx]`, and labels `[N]` from 1."""
-    wanted = ("features", "labels")
-    content = mat_file.read_variables(path, wanted)
-    mat_file.require(path, content, wanted)
-    features = mat_file.numbers(path, "features", content["features"])
-    labels = mat_file.integers(path, "labels", content["labels"])
+    file = mat_file.read(path, ("features", "labels"))
+    features, labels = file.numbers("features"), file.integers("labels")
     # dx x N in the field's files; some copies are N x dx. A square matrix is
     # taken for the field's.
     if features.shape[1] == len(labels):
@@ -98,28 +97,27 @@ def _read_features(
     return features, labels
 
 
-def _read_rows(
-    path: epath.Path, content: dict, num_rows: int
-) -> dict[str, np.ndarray]:
+def _read_rows(file: MatFile, num_rows: int) -> dict[str, np.ndarray]:
     """The rows of each split, from 0, in the order of the file."""
-    mat_file.require(path, content, _LOCS[: len(REQUIRED_ROWS)])
     rows = {}
-    for key, name in zip((*REQUIRED_ROWS, *OPTIONAL_ROWS), _LOCS):
-        if name not in content or not np.size(content[name]):
-            if key in OPTIONAL_ROWS:
-                continue
+    for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS):
+        name = f"{key}_loc"
+        is_empty = not np.size(file.variables.get(name, ()))
+        if is_empty and key in OPTIONAL_ROWS:
+            continue
+        if is_empty and name in file.variables:
             raise InputError(
-                f"{name} in {path} is empty.",
+                f"{name} in {file.path} is empty.",
                 "at least one row",
                 "none",
                 "Give every split its rows: training, seen and unseen test "
                 "images.",
             )
-        values = mat_file.integers(path, name, content[name])
+        values = file.integers(name)
         wrong = values[(values < 1) | (values > num_rows)]
         if len(wrong):
             raise InputError(
-                f"{name} in {path} names rows that do not exist.",
+                f"{name} in {file.path} names rows that do not exist.",
                 f"1 to {num_rows}, a row of the features",
                 f"{listed(wrong)} ({len(wrong)} such rows)",
                 "Check that both .mat files belong to the same data set.",
@@ -129,28 +127,28 @@ def _read_rows(
 
 
 def _read_classes(
-    paths: list[epath.Path], contents: list[dict]
+    mat_files: list[MatFile],
 ) -> tuple[tuple[Embedding, ...], tuple[str, ...]]:
     """One embedding per part, which have to agree on the names of classes."""
     embeddings, class_names = [], None
-    for path, content in zip(paths, contents, strict=True):
-        values = _read_embedding(path, content)
-        part = path.name.removesuffix("_splits.mat")
+    for file in mat_files:
+        values = _read_embedding(file)
+        part = file.path.name.removesuffix("_splits.mat")
         embeddings.append(Embedding(part, values))
         count, expected = len(values), len(embeddings[0].values)
         if count != expected:
             raise _classes_differ(
-                path, f"{expected} classes", f"{count} classes"
+                file, f"{expected} classes", f"{count} classes"
             )
-        if "allclasses_names" not in content:
+        if "allclasses_names" not in file.variables:
             continue
-        found = _read_names(path, content["allclasses_names"], values)
+        found = _read_names(file, count)
         if class_names is None:
             class_names = found
         for number, (one, other) in enumerate(zip(class_names, found), 1):
             if one != other:
                 raise _classes_differ(
-                    path, f"class {number} to be {one}", other
+                    file, f"class {number} to be {one}", other
                 )
     if class_names is None:
         count = len(embeddings[0].values)
@@ -158,23 +156,21 @@ def _read_classes(
     return tuple(embeddings), class_names
 
 
-def _read_embedding(path: epath.Path, content: dict) -> np.ndarray:
+def _read_embedding(file: MatFile) -> np.ndarray:
     """The embedding as `[num_classes, da]`: in the file it lies da x C."""
-    mat_file.require(path, content, ("att",))
-    values = mat_file.numbers(path, "att", content["att"])[:].T
+    values = file.numbers("att")[:].T
     source.check_finite(
         values,
-        f"att in {path}",
+        f"att in {file.path}",
         "classes",
         "Describe these classes completely.",
     )
     return np.ascontiguousarray(values, dtype=np.float32)
 
 
-def _read_names(
-    path: epath.Path, cells, embedding: np.ndarray
-) -> tuple[str, ...]:
+def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
     """Names of the classes, which have to be different lines of text."""
+    path, cells = file.path, file.variables["allclasses_names"]
     if isinstance(cells, str) or cells.dtype != object:
         raise InputError(
             f"allclasses_names in {path} does not contain names.",
@@ -184,11 +180,11 @@ def _read_names(
             "classes are numbered.",
         )
     found = tuple(name.strip() for name in cells)
-    if len(found) != len(embedding):
+    if len(found) != count:
         raise InputError(
             f"att and allclasses_names in {path} do not fit.",
             f"one column of att for each of {len(found)} names",
-            f"att of shape {embedding.T.shape}",
+            f"att of shape {file.numbers('att').shape}",
             "Store att with one column per class, in the order of the names.",
         )
     earlier = set()
@@ -204,9 +200,9 @@ def _read_names(
     return found
 
 
-def _classes_differ(path: epath.Path, expected: str, received: str):
+def _classes_differ(file: MatFile, expected: str, received: str):
     return InputError(
-        f"{path} does not describe the classes of the other embeddings.",
+        f"{file.path} does not describe the classes of the other embeddings.",
         expected,
         received,
         "Only join embeddings that list the same classes in the same order.",

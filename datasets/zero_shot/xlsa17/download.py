@@ -62,11 +62,7 @@ def is_unpacked(data_dir: epath.Path, dataset: str) -> bool:
 
 
 def fetch(
-    dataset: str,
-    data_dir: epath.Path,
-    *,
-    url: str = URL,
-    quiet: bool = False,
+    dataset: str, data_dir: epath.Path, *, url: str = URL, quiet: bool = False
 ) -> None:
     """Downloads xlsa17.zip, unless it is there, and unpacks one data set.
 
@@ -233,8 +229,8 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
             if members:
                 whole.rename(target / folder)
     except (OSError, *_DAMAGED) as error:
-        # EINVAL is a place before the file's start; all else, such as a full
-        # disk, is no damage to the archive.
+        # EINVAL is a place before the file's start; other errors of the
+        # system, such as that of a full disk, are no damage to the archive.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         archive.unlink()

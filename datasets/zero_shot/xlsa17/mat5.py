@@ -20,7 +20,8 @@ _MATRIX, _COMPRESSED = 14, 15
 _NUMBERS = dict(enumerate(("i1", "u1", "i2", "u2", "i4", "u4", "f4"), start=1))
 _NUMBERS |= {9: "f8", 12: "i8", 13: "u8"}
 _ENCODINGS = {1: "latin-1", 2: "latin-1", 16: "utf-8"}
-_WIDE_ENCODINGS = {4: "utf-16", 17: "utf-16", 18: "utf-32"}
+# With the byte order of the file, `l` or `b`.
+_WIDE_ENCODINGS = {4: "utf-16-{}e", 17: "utf-16-{}e", 18: "utf-32-{}e"}
 # Classes of MATLAB, by their number in a variable.
 _CELL, _CHAR, _NUMERIC = 1, 4, range(6, 16)
 _OTHERS = {2: "a struct", 3: "an object", 5: "a sparse matrix"}
@@ -158,13 +159,10 @@ def _texts(view: memoryview, order: str, shape: list[int]) -> list[str]:
     if not math.prod(shape):
         return []
     kind, letters, rest = _element(view, order)
-    if kind in _ENCODINGS:
-        text = bytes(letters).decode(_ENCODINGS[kind])
-    elif kind in _WIDE_ENCODINGS:
-        endian = "-le" if order == "<" else "-be"
-        text = bytes(letters).decode(_WIDE_ENCODINGS[kind] + endian)
-    else:
+    encoding = (_ENCODINGS | _WIDE_ENCODINGS).get(kind)
+    if not encoding:
         raise ValueError(f"text of type {kind}")
+    text = bytes(letters).decode(encoding.format("l" if order == "<" else "b"))
     if rest or (len(text) != math.prod(shape) and shape[0] != 1):
         raise ValueError("a text of another length than it should have")
     return [text[row :: shape[0]] for row in range(shape[0])]
