@@ -70,6 +70,8 @@ FEATURES, ATT, SENT = "res101", "att_splits", "sent_splits"
         (FEATURES, _put("labels", 5, 10), ["1 to 9", "10 in row 6"]),
         (FEATURES, _put("labels", 5, 1.5), ["whole", "1.5 at position 6"]),
         (FEATURES, _put("labels", 5, np.nan), ["whole", "nan"]),
+        (FEATURES, _put("labels", 36, 3), ["c_bird is both seen and unseen"]),
+        (FEATURES, _put("labels", 4, 9), ["i_bird is tested as seen"]),
         (ATT, _drop("att"), ["lacks att"]),
         (ATT, _drop("trainval_loc"), ["lacks trainval_loc"]),
         (ATT, _drop("test_seen_loc"), ["lacks test_seen_loc"]),
@@ -109,28 +111,6 @@ def test_spoilt_variable(tmp_path, stem, change, texts):
     change(variables)
     make_dummy_data.save(folder / f"{stem}.mat", variables)
     _assert_refused(texts, tmp_path, manual_dir=folder, embedding="att+sent")
-
-
-def test_class_both_seen_and_unseen(tmp_path):
-    make_dummy_data.write(tmp_path / "source")
-    variables = make_dummy_data.features_variables()
-    variables["labels"][36] = 3
-    make_dummy_data.save(tmp_path / "source" / "res101.mat", variables)
-    _assert_refused(
-        ["c_bird is both seen and unseen"],
-        tmp_path,
-        manual_dir=tmp_path / "source",
-    )
-
-
-def test_class_tested_as_seen_without_training(tmp_path):
-    make_dummy_data.write(tmp_path / "source")
-    variables = make_dummy_data.features_variables()
-    variables["labels"][4] = 9
-    make_dummy_data.save(tmp_path / "source" / "res101.mat", variables)
-    _assert_refused(
-        ["i_bird is tested as seen"], tmp_path, manual_dir=tmp_path / "source"
-    )
 
 
 @pytest.mark.parametrize("file", ["res101.mat", "att_splits.mat"])
