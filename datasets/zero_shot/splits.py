@@ -33,8 +33,7 @@ class Splits:
       validation_source: where the validation classes come from.
       version: `v1` if train_loc or val_loc hold test rows, `v2` if they do
         not, `unknown` without them.
-      leaked_rows: number of test_seen rows removed, by variable.
-      leaked_unseen_rows: the same for test_unseen rows.
+      leaked: number of rows removed from train_loc and val_loc, by test split.
       source: how custom data were split; empty where the files of the field
         contain the splits.
     """
@@ -45,8 +44,7 @@ class Splits:
     validation: tuple[int, ...]
     validation_source: str
     version: str
-    leaked_rows: dict[str, int]
-    leaked_unseen_rows: dict[str, int]
+    leaked: dict[str, dict[str, int]]
     source: str = ""
 
     @property
@@ -66,13 +64,12 @@ class Splits:
                 f"Splits by {self.source}.",
                 f"Validation classes by {self.validation_source}.",
             ]
-        leaked_rows = self.leaked_rows, self.leaked_unseen_rows
         notes = [
             f"train_loc and val_loc contain {sum(leaked.values())} {test} rows "
             "(split version 1: "
             + ", ".join(f"{name} {count}" for name, count in leaked.items())
             + "); they were kept out of the tune splits."
-            for test, leaked in zip(_TESTS, leaked_rows)
+            for test, leaked in self.leaked.items()
             if any(leaked.values())
         ]
         if self.validation_source != "val_loc":
@@ -122,8 +119,7 @@ def make(source: Source) -> Splits:
         validation=tuple(validation.tolist()),
         validation_source=validation_source,
         version=version if {"train", "val"} <= rows.keys() else "unknown",
-        leaked_rows=leaked["test_seen"],
-        leaked_unseen_rows=leaked["test_unseen"],
+        leaked=leaked,
         source=source.split_source,
     )
 

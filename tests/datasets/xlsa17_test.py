@@ -179,7 +179,7 @@ def test_real_data(name, sizes, leaked, classes):
     published = ("train", "test_seen", "test_unseen")
     assert tuple(len(rows[key]) for key in published) == sizes
     assert made.version == "v1"
-    assert tuple(made.leaked_rows.values()) == leaked
+    assert tuple(made.leaked["test_seen"].values()) == leaked
     assert made.validation_source == "val_loc"
     assert classes == tuple(map(len, (made.seen, made.unseen, made.validation)))
 

@@ -132,7 +132,15 @@ def _read_classes(
     """One embedding per part, which have to agree on the names of classes."""
     embeddings, class_names = [], None
     for file in mat_files:
-        values = _read_embedding(file)
+        # In the file, an embedding lies da x C.
+        values = file.numbers("att")[:].T
+        source.check_finite(
+            values,
+            f"att in {file.path}",
+            "classes",
+            "Describe these classes completely.",
+        )
+        values = np.ascontiguousarray(values, dtype=np.float32)
         part = file.path.name.removesuffix("_splits.mat")
         embeddings.append(Embedding(part, values))
         count, expected = len(values), len(embeddings[0].values)
@@ -154,18 +162,6 @@ def _read_classes(
         count = len(embeddings[0].values)
         class_names = tuple(f"class_{n:03d}" for n in range(1, count + 1))
     return tuple(embeddings), class_names
-
-
-def _read_embedding(file: MatFile) -> np.ndarray:
-    """The embedding as `[num_classes, da]`: in the file it lies da x C."""
-    values = file.numbers("att")[:].T
-    source.check_finite(
-        values,
-        f"att in {file.path}",
-        "classes",
-        "Describe these classes completely.",
-    )
-    return np.ascontiguousarray(values, dtype=np.float32)
 
 
 def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
