@@ -148,7 +148,7 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
         raise InputError(
             f"data_dir has {len(prepared)} preparations of {dataset} from "
             "different files.",
-            "one, or the files with --manual_dir to tell which",
+            "one preparation, or --manual_dir with the files that are meant",
             ", ".join(prepared),
             f"Give --manual_dir, or remove all but one from {data_dir}; "
             "prepare custom data again with bin/prepare_data --replace.",

@@ -119,7 +119,7 @@ def test_truncated_file(tmp_path, file, kept):
     make_dummy_data.write(tmp_path / "source")
     path = tmp_path / "source" / file
     path.write_bytes(path.read_bytes()[:kept])
-    # Cut at the end of a variable, a file cannot be told from a short one.
+    # A file that is cut at the end of a variable looks like a shorter one.
     _assert_refused(
         [str(path), "expected:"], tmp_path, manual_dir=tmp_path / "source"
     )
@@ -166,7 +166,7 @@ def test_folder_without_data(tmp_path):
     )
 
 
-def test_the_folder_that_lacks_least_is_told(tmp_path):
+def test_the_folder_with_most_of_the_files_is_named(tmp_path):
     make_dummy_data.write(tmp_path / "CUB")
     attributes = tmp_path / "xlsa17" / "data" / "CUB"
     attributes.mkdir(parents=True)

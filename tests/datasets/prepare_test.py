@@ -107,20 +107,20 @@ def test_beam_writes_the_same_records(folder, tmp_path, workers):
     _assert_same_rows(name, found, expected)
 
 
-def test_beam_that_fails_says_so(folder, tmp_path):
+def test_failure_of_beam_is_reported(folder, tmp_path):
     pytest.importorskip("apache_beam", reason="needs pip install .[beam]")
-    with pytest.raises(InputError, match="could not prepare") as told:
+    with pytest.raises(InputError, match="could not prepare") as caught:
         prepare(
             "birds",
             data_dir=tmp_path / "data",
             manual_dir=folder,
             beam_options=["--runner=NoSuchRunner"],
         )
-    assert "NoSuchRunner" in str(told.value)
+    assert "NoSuchRunner" in str(caught.value)
     assert not _prepared(tmp_path / "data")
 
 
-def test_beam_is_not_sent_too_much(folder, tmp_path, monkeypatch):
+def test_features_too_large_for_beam_are_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "MOST_TO_SEND", 100)
     with pytest.raises(InputError, match="too large to be sent"):
         prepare(
@@ -132,7 +132,7 @@ def test_beam_is_not_sent_too_much(folder, tmp_path, monkeypatch):
     assert not _prepared(tmp_path / "data")
 
 
-def test_beam_that_is_not_there_says_so(folder, tmp_path, monkeypatch):
+def test_missing_beam_is_reported(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     monkeypatch.setitem(
         sys.modules, "apache_beam.options.pipeline_options", None

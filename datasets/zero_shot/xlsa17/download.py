@@ -123,12 +123,13 @@ def _download(url: str, archive: epath.Path, quiet: bool) -> None:
 
 
 def _resume(url: str, part: epath.Path, quiet: bool) -> None:
-    """Downloads what is missing of the file.
+    """Downloads the rest of a file, or all of it if it has changed.
 
     Args:
       url: its address.
-      part: what there is of it. Beside it, a file with the ending `.tag` holds
-        what the server calls this version of the file.
+      part: where it goes, and what earlier attempts have downloaded of it.
+        Beside it, a file with the ending `.tag` holds the tag that the server
+        gives to this version of the file.
       quiet: whether to hide the progress.
     """
     tag_file = part.parent / f"{part.name}.tag"
