@@ -14,13 +14,11 @@ class Published(NamedTuple):
       folder: name of its folder in the layout of xlsa17.
       seen: number of its seen classes; another number means other files.
       unseen: number of its unseen classes.
-      is_downloadable: whether xlsa17.zip contains it.
     """
 
     folder: str
     seen: int
     unseen: int
-    is_downloadable: bool = True
 
 
 PUBLISHED = {
@@ -29,9 +27,10 @@ PUBLISHED = {
     "awa": Published("AWA1", 40, 10),
     "awa2": Published("AWA2", 40, 10),
     "apy": Published("APY", 20, 12),
-    # Not part of xlsa17, but distributed in the same layout.
-    "flo": Published("FLO", 82, 20, is_downloadable=False),
+    "flo": Published("FLO", 82, 20),
 }
+# Those in xlsa17.zip; FLO is distributed in the same layout.
+DOWNLOADABLE = ("cub", "sun", "awa", "awa2", "apy")
 SYNTHETIC = "synthetic"
 DATASETS = (*PUBLISHED, SYNTHETIC)
 _LONGEST = 64  # Bytes of a name.

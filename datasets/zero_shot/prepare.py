@@ -158,11 +158,6 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
 
 def _check_downloadable(request: Request, custom: list[str]) -> None:
     dataset, features_file, embedding = request
-    downloadable = [
-        name
-        for name, published in names.PUBLISHED.items()
-        if published.is_downloadable
-    ]
     if dataset in custom:
         raise InputError(
             f"{dataset} is data of your own, prepared as a whole.",
@@ -173,10 +168,10 @@ def _check_downloadable(request: Request, custom: list[str]) -> None:
         )
     if dataset not in names.PUBLISHED:
         raise names.unknown_dataset(dataset, custom)
-    if dataset not in downloadable:
+    if dataset not in names.DOWNLOADABLE:
         raise InputError(
             f"The data set {dataset} cannot be downloaded.",
-            f"one of {', '.join(downloadable)}, which are in xlsa17, or "
+            f"one of {', '.join(names.DOWNLOADABLE)}, which are in xlsa17, or "
             "manual_dir",
             dataset,
             "Name the folder that holds its features and att_splits.mat with "

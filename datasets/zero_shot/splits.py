@@ -89,12 +89,8 @@ def make(source: Source) -> Splits:
         left to tune on.
     """
     labels, rows = source.labels, source.rows
-    published = {name: rows[name] for name in ("trainval", *_TESTS)}
-    _check_rows(published)
-    _check_classes(
-        {name: np.unique(labels[values]) for name, values in published.items()},
-        source.class_names,
-    )
+    _check_rows({name: rows[name] for name in ("trainval", *_TESTS)})
+    _check_classes(source)
     seen = np.unique(labels[rows["trainval"]])
     unseen = np.setdiff1d(np.arange(len(source.class_names)), seen)
     validation, validation_source = _validation_classes(source, seen)
@@ -148,14 +144,15 @@ def _check_rows(published: dict[str, np.ndarray]) -> None:
             )
 
 
-def _check_classes(
-    classes: dict[str, np.ndarray], class_names: tuple[str, ...]
-) -> None:
-    def named(labels: np.ndarray) -> str:
-        return listed((class_names[label] for label in labels), most=3)
+def _check_classes(source: Source) -> None:
+    def named(classes: np.ndarray) -> str:
+        return listed((source.class_names[one] for one in classes), most=3)
 
-    seen = classes["trainval"]
-    both = np.intersect1d(seen, classes["test_unseen"])
+    seen, test_seen, test_unseen = (
+        np.unique(source.labels[source.rows[name]])
+        for name in ("trainval", *_TESTS)
+    )
+    both = np.intersect1d(seen, test_unseen)
     if len(both):
         raise InputError(
             f"{named(both)} is both seen and unseen.",
@@ -163,7 +160,7 @@ def _check_classes(
             f"{len(both)} classes with rows in both",
             "Move all rows of such a class to one side.",
         )
-    untrained = np.setdiff1d(classes["test_seen"], seen)
+    untrained = np.setdiff1d(test_seen, seen)
     if len(untrained):
         raise InputError(
             f"{named(untrained)} is tested as seen but has no training row.",
