@@ -75,7 +75,7 @@ class OnDiskMatrix:
 
 @dataclasses.dataclass(frozen=True)
 class MatFile:
-    """The variables of a .mat file that are of use.
+    """The wanted variables of a .mat file.
 
     Attributes:
       path: the file.
@@ -97,8 +97,8 @@ class MatFile:
         if name not in self.variables:
             raise InputError(
                 f"{self.path} lacks {name}.",
-                f"the variable {name}",
-                f"of all that are used, only {listed(self.variables, 9)}",
+                f"a variable {name}",
+                listed(self.variables, most=9),
                 "Take the file from xlsa17, or add the variable.",
             )
         values = self.variables[name]
