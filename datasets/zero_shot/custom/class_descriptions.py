@@ -6,10 +6,9 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils import strict_tables
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, listed
 from gmn_tf.utils.strict_tables import CLASSES_FILE
 from gmn_tf_datasets.zero_shot.custom import arrays
-from gmn_tf_datasets.zero_shot.xlsa17.mat_file import some
 
 FILES = ("embeddings.npy", "embeddings.csv")
 
@@ -119,6 +118,6 @@ def check(path: epath.Path, values: np.ndarray, names) -> None:
                 f"{path} does not describe {names[rows[0]]}.",
                 "finite numbers for every class, one of them not zero",
                 f"{what} for {len(rows)} classes, counted from 1: "
-                f"{some(rows + 1)}",
+                f"{listed(rows + 1)}",
                 "Describe these classes completely.",
             )

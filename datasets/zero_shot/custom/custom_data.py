@@ -11,7 +11,7 @@ from etils import epath
 
 from gmn_tf.utils import strict_tables
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import source, splits, storage
+from gmn_tf_datasets.zero_shot import names, source, splits, storage
 from gmn_tf_datasets.zero_shot.custom import (
     class_table,
     custom_splits,
@@ -20,7 +20,6 @@ from gmn_tf_datasets.zero_shot.custom import (
 )
 from gmn_tf_datasets.zero_shot.custom.class_table import Classes
 from gmn_tf_datasets.zero_shot.custom.custom_summary import Prepared
-from gmn_tf_datasets.zero_shot.xlsa17 import folders
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
 
 ORIGIN = "own"
@@ -149,14 +148,14 @@ def _notes(classes: Classes, samples, rows) -> tuple[str, ...]:
 
 def check_name(dataset: str) -> None:
     """Raises InputError for a name that own data cannot have."""
-    if dataset in folders.DATASETS:
+    if dataset in names.DATASETS:
         raise InputError(
             f"The name {dataset} is that of a known data set.",
-            f"another name than {', '.join(folders.DATASETS)}",
+            f"another name than {', '.join(names.DATASETS)}",
             dataset,
             "Choose a name of your own with --dataset.",
         )
-    folders.check_names(dataset, "own", EMBEDDING)
+    names.check_names(dataset, "own", EMBEDDING)
 
 
 def _other_content(dataset: str, data_dir, others: list[str]) -> InputError:

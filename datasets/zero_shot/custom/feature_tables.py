@@ -7,11 +7,10 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils import files, strict_tables
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, listed
 from gmn_tf_datasets.zero_shot.custom import arrays as array_files
 from gmn_tf_datasets.zero_shot.custom import sample_labels
 from gmn_tf_datasets.zero_shot.custom.class_table import Classes
-from gmn_tf_datasets.zero_shot.xlsa17.mat_file import some
 
 FEATURE_FILES = ("features.npz", "features.npy", "features.csv")
 EXTRACTION_FILE = "extraction.json"
@@ -178,7 +177,7 @@ def _checked_lowest(path: epath.Path, features: np.ndarray) -> float:
             f"features in {path} has values that are not finite.",
             "finite numbers (as float32) for every sample",
             f"NaN or infinity for {len(wrong)} samples, counted from 0: "
-            f"{some(wrong)}",
+            f"{listed(wrong)}",
             "Compute the features of these again.",
         )
     return float(lowest)
