@@ -70,17 +70,16 @@ class Records(OnDisk):
 
     Args:
         paths: the TFRecord files, in order.
-        files: `[n]` which of them each record is in.
-        starts: `[n]` the first byte of each record in its file.
-        lengths: `[n]` bytes of each record.
+        places: `[n, 3]` of each record: which file it is in, its first byte
+            there, and its length in bytes.
         dim: dx.
     """
 
-    def __init__(self, paths, files, starts, lengths, dim: int):
-        super().__init__(len(files), dim)
+    def __init__(self, paths, places: np.ndarray, dim: int):
+        super().__init__(len(places), dim)
         self._streams = [open(path, "rb") for path in paths]  # noqa: SIM115
         self._versions = [_version(stream) for stream in self._streams]
-        self._files, self._starts, self._lengths = files, starts, lengths
+        self._places = places
 
     def _read(self, rows):
         records = tf.numpy_function(
@@ -96,12 +95,9 @@ class Records(OnDisk):
         # A name that is gone does no harm to a file that is open.
         for stream, version in zip(self._streams, self._versions):
             _check_unchanged(stream, version)
-        for place, row in enumerate(rows):
-            records[place] = os.pread(
-                self._streams[self._files[row]].fileno(),
-                self._lengths[row],
-                self._starts[row],
-            )
+        for number, (file, start, length) in enumerate(self._places[rows]):
+            descriptor = self._streams[file].fileno()
+            records[number] = os.pread(descriptor, length, start)
         return records
 
 
@@ -142,36 +138,29 @@ def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
     Raises:
         tf.errors.OpError, ValueError: for a damaged file.
     """
-    labels, files, starts, lengths = [], [], [], []
-    for number, path in enumerate(paths):
-        file_lengths, file_labels = _scan(path, dim)
-        framed = BEFORE + file_lengths + AFTER
-        starts.append(np.cumsum(framed) - framed + BEFORE)
-        lengths.append(file_lengths)
-        labels.append(file_labels)
-        files.append(np.full(len(file_labels), number))
-    labels, *places = map(np.concatenate, (labels, files, starts, lengths))
-    return Records(paths, *places, dim), labels
-
-
-def _scan(path: str, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths and labels of the records in a file."""
-    empty = np.zeros(0, np.int64)
-    lengths, labels = [empty], [empty]
-    for batch in tf.data.TFRecordDataset(path).batch(BATCH):
-        parsed = tf.io.parse_example(
-            batch,
-            {
-                "label": tf.io.FixedLenFeature([], tf.int64),
-                "features": tf.io.FixedLenFeature([], tf.string),
-            },
-        )
-        sizes = tf.strings.length(parsed["features"]).numpy()
-        if not np.all(sizes == dim * OnDisk.dtype.itemsize):
-            raise ValueError(f"records of another size than {dim} in {path}")
-        lengths.append(tf.strings.length(batch).numpy().astype(np.int64))
-        labels.append(parsed["label"].numpy())
-    return np.concatenate(lengths), np.concatenate(labels)
+    labels, places = [np.zeros(0, int)], [np.zeros((0, 3), int)]
+    for file, path in enumerate(paths):
+        start = BEFORE
+        for batch in tf.data.TFRecordDataset(path).batch(BATCH):
+            parsed = tf.io.parse_example(
+                batch,
+                {
+                    "label": tf.io.FixedLenFeature([], tf.int64),
+                    "features": tf.io.FixedLenFeature([], tf.string),
+                },
+            )
+            sizes = tf.strings.length(parsed["features"]).numpy()
+            if not np.all(sizes == dim * OnDisk.dtype.itemsize):
+                raise ValueError(f"records not of {dim} numbers in {path}")
+            lengths = tf.strings.length(batch).numpy().astype(int)
+            framed = BEFORE + lengths + AFTER
+            starts = start + np.cumsum(framed) - framed
+            start += framed.sum()
+            files = np.full(len(lengths), file)
+            places.append(np.stack([files, starts, lengths], axis=1))
+            labels.append(parsed["label"].numpy())
+    places = np.concatenate(places)
+    return Records(paths, places, dim), np.concatenate(labels)
 
 
 class Joined(OnDisk):

@@ -35,7 +35,10 @@ def seen(kind: str) -> str:
             {"classes_csv": CLASSES.replace("seen,", "sen,", 1)},
             ["lacks the column 'seen'", "did you mean 'sen'"],
         ),
-        ({"classes_csv": CLASSES.replace("a1", "a0")}, ["told apart", "a0"]),
+        (
+            {"classes_csv": CLASSES.replace("a1", "a0")},
+            ["does not name", "'a0'"],
+        ),
         ({"classes_csv": CLASSES.splitlines()[0]}, ["names no class"]),
         ({"classes_csv": line(CLASSES, 3, "kite,1,2")}, ["Line 3", "3"]),
         ({"classes_csv": line(CLASSES, 3, "wren,1,2,3,4")}, ["Line 3", "wren"]),
@@ -139,15 +142,15 @@ def with_nan(features):
     "name, array, words",
     [
         ("features", with_nan(own.FEATURES), ["not finite", "from 0: 5"]),
-        ("features", own.FEATURES[0], ["not a matrix", "(7,)"]),
-        ("features", own.FEATURES[:0], ["not a matrix", "(0, 7)"]),
-        ("features", own.FEATURES.astype("U3"), ["not a matrix", "U3"]),
+        ("features", own.FEATURES[0], ["not hold a matrix", "(7,)"]),
+        ("features", own.FEATURES[:0], ["not hold a matrix", "(0, 7)"]),
+        ("features", own.FEATURES.astype("U3"), ["not hold a matrix", "U3"]),
         ("features", own.FEATURES[:9], ["do not fit", "24", "(9, 7)"]),
         ("features", np.array([{}]), ["cannot be read", "plain arrays"]),
         ("labels", np.arange(24) % 9, ["0 to 7", "8 at place 8"]),
         ("labels", np.arange(24) - 1, ["0 to 7", "-1 at place 0"]),
-        ("labels", np.arange(24) / 2, ["no labels"]),
-        ("labels", np.ones((3, 8)), ["no labels", "(3, 8)"]),
+        ("labels", np.arange(24) / 2, ["not hold labels"]),
+        ("labels", np.ones((3, 8)), ["not hold labels", "(3, 8)"]),
         ("labels", np.array(["wrenn"] * 24), ["did you mean 'wren'"]),
         ("embeddings", own.EMBEDDINGS[:5], ["8 rows", "(5, 3)"]),
         ("embeddings", with_nan(np.ones((8, 3))), ["describe ibis", "NaN"]),
@@ -258,4 +261,8 @@ def test_no_features_at_all(tmp_path):
     (tmp_path / "source" / "features.npy").unlink()
 
     assert_refused(tmp_path, ["has no features", "classes.csv"])
-    assert_refused(tmp_path, ["is no folder"], tmp_path / "nowhere")
+    assert_refused(
+        tmp_path,
+        ["nowhere cannot be read", "nothing there"],
+        tmp_path / "nowhere",
+    )

@@ -10,7 +10,7 @@ from etils import epath
 from gmn_tf.data import zero_shot_data
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
-from gmn_tf_datasets.zero_shot.custom import custom_data, custom_summary
+from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 from gmn_tf_datasets.zero_shot.prepare import prepare
 
 # Five seen classes with 1, 3, 4, 6 and 8 samples, three unseen ones.
@@ -231,7 +231,7 @@ def test_prepared_data_comes_back(tmp_path):
     features = [row["features"].numpy() for row in rows]
     np.testing.assert_array_equal(features, FEATURES[[3, 6, 10, 16, 21]])
     loaded = zero_shot_data.load(result.name, tmp_path / "data")
-    assert loaded.metadata["source"] == "own"
+    assert loaded.metadata["source"] == "custom"
     assert loaded.metadata["split_source"] == result.made.source
     assert loaded.metadata["backbone"] == BACKBONE
     assert len(loaded.unseen) == 2
@@ -268,9 +268,7 @@ def test_other_content_is_refused_unless_it_replaces(tmp_path):
 
 
 def test_what_was_found_is_told(tmp_path):
-    text = custom_summary.table(
-        prepared(write(tmp_path / "source"), tmp_path / "data")
-    )
+    text = str(prepared(write(tmp_path / "source"), tmp_path / "data"))
 
     for words in (
         "8: 5 seen, 3 unseen (2 of them without a sample)",
