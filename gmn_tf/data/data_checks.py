@@ -76,30 +76,3 @@ def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
             or not np.isfinite(values).all()
         ):
             raise ValueError("an embedding is damaged")
-
-
-def check_features(features) -> None:
-    """Raises ValueError for records of another form than the builder's."""
-    values = features["features"]
-    if values.dtype != np.float32 or len(values.shape) != 1:
-        raise ValueError("features are not rows of 32-bit numbers")
-
-
-def check_labels(labels: np.ndarray, classes: np.ndarray, info) -> None:
-    """Checks the labels of a split.
-
-    Args:
-        labels: as read.
-        classes: those that the split may have.
-        info: what TFDS says of the split.
-
-    Raises:
-        ValueError: for records that are too few, or of other classes.
-    """
-    if len(labels) != info.num_examples:
-        raise ValueError(
-            f"{len(labels)} records in {info.name} instead of "
-            f"{info.num_examples}"
-        )
-    if not np.isin(labels, classes).all():
-        raise ValueError(f"records in {info.name} are of other classes")

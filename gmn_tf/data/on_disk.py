@@ -16,6 +16,10 @@ from gmn_tf.utils.errors import LostDataError
 
 # A record is framed by its length, a checksum of that, and one of its content.
 BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
+FORM = {
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "features": tf.io.FixedLenFeature([], tf.string),
+}
 BATCH = 1024  # records looked at in one go while opening
 # What reads have found, because TensorFlow passes no exception on as it is.
 _LOSSES = []
@@ -85,9 +89,7 @@ class Records(OnDisk):
         records = tf.numpy_function(
             self._read_records, [rows], tf.string, stateful=False
         )
-        features = tf.io.parse_example(
-            records, {"features": tf.io.FixedLenFeature([], tf.string)}
-        )["features"]
+        features = tf.io.parse_example(records, FORM)["features"]
         return tf.io.decode_raw(features, tf.float32)
 
     def _read_records(self, rows: np.ndarray) -> np.ndarray:
@@ -142,13 +144,7 @@ def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
     for file, path in enumerate(paths):
         start = BEFORE
         for batch in tf.data.TFRecordDataset(path).batch(BATCH):
-            parsed = tf.io.parse_example(
-                batch,
-                {
-                    "label": tf.io.FixedLenFeature([], tf.int64),
-                    "features": tf.io.FixedLenFeature([], tf.string),
-                },
-            )
+            parsed = tf.io.parse_example(batch, FORM)
             sizes = tf.strings.length(parsed["features"]).numpy()
             if not np.all(sizes == dim * OnDisk.dtype.itemsize):
                 raise ValueError(f"records not of {dim} numbers in {path}")

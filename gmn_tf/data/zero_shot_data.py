@@ -119,6 +119,9 @@ def load(
         InputError: for a preparation that is missing or damaged, or an
             embedding that cannot be normalised.
     """
+    # TensorFlow takes seconds, and not all who import this module load data.
+    from gmn_tf.data.on_disk import open_records
+
     if not os.path.isdir(os.path.join(data_dir, name)):
         raise InputError(
             f"There is no prepared data {name} in {data_dir}.",
@@ -136,7 +139,6 @@ def load(
     with _reporting_damage(name, data_dir, *data_checks.ERRORS):
         raw = [embeddings.decode(part) for part in metadata["embeddings"]]
         data_checks.check_metadata(metadata, raw)
-        data_checks.check_features(info.features)
         # By part: TFDS has none for a split without a record.
         splits = {
             part: info.splits[split_name]
@@ -146,8 +148,15 @@ def load(
             or metadata["num_samples"][split_name]
         }
         (dim,) = info.features["features"].shape
+        if info.features["features"].dtype != np.float32:
+            raise ValueError("features are not 32-bit numbers")
         records = sum(one.num_examples for one in splits.values())
-    order, num_seen = _class_order(metadata, split)
+    seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
+    if split == "tune":
+        unseen = metadata["validation_classes"]
+        seen = np.setdiff1d(seen, unseen)
+    # The builder's labels in the order of the run's.
+    order, num_seen = np.array([*seen, *unseen], int), len(seen)
     new_label = np.full(len(metadata["class_names"]), -1, np.int32)
     new_label[order] = np.arange(len(order))
     nothing = Samples(np.empty((0, dim), np.float32), np.empty(0, np.int32))
@@ -155,13 +164,19 @@ def load(
     for part, one in splits.items():
         with _reporting_damage(name, data_dir, Exception):
             features, labels = (
-                _open(one, dim)
+                open_records(one.filepaths, dim)
                 if 4 * dim * records > memory
                 else _read(builder, one, dim)
             )
         classes = order[num_seen:] if part == "unseen" else order[:num_seen]
         with _reporting_damage(name, data_dir, ValueError):
-            data_checks.check_labels(labels, classes, one)
+            if len(labels) != one.num_examples:
+                raise ValueError(
+                    f"{len(labels)} records in {one.name} instead of "
+                    f"{one.num_examples}"
+                )
+            if not np.isin(labels, classes).all():
+                raise ValueError(f"records in {one.name} are of other classes")
         samples[part] = Samples(features, new_label[labels])
     names = metadata["class_names"]
     matrix = embeddings.normalised(
@@ -195,22 +210,6 @@ def _reporting_damage(
             first_line(error),
             f"Remove {data_dir}/{name}, and let bin/train prepare it again.",
         ) from error
-
-
-def _class_order(metadata: dict, split: str) -> tuple[np.ndarray, int]:
-    """The builder's labels in the order of a run's, and S."""
-    seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
-    if split == "tune":
-        unseen = metadata["validation_classes"]
-        seen = np.setdiff1d(seen, unseen)
-    return np.concatenate([seen, unseen]).astype(int), len(seen)
-
-
-def _open(split, dim: int) -> tuple[on_disk.Records, np.ndarray]:
-    # TensorFlow takes seconds, and not all who import this module load data.
-    from gmn_tf.data.on_disk import open_records
-
-    return open_records(split.filepaths, dim)
 
 
 def _read(builder, split, dim: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,9 +2,9 @@
 
 import contextlib
 import csv
-import dataclasses
 import io
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from etils import epath
@@ -15,24 +15,16 @@ from gmn_tf.utils.progress import progress
 _LONGEST_CELL = 2**20  # letters; a file with a longer one is not a table
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row of a table.
 
     Attributes:
         cells: its texts by column, without spaces around them.
-        path: the file.
-        line: the number of its last line in the file, from 1.
+        place: line and file, for messages.
     """
 
     cells: dict[str, str]
-    path: epath.Path
-    line: int
-
-    @property
-    def place(self) -> str:
-        """Where it is, for a message."""
-        return f"Line {self.line} of {self.path}"
+    place: str
 
     def columns_except(self, *names: str) -> tuple[str, ...]:
         """All columns but these."""
@@ -94,14 +86,10 @@ def read_rows(
             for texts in reader:
                 if not any(texts):
                     continue
-                row = Row(
-                    dict(zip(names, map(str.strip, texts))),
-                    path,
-                    reader.line_num,
-                )
+                place = f"Line {reader.line_num} of {path}"
                 if len(texts) != len(names):
                     raise InputError(
-                        f"{row.place} does not fit the first line.",
+                        f"{place} does not fit the first line.",
                         f"{len(names)} cells, as in the first line",
                         f"{len(texts)} cells",
                         "Complete the line, or put names with commas in "
@@ -109,7 +97,7 @@ def read_rows(
                     )
                 advance(stream.tell() - done)
                 done = stream.tell()
-                yield row
+                yield Row(dict(zip(names, map(str.strip, texts))), place)
     except (OSError, UnicodeError, csv.Error) as error:
         raise InputError(
             f"{path} cannot be read.",

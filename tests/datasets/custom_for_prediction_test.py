@@ -126,5 +126,5 @@ def test_what_describes_no_class_is_refused(text, message, tmp_path):
 
 
 def test_missing_new_classes_are_refused(tmp_path):
-    with pytest.raises(InputError, match="gone.csv cannot be read"):
+    with pytest.raises(InputError, match=r"gone\.csv cannot be read"):
         classes.read_new(tmp_path / "gone.csv")

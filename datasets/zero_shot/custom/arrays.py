@@ -1,11 +1,29 @@
-"""Arrays of a user, .npy and .npz files, read strictly."""
+"""Arrays of a user, .npy and .npz files, found and read strictly."""
 
 import contextlib
+from collections.abc import Iterable
 
 import numpy as np
 from etils import epath
 
 from gmn_tf.utils.errors import InputError, first_line, hint, listed
+
+
+def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
+    """The one of these files that is in a folder, or None.
+
+    Raises:
+        InputError: if there are several.
+    """
+    found = [name for name in names if (folder / name).exists()]
+    if len(found) > 1:
+        raise InputError(
+            f"{folder} has {' and '.join(found)}.",
+            f"one of {', '.join(names)}",
+            f"{len(found)} of them",
+            "Move the others elsewhere.",
+        )
+    return folder / found[0] if found else None
 
 
 def load_array(path: epath.Path) -> np.ndarray:

@@ -112,12 +112,32 @@ def read(folder: epath.Path) -> Classes:
         )
     table, kinds, _ = _read_table(path, ("class", "seen"))
     classes = Classes(table.names, kinds, table.values, table.columns, (path,))
-    file = _find_descriptions(folder, len(table.columns))
+    file = arrays.only(folder, _READERS)
+    if bool(file) == bool(table.columns):
+        raise InputError(
+            f"{folder} describes its classes "
+            f"{'more than once' if file else 'nowhere'}.",
+            f"numbers in {CLASSES_FILE} after the columns class and seen, or "
+            f"{' or '.join(_READERS)}",
+            f"{len(table.columns)} columns of numbers in {CLASSES_FILE}, and "
+            f"{file.name if file else 'no such file'}",
+            "Keep one of them." if file else "Add one of them.",
+        )
     if file:
         values, columns = _READERS[file.name](file, classes)
         classes = Classes(table.names, kinds, values, columns, (path, file))
     _check_descriptions(classes.paths[-1], classes.embeddings, classes.names)
-    _check_kinds(path, classes)
+    unseen, seen = len(classes.unseen), kinds.count("seen")
+    if not unseen or not seen or len(kinds) - unseen < 2:
+        raise InputError(
+            f"{path} has too few classes.",
+            "two or more seen classes (one may be for validation), and one or "
+            "more unseen ones",
+            f"{seen} seen, {len(classes.validation)} for validation, {unseen} "
+            "unseen",
+            "Change the column seen, or add classes; an unseen class needs a "
+            "description and no sample.",
+        )
     return classes
 
 
@@ -153,7 +173,17 @@ def _read_table(
                 "Give each class its own name.",
             )
         places[name] = row.place
-        kinds += [_kind(row)] if "seen" in required else []
+        if "seen" in required:
+            text = row.cells["seen"].lower()
+            if text not in KINDS:
+                raise InputError(
+                    f"{row.place} does not say whether the class {name} is "
+                    "seen.",
+                    "seen, unseen (or 1, 0, yes, no), or validation",
+                    repr(row.cells["seen"]),
+                    f"Correct the column seen; {hint(text, KINDS)}",
+                )
+            kinds.append(KINDS[text])
         columns = row.columns_except(*required, *not_read)
         values.append(row.numbers(columns))
     if not places:
@@ -165,35 +195,6 @@ def _read_table(
         )
     table = Descriptions(tuple(places), np.stack(values), columns)
     return table, tuple(kinds), tuple(places.values())
-
-
-def _kind(row: tables.Row) -> str:
-    text = row.cells["seen"].lower()
-    if text not in KINDS:
-        raise InputError(
-            f"{row.place} does not say whether the class "
-            f"{row.cells['class']} is seen.",
-            "seen, unseen (or 1, 0, yes, no), or validation",
-            repr(row.cells["seen"]),
-            f"Correct the column seen; {hint(text, KINDS)}",
-        )
-    return KINDS[text]
-
-
-def _find_descriptions(folder: epath.Path, columns: int) -> epath.Path | None:
-    """The file of descriptions; None if classes.csv has `columns` of them."""
-    files = [name for name in _READERS if (folder / name).exists()]
-    found = [f"{columns} columns of {CLASSES_FILE}"] * bool(columns) + files
-    if len(found) != 1:
-        raise InputError(
-            f"{folder} describes its classes "
-            f"{'more than once' if found else 'nowhere'}.",
-            f"numbers in {CLASSES_FILE} after the columns class and seen, or "
-            f"{' or '.join(_READERS)}",
-            " and ".join(found) or "neither",
-            "Keep one of them." if found else "Add one of them.",
-        )
-    return folder / files[0] if files else None
 
 
 def _read_npy(path: epath.Path, classes: Classes):
@@ -242,21 +243,3 @@ def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
                 f"{listed(rows + 1)}",
                 "Describe these classes completely.",
             )
-
-
-def _check_kinds(path: epath.Path, classes: Classes) -> None:
-    unseen = len(classes.unseen)
-    if (
-        not unseen
-        or "seen" not in classes.kinds
-        or len(classes.names) - unseen < 2
-    ):
-        raise InputError(
-            f"{path} has too few classes.",
-            "two or more seen classes (one may be for validation), and one or "
-            "more unseen ones",
-            f"{classes.kinds.count('seen')} seen, {len(classes.validation)} "
-            f"for validation, {unseen} unseen",
-            "Change the column seen, or add classes; an unseen class needs a "
-            "description and no sample.",
-        )

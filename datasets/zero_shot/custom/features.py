@@ -65,7 +65,7 @@ def read(
     """
     path = epath.Path(path).expanduser()
     if path.is_dir():
-        path = _only(path, FEATURE_FILES) or _no_features(path, classes)
+        path = arrays.only(path, FEATURE_FILES) or _no_features(path, classes)
     if path.suffix not in _READERS or not path.exists():
         raise InputError(
             f"{path} cannot be read as features.",
@@ -97,19 +97,6 @@ def read(
         backbone,
         paths,
     )
-
-
-def _only(folder: epath.Path, names: tuple[str, ...]) -> epath.Path | None:
-    """The one of these files that is there, or None."""
-    found = [name for name in names if (folder / name).exists()]
-    if len(found) > 1:
-        raise InputError(
-            f"{folder} has {' and '.join(found)}.",
-            f"one of {', '.join(names)}",
-            f"{len(found)} of them",
-            "Move the others elsewhere.",
-        )
-    return folder / found[0] if found else None
 
 
 def _no_features(folder: epath.Path, classes: Classes | None) -> NoReturn:
@@ -149,25 +136,22 @@ def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
 
 
 def _read_npy(path: epath.Path, classes: Classes | None, quiet: bool):
-    values, label_path = arrays.load_array(path), None
+    values, beside = arrays.load_array(path), None
     if path.name in FEATURE_FILES:
-        label_path = _only(path.parent, LABEL_FILES)
-    if label_path is None:
-        if classes:
-            raise InputError(
-                f"{path} has no labels beside it.",
-                f"{' or '.join(LABEL_FILES)}: the class of each row",
-                "neither",
-                "Add labels.csv with the column class.",
-            )
-        return values, None, (), (path,)
+        beside = arrays.only(path.parent, LABEL_FILES)
+    if classes and not beside:
+        raise InputError(
+            f"{path} has no labels beside it.",
+            f"{' or '.join(LABEL_FILES)}: the class of each row",
+            "neither",
+            "Add labels.csv with the column class.",
+        )
     labels, names = None, ()
-    if label_path.suffix == ".csv":
-        _, labels, names = _read_table(label_path, classes, quiet, False)
+    if beside and beside.suffix == ".csv":
+        _, labels, names = _read_table(beside, classes, quiet, False)
     elif classes:
-        array = arrays.load_array(label_path)
-        labels = _numbered(label_path, array, classes)
-    return values, labels, names, (path, label_path)
+        labels = _numbered(beside, arrays.load_array(beside), classes)
+    return values, labels, names, (path, beside) if beside else (path,)
 
 
 def _read_npz(path: epath.Path, classes: Classes | None, quiet: bool):

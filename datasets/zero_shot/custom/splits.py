@@ -4,6 +4,8 @@ Where splits.csv does not say it, of each seen class the third, eighth,
 thirteenth, ... sample in the order of the file is for testing.
 """
 
+from collections import Counter
+
 import numpy as np
 from etils import epath
 
@@ -14,8 +16,8 @@ from gmn_tf_datasets.zero_shot.custom.features import Features
 
 SPLITS_FILE = "splits.csv"
 RULE = (
-    "of each seen class the 3rd, 8th, 13th, ... sample in the order of the "
-    "file is for testing"
+    "rule: of each seen class the 3rd, 8th, 13th, ... sample in the order of "
+    "the file is for testing"
 )
 TRAIN, TEST = "train", "test"
 
@@ -38,9 +40,18 @@ def make(
     unseen = np.isin(labels, classes.unseen)
     if path.exists():
         test, source, paths = _read(path, samples), SPLITS_FILE, (path,)
-        _check_no_unseen_in_training(path, classes, labels, unseen & ~test)
+        wrong = np.flatnonzero(unseen & ~test)
+        if len(wrong):
+            raise InputError(
+                f"{path} trains on samples of unseen classes.",
+                f"{TEST} for every sample of a class that {CLASSES_FILE} calls "
+                "unseen",
+                f"{TRAIN} for {len(wrong)} of them, the first row {wrong[0]} "
+                f"({classes.names[labels[wrong[0]]]})",
+                "Change the split, or mark the class seen.",
+            )
     else:
-        test, source, paths = np.zeros(len(labels), bool), f"rule: {RULE}", ()
+        test, source, paths = np.zeros(len(labels), bool), RULE, ()
         for label in np.unique(labels):
             test[np.flatnonzero(labels == label)[2::5]] = True
     rows = {
@@ -73,20 +84,27 @@ def make(
 def _read(path: epath.Path, samples: Features) -> np.ndarray:
     """Whether each sample is for testing, as splits.csv says."""
     rows = {str(row): row for row in range(len(samples.labels))}
-    rows |= _rows_by_name(samples)
+    rows |= {name: row for row, name in enumerate(samples.names)}
+    (name, count), *_ = Counter(samples.names).most_common(1) or [("", 0)]
+    if count > 1:
+        table = next(one for one in samples.paths if one.suffix == ".csv")
+        raise InputError(
+            f"{table} has several samples of one file, so that {SPLITS_FILE} "
+            "cannot name one of them.",
+            "a different file for each sample",
+            f"{name!r} {count} times",
+            "Name the folder too, or leave the column file out.",
+        )
     split = np.full(len(samples.labels), "", "U5")
     for row in tables.read_rows(path, ("sample", "split")):
         sample, value = row.cells["sample"], row.cells["split"].lower()
         if sample not in rows:
-            by_name = bool(samples.names)
             raise InputError(
                 f"{row.place} names a sample that is not there.",
-                f"0 to {len(split) - 1}, the row of a sample"
-                + ", or its file in labels.csv" * by_name,
+                f"0 to {len(split) - 1}, the row of a sample, or the file in "
+                "its label's line",
                 repr(sample),
-                f"Correct it; {hint(sample, samples.names)}"
-                if by_name
-                else "Correct it.",
+                f"Correct it; {hint(sample, rows)}",
             )
         if value not in (TRAIN, TEST):
             raise InputError(
@@ -113,32 +131,3 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
             "Add the lines, or remove the file: then a fixed rule splits.",
         )
     return split == TEST
-
-
-def _rows_by_name(samples: Features) -> dict[str, int]:
-    rows = {}
-    for row, name in enumerate(samples.names):
-        if name in rows:
-            table = next(one for one in samples.paths if one.suffix == ".csv")
-            raise InputError(
-                f"{table} has two samples of the same file, so that "
-                f"{SPLITS_FILE} cannot name one of them.",
-                "a different file for each sample",
-                f"{name!r} for samples {rows[name]} and {row}, counted from 0",
-                "Name the folder too, or leave the column file out.",
-            )
-        rows[name] = row
-    return rows
-
-
-def _check_no_unseen_in_training(path, classes, labels, wrong) -> None:
-    if wrong.any():
-        row = np.flatnonzero(wrong)[0]
-        raise InputError(
-            f"{path} trains on samples of unseen classes.",
-            f"{TEST} for every sample of a class that {CLASSES_FILE} calls "
-            "unseen",
-            f"{TRAIN} for {wrong.sum()} of them, the first row {row} "
-            f"({classes.names[labels[row]]})",
-            "Change the split, or mark the class seen.",
-        )

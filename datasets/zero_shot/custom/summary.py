@@ -88,30 +88,26 @@ def notes_on_similar(classes: Classes) -> list[str]:
     first = _first_similar((raw / lengths)[order])
     for number, similar in zip(order, order[first]):
         same = identical.setdefault(raw[number].tobytes(), number)
-        if number != similar:
-            is_same = same != number
-            other = classes.names[same if is_same else similar]
-            notes.append(_note(classes, number, other, is_same))
+        if number == similar:
+            continue
+        kind, is_same = classes.kinds[number], same != number
+        notes.append(
+            f"The {kind} class {classes.names[number]} is described as "
+            f"{classes.names[same if is_same else similar]} is"
+            + ("" if is_same else ", apart from the length of the description")
+            + (
+                ": nothing can tell them apart"
+                if kind == "unseen"
+                else ": their synthetic features are the same"
+            )
+            + ("." if is_same else ", unless --embedding_norm=none is given.")
+        )
     more = len(notes) - _MOST_NOTES
     if more > 1:
         notes[_MOST_NOTES:] = [
             f"{more} more classes are described as others are."
         ]
     return notes
-
-
-def _note(classes: Classes, number: int, other: str, is_same: bool) -> str:
-    length = "" if is_same else ", apart from the length of the description"
-    effect = (
-        "nothing can tell them apart"
-        if classes.kinds[number] == "unseen"
-        else "their synthetic features are the same"
-    )
-    unless = "" if is_same else ", unless --embedding_norm=none is given"
-    return (
-        f"The {classes.kinds[number]} class {classes.names[number]} is "
-        f"described as {other} is{length}: {effect}{unless}."
-    )
 
 
 def _first_similar(rows: np.ndarray) -> np.ndarray:
