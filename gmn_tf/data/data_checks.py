@@ -8,7 +8,6 @@ import numpy as np
 
 # What the checks raise for data of another form.
 ERRORS = (ArithmeticError, LookupError, TypeError, ValueError)
-
 # All that the builder's records are made of.
 FEATURES = [
     f"tensorflow_datasets.core.features.{name}"

@@ -173,8 +173,7 @@ class Joined(OnDisk):
         rows -= split * tf.cast(part, rows.dtype)
         rows_of_parts = tf.dynamic_partition(rows, part, 2)
         return tf.dynamic_stitch(
-            places,
-            [gather(*pair) for pair in zip(self.parts, rows_of_parts)],
+            places, [gather(*pair) for pair in zip(self.parts, rows_of_parts)]
         )
 
 

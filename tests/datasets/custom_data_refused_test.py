@@ -54,7 +54,7 @@ def seen(kind: str) -> str:
         ({"classes_csv": line(CLASSES, 3, "kite,1,\uff11,2,3")}, ["\uff11"]),
         (
             {"classes_csv": line(CLASSES, 3, "kite,1,0,0,0")},
-            ["does not describe kite", "zeros", "from 1: 2"],
+            ["does not describe kite", "no number but 0", "from 1: 2"],
         ),
         ({"classes_csv": seen("unsen")}, ["wren", "did you mean 'unseen'"]),
         (
@@ -97,7 +97,7 @@ def seen(kind: str) -> str:
             {"splits_csv": line(SPLITS, 2, "gull/14.jpeg,test")},
             ["Line 2", "did you mean 'gull/14.jpg'"],
         ),
-        ({"splits_csv": line(SPLITS, 2, "1,test")}, ["Line 3", "once more"]),
+        ({"splits_csv": line(SPLITS, 2, "1,test")}, ["Line 3", "second time"]),
         ({"splits_csv": line(SPLITS, 2, "0,tset")}, ["Line 2", "'tset'"]),
         (
             {"splits_csv": line(SPLITS, 25, "23,train")},

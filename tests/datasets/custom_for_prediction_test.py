@@ -111,7 +111,7 @@ def test_new_classes_are_read(tmp_path):
         ("class,a1\nowl,1\nwren,x\n", "Line 3"),
         ("class,a1\nowl,nan\n", "Line 2"),
         ("class,a1\n,1\n", "Line 2"),
-        ("class,a1\nowl,1\nowl,2\n", "Line 3(.|\n)*once more"),
+        ("class,a1\nowl,1\nowl,2\n", "Line 3(.|\n)*again"),
         ("class,a1\nowl,1\nwren,0\n", "does not describe wren"),
         ("class,seen\nowl,1\n", "does not describe owl"),
         ('class,a1\n"owl,1\n', "cannot be read"),

@@ -135,7 +135,7 @@ def read(folder: epath.Path) -> Classes:
             "more unseen ones",
             f"{seen} seen, {len(classes.validation)} for validation, {unseen} "
             "unseen",
-            "Change the column seen, or add classes; an unseen class needs a "
+            "Change the column seen, or add classes. An unseen class needs a "
             "description and no sample.",
         )
     return classes
@@ -167,9 +167,9 @@ def _read_table(
         name = row.cells["class"]
         if not name or not name.isprintable() or name in places:
             raise InputError(
-                f"{row.place} has an unusable name of a class.",
-                "one line of text, different from every other class",
-                repr(name) + (" once more" if name in places else ""),
+                f"{row.place} has a class name that cannot be used.",
+                "one line of text that names no other class",
+                repr(name) + (" again" if name in places else ""),
                 "Give each class its own name.",
             )
         places[name] = row.place
@@ -234,7 +234,7 @@ def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
     """Raises InputError for a row without numbers, not finite, or zero."""
     wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
     empty = np.flatnonzero(~values.any(axis=1))
-    for rows, what in ((wrong, "NaN or infinity"), (empty, "zeros or nothing")):
+    for rows, what in ((wrong, "NaN or infinity"), (empty, "no number but 0")):
         if len(rows):
             raise InputError(
                 f"{path} does not describe {names[rows[0]]}.",

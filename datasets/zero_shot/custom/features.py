@@ -89,14 +89,8 @@ def read(
     if extraction.exists():
         backbone = _read_backbone(extraction)
         paths = (*paths, extraction)
-    return Features(
-        values,
-        labels if classes else None,
-        tuple(names),
-        lowest,
-        backbone,
-        paths,
-    )
+    labels = labels if classes else None
+    return Features(values, labels, tuple(names), lowest, backbone, paths)
 
 
 def _no_features(folder: epath.Path, classes: Classes | None) -> NoReturn:

@@ -18,7 +18,6 @@ from gmn_tf_datasets.zero_shot.custom import summary
 from gmn_tf_datasets.zero_shot.xlsa17 import folders
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
 
-ORIGIN = "custom"
 EMBEDDING = "att"
 LINEAR = (
     "Some features are negative, which the generator does not make by default: "
@@ -136,7 +135,7 @@ def read(
         validation_names=classes.validation,
         feature_file=samples.paths[0].name,
         files=tuple(map(source.describe, paths)),
-        origin=ORIGIN,
+        origin="custom",
         validation_file=custom_classes.CLASSES_FILE,
         split_source=split_source,
         backbone=samples.backbone,

@@ -73,7 +73,7 @@ def make(
     if not len(rows["test_seen"]):
         raise InputError(
             "No sample of a seen class is left for testing.",
-            "one or more",
+            "one or more samples",
             f"none, by {source}",
             "Give a seen class that is not for validation four samples or "
             f"more, or say in {SPLITS_FILE} which are for {TEST}.",
@@ -101,21 +101,21 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
         if sample not in rows:
             raise InputError(
                 f"{row.place} names a sample that is not there.",
-                f"0 to {len(split) - 1}, the row of a sample, or the file in "
-                "its label's line",
+                f"0 to {len(split) - 1}, the row of a sample, or the name of "
+                "its file",
                 repr(sample),
                 f"Correct it; {hint(sample, rows)}",
             )
         if value not in (TRAIN, TEST):
             raise InputError(
-                f"{row.place} names no split.",
+                f"{row.place} does not name a split.",
                 f"{TRAIN} or {TEST}",
                 repr(row.cells["split"]),
                 f"Correct it; {hint(value, (TRAIN, TEST))}",
             )
         if split[rows[sample]]:
             raise InputError(
-                f"{row.place} names a sample once more.",
+                f"{row.place} names a sample for the second time.",
                 "each sample once",
                 repr(sample),
                 "Remove one of the lines.",
@@ -128,6 +128,6 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
             f"a line for each of {len(split)} samples",
             f"{len(unnamed)} without, the first of them row {unnamed[0]} "
             "(counted from 0)",
-            "Add the lines, or remove the file: then a fixed rule splits.",
+            "Add the lines, or remove the file to split by a fixed rule.",
         )
     return split == TEST

@@ -9,7 +9,7 @@ from gmn_tf_datasets.zero_shot import source, splits
 from gmn_tf_datasets.zero_shot.custom.classes import Classes
 
 _NEAR = 1e-6  # Distance of rows of length 1: what float32 can tell.
-_MOST_NOTES = 5
+_MOST = 5  # notes
 # What each split is for.
 PURPOSES = {
     "train": "learned from",
@@ -102,11 +102,9 @@ def notes_on_similar(classes: Classes) -> list[str]:
             )
             + ("." if is_same else ", unless --embedding_norm=none is given.")
         )
-    more = len(notes) - _MOST_NOTES
+    more = len(notes) - _MOST
     if more > 1:
-        notes[_MOST_NOTES:] = [
-            f"{more} more classes are described as others are."
-        ]
+        notes[_MOST:] = [f"{more} more classes are described as others are."]
     return notes
 
 
