@@ -190,7 +190,7 @@ def _numbered(
     if flat.dtype.kind in "US":
         texts, places = np.unique(flat, return_inverse=True)
         if flat.dtype.kind == "S":
-            texts = np.char.decode(texts, errors="replace")
+            texts = np.char.decode(texts, "utf-8", "replace")
         numbers = [classes.number(text, f"{path}") for text in texts.tolist()]
         return np.array(numbers, np.int64)[places.ravel()]
     whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
