@@ -1,4 +1,4 @@
-"""A user's own data that cannot be right is refused, with file and line."""
+"""Custom data that cannot be right is refused, with file and line."""
 
 import numpy as np
 import pytest
@@ -152,6 +152,8 @@ def with_nan(features):
         ("labels", np.arange(24) / 2, ["not hold labels"]),
         ("labels", np.ones((3, 8)), ["not hold labels", "(3, 8)"]),
         ("labels", np.array(["wrenn"] * 24), ["did you mean 'wren'"]),
+        ("labels", np.array([b"wre\xc5"] * 24), ["wre\ufffd", "mean 'wren'"]),
+        ("labels", np.zeros(0, int), ["do not fit", "(24, 7)"]),
         ("embeddings", own.EMBEDDINGS[:5], ["8 rows", "(5, 3)"]),
         ("embeddings", with_nan(np.ones((8, 3))), ["describe ibis", "NaN"]),
     ],

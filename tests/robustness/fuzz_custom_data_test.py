@@ -1,6 +1,6 @@
-"""Bad input of one's own, in bulk: the right data comes of it, or an error.
+"""Bad custom data, in bulk: it gives the right data or a clear error.
 
-Folders of own data, features to predict on, descriptions of new classes, and
+Folders of custom data, features to predict on, descriptions of new classes, and
 what a run keeps of its classes. More cases as in fuzz_test.py.
 """
 
@@ -147,11 +147,11 @@ def for_testing(folder, labels, files) -> list[bool]:
     ]
 
 
-# --- Folders of own data -----------------------------------------------------
+# --- Folders of custom data --------------------------------------------------
 
 
 def a_folder(rng, place) -> pathlib.Path:
-    """A folder of own data in one of its forms."""
+    """A folder of custom data in one of its forms."""
     folder = place / "source"
     own.write(folder)
     form = fuzzing.pick(
@@ -209,7 +209,7 @@ def spoilt_array(rng, values: np.ndarray):
 
 
 def spoilt_folder(rng, place):
-    """Something wrong in a folder of own data."""
+    """Something wrong in a folder of custom data."""
     folder = a_folder(rng, place)
     spoil(rng, fuzzing.pick(rng, sorted(folder.iterdir())))
     found = own.read(folder)
@@ -322,7 +322,7 @@ def spoilt_features(rng, place):
 
 
 def spoilt_new_classes(rng, place):
-    """Descriptions of classes that a run has never heard of."""
+    """Descriptions of classes that a run was not trained with."""
     path = place / "new.csv"
     path.write_text(own.classes_csv())
     spoil(rng, path)
