@@ -1,7 +1,7 @@
-"""Features that stay on disk: single rows read out of TFRecord files.
+"""Features that stay on disk: single rows are read from TFRecord files.
 
 For splits too large for memory. Opening them takes one pass over the files,
-which notes where each record begins; after that only what is asked for is read.
+which notes where each record begins; after that only indexed rows are read.
 """
 
 import contextlib
@@ -21,13 +21,13 @@ FORM = {
     "features": tf.io.FixedLenFeature([], tf.string),
 }
 BATCH = 1024  # records looked at in one go while opening
-# What reads have found, because TensorFlow passes no exception on as it is.
+# Errors of reads: TensorFlow raises an error of its own in their place.
 _LOSSES = []
 
 
 @contextlib.contextmanager
 def reporting_data_loss() -> Iterator[None]:
-    """Makes a clear error of the end of reads from files that have changed.
+    """Raises a clear error if reads failed because a file has changed.
 
     Raises:
         LostDataError: naming the file, in place of TensorFlow's error.
@@ -70,7 +70,7 @@ class OnDisk:
 
 
 class Records(OnDisk):
-    """What TFRecord files hold, a record for each row.
+    """The features in TFRecord files, a record for each row.
 
     Args:
         paths: the TFRecord files, in order.
@@ -94,17 +94,18 @@ class Records(OnDisk):
 
     def _read_records(self, rows: np.ndarray) -> np.ndarray:
         records = np.empty(len(rows), object)
-        # A name that is gone does no harm to a file that is open.
+        # A file that is open can be read even after it was removed.
         for stream, version in zip(self._streams, self._versions):
             _check_unchanged(stream, version)
-        for number, (file, start, length) in enumerate(self._places[rows]):
+        for number, place in enumerate(self._places[rows].tolist()):
+            file, start, length = place
             descriptor = self._streams[file].fileno()
             records[number] = os.pread(descriptor, length, start)
         return records
 
 
 def _version(stream) -> tuple[int, int]:
-    """What tells that a file was written to."""
+    """Size and time of change, which differ once a file was written to."""
     status = os.fstat(stream.fileno())
     return status.st_size, status.st_mtime_ns
 
@@ -120,8 +121,8 @@ def _check_unchanged(stream, version: tuple[int, int]) -> None:
         f"{stream.name} has changed since it was opened.",
         "prepared data that nothing touches while a command runs",
         found,
-        "remove the data set's folder, let bin/train prepare it again, and "
-        "repeat the command",
+        "Remove the data set's folder, let bin/train prepare it again, and "
+        "repeat the command.",
     )
     _LOSSES.append(loss)
     raise loss
@@ -155,8 +156,7 @@ def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
             files = np.full(len(lengths), file)
             places.append(np.stack([files, starts, lengths], axis=1))
             labels.append(parsed["label"].numpy())
-    places = np.concatenate(places)
-    return Records(paths, places, dim), np.concatenate(labels)
+    return Records(paths, np.concatenate(places), dim), np.concatenate(labels)
 
 
 class Joined(OnDisk):
@@ -185,7 +185,7 @@ def join(first, second):
 
 
 def gather(features, rows):
-    """`features[rows]` of an array, a tensor or what is on disk."""
+    """`features[rows]` of an array, a tensor or an `OnDisk`."""
     if isinstance(features, OnDisk):
         return features.gather(rows)
     return tf.gather(features, rows)
