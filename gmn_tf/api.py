@@ -30,7 +30,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit, workers
 
 if typing.TYPE_CHECKING:
-    from gmn_tf_datasets.zero_shot.custom import custom_data
+    from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 
 MEMORY_GB = 0.5
 QUIET = experiment.MonitoringOptions(quiet=True)
@@ -153,7 +153,7 @@ def prepare_data(
     Raises:
         InputError: for data that cannot be used.
     """
-    from gmn_tf_datasets.zero_shot.custom import custom_data
+    from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 
     custom_data.check_name(dataset)
     data_dir = _data_dir(data_dir)
