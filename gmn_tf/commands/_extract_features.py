@@ -66,7 +66,7 @@ def _extract_features(values, arguments) -> None:
     images = pathlib.Path(values.images).expanduser()
     _tell_of_the_images(values, images)
     command_line.start_tensorflow()
-    from gmn_tf.images import backbones, extraction, extraction_summary
+    from gmn_tf.images import backbones, extraction
 
     summary = extraction.run(
         images,
@@ -76,7 +76,14 @@ def _extract_features(values, arguments) -> None:
         values.batch_size,
         values.quiet,
     )
-    log(values, extraction_summary.text(summary))
+    log(values, str(summary))
+    known = (images.parent / "classes.csv").exists()
+    log(
+        values,
+        f"Next: bin/prepare_data --source={images.parent if known else 'DIR'} "
+        f"--features={summary.out} --dataset=NAME"
+        + ("" if known else ", where DIR has the classes.csv"),
+    )
 
 
 def _check_present(values) -> None:
