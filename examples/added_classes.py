@@ -12,14 +12,19 @@ alone. Writes the means over the runs, as CSV and Markdown.
 
 import dataclasses
 import pathlib
-import sys
 import time
 
 import numpy as np
 from absl import flags
 
-from gmn_tf.commands import command_line
-from gmn_tf.commands._shared import define_memory_flag, log, open_run
+from gmn_tf.commands._shared import (
+    MEMORY,
+    MOVED_DATA_DIR,
+    QUIET,
+    log,
+    open_run,
+)
+from gmn_tf.commands.command_line import command, flag, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 EVERY = 4
@@ -30,22 +35,23 @@ HEADER = """\
 """
 
 
-def main() -> None:
-    """Reads the flags and compares."""
-    flags.DEFINE_string("out", None, "Folder for the table; default: none.")
-    flags.DEFINE_string("data_dir", None, "Where the data is, if it was moved.")
-    define_memory_flag()
-    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
-    command_line.run(compare, __doc__)
-
-
+@command(
+    flag(flags.DEFINE_string, "out", None, "Folder of the table."),
+    MOVED_DATA_DIR,
+    MEMORY,
+    QUIET,
+    takes_arguments=True,
+)
 def compare(values, folders) -> None:
-    """Compares the two ways over all runs, and writes the table."""
+    """Compares the two ways over all runs, and writes the table.
+
+    python examples/added_classes.py --out=results/added_classes runs/flo-*
+    """
     if not folders:
         raise InputError(
             "Which runs?", "folders of finished runs", "none", "name some"
         )
-    command_line.start_tensorflow()
+    start_tensorflow()
     from gmn_tf.runs import report
     from gmn_tf.utils import files
 
@@ -158,4 +164,4 @@ def score(predictor, data, count: int) -> dict:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    compare()
