@@ -1,9 +1,10 @@
-"""Bad input, tried in bulk: the right data comes of it, or a clear error.
+"""Bad input, tried in bulk, gives the right data or a clear error.
 
-Each case follows from its number. Many of them, or one of them again:
+Each case follows from its number. Many cases, or one case again:
 
-    GMN_TF_FUZZ_CASES=2400 pytest tests/fuzz_test.py
-    GMN_TF_FUZZ_FIRST=1234 GMN_TF_FUZZ_CASES=1 pytest tests/fuzz_test.py
+    GMN_TF_FUZZ_CASES=2400 pytest tests/robustness/fuzz_test.py
+    GMN_TF_FUZZ_FIRST=1234 GMN_TF_FUZZ_CASES=1 pytest \\
+        tests/robustness/fuzz_test.py
 """
 
 import base64
