@@ -3,8 +3,7 @@
 Each case follows from its number. Many cases, or one case again:
 
     GMN_TF_FUZZ_CASES=2400 pytest tests/robustness/fuzz_test.py
-    GMN_TF_FUZZ_FIRST=1234 GMN_TF_FUZZ_CASES=1 pytest \\
-        tests/robustness/fuzz_test.py
+    GMN_TF_FUZZ_FIRST=1234 GMN_TF_FUZZ_CASES=1 pytest tests/robustness
 """
 
 import base64
