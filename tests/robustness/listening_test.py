@@ -117,7 +117,7 @@ def test_what_listens_is_found(kind):
 
 def test_a_training_does_not_listen(data_dir, tmp_path):
     place = f"--workdir={tmp_path / 'run'}"
-    found, printed = watch(start(data_dir, "train", place))
+    found, printed = watch(start(data_dir, "train", "--nobaseline", place))
 
     assert "step 4/4" in printed
     assert not found
@@ -172,6 +172,7 @@ def test_a_worker_listens_at_its_port_alone(data_dir, tmp_path):
     process = start(
         data_dir,
         "train",
+        "--nobaseline",
         "--strategy=multi_worker",
         f"--workdir={tmp_path / 'run'}",
         TF_CONFIG=json.dumps(cluster),
