@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""How well classes are recognised that were added after the training.
+"""How well a run recognises classes that were added after training.
 
     python examples/added_classes.py --out=results/added_classes runs/flo-*
 
-Of each run, every fourth unseen class is left out, and added in the two ways
-of bin/predict: by its description alone, or by synthetic features of it and
-classifiers fitted anew. For an inductive variant the second is what the run
-would have been with those classes, since its generator learns from seen ones
-alone. Writes the means over the runs, as CSV and Markdown.
+Every fourth unseen class of each run is left out, and then added in the two
+ways of bin/predict: by its description alone, or by synthetic features with
+which the classifiers are fitted again. With an inductive variant, the second
+way gives what the run would have given with those classes, since its generator
+learns from seen classes alone. Writes the means over the runs, as CSV and
+Markdown.
 """
 
 import dataclasses
@@ -49,7 +50,10 @@ def compare(values, folders) -> None:
     """
     if not folders:
         raise InputError(
-            "Which runs?", "folders of finished runs", "none", "name some"
+            "No run is given.",
+            "folders of finished runs",
+            "none",
+            "Name the folders, as in runs/flo-*.",
         )
     start_tensorflow()
     from gmn_tf.runs import report
@@ -121,7 +125,7 @@ def added_last(data):
             "There are too few unseen classes to leave some out.",
             f"{EVERY} or more",
             len(unseen),
-            "take another data set",
+            "Choose another data set.",
         )
     order = np.concatenate(
         [np.setdiff1d(np.arange(data.num_classes), added), added]
