@@ -39,11 +39,6 @@ class Backbone:
     model: keras.Model
     description: dict
 
-    @property
-    def image_size(self) -> int:
-        """Rows and columns of the images."""
-        return self.description["image_size"]
-
     def image(self, content: tf.Tensor | bytes) -> tf.Tensor:
         """Decodes an image and resizes it to what the network expects.
 
@@ -63,7 +58,7 @@ class Backbone:
             content, channels=3, expand_animations=False
         )
         pixels = tf.ensure_shape(pixels, [None, None, 3])
-        size = [self.image_size, self.image_size]
+        size = [self.description["image_size"]] * 2
         return tf.image.resize(pixels, size, "bilinear", antialias=True)
 
     def features(self, images: tf.Tensor) -> tf.Tensor:

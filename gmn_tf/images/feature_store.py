@@ -89,7 +89,9 @@ class FeatureStore:
         self._path, self._backbone = pathlib.Path(path), backbone
         self._unfinished = self._path / "unfinished_features"
         self._record = self._read_json(self._path / "extraction.json")
-        started = self._read_json(self._unfinished / "backbone.json")
+        # Says whose features they are before there are any.
+        self._started = self._unfinished / "backbone.json"
+        started = self._read_json(self._started)
         for there in (started, self._record.get("backbone")):
             if there and isinstance(there, dict):
                 check_same(
@@ -136,7 +138,7 @@ class FeatureStore:
 
     def write(self, images: dict[str, Image]) -> None:
         """Stores some images by their keys, all or none of them."""
-        self._start()
+        files.write_json(self._started, self._backbone)
         path = self._unfinished / f"{next(iter(images))}.npz"
         features = [i.feature for i in images.values() if not i.reason]
         notes = {
@@ -188,7 +190,7 @@ class FeatureStore:
             "keys": keys,
         }
         if not (self._finished() and record.items() <= self._record.items()):
-            self._start()
+            files.write_json(self._started, self._backbone)
             with tempfile.TemporaryDirectory(dir=self._unfinished) as place:
                 new = pathlib.Path(place)
                 self._join(
@@ -208,12 +210,6 @@ class FeatureStore:
                         os.replace(new / name, self._path / name)
         shutil.rmtree(self._unfinished, ignore_errors=True)
         return self._record
-
-    def _start(self) -> None:
-        """Makes the folder, and notes in it whose features it is for."""
-        path = self._unfinished / "backbone.json"
-        if not path.exists():
-            files.write_json(path, self._backbone)
 
     def _join(self, path: pathlib.Path, images: list[Stored]) -> None:
         """Writes features.npy."""

@@ -41,10 +41,9 @@ class Image(NamedTuple):
 
 def batches(paths, backbone: Backbone, size: int) -> Iterator[list[Image]]:
     """The images of some files, in their order, `size` at a time."""
-    shape = (None, backbone.image_size, backbone.image_size, 3)
-    network = tf.function(
-        backbone.features, input_signature=[tf.TensorSpec(shape, tf.float32)]
-    )
+    side = backbone.description["image_size"]
+    pixels = tf.TensorSpec([None, side, side, 3], tf.float32)
+    network = tf.function(backbone.features, input_signature=[pixels])
     decoded = _decoded(paths, backbone, BATCHES_AHEAD * size)
     while batch := list(itertools.islice(decoded, size)):
         pixels = [pixels for _, pixels in batch if pixels is not None]
