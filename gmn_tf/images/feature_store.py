@@ -103,10 +103,11 @@ class FeatureStore:
         foreign = [name for name in RESULTS if (self._path / name).exists()]
         if foreign and not started and "keys" not in self._record:
             raise InputError(
-                f"{path} has a {foreign[0]} that {COMMAND} did not write.",
-                "a new folder, or one that this version of it wrote",
-                "no extraction.json of that command beside it",
-                "Choose another --out.",
+                f"{path} has a {foreign[0]} that is not of this version of "
+                f"{COMMAND}.",
+                "a new folder, or one that this version wrote",
+                "no extraction.json with the keys of images beside it",
+                "Choose another --out, or remove what an older version wrote.",
             )
 
     @functools.cached_property

@@ -236,7 +236,7 @@ def test_files_of_others_are_not_overwritten(name, extract, tmp_path):
     path = tmp_path / "out" / name
     path.parent.mkdir(parents=True)
     path.write_text('{"tool": "mine"}')
-    with pytest.raises(InputError, match=f"{name} that"):
+    with pytest.raises(InputError, match=f"{name} that is not of this version"):
         extract()
     assert path.read_text() == '{"tool": "mine"}'
 
