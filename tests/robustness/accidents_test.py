@@ -131,13 +131,13 @@ def test_a_source_that_is_still_open_at_the_end_does_no_harm(tmp_path):
         "import ctypes  # as if something else held it for ever\n"
         "ctypes.pythonapi.Py_IncRef(ctypes.py_object(matrix))"
     )
-    told = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "a.mat"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (told.returncode, told.stdout) == (0, "[[1. 0. 0.]]\n")
+    assert (ended.returncode, ended.stdout) == (0, "[[1. 0. 0.]]\n")
 
 
 def test_a_disk_that_is_full_in_mid_run(
@@ -183,7 +183,7 @@ def test_a_full_disk_ends_a_command_in_a_clear_error(synthetic_flags, tmp_path):
         tf.errors.ResourceExhaustedError(None, None, "OOM\nwhen allocating"),
     ],
 )
-def test_a_command_tells_that_memory_does_not_suffice(error):
+def test_a_lack_of_memory_is_recognised(error):
     assert command_line._lacks_room(error)
     assert not command_line._lacks_room(ValueError("memory"))
 

@@ -1,4 +1,4 @@
-"""Long trials of what the README promises; asked for, they take minutes.
+"""A training that is killed again and again; minutes long, so on demand.
 
 GMN_TF_SOAK_KILLS=20 pytest -n0 -s tests/robustness/soak_test.py
 """
