@@ -12,7 +12,7 @@ def start(name: str) -> None:
             f"Error: {error}.\n"
             "  expected: gmn_tf, installed for this Python\n"
             f"  received: {sys.executable}, which lacks it\n"
-            "  what to do: run `pip install -e .` in the folder above bin/, or "
-            "activate the environment where you did"
+            "  what to do: Run `pip install -e .` in the folder above bin/, or "
+            "activate the environment in which you did."
         )
     getattr(commands, name)()

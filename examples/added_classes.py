@@ -1,25 +1,31 @@
 #!/usr/bin/env python3
-"""How well classes are recognised that were added after the training.
+"""How well a run recognises classes that were added after training.
 
     python examples/added_classes.py --out=results/added_classes runs/flo-*
 
-Of each run, every fourth unseen class is left out, and added in the two ways
-of bin/predict: by its description alone, or by synthetic features of it and
-classifiers fitted anew. For an inductive variant the second is what the run
-would have been with those classes, since its generator learns from seen ones
-alone. Writes the means over the runs, as CSV and Markdown.
+Every fourth unseen class of each run is left out, and then added in the two
+ways of bin/predict: by its description alone, or by synthetic features with
+which the classifiers are fitted again. With an inductive variant, the second
+way gives what the run would have given with those classes, since its generator
+learns from seen classes alone. Writes the means over the runs, as CSV and
+Markdown.
 """
 
 import dataclasses
 import pathlib
-import sys
 import time
 
 import numpy as np
 from absl import flags
 
-from gmn_tf.commands import command_line
-from gmn_tf.commands._shared import define_memory_flag, log, open_run
+from gmn_tf.commands._shared import (
+    MEMORY,
+    MOVED_DATA_DIR,
+    QUIET,
+    log,
+    open_run,
+)
+from gmn_tf.commands.command_line import command, flag, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 EVERY = 4
@@ -30,22 +36,26 @@ HEADER = """\
 """
 
 
-def main() -> None:
-    """Reads the flags and compares."""
-    flags.DEFINE_string("out", None, "Folder for the table; default: none.")
-    flags.DEFINE_string("data_dir", None, "Where the data is, if it was moved.")
-    define_memory_flag()
-    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
-    command_line.run(compare, __doc__)
-
-
+@command(
+    flag(flags.DEFINE_string, "out", None, "Folder of the table."),
+    MOVED_DATA_DIR,
+    MEMORY,
+    QUIET,
+    takes_arguments=True,
+)
 def compare(values, folders) -> None:
-    """Compares the two ways over all runs, and writes the table."""
+    """Compares the two ways over all runs, and writes the table.
+
+    python examples/added_classes.py --out=results/added_classes runs/flo-*
+    """
     if not folders:
         raise InputError(
-            "Which runs?", "folders of finished runs", "none", "name some"
+            "No run is given.",
+            "folders of finished runs",
+            "none",
+            "Name the folders, as in runs/flo-*.",
         )
-    command_line.start_tensorflow()
+    start_tensorflow()
     from gmn_tf.runs import report
     from gmn_tf.utils import files
 
@@ -115,7 +125,7 @@ def added_last(data):
             "There are too few unseen classes to leave some out.",
             f"{EVERY} or more",
             len(unseen),
-            "take another data set",
+            "Choose another data set.",
         )
     order = np.concatenate(
         [np.setdiff1d(np.arange(data.num_classes), added), added]
@@ -158,4 +168,4 @@ def score(predictor, data, count: int) -> dict:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    compare()

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Own data, from files to a picture, in half a minute: no download.
+"""Your own data, from files to a picture, in half a minute and no download.
 
     python examples/custom_data.py --out=runs/cloth
 
 Draws pictures of cloth, in five colours and four patterns. Fifteen of these
-twenty kinds are known by twelve pictures each; of the other five, such as red
-stripes, there is a description alone. What is done with them is what to do
-with photographs; only there `gmn_tf.extract_features` makes the features.
+twenty kinds are seen classes, with twelve pictures each; the other five, such
+as red stripes, have only a description. Photographs go the same way, except
+that `gmn_tf.extract_features` makes their features.
 """
 
 import argparse
@@ -27,52 +27,54 @@ COLOURS = {
     "yellow": (225, 200, 40),
     "purple": (140, 50, 170),
 }
-# One kind of each colour is never seen, and each pattern is.
+# One kind of each colour is unseen, and so is one or more of each pattern.
 UNSEEN = tuple(zip(PATTERNS + PATTERNS[:1], COLOURS))
 PICTURES, SIZE = 12, 96
 
 
 def main(out: pathlib.Path) -> None:
-    """Goes the whole way, and says where the picture is."""
+    """Prepares data, trains, predicts, and draws the predictions."""
     command_line.start_tensorflow()  # without its noise
     pictures, names = write_data(out / "source")
 
     # 1. Check the folder and make a data set of it.
-    told = gmn_tf.prepare_data(
+    prepared = gmn_tf.prepare_data(
         out / "source", "cloth", data_dir=out / "data", replace=True
     )
-    print(told)
+    print(prepared)
 
     # 2. Train a generator of features, and classifiers on as many of them as
-    # there are real ones. These are small: the classifier takes larger steps.
+    # there are real ones. The data is small: few steps suffice, and the
+    # classifier takes larger ones.
     config = gmn_tf.configure(
         "cloth",
         preset="cpu",
+        steps=200,
         synthetic_per_class=10,
         classifier_learning_rate=0.1,
     )
     data = gmn_tf.load_data(config, data_dir=out / "data")
     run = gmn_tf.train(config, data, out / "run")
     for name in ("t1", "u", "s", "h"):
-        own, real = run.scores[name], run.scores["baseline"][name]
-        print(f"{name}: {own['mean']:.1f}, real_only: {real['mean']:.1f}")
+        ours, real = run.scores[name], run.scores["baseline"][name]
+        print(f"{name}: {ours['mean']:.1f}, real_only: {real['mean']:.1f}")
 
-    # 3. Predict. These pictures of unseen kinds were held back for scoring.
+    # 3. Predict. Pictures of unseen kinds took no part in training.
     predictor = gmn_tf.Predictor.load(run.workdir)
     shown = [names.index(name) for name in map(name_of, UNSEEN)]
     features = np.stack([feature(pictures[place]) for place in shown])
     tops = predictor.top(features, k=3)
 
-    # 4. Look at it.
+    # 4. Draw the predictions.
     figure = draw_answers([pictures[p] for p in shown], tops, UNSEEN)
     figure.savefig(out / "answers.png", dpi=120)
     print(
-        f"Pictures of kinds never seen, and the answers: {out / 'answers.png'}"
+        f"Pictures of unseen kinds, and the predictions: {out / 'answers.png'}"
     )
 
 
 def write_data(folder: pathlib.Path) -> tuple[list, list[str]]:
-    """Writes classes.csv and features.npz; gives pictures and their kinds."""
+    """Writes classes.csv and features.npz; returns pictures and their kinds."""
     folder.mkdir(parents=True, exist_ok=True)
     kinds = [(pattern, colour) for pattern in PATTERNS for colour in COLOURS]
     with open(folder / "classes.csv", "w", encoding="utf-8") as file:
@@ -124,7 +126,7 @@ def draw(pattern: str, colour: str, rng) -> np.ndarray:
 
 
 def feature(picture: np.ndarray) -> np.ndarray:
-    """How often each colour occurs, and each frequency: `[320]`, all >= 0."""
+    """Histograms of colours and of spatial frequencies: `[320]`, all >= 0."""
     colours, _ = np.histogramdd(
         picture.reshape(-1, 3), bins=4, range=[(0, 256)] * 3
     )
@@ -138,7 +140,7 @@ def feature(picture: np.ndarray) -> np.ndarray:
 
 
 def draw_answers(pictures, tops, kinds) -> Figure:
-    """Each picture with the likeliest kinds below, the right one in green."""
+    """Each picture above its likeliest kinds, the right one in green."""
     figure = Figure(figsize=(2.4 * len(pictures), 4), layout="constrained")
     axes = figure.subplots(2, len(pictures))
     for image, bars, picture, top, kind in zip(*axes, pictures, tops, kinds):

@@ -4,50 +4,41 @@ import pathlib
 
 from absl import flags
 
-from gmn_tf.commands import command_line
 from gmn_tf.commands._predict import (
-    define_predictor_flags,
-    define_weights_flag,
+    PREDICTOR,
+    TOP_K,
     load_backbone,
     make_predictor,
 )
 from gmn_tf.commands._shared import log
-from gmn_tf.utils.errors import InputError
+from gmn_tf.commands.command_line import command, flag, start_tensorflow
 
 
-def export() -> None:
-    """Writes a run as a model that TensorFlow alone can serve.
-
-    bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
-    """
-    define_predictor_flags()
-    flags.DEFINE_string(
+@command(
+    *PREDICTOR,
+    TOP_K,
+    flag(
+        flags.DEFINE_string,
         "out",
         None,
-        "Folder of all versions of the model; this one becomes the next.",
-    )
-    flags.DEFINE_enum(
+        "Folder of all versions of the model, to which this one is added.",
+    ),
+    flag(flags.mark_flag_as_required, "out"),
+    flag(
+        flags.DEFINE_enum,
         "backbone",
         "auto",
         ["auto", "on", "off"],
         "Whether the backbone becomes part of the model, which then takes "
-        "images too; auto: if the run's data tells which one it is.",
-    )
-    define_weights_flag()
-    flags.DEFINE_integer("top_k", 5, "How many classes an answer has.", 1)
-    command_line.run(_export, export.__doc__)
+        "images too; auto: if the run's data records which one it is.",
+    ),
+)
+def export(values) -> None:
+    """Writes a run as a model that TensorFlow alone can serve.
 
-
-def _export(values, arguments) -> None:
-    command_line.check_no_arguments(arguments)
-    if not values.out:
-        raise InputError(
-            "Where shall the model be written?",
-            "--out, a folder for all of its versions",
-            "none",
-            "give one, as in --out=serve/mybirds",
-        )
-    command_line.start_tensorflow()
+    bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
+    """
+    start_tensorflow()
     from gmn_tf.inference import model_card, serving
     from gmn_tf.runs.workdir import Workdir
 

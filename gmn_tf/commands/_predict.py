@@ -1,83 +1,124 @@
 """bin/predict."""
 
-import os
+import collections
 import pathlib
 import sys
 
 from absl import flags
 
-from gmn_tf.commands import command_line
-from gmn_tf.commands._shared import define_memory_flag, log, open_run
-from gmn_tf.utils.errors import InputError
+from gmn_tf.commands._shared import (
+    MEMORY,
+    MOVED_DATA_DIR,
+    QUIET,
+    UNREADABLE,
+    log,
+    open_run,
+)
+from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.utils.errors import InputError, listed
 
 SUFFIXES = (".csv", ".json")
+# Of commands that predict, or write a model that does: the run, and classes
+# added to it.
+PREDICTOR = (
+    flag(flags.DEFINE_string, "workdir", None, "Folder of a finished run."),
+    flag(flags.mark_flag_as_required, "workdir"),
+    flag(
+        flags.DEFINE_string,
+        "classes",
+        None,
+        "CSV file like the classes.csv of bin/prepare_data: classes that are "
+        "new to the run and become possible answers.",
+    ),
+    flag(
+        flags.DEFINE_boolean,
+        "synthesize",
+        False,
+        "Whether features of the new classes are synthesised and the final "
+        "classifiers fitted again, which takes seconds and needs the run's "
+        "data. Otherwise the descriptions alone decide, at once, and a new "
+        "class seldom wins against those the classifiers were fitted on.",
+    ),
+    flag(
+        flags.register_multi_flags_validator,
+        ["synthesize", "classes"],
+        lambda given: given["classes"] or not given["synthesize"],
+        "--synthesize needs --classes, a file of new classes.",
+    ),
+    MOVED_DATA_DIR,
+    MEMORY,
+    QUIET,
+    flag(
+        flags.DEFINE_string,
+        "weights",
+        None,
+        "Where the backbone's file of weights is now, if it was moved.",
+    ),
+)
+TOP_K = flag(
+    flags.DEFINE_integer, "top_k", 5, "How many classes an answer has.", 1
+)
 
 
-def predict() -> None:
-    """Tells the likeliest classes of features or images, with probabilities.
-
-    bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
-    """
-    define_predictor_flags()
-    flags.DEFINE_string(
+@command(
+    *PREDICTOR,
+    TOP_K,
+    flag(
+        flags.DEFINE_string,
         "features",
         None,
         "Folder of bin/extract_features, or a .npy, .npz or .csv file.",
-    )
-    flags.DEFINE_string(
+    ),
+    flag(
+        flags.DEFINE_string,
         "images",
         None,
         "An image, or a folder with images, whose features are extracted by "
-        "the backbone the run was trained with.",
-    )
-    define_weights_flag()
-    flags.DEFINE_enum(
-        "unreadable",
-        "stop",
-        ["stop", "skip"],
-        "Whether to stop at images that cannot be read, or leave them out.",
-    )
-    flags.DEFINE_integer("top_k", 5, "How many classes to tell of each.", 1)
-    flags.DEFINE_string(
+        "the backbone that the run was trained with.",
+    ),
+    flag(
+        flags.mark_flags_as_mutual_exclusive,
+        ["features", "images"],
+        required=True,
+    ),
+    UNREADABLE,
+    flag(
+        flags.DEFINE_string,
         "out",
         None,
         "File for the predictions, .csv or .json; default: CSV on the "
         "terminal.",
-    )
-    command_line.run(_predict, predict.__doc__)
+    ),
+    flag(
+        flags.register_validator,
+        "out",
+        lambda path: not path or pathlib.PurePath(path).suffix in SUFFIXES,
+        "--out must end in .csv or .json.",
+    ),
+)
+def predict(values) -> None:
+    """Prints the likeliest classes of features or images, with probabilities.
 
+    bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
+    """
+    # TensorFlow warns of each image it cannot read, and does not say which.
+    start_tensorflow(log_level=2)
+    from gmn_tf.inference import prediction_files
+    from gmn_tf.utils import files
 
-def define_predictor_flags() -> None:
-    """Flags of what is to predict: the run, and classes added to it."""
-    flags.DEFINE_string("workdir", None, "Folder of a finished bin/train.")
-    flags.DEFINE_string(
-        "classes",
-        None,
-        "CSV file like the classes.csv of bin/prepare_data: classes the run "
-        "has never heard of, which can be the answer too.",
-    )
-    flags.DEFINE_boolean(
-        "synthesize",
-        False,
-        "Whether features of these classes are synthesised and the final "
-        "classifiers fitted again, which takes seconds and the run's data; "
-        "without it their descriptions alone decide, at once, and such a class "
-        "seldom wins against those the classifiers were fitted on.",
-    )
-    flags.DEFINE_string(
-        "data_dir", None, "Where the run's data is now, if it was moved."
-    )
-    define_memory_flag()
-    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
-
-
-def define_weights_flag() -> None:
-    """The flag of commands that load a run's backbone."""
-    flags.DEFINE_string(
-        "weights",
-        None,
-        "Where the backbone's file of weights is now, if it was moved.",
-    )
+    predictor = make_predictor(values)
+    features, samples = _features(predictor, values)
+    tops = predictor.top(features, values.top_k)
+    out = pathlib.Path(values.out).expanduser() if values.out else None
+    write = prediction_files.WRITERS[out.suffix if out else ".csv"]
+    text = write(samples, tops, predictor.classes)
+    if not out:
+        sys.stdout.write(text)
+        return
+    files.write_text(out, text)
+    kinds = collections.Counter(predictor.classes.kinds)
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    log(values, f"{len(tops)} predictions over {counted} classes: {out}")
 
 
 def make_predictor(values):
@@ -87,22 +128,7 @@ def make_predictor(values):
     from gmn_tf.utils import progress
     from gmn_tf_datasets.zero_shot.custom import classes
 
-    if not values.workdir:
-        raise InputError(
-            "Which run shall predict?",
-            "the folder of a finished run, as in "
-            "--workdir=runs/synthetic-cwgan_gm-1",
-            "nothing",
-            "give --workdir",
-        )
     if not values.classes:
-        if values.synthesize:
-            raise InputError(
-                "What shall be synthesised?",
-                "--classes, a file of new classes, beside --synthesize",
-                "--synthesize alone",
-                "name the file, or leave --synthesize out",
-            )
         return prediction.Predictor.load(values.workdir)
     known = prediction.read_classes(Workdir(values.workdir))
     added = known.in_order(classes.read_new(values.classes))
@@ -121,51 +147,16 @@ def load_backbone(predictor, values):
 
     if predictor.classes.backbone is None:
         raise InputError(
-            "Nobody has recorded what the run's features come from.",
+            "It is not recorded which backbone made the run's features.",
             "a run on data of bin/extract_features and bin/prepare_data",
             values.workdir,
-            "extract the features as the training's were, and give --features; "
-            "or make new ones of the training's images, with "
-            "bin/prepare_data, and train on these",
+            "Extract the features as those of the training were, and give "
+            "--features; or make new ones of the training's images with "
+            "bin/prepare_data, and train on these.",
         )
     return backbones.from_description(
         predictor.classes.backbone, values.weights
     )
-
-
-def _predict(values, arguments) -> None:
-    command_line.check_no_arguments(arguments)
-    if bool(values.features) == bool(values.images):
-        raise InputError(
-            "Predict on what?",
-            "either --features or --images",
-            "both" if values.features else "neither",
-            "give one of them",
-        )
-    out = pathlib.Path(values.out).expanduser() if values.out else None
-    if out and out.suffix not in SUFFIXES:
-        raise InputError(
-            f"Cannot write predictions to {out}.",
-            "a file that ends in .csv or .json",
-            repr(out.suffix),
-            "change --out",
-        )
-    # TensorFlow would tell of each image that cannot be read.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    command_line.start_tensorflow()
-    from gmn_tf.inference import prediction_files
-    from gmn_tf.utils import files
-
-    predictor = make_predictor(values)
-    features, samples = _features(predictor, values)
-    tops = predictor.top(features, values.top_k)
-    write = prediction_files.WRITERS[out.suffix if out else ".csv"]
-    text = write(samples, tops, predictor.classes)
-    if not out:
-        sys.stdout.write(text)
-        return
-    files.write_text(out, text)
-    log(values, f"{len(tops)} predictions over {_told(predictor)}: {out}")
 
 
 def _features(predictor, values):
@@ -196,21 +187,11 @@ def _extracted(predictor, values):
         raise InputError(
             f"{len(unreadable)} of {len(paths)} images cannot be read.",
             "whole JPEG, PNG, GIF, BMP or WebP files",
-            ", ".join(f"{path} ({why})" for path, why in unreadable[:5]),
-            "mend or remove them, or leave them out with --unreadable=skip",
+            listed(f"{path} ({why})" for path, why in unreadable),
+            "Mend or remove them, or leave them out with --unreadable=skip.",
         )
     for path, why in unreadable:
         print(f"Left out: {path} ({why})", file=sys.stderr)
     left_out = {path for path, _ in unreadable}
     names = [str(path) for path in paths if str(path) not in left_out]
     return features, names
-
-
-def _told(predictor) -> str:
-    kinds = predictor.classes.kinds
-    return (
-        ", ".join(
-            f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)
-        )
-        + " classes"
-    )

@@ -1,17 +1,51 @@
 """bin/prepare_data."""
 
-import os
 import shlex
 
 from absl import flags
 
-from gmn_tf.commands import command_line
-from gmn_tf.commands._shared import log
+from gmn_tf.commands._extract_features import BACKBONE, WEIGHTS
+from gmn_tf.commands._shared import DATA_DIR, QUIET, UNREADABLE, log
+from gmn_tf.commands.command_line import command, flag, start_tensorflow
 from gmn_tf.config import Config
-from gmn_tf.utils.errors import InputError
 
 
-def prepare_data() -> None:
+@command(
+    flag(
+        flags.DEFINE_string,
+        "source",
+        None,
+        "Folder with classes.csv, and images or features.",
+    ),
+    flag(
+        flags.DEFINE_string,
+        "dataset",
+        None,
+        "The name to give the data, for --dataset afterwards.",
+    ),
+    flag(flags.mark_flags_as_required, ["source", "dataset"]),
+    flag(
+        flags.DEFINE_string,
+        "features",
+        None,
+        "Folder of features and labels, such as --out of bin/extract_features; "
+        "default: --source.",
+    ),
+    BACKBONE,
+    WEIGHTS,
+    UNREADABLE,
+    DATA_DIR,
+    flag(
+        flags.DEFINE_boolean,
+        "replace",
+        False,
+        "Replace other content that was prepared under this name.",
+    ),
+    QUIET,
+    after_interrupt="The same command goes on with the images, if it was at "
+    "those.",
+)
+def prepare_data(values) -> None:
     """Makes a folder of your own data ready for every other command.
 
     bin/prepare_data --source=mybirds --dataset=mybirds
@@ -19,67 +53,10 @@ def prepare_data() -> None:
     The folder holds classes.csv (class, seen or unseen, the numbers that
     describe it), and images in one folder per class, or features with their
     classes; or --features names the folder of these.
-    datasets/zero_shot/OWN_DATA.md tells more.
+    datasets/zero_shot/OWN_DATA.md explains it.
     """
-    flags.DEFINE_string(
-        "source", None, "Folder with classes.csv, and images or features."
-    )
-    flags.DEFINE_string(
-        "dataset", None, "The name to give the data, for --dataset afterwards."
-    )
-    flags.DEFINE_string(
-        "features",
-        None,
-        "Folder of features and labels, such as --out of bin/extract_features; "
-        "default: --source.",
-    )
-    flags.DEFINE_string(
-        "backbone",
-        "resnet101",
-        "What makes features of images, if there are no features; see "
-        "bin/extract_features, which can be run before as well.",
-    )
-    flags.DEFINE_string(
-        "weights", "imagenet", "Of the backbone: imagenet, or a file."
-    )
-    flags.DEFINE_enum(
-        "unreadable",
-        "stop",
-        ["stop", "skip"],
-        "Whether to stop at images that cannot be read, or leave them out.",
-    )
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Where prepared data is kept; default: TFDS_DATA_DIR or "
-        "~/tensorflow_datasets.",
-    )
-    flags.DEFINE_boolean(
-        "replace",
-        False,
-        "Replace other content that was prepared under this name.",
-    )
-    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
-    command_line.run(
-        _prepare_data,
-        prepare_data.__doc__,
-        "The same command goes on with the images, if it was at those.",
-    )
-
-
-def _prepare_data(values, arguments) -> None:
-    command_line.check_no_arguments(arguments)
-    for flag, example in (("source", "mybirds"), ("dataset", "mybirds")):
-        if not values[flag].value:
-            raise InputError(
-                f"--{flag} is missing.",
-                "the folder of the data and a name for it",
-                "nothing",
-                f"give both, as in --{flag}={example}",
-            )
-    # TensorFlow would tell of each image that cannot be read.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    command_line.start_tensorflow()
+    # TensorFlow warns of each image it cannot read, and does not say which.
+    start_tensorflow(log_level=2)
     from gmn_tf import api
 
     prepared = api.prepare_data(

@@ -2,15 +2,51 @@
 
 import pathlib
 import shlex
-import sys
 
 from absl import flags
 
-from gmn_tf.commands import command_line
-from gmn_tf.utils.errors import InputError
+from gmn_tf.commands._shared import PRESET
+from gmn_tf.commands.command_line import command, flag
+from gmn_tf.utils.errors import InputError, listed
 
 
-def reproduce() -> None:
+@command(
+    flag(flags.DEFINE_list, "tables", ["2", "3"], "Tables of the paper: 2, 3."),
+    flag(
+        flags.DEFINE_list,
+        "figures",
+        ["3", "4", "5"],
+        "Figures of the paper: 3, 4, 5.",
+    ),
+    flag(
+        flags.DEFINE_list,
+        "datasets",
+        ["synthetic"],
+        "Data sets, each followed by a colon and its embedding if that is not "
+        "att, as in flo,cub,cub:att+sent.",
+    ),
+    flag(
+        flags.DEFINE_integer, "seeds", 3, "Generator seeds, from 1 onwards.", 1
+    ),
+    PRESET,
+    flag(flags.DEFINE_string, "out", "results/paper", "Folder of all results."),
+    flag(
+        flags.DEFINE_integer,
+        "jobs",
+        1,
+        "Runs at the same time, which share the cores.",
+        1,
+    ),
+    flag(
+        flags.DEFINE_boolean,
+        "plan",
+        False,
+        "Print what is done and what is left, and do nothing.",
+    ),
+    takes_arguments=True,
+    after_interrupt="The same command goes on from the last finished run.",
+)
+def reproduce(values, arguments) -> None:
     """Runs all that the paper's tables and figures need, and writes them.
 
     bin/reproduce --tables=2,3 --figures=3,4,5 --datasets=flo,cub:att+sent
@@ -18,29 +54,6 @@ def reproduce() -> None:
     The same command goes on where it was stopped. Further flags of bin/train
     follow after two dashes, as in: -- --manual_dir=DIR --steps=500
     """
-    flags.DEFINE_list("tables", ["2", "3"], "Tables of the paper: 2, 3.")
-    flags.DEFINE_list("figures", ["3", "4", "5"], "Figures: 3, 4, 5.")
-    flags.DEFINE_list(
-        "datasets",
-        ["synthetic"],
-        "Data sets, each with its embedding after a colon if it is not att, as "
-        "in flo,cub,cub:att+sent.",
-    )
-    flags.DEFINE_integer("seeds", 3, "Generator seeds, from 1 on.", 1)
-    flags.DEFINE_string("preset", "cpu", "As in bin/train.")
-    flags.DEFINE_string("out", "results/paper", "Folder of all results.")
-    flags.DEFINE_integer("jobs", 1, "Runs at once, which share the cores.", 1)
-    flags.DEFINE_boolean(
-        "plan", False, "Say what is done and what is left, and do nothing."
-    )
-    command_line.run(
-        _reproduce,
-        reproduce.__doc__,
-        "The same command goes on from the last finished run.",
-    )
-
-
-def _reproduce(values, arguments) -> None:
     from gmn_tf.reproduction import paper_page, runner
     from gmn_tf.reproduction import plan as reproduction
 
@@ -68,7 +81,10 @@ def _reproduce(values, arguments) -> None:
             done = [cell.done for cell in plan if cell.kind == kind]
             print(f"  {kind}: {sum(done)} of {len(done)} done")
         return
-    command = shlex.join(["bin/reproduce", *sys.argv[1:]])
+    given = [values[n].serialize() for n in values if values[n].present]
+    command = shlex.join(
+        ["bin/reproduce", *given, *(["--", *arguments] if arguments else [])]
+    )
     common = shlex.join([f"--preset={values.preset}", *arguments])
     settings = f"All runs: {common}."
 
@@ -77,14 +93,13 @@ def _reproduce(values, arguments) -> None:
 
     failed = runner.run(plan, out, values.jobs, _flushed, write)
     write()
-    print(f"Written to {out}: index.html, tables.md, and each part apart.")
+    print(f"Written to {out}: index.html, tables.md, and each part by itself.")
     if failed:
         raise InputError(
             f"{len(failed)} of {len(plan)} cells failed.",
             "runs that end well",
-            ", ".join(cell.name for cell in failed[:5])
-            + (", ..." if len(failed) > 5 else ""),
-            f"read their logs in {out / 'logs'}, and give the command again",
+            listed(cell.name for cell in failed),
+            f"Read their logs in {out / 'logs'}, and give the command again.",
         )
 
 

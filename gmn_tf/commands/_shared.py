@@ -6,103 +6,137 @@ import pathlib
 from absl import flags
 
 from gmn_tf import configs
+from gmn_tf.commands.command_line import flag
 from gmn_tf.config import Config, read_config_file
 
 
-def define_setting_flags() -> None:
-    """One flag for each setting; left out, the preset decides."""
-    for field in dataclasses.fields(Config):
-        define_setting_flag(field)
-
-
-def define_setting_flag(field: dataclasses.Field) -> None:
-    """The flag of one setting."""
+def setting_flag(field: dataclasses.Field) -> flag:
+    """The flag of one setting; left out, the preset decides."""
     default = field.default
     if isinstance(default, tuple):
         default = ",".join(map(str, default))
     text = f"{field.metadata['help']} (CUB: {default})"
-    if field.metadata["choices"]:
-        text += " One of: " + ", ".join(field.metadata["choices"]) + "."
-    flags.DEFINE_string(field.name, None, text)
+    if choices := field.metadata["choices"]:
+        return flag(flags.DEFINE_enum, field.name, None, choices, text)
+    return flag(flags.DEFINE_string, field.name, None, text)
 
 
-def define_config_flags() -> None:
-    """Flags of where settings come from that have no flag of their own."""
-    flags.DEFINE_string(
-        "config", None, "JSON file of settings, such as a run's config.json."
-    )
-    flags.DEFINE_string(
-        "preset",
-        "release",
-        "Settings to start from: release, paper, cpu or best.",
-    )
-
-
-def define_execution_flags() -> None:
-    """Flags of how training runs and is watched."""
-    flags.DEFINE_string(
-        "strategy", "auto", "Devices: auto, one, mirrored or multi_worker."
-    )
-    flags.DEFINE_string(
-        "jit",
-        "auto",
-        "Whether XLA compiles the step: on, off, auto: on GPUs. Compiled, "
-        "gradient matching draws other random numbers.",
-    )
-    flags.DEFINE_integer(
-        "steps_per_execution",
-        1,
-        "Steps between two returns to Python, for small steps on fast devices.",
-        1,
-    )
-    flags.DEFINE_boolean(
-        "deterministic",
-        False,
-        "Whether operations give the same bits each time, which GPUs are "
-        "slower with; CPUs do so in any case.",
-    )
-    flags.DEFINE_integer(
-        "log_every", 50, "Steps between entries for TensorBoard.", 1
-    )
-    flags.DEFINE_integer(
-        "picture_every", 500, "Steps between pictures for TensorBoard.", 1
-    )
-    flags.DEFINE_integer(
-        "checkpoint_every",
-        500,
-        "Steps between checkpoints: interrupted, the same command goes on from "
-        "the last one; 0: none.",
-        0,
-    )
-
-
-def define_data_flags() -> None:
-    """Flags of commands that prepare data."""
-    flags.DEFINE_string(
-        "data_dir",
-        None,
-        "Where prepared data is kept; default: TFDS_DATA_DIR or "
-        "~/tensorflow_datasets.",
-    )
-    flags.DEFINE_string(
+SETTINGS = {
+    field.name: setting_flag(field) for field in dataclasses.fields(Config)
+}
+PRESET = flag(
+    flags.DEFINE_enum,
+    "preset",
+    "release",
+    configs.PRESETS,
+    "Settings to start from.",
+)
+QUIET = flag(flags.DEFINE_boolean, "quiet", False, "Print nothing but errors.")
+UNREADABLE = flag(
+    flags.DEFINE_enum,
+    "unreadable",
+    "stop",
+    ["stop", "skip"],
+    "Whether to stop at images that cannot be read, or to leave them out.",
+)
+DATA_DIR = flag(
+    flags.DEFINE_string,
+    "data_dir",
+    None,
+    "Where prepared data is kept; default: TFDS_DATA_DIR or "
+    "~/tensorflow_datasets.",
+)
+MOVED_DATA_DIR = flag(
+    flags.DEFINE_string,
+    "data_dir",
+    None,
+    "Where the run's data is now, if it was moved.",
+)
+MEMORY = flag(
+    flags.DEFINE_float,
+    "memory_gb",
+    0.5,
+    "Features that need more than this stay on disk, and are read when they "
+    "are needed.",
+    0.0,
+)
+# Of commands that prepare data.
+DATA = (
+    DATA_DIR,
+    MEMORY,
+    QUIET,
+    flag(
+        flags.DEFINE_string,
         "manual_dir",
         None,
         "The unpacked xlsa17 folder, or a folder with the two .mat files; "
         "without it the data is downloaded.",
-    )
-    define_memory_flag()
-    flags.DEFINE_boolean("quiet", False, "Print nothing but errors.")
-
-
-def define_memory_flag() -> None:
-    """The flag of commands that load data."""
-    flags.DEFINE_float(
-        "memory_gb",
-        0.5,
-        "Features that need more than this stay on disk, and are read when "
-        "they are needed.",
-        0.0,
-    )
+    ),
+)
+# Of commands that train: where settings come from, and how training runs and
+# is watched.
+TRAINING = (
+    *SETTINGS.values(),
+    PRESET,
+    *DATA,
+    flag(
+        flags.DEFINE_string,
+        "config",
+        None,
+        "JSON file of settings, such as a run's config.json.",
+    ),
+    flag(
+        flags.DEFINE_enum,
+        "strategy",
+        "auto",
+        ["auto", "one", "mirrored", "multi_worker"],
+        "Devices; auto: all GPUs of this machine, or its CPU.",
+    ),
+    flag(
+        flags.DEFINE_enum,
+        "jit",
+        "auto",
+        ["auto", "on", "off"],
+        "Whether XLA compiles the step; auto: on GPUs. Compiled, gradient "
+        "matching draws other random numbers.",
+    ),
+    flag(
+        flags.DEFINE_integer,
+        "steps_per_execution",
+        1,
+        "Steps between two returns to Python, for small steps on fast devices.",
+        1,
+    ),
+    flag(
+        flags.DEFINE_boolean,
+        "deterministic",
+        False,
+        "Whether operations give the same bits each time, which makes GPUs "
+        "slower; CPUs do so in any case.",
+    ),
+    flag(
+        flags.DEFINE_integer,
+        "log_every",
+        50,
+        "Steps between entries for TensorBoard.",
+        1,
+    ),
+    flag(
+        flags.DEFINE_integer,
+        "picture_every",
+        500,
+        "Steps between pictures for TensorBoard.",
+        1,
+    ),
+    flag(
+        flags.DEFINE_integer,
+        "checkpoint_every",
+        500,
+        "Steps between checkpoints, from the last of which the same command "
+        "goes on after an interruption; 0: none.",
+        0,
+    ),
+)
 
 
 def make_execution(values) -> tuple:

@@ -4,21 +4,23 @@ import sys
 
 from absl import flags
 
-from gmn_tf.commands import command_line
+from gmn_tf.commands.command_line import command, flag
 
 
-def summary() -> None:
+@command(
+    flag(
+        flags.DEFINE_string,
+        "out",
+        None,
+        "Writes the table to OUT.md and OUT.csv too.",
+    ),
+    takes_arguments=True,
+)
+def summary(values, paths) -> None:
     """Puts finished runs into one table: mean and std over their seeds.
 
     bin/summary --out=results/flo runs/flo-*
     """
-    flags.DEFINE_string(
-        "out", None, "Writes the table as OUT.md and OUT.csv too."
-    )
-    command_line.run(_summary, summary.__doc__)
-
-
-def _summary(values, paths) -> None:
     from gmn_tf.runs import over_seeds
 
     unfinished = [path for path in paths if over_seeds.is_unfinished(path)]

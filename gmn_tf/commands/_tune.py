@@ -6,87 +6,92 @@ import sys
 
 from absl import flags
 
-from gmn_tf.commands import command_line
 from gmn_tf.commands._shared import (
-    define_config_flags,
-    define_data_flags,
-    define_execution_flags,
-    define_setting_flags,
+    TRAINING,
     load_data,
+    log,
     make_execution,
     resolve,
 )
+from gmn_tf.commands.command_line import command, flag, start_tensorflow
 from gmn_tf.config import Config
-from gmn_tf.utils.errors import InputError, check_choice
+from gmn_tf.utils.errors import InputError
 
-# As in `tuning` and `report`, which take seconds to import.
+# As in `search.search` and `metrics`, which take seconds to import.
 TUNERS = ("bayesian", "hyperband", "random")
 OBJECTIVES = ("h", "t1", "u", "s")
 TRIALS = 20
 
 
-def tune() -> None:
-    """Searches for settings on the validation classes.
-
-    bin/tune --dataset=synthetic --preset=cpu --workdir=runs/tune
-
-    A setting given by its flag is fixed, and what is not fixed is searched.
-    The same command goes on where it was stopped. The result, best.json, is
-    for bin/train --config.
-    """
-    define_setting_flags()
-    define_config_flags()
-    define_data_flags()
-    define_execution_flags()
-    flags.DEFINE_string("workdir", None, "Folder of the search.")
-    flags.DEFINE_string(
-        "tuner", "bayesian", "How trials are drawn: " + ", ".join(TUNERS) + "."
-    )
-    flags.DEFINE_integer(
+@command(
+    *TRAINING,
+    flag(flags.DEFINE_string, "workdir", None, "Folder of the search."),
+    flag(
+        flags.DEFINE_enum,
+        "tuner",
+        "bayesian",
+        TUNERS,
+        "How the settings of trials are drawn.",
+    ),
+    flag(
+        flags.DEFINE_integer,
         "max_trials",
         None,
         f"Trials in all; default: {TRIALS}, and with --tuner=hyperband one "
         "round of 23, most of which take a ninth of the --steps.",
         1,
-    )
-    flags.DEFINE_string(
+    ),
+    flag(
+        flags.DEFINE_enum,
         "objective",
         "h",
-        "The score of the validation classes that decides: h, t1 (T-1), u or "
-        "s.",
-    )
-    flags.DEFINE_multi_string(
+        OBJECTIVES,
+        "The score of the validation classes that decides; t1 is T-1.",
+    ),
+    flag(
+        flags.DEFINE_multi_string,
         "space",
         [],
-        "What is tried: a JSON file, or NAME=VALUES as in noise_dim=[64,128] "
+        "Values to try: a JSON file, or NAME=VALUES as in noise_dim=[64,128] "
         'or \'learning_rate={"min": 0.0001, "max": 0.01, "log": true}\'; may '
         "be repeated.",
-    )
-    flags.DEFINE_boolean(
-        "summary", False, "Show and write what has been found; search no more."
-    )
-    flags.DEFINE_boolean(
-        "show_space", False, "Show what would be tried; search nothing."
-    )
-    command_line.run(
-        _tune,
-        tune.__doc__,
-        "The same command goes on from the last checkpoint.",
-    )
+    ),
+    flag(
+        flags.DEFINE_boolean,
+        "summary",
+        False,
+        "Print and write what has been found, and search no further.",
+    ),
+    flag(
+        flags.DEFINE_boolean,
+        "show_space",
+        False,
+        "Print what would be tried, and search nothing.",
+    ),
+    flag(
+        flags.register_multi_flags_validator,
+        ["workdir", "show_space"],
+        lambda given: given["workdir"] or given["show_space"],
+        "Flag --workdir must have a value.",
+    ),
+    flag(
+        flags.register_validator,
+        "split",
+        lambda split: split != "test",
+        "A search with --split=test would choose settings on the test splits.",
+    ),
+    after_interrupt="The same command goes on from the last checkpoint.",
+)
+def tune(values) -> None:
+    """Searches for settings on the validation classes.
 
+    bin/tune --dataset=synthetic --preset=cpu --workdir=runs/tune
 
-def _tune(values, arguments) -> None:
-    command_line.check_no_arguments(arguments)
-    check_choice("tuner", values.tuner, TUNERS)
-    check_choice("objective", values.objective, OBJECTIVES)
-    if not values.workdir and not values.show_space:
-        raise InputError(
-            "Where shall the search be kept?",
-            "--workdir, a folder of its own",
-            "none",
-            "give one, as in --workdir=runs/tune/cub",
-        )
-    command_line.start_tensorflow()
+    A setting given by its flag is fixed, and the others are searched. The same
+    command goes on where it was stopped. The result, best.json, is for
+    bin/train --config.
+    """
+    start_tensorflow()
     from gmn_tf.search import search_report
     from gmn_tf.search.search_folder import SearchFolder
 
@@ -101,17 +106,10 @@ def _tune(values, arguments) -> None:
 
 
 def _search(values):
-    from gmn_tf.search import search_space_input, tuner
+    from gmn_tf.search import search_space_input
+    from gmn_tf.search.search import HYPERBAND, Search
 
-    config = resolve(values)
-    if values.split == "test":
-        raise InputError(
-            "A search on the test splits would choose settings on them.",
-            "--split=tune, or no --split",
-            "--split=test",
-            "leave --split out",
-        )
-    config = config.replace({"split": "tune"})
+    config = resolve(values).replace({"split": "tune"})
     # A file says where to begin; what a flag says is fixed.
     fixed = [
         field.name
@@ -125,9 +123,9 @@ def _search(values):
         search_space_input.read_changes(values.space),
     )
     trials = values.max_trials
-    if trials is None and values.tuner != tuner.HYPERBAND:
+    if trials is None and values.tuner != HYPERBAND:
         trials = TRIALS
-    return tuner.Search(
+    return Search(
         config.replace(space.fixed),
         space,
         values.tuner,
@@ -145,10 +143,10 @@ def _run(search, folder, values) -> None:
     strategy, execution = make_execution(values)
     if workers.several(strategy):
         raise InputError(
-            "A search is shared out by trials, not by steps.",
+            "A search distributes trials, not steps.",
             "--strategy=auto, one or mirrored",
             f"--strategy={values.strategy}",
-            "share it by KerasTuner's variables; see the README",
+            "Distribute it by KerasTuner's variables, as docs/ explains.",
         )
     data = load_data(search.config, values)
     for steps in search.budgets:
@@ -162,17 +160,17 @@ def _run(search, folder, values) -> None:
         picture_every=values.picture_every,
         checkpoint_every=values.checkpoint_every,
     )
-    laboratory = trials.TrialRunner(
+    runner = trials.TrialRunner(
         search, data, folder, strategy, execution, monitoring_options
     )
 
-    def log(text: str) -> None:
+    def log_line(text: str) -> None:
         log(values, text)
 
     # Workers share the folder with their chief.
-    alone = contextlib.nullcontext if tuner.is_worker() else folder.alone
-    with alone():
-        tuner.run(laboratory, log)
+    exclusive = contextlib.nullcontext if tuner.is_worker() else folder.alone
+    with exclusive():
+        tuner.run(runner, log_line)
         if not tuner.is_worker():
             folder.remove_checkpoints()
-            log("\n" + search_report.write(folder))
+            log_line("\n" + search_report.write(folder))

@@ -1,19 +1,35 @@
 """How every command starts and ends: flags, TensorFlow's noise, errors."""
 
 import contextlib
+import faulthandler
+import functools
 import inspect
+import itertools
 import logging
 import os
 import pathlib
 import re
+import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
 
-from absl import app, flags
+from absl import flags
 from absl import logging as absl_logging
 
-from gmn_tf.utils.errors import InputError, StoppedError
+from gmn_tf.utils.errors import (
+    InputError,
+    StoppedError,
+    check_choice,
+    first_line,
+    nearest,
+)
+
+# A flag, or a rule for flags, of the commands that list it:
+# flag(flags.DEFINE_string, "out", None, "Folder of all results.")
+flag = functools.partial
+HELP = ("--help", "--helpshort", "--helpfull", "-help", "-h", "-?")
 
 # Said by libraries at every start; nothing a user could act on.
 PYTHON_NOISE = (
@@ -23,7 +39,7 @@ PYTHON_NOISE = (
 START_UP_NOISE = re.compile(
     r"before absl::InitializeLog\(\)|^I0000 |Could not find cuda drivers"
 )
-# Tells of a broken driver where there is a GPU, and of nothing elsewhere.
+# A broken driver where there is a GPU, and nothing elsewhere.
 NO_GPU_NOISE = re.compile(r"failed call to cuInit")
 GPU_DRIVER = pathlib.Path("/proc/driver/nvidia")
 INTERRUPTED = 130  # the shell's status for Ctrl-C
@@ -31,58 +47,78 @@ BROKEN_PIPE = 141  # for a command whose output nobody reads
 BY_SIGNAL = 128  # and for others that a signal ended
 
 
-def run(
-    command: Callable,
-    usage: str,
+def command(
+    *definitions: Callable,
+    takes_arguments: bool = False,
     after_interrupt: str = "The same command starts again from the beginning.",
-) -> None:
-    """Runs `command(flag values, arguments)` and ends the process.
+) -> Callable[[Callable], Callable[[Sequence[str] | None], None]]:
+    """Makes a command of a function of its flags.
 
-    Bad input, bad flags among it, is printed and ends with status 1.
+    The command takes the words that follow its name, by default those that
+    this process was started with. It returns when it has succeeded, and ends
+    with SystemExit otherwise: bad input, bad flags among it, has status 1 and
+    a message. Calls in one process share no flags.
 
     Args:
-        command: what to do.
-        usage: what --help says above the flags.
+        definitions: absl's flags and validators, each to be called with
+            `flag_values`.
+        takes_arguments: whether the function also takes the words that are no
+            flags; they are errors otherwise.
         after_interrupt: what the same command does after Ctrl-C.
     """
-    # --help shows the text and the flags of the main module alone.
-    sys.modules["__main__"].__doc__ = inspect.cleandoc(usage)
-    for module, defined in flags.FLAGS.flags_by_module_dict().items():
-        if module.startswith(command.__module__.rpartition(".")[0]):
-            for flag in defined:
-                flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    # A folder's name may have what the terminal's encoding lacks.
-    sys.stdout.reconfigure(errors="backslashreplace")
 
-    def main(argv):
-        absl_logging.set_verbosity(absl_logging.WARNING)
-        try:
-            command(flags.FLAGS, argv[1:])
-        except InputError as error:
-            sys.exit(f"Error: {error}")
-        except BrokenPipeError:  # what reads the output has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(BROKEN_PIPE)
-        except OSError as error:  # such as a disk that is full
-            sys.exit(f"Error: cannot read or write a file: {error}")
-        except StoppedError as stopped:
-            print(f"\n{stopped} The same command goes on.", file=sys.stderr)
-            sys.exit(BY_SIGNAL + stopped.signal)
-        except Exception as error:
-            if not _lacks_room(error):
-                raise
-            sys.exit(
-                "Error: memory, or the disk, does not suffice: "
-                + (str(error).splitlines() or [type(error).__name__])[0]
-            )
-        except KeyboardInterrupt:
-            print(
-                f"\nInterrupted before the end. {after_interrupt}",
-                file=sys.stderr,
-            )
-            sys.exit(INTERRUPTED)
+    def decorate(function):
+        @functools.wraps(function)
+        def call(argv: Sequence[str] | None = None) -> None:
+            if argv is None:
+                _prepare_process()
+            argv = sys.argv[1:] if argv is None else list(argv)
+            usage = inspect.getdoc(function)
+            with _ending(after_interrupt):
+                values = define_flags(definitions)
+                if set(HELP) & set(itertools.takewhile("--".__ne__, argv)):
+                    _print_help(usage, values)
+                    sys.exit(1)  # as every program does that uses absl
+                arguments = parse(argv, values, usage)
+                if takes_arguments:
+                    function(values, arguments)
+                else:
+                    check_no_arguments(arguments)
+                    function(values)
 
-    app.run(main, flags_parser=_parse)
+        call.definitions = definitions
+        return call
+
+    return decorate
+
+
+def define_flags(definitions: Sequence[Callable]) -> flags.FlagValues:
+    """The flags of one call of a command."""
+    values = flags.FlagValues()
+    for define in definitions:
+        define(flag_values=values)
+    for name in values:
+        if values[name].flag_type() == "string":
+            # What an unset variable of the shell leaves.
+            flags.register_validator(
+                name,
+                lambda text: text != "",
+                f"--{name} has an empty value.",
+                values,
+            )
+    return values
+
+
+def parse(argv: list[str], values: flags.FlagValues, usage: str) -> list[str]:
+    """Reads the flags; gives the words that are none.
+
+    Raises:
+        InputError: for what is not allowed, with `usage`'s example.
+    """
+    try:
+        return values(["command", *argv])[1:]
+    except (flags.Error, ValueError) as error:
+        _raise_explained(error, values, argv, usage)
 
 
 def check_no_arguments(arguments: list[str]) -> None:
@@ -92,43 +128,128 @@ def check_no_arguments(arguments: list[str]) -> None:
             f"Unexpected argument: {arguments[0]}",
             "flags alone, as in --dataset=synthetic",
             " ".join(arguments),
-            f"did you mean --{arguments[0].lstrip('-')}, or a flag's value?",
+            f"Did you mean --{arguments[0].lstrip('-')}, or a flag's value?",
         )
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(log_level: int = 1) -> None:
     """Imports TensorFlow and finds its devices, without the usual noise.
 
     Warnings a user could act on are passed on. On CPUs without AVX-512 its
     matrix products are faster with oneDNN, which is off there by default.
+
+    Args:
+        log_level: 1 leaves out what TensorFlow logs later for information; 2
+            leaves out its warnings too.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    # 1: TensorFlow's later information is left out, warnings are not.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-    logging.getLogger("absl").addFilter(
-        lambda record: not record.getMessage().startswith(PYTHON_NOISE)
-    )
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level))
+    logging.getLogger("absl").addFilter(_is_no_python_noise)
     with _without_noise():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
 
 
-def _parse(argv: list[str]) -> list[str]:
-    try:
-        return flags.FLAGS(argv)
-    except flags.Error as error:
-        sys.exit(
-            "Error: "
-            + str(
-                InputError(
-                    str(error).replace(" command line flag", " flag"),
-                    "a flag of this command, as in --name=value",
-                    " ".join(argv[1:])[:200],
-                    "--help lists all flags",
-                )
+def _prepare_process() -> None:
+    """What a command needs once that has a process of its own."""
+    # A folder's name may have what the terminal's encoding lacks.
+    sys.stdout.reconfigure(errors="backslashreplace")
+    faulthandler.enable()
+    flags.FLAGS.mark_as_parsed()  # those of libraries, which logging reads
+    absl_logging.use_absl_handler()
+
+
+def _print_help(usage: str, values: flags.FlagValues) -> None:
+    for name in values:
+        values.register_key_flag_for_module("flags", values[name])
+    print(usage + "\n" + values.module_help("flags"))
+
+
+def _raise_explained(
+    error: Exception, values: flags.FlagValues, argv: list[str], usage: str
+) -> NoReturn:
+    """Says what absl says of the flags in the form of every other error."""
+    received = shlex.join(argv)[:200] or "no flag"
+    if isinstance(error, flags.UnrecognizedFlagError):
+        raise InputError(
+            f"Unknown flag --{error.flagname}.",
+            "a flag of this command, as in --name=value",
+            received,
+            f"Did you mean --{nearest(error.flagname, list(values))}? --help "
+            "lists all flags.",
+        ) from None
+    if isinstance(error.__context__, (TypeError, ValueError, OverflowError)):
+        _raise_bad_value(str(error), str(error.__context__), values)
+    problems = [
+        re.sub(r"^flags? .*?=.*?: ", "", line)
+        for line in str(error).splitlines()
+    ]
+    missing = []
+    for place, problem in enumerate(problems):
+        if found := re.match(r"Flag (--\w+) must have a value", problem):
+            missing.append(found[1])
+            problems[place] = f"{found[1]} is missing."
+        elif found := re.match(
+            r"(Exactly|At most) one of \((.*)\) must", problem
+        ):
+            *names, last = [f"--{name}" for name in found[2].split(", ")]
+            problems[place] = (
+                f"Give {found[1].lower()} one of {', '.join(names)} and {last}."
             )
+    raise InputError(
+        " ".join(problems),
+        next((line for line in usage.splitlines() if "--" in line), "flags"),
+        received,
+        f"Give {' and '.join(missing)}; --help explains every flag."
+        if missing
+        else "Correct the flags; --help explains each.",
+    ) from None
+
+
+def _raise_bad_value(
+    text: str, reason: str, values: flags.FlagValues
+) -> NoReturn:
+    """Says which value cannot be read, from `flag --NAME=VALUE: reason`."""
+    name, _, value = text.removeprefix("flag --").partition("=")
+    value = value.removesuffix(f": {reason}")
+    parser = values[name].parser
+    if isinstance(parser, flags.EnumParser):
+        check_choice(name, value, parser.enum_values)
+    raise InputError(
+        f"Bad value for --{name}.",
+        parser.syntactic_help or "true or false",
+        repr(value),
+        "Correct the value; --help explains every flag.",
+    ) from None
+
+
+@contextlib.contextmanager
+def _ending(after_interrupt: str) -> Iterator[None]:
+    """Ends a command whose input is bad, or that cannot go on."""
+    try:
+        yield
+    except InputError as error:
+        sys.exit(f"Error: {error}")
+    except BrokenPipeError:  # what reads the output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:  # such as a disk that is full
+        sys.exit(f"Error: cannot read or write a file: {error}")
+    except StoppedError as stopped:
+        print(f"\n{stopped} The same command goes on.", file=sys.stderr)
+        sys.exit(BY_SIGNAL + stopped.signal)
+    except Exception as error:
+        if not _lacks_room(error):
+            raise
+        sys.exit(
+            f"Error: memory, or the disk, does not suffice: {first_line(error)}"
         )
+    except KeyboardInterrupt:
+        print(
+            f"\nInterrupted before the end. {after_interrupt}", file=sys.stderr
+        )
+        sys.exit(INTERRUPTED)
 
 
 def _lacks_room(error: Exception) -> bool:
@@ -137,6 +258,10 @@ def _lacks_room(error: Exception) -> bool:
         tensorflow is not None
         and isinstance(error, tensorflow.errors.ResourceExhaustedError)
     )
+
+
+def _is_no_python_noise(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith(PYTHON_NOISE)
 
 
 def _is_noise(line: str) -> bool:

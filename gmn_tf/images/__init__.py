@@ -1,7 +1,8 @@
 """From images to features: what the paper takes as given.
 
-`backbones` (with `backbone_table`, `backbone_weights`) are the networks;
-`extraction` runs them over the images that `image_folder` finds, decoded by
-`image_batches`, part after part (`image_parts`, `extraction_parts`), and leaves
-`extraction_result`, of which `extraction_summary` tells.
+`backbone_table` lists the networks (a new one is a row there) and `backbones`
+builds them. `image_folder` finds the images, `image_batches` decodes them and
+runs a network over them, `extraction` does this for a whole folder, and
+`feature_store` keeps the features. `custom_images` makes the features of a
+user's own data.
 """

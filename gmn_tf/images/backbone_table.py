@@ -1,6 +1,9 @@
-"""The image networks that features may come from, as data.
+"""The networks that turn images into features: one row each.
 
-Nothing here imports TensorFlow, so that bad flags are told of at once.
+To add a network of keras.applications, add its row. `backbones` is the place
+for a network from elsewhere: `_build` makes it, `Backbone` preprocesses.
+
+Nothing here imports TensorFlow, so that --help and bad flags answer at once.
 """
 
 import pathlib
@@ -8,8 +11,8 @@ from typing import NamedTuple
 
 from gmn_tf.utils.errors import InputError, check_choice
 
-IMAGENET = "imagenet"  # keras.applications downloads them
-RANDOM = "random"  # for tests: no class can be recognised by them
+IMAGENET = "imagenet"  # weights that keras.applications downloads
+RANDOM = "random"  # weights for tests: they recognise no class
 SUFFIXES = (".weights.h5", ".h5", ".keras")
 
 
@@ -17,9 +20,9 @@ class Kind(NamedTuple):
     """One network of keras.applications.
 
     Attributes:
-        function: that builds it.
-        module: of keras.applications, with its `preprocess_input`.
-        image_size: rows, and columns, of the images it was trained on.
+        function: the function that builds it.
+        module: the module of keras.applications with its `preprocess_input`.
+        image_size: rows and columns of the images it was trained on.
     """
 
     function: str
@@ -74,16 +77,20 @@ BACKBONES = {kind.function.lower(): kind for kind in _KINDS}
 
 
 def is_file(weights: str) -> bool:
-    """Whether --weights names a file, and not where else they come from."""
+    """Whether --weights names a file."""
     return weights not in (IMAGENET, RANDOM)
 
 
 def check(name: str, weights: str) -> None:
-    """Raises InputError for what can be told before TensorFlow starts.
+    """Checks what can be checked without TensorFlow.
 
     Args:
         name: a key of `BACKBONES`.
         weights: imagenet, random, or a file.
+
+    Raises:
+        InputError: for an unknown network, or a file that is missing or of an
+            unknown kind.
     """
     check_choice("backbone", name, BACKBONES)
     if not is_file(weights):
@@ -91,15 +98,15 @@ def check(name: str, weights: str) -> None:
     path = pathlib.Path(weights).expanduser()
     if not path.is_file():
         raise InputError(
-            f"No weights for --backbone={name}.",
-            f"--weights={IMAGENET}, or a file that is there",
+            f"There are no weights for --backbone={name}.",
+            f"--weights={IMAGENET}, or an existing file",
             f"{weights!r}, which is no file",
-            "check the path of --weights",
+            "Say where the file is, with --weights=FILE.",
         )
     if not path.name.endswith(SUFFIXES):
         raise InputError(
-            f"Cannot tell what kind of file {path} is.",
+            f"The name of {path} does not say what kind of file it is.",
             "weights saved by Keras: " + ", ".join(SUFFIXES),
             path.name,
-            "rename it, or save the weights with model.save_weights",
+            "Rename the file, or save the weights with model.save_weights.",
         )

@@ -1,53 +1,52 @@
 """Features from images: the pooled networks of keras.applications.
 
 Extraction, prediction and serving all use `Backbone.image` and
-`Backbone.features`, so that a feature is the same wherever it is made.
+`Backbone.features`, so that an image has the same feature everywhere.
 """
 
+import dataclasses
+import hashlib
+import math
 import pathlib
+import warnings
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from gmn_tf.images import backbone_table, backbone_weights
+from gmn_tf.images import backbone_table
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, check_same, first_line
 
-# What must be equal for features to be of one kind.
+# Features are of one kind if these entries of their descriptions are equal.
 IDENTITY = ("name", "weights_sha256", "image_size", "preprocessing")
 EFFICIENT_NET = "efficientnet"
+EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
 
+@dataclasses.dataclass(frozen=True)
 class Backbone:
     """A network that turns an image into a feature.
 
     Attributes:
-        description: what it is, for JSON: `name`, `weights` (of a file, its
-            name; and `weights_path`, where it was), `weights_sha256`,
-            `image_size`, `preprocessing`, `feature_dim`.
         model: the network, `[n, size, size, 3]` preprocessed images ->
             `[n, dx]` features.
-
-    Args:
-        model: see above.
-        description: see above.
+        description: what it is, for JSON: `name`, `weights` (the name of
+            their file; then `weights_path` is where it was), `weights_sha256`,
+            `image_size`, `preprocessing`, `feature_dim`.
     """
 
-    def __init__(self, model: keras.Model, description: dict):
-        self.model = model
-        self.description = description
-        self.image_size = description["image_size"]
-        module = BACKBONES[description["name"]].module
-        self._module = getattr(keras.applications, module)
+    model: keras.Model
+    description: dict
 
     def image(self, content: tf.Tensor | bytes) -> tf.Tensor:
-        """Decodes one image and makes it as large as the network wants.
+        """Decodes an image and resizes it to what the network expects.
 
-        Its proportions are not kept, nor is an EXIF orientation followed.
+        The aspect ratio is not kept, and EXIF orientation is not applied.
 
         Args:
             content: scalar string tensor, or bytes: a JPEG, PNG, BMP, WebP or
-                GIF (of which the first frame is taken).
+                GIF (of which the first frame is used).
 
         Returns:
             `[size, size, 3]` red, green and blue, 0..255.
@@ -59,11 +58,11 @@ class Backbone:
             content, channels=3, expand_animations=False
         )
         pixels = tf.ensure_shape(pixels, [None, None, 3])
-        size = [self.image_size, self.image_size]
+        size = [self.description["image_size"]] * 2
         return tf.image.resize(pixels, size, "bilinear", antialias=True)
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
-        """What the network makes of images.
+        """The features of images.
 
         Args:
             images: `[n, size, size, 3]` red, green and blue, 0..255.
@@ -72,8 +71,9 @@ class Backbone:
             `[n, dx]` features.
         """
         images = tf.convert_to_tensor(images, tf.float32)
-        preprocessed = self._module.preprocess_input(images)
-        return self.model(preprocessed, training=False)
+        module = BACKBONES[self.description["name"]].module
+        preprocess = getattr(keras.applications, module).preprocess_input
+        return self.model(preprocess(images), training=False)
 
 
 def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
@@ -82,34 +82,34 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
     Args:
         name: a key of `BACKBONES`.
         weights: `imagenet` (downloaded by Keras, once), `random` (the same
-            each time; for tests, as no class can be recognised by them), or
-            a file of weights for this network without its top.
+            each time; for tests, as they recognise no class), or a file of
+            weights for this network without its top.
         image_size: rows and columns of the images; default: as in training.
 
     Raises:
         InputError: if there is no such backbone, or its weights cannot be
-            had.
+            downloaded or read.
     """
     backbone_table.check(name, weights)
     kind = BACKBONES[name]
     size = image_size or kind.image_size
-    model = backbone_weights.build(name, size, weights == IMAGENET)
+    model = _build(name, size, weights)
     description = {"name": name, "weights": weights}
     if backbone_table.is_file(weights):
         path = pathlib.Path(weights).expanduser().absolute()
-        backbone_weights.load_file(model, path, name)
+        _load_file(model, path, name)
         description.update(weights=path.name, weights_path=str(path))
     elif weights == RANDOM:
-        backbone_weights.draw(model)
+        _draw(model)
     model.trainable = False
     description.update(
-        weights_sha256=backbone_weights.checksum(model),
+        weights_sha256=_checksum(model),
         image_size=size,
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
     )
     if weights != IMAGENET and kind.module == EFFICIENT_NET:
-        backbone_weights.normalise_as_imagenet(model)
+        _normalise_as_imagenet(model)
     return Backbone(model, description)
 
 
@@ -121,7 +121,7 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
         weights: where its weights are now; default: where they were.
 
     Raises:
-        InputError: if the weights are gone, or are other ones.
+        InputError: if the weights are missing, or other ones.
     """
     try:
         name, there, expected = (
@@ -135,28 +135,120 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
             "This is no description of a backbone.",
             'the entry "backbone" that bin/extract_features wrote',
             f"{type(error).__name__}: {error}",
-            "extract the features again",
+            "Extract the features again.",
         ) from error
-    gone = not pathlib.Path(there).expanduser().is_file()
-    if weights is None and backbone_table.is_file(there) and gone:
-        raise InputError(
-            f"The weights of {name} that the features came from are gone.",
-            there,
-            "no such file",
-            "say where it is now, with --weights=FILE",
-        )
     backbone = load(name, there, size)
     found = backbone.description["weights_sha256"]
-    if found != expected:
-        raise InputError(
-            f"These are not the weights of {name} that the features came from.",
-            f"{description['weights']}, SHA-256 of its arrays {expected}",
-            f"{there}, SHA-256 of its arrays {found}",
-            "give the file that the features were extracted with: --weights",
-        )
+    check_same(
+        f"{there} has other weights of {name} than those that made the "
+        "features.",
+        {"weights_sha256": expected},
+        {"weights_sha256": found},
+        f"Give the file {description['weights']} that made the features, with "
+        "--weights=FILE.",
+    )
     return backbone
 
 
 def identity(description: dict) -> dict:
     """The part of a description that features of one kind have in common."""
     return {name: description.get(name) for name in IDENTITY}
+
+
+def _build(name: str, size: int, weights: str) -> keras.Model:
+    """The network without its top, its output pooled; its weights may follow.
+
+    Raises:
+        InputError: if they cannot be downloaded, or the size is impossible.
+    """
+    kind = BACKBONES[name]
+    try:
+        return getattr(keras.applications, kind.function)(
+            include_top=False,
+            weights=IMAGENET if weights == IMAGENET else None,
+            input_shape=(size, size, 3),
+            pooling="avg",
+        )
+    except Exception as error:  # a download fails in many ways
+        if weights == IMAGENET:
+            raise InputError(
+                f"Keras cannot download the ImageNet weights of {name}.",
+                "a connection to where keras.applications keeps them",
+                first_line(error),
+                "Try again, or give a file with --weights=FILE.",
+            ) from error
+        raise InputError(
+            f"Keras cannot build {name} for images of {size} x {size}.",
+            f"a size that it takes, such as {kind.image_size}",
+            first_line(error),
+            "Extract the features again.",
+        ) from error
+
+
+def _load_file(model: keras.Model, path: pathlib.Path, name: str) -> None:
+    """Loads weights; raises InputError if they are not for `name`."""
+    floats = [w for w in model.weights if w.dtype.startswith("float")]
+    for weight in floats:  # what stays NaN is missing in the file
+        weight.assign(np.full(weight.shape, np.nan))
+    problem = ""
+    try:
+        # Keras warns of each layer it does not find, and goes on.
+        with warnings.catch_warnings(action="ignore"):
+            # Of a .keras file this reads the weights, and runs no code in it.
+            model.load_weights(path)
+    except Exception as error:  # a damaged file makes Keras raise anything
+        problem = first_line(error)
+    gaps = [w.path for w in floats if np.isnan(w.numpy()).any()]
+    if problem or gaps:
+        raise InputError(
+            f"{path} has no weights for --backbone={name}.",
+            f"weights of keras.applications.{BACKBONES[name].function}, "
+            "include_top=False",
+            problem or f"{len(gaps)} arrays missing or NaN, such as {gaps[0]}",
+            "Check --weights and --backbone.",
+        )
+
+
+def _draw(model: keras.Model) -> None:
+    """Gives every matrix random values that keep the scale of its input."""
+    random = np.random.default_rng(0)
+    for weight in model.weights:
+        shape = weight.shape
+        if len(shape) < 2:
+            continue
+        # In depthwise kernels, [rows, columns, channels, 1], each channel has
+        # one input.
+        inputs = math.prod(shape[:-2]) * (shape[-2] if shape[-1] > 1 else 1)
+        scale = math.sqrt(2.0 / inputs)
+        weight.assign(random.normal(0.0, scale, shape).astype("float32"))
+
+
+def _checksum(model: keras.Model) -> str:
+    """SHA-256 of a network's weights: their order, names, shapes, values.
+
+    It does not depend on the file they were in. The names of layers are left
+    out, because Keras numbers unnamed layers differently in each model.
+    """
+    digest = hashlib.sha256()
+    for number, weight in enumerate(model.weights):
+        values = np.ascontiguousarray(weight)
+        text = f"{number} {weight.name} {values.shape} {values.dtype}\n"
+        digest.update(text.encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def _normalise_as_imagenet(model: keras.Model) -> None:
+    """Normalises the input as Keras does with weights="imagenet".
+
+    There it divides by the root of the standard deviation once more, in a
+    layer that it leaves out otherwise; without this, the same weights from a
+    file would give other features.
+    """
+    layer = next(
+        layer
+        for layer in model.layers
+        if isinstance(layer, keras.layers.Normalization)
+    )
+    layer.adapt_variance.assign(layer.adapt_variance * EFFICIENT_NET_STD)
+    layer.finalize_state()

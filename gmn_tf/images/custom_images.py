@@ -1,11 +1,11 @@
-"""Features of somebody's own data that has images alone."""
+"""The features of a user's own data, if it has images and no features."""
 
 import os
 from collections.abc import Callable
 
 from etils import epath
 
-from gmn_tf.images import backbones, extraction, extraction_summary
+from gmn_tf.images import backbones, extraction
 from gmn_tf.images.image_folder import scan
 from gmn_tf.utils.errors import InputError
 
@@ -20,17 +20,17 @@ def features_folder(
     quiet: bool,
     log: Callable[[str], object],
 ) -> str | None:
-    """Makes features of a data set's images, unless it has features.
+    """Extracts the features of a data set's images, unless it has features.
 
     Args:
         source: folder of the data.
         dataset: name of the data.
-        data_dir: gets the features, in a folder of their own.
+        data_dir: where the features go, into a folder of their own.
         backbone: see `gmn_tf.extract_features`.
         weights: see `gmn_tf.extract_features`.
         unreadable: see `gmn_tf.extract_features`.
         quiet: whether to show no progress.
-        log: is told what is done.
+        log: called with texts that say what is done.
 
     Returns:
         The folder of the features; None if the data has some, or no images.
@@ -55,12 +55,12 @@ def features_folder(
     out = f"{data_dir}/features/{dataset}-{backbone}-{digest}"
     log(f"There are images and no features; these go to {out}")
     summary = extraction.run(images, out, network, unreadable, quiet=quiet)
-    log(extraction_summary.text(summary).rpartition("\n")[0] + "\n")
+    log(f"{summary}\n")
     return out
 
 
 def _check_folders_known(images: epath.Path, classes) -> None:
-    """Refuses folders and classes that do not belong together, in time."""
+    """Checks that folders and classes fit, before features are computed."""
     listing = scan(images)
     for name in listing.classes:
         classes.number(name, f"The folder {images / name}")
@@ -72,5 +72,5 @@ def _check_folders_known(images: epath.Path, classes) -> None:
             f"The seen class {empty[0]} has no image.",
             f"images in {images / empty[0]}",
             f"{len(empty)} seen classes without any",
-            "add images, or say in classes.csv that it is unseen",
+            "Add images, or say in classes.csv that the class is unseen.",
         )

@@ -1,29 +1,75 @@
-"""Features from folders of images."""
+"""Features of images: of single files, or of a folder with all its classes."""
 
-import collections
+import dataclasses
 import os
 import pathlib
-import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from gmn_tf.images import backbones, extraction_result
+from gmn_tf.images import backbones, image_folder
 from gmn_tf.images.backbones import Backbone
-from gmn_tf.images.extraction_parts import Content, Folder
-from gmn_tf.images.extraction_summary import Summary, examples
-from gmn_tf.images.image_batches import UPRIGHT, Image, batches
-from gmn_tf.images.image_folder import list_images, scan
-from gmn_tf.images.image_parts import Part, divide
+from gmn_tf.images.feature_store import FeatureStore, key, with_reasons
+from gmn_tf.images.image_batches import batches
 from gmn_tf.utils import locks
-from gmn_tf.utils.errors import InputError, check_choice
+from gmn_tf.utils.errors import InputError, check_choice, listed
 from gmn_tf.utils.progress import progress
-
-__all__ = ["Summary", "features_of", "list_images", "run"]
 
 BATCH_SIZE = 32
 UNREADABLE = ("stop", "skip")
+# What extraction.json lists, and how a person reads it.
+REMARKS = {
+    "unreadable": "Unreadable images, left out (see unreadable.csv)",
+    "turned": "EXIF orientation is reported but not applied",
+    "not_images": "Ignored, because they are not images in folders of classes",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What an extraction found and computed; as a text, for a person.
+
+    Attributes:
+        out: the folder of the features.
+        record: the contents of extraction.json.
+        computed: images that this call computed.
+        seconds: the time that they took.
+    """
+
+    out: pathlib.Path
+    record: dict
+    computed: int
+    seconds: float
+
+    def __str__(self):
+        record, backbone = self.record, self.record["backbone"]
+        counts = record["classes"]
+        lines = [
+            f"{self.out} has the features of {record['images']} images in "
+            f"{sum(map(bool, counts.values()))} classes: "
+            f"{backbone['feature_dim']} numbers each, by {backbone['name']} "
+            f"(weights: {backbone['weights']}).",
+            "All features were there already; nothing was computed.",
+        ]
+        if self.computed:
+            before = record["images"] + len(record["unreadable"])
+            before -= self.computed
+            lines[-1] = (
+                f"Computed: {self.computed} in {self.seconds:.0f} s, "
+                f"{self.computed / self.seconds:.1f} images/s."
+                + (f" Computed before: {before}." if before else "")
+            )
+        remarks = {what: record[name] for name, what in REMARKS.items()}
+        remarks["Classes without any image"] = [
+            name for name, count in counts.items() if not count
+        ]
+        lines += [
+            f"{what}: {len(those)}: {listed(those, 3)}."
+            for what, those in remarks.items()
+            if those
+        ]
+        return "\n".join(lines)
 
 
 def features_of(
@@ -37,11 +83,11 @@ def features_of(
     Args:
         paths: the files.
         backbone: what makes the features.
-        on_batch: called with the number of images of each batch done.
+        on_batch: called with the number of images in each finished batch.
         batch_size: images that the network sees at once.
 
     Returns:
-        `[n, dx]` features of those that can be read, in their order; path and
+        `[n, dx]` features of the readable images, in their order; path and
         reason of the others.
     """
     features = [np.empty((0, backbone.description["feature_dim"]), np.float32)]
@@ -61,83 +107,45 @@ def run(
     batch_size: int = BATCH_SIZE,
     quiet: bool = False,
 ) -> Summary:
-    """Writes the features of a folder of images; goes on if interrupted.
+    """Writes the features of a folder of images; resumes if interrupted.
 
     Args:
         images: a folder with one folder of images per class.
-        out: the folder for what `extraction_result` lists.
+        out: the folder for what `feature_store` lists.
         backbone: what makes the features.
         unreadable: `stop` at images that cannot be read, or `skip` them.
         batch_size: images that the network sees at once.
         quiet: whether to show no progress.
 
     Raises:
-        InputError: if there are no images, some cannot be read and it is to
-            stop there, or `out` is not for these features.
+        InputError: if there are no images, some cannot be read and
+            `unreadable` is `stop`, or `out` has other contents.
     """
     check_choice("unreadable", unreadable, UNREADABLE)
-    images, out = pathlib.Path(images), pathlib.Path(out)
-    _check_outside(images, out)
-    listing, description = scan(images), backbone.description
-    Folder(out).check_same_run(description)
+    root, out = pathlib.Path(images), pathlib.Path(out)
+    _check_outside(root, out)
+    listing, description = image_folder.scan(root), backbone.description
+    FeatureStore(out, description)  # checks it before the lock makes a file
     with locks.exclusive(out):
-        folder = Folder(out)  # again, as nobody else can change it now
-        folder.check_same_run(description)
+        store = FeatureStore(out, description)
         identity = backbones.identity(description)
-        parts = divide(images, listing.images, identity)
+        keys = {file: key(root, file, identity) for _, file in listing.images}
         if unreadable == "stop":
-            _check_readable(folder.unreadable(parts))
-        if folder.is_complete(parts, description, listing):
-            shutil.rmtree(folder.parts, ignore_errors=True)
-            return Summary(images, out, folder.record, 0, 0.0)
+            _check_readable(store.unreadable(keys))
+        missing = [file for file in keys if keys[file] not in store.stored]
+        quiet = quiet or not missing
         began = time.monotonic()
-        folder.start(description)
-        missing = [part for part in parts if folder.notes(part) is None]
-        found = batches(_paths(images, missing), backbone, batch_size)
-        count = sum(len(part.files) for part in missing)
-        quiet = quiet or not count
-        with progress("Features", count, quiet, "image") as advance:
-            for batch in _keeping(found, missing, folder, images):
+        with progress("Features", len(missing), quiet, "image") as advance:
+            paths = (root / file for file in missing)
+            for batch in batches(paths, backbone, batch_size):
+                files = [i.path.relative_to(root).as_posix() for i in batch]
+                named = {file: keys[file] for file in files}
+                store.write(dict(zip(named.values(), batch)))
                 advance(len(batch))
                 if unreadable == "stop":
-                    _check_readable(_reasons(batch, images))
-        record = extraction_result.write(folder, parts, description, listing)
-        seconds = time.monotonic() - began
-        return Summary(images, out, record, count, seconds)
-
-
-def _keeping(found, missing: list[Part], folder: Folder, root) -> Iterator:
-    """Passes batches on, and keeps each part as soon as it is whole."""
-    waiting, images = collections.deque(missing), []
-    for batch in found:
-        images += batch
-        while waiting and len(images) >= len(waiting[0].files):
-            part = waiting.popleft()
-            size = len(part.files)
-            folder.write(part, _content(images[:size], root))
-            del images[:size]
-        yield batch
-
-
-def _content(images: list[Image], root: pathlib.Path) -> Content:
-    turned = [image for image in images if image.orientation != UPRIGHT]
-    return Content(
-        np.array([i.feature for i in images if not i.reason], np.float32),
-        _reasons(images, root),
-        {_name(image, root): image.orientation for image in turned},
-    )
-
-
-def _reasons(images: list[Image], root: pathlib.Path) -> dict[str, str]:
-    return {_name(i, root): i.reason for i in images if i.reason}
-
-
-def _name(image: Image, root: pathlib.Path) -> str:
-    return image.path.relative_to(root).as_posix()
-
-
-def _paths(root: pathlib.Path, parts: list[Part]) -> Iterator[pathlib.Path]:
-    return (root / file for part in parts for file in part.files)
+                    _check_readable(store.unreadable(named))
+        record = store.finish(keys, listing)
+        return Summary(out, record, len(missing), time.monotonic() - began)
 
 
 def _check_outside(images: pathlib.Path, out: pathlib.Path) -> None:
@@ -145,16 +153,16 @@ def _check_outside(images: pathlib.Path, out: pathlib.Path) -> None:
     if out.is_file():
         raise InputError(
             "The features need a folder.",
-            "--out, a folder that is there or can be made",
+            "--out, an existing folder or a new one",
             f"{out}, a file",
-            "choose another --out",
+            "Choose another --out.",
         )
     if out.resolve().is_relative_to(images.resolve()):
         raise InputError(
             "The features would lie among the images.",
             f"--out beside {images}, not in it",
             str(out),
-            "choose another --out",
+            "Choose another --out.",
         )
 
 
@@ -163,7 +171,7 @@ def _check_readable(reasons: dict[str, str]) -> None:
         raise InputError(
             f"Some images cannot be read: {len(reasons)} so far.",
             "whole JPEG, PNG, GIF, BMP or WebP files",
-            examples(f"{file} ({reason})" for file, reason in reasons.items()),
-            "mend or remove them and give the same command, which goes on; or "
-            "leave them out, with --unreadable=skip",
+            with_reasons(reasons),
+            "Replace or remove them and give the same command, which goes on; "
+            "or leave them out, with --unreadable=skip.",
         )

@@ -17,34 +17,33 @@ import tensorflow as tf
 
 from gmn_tf.images.backbones import Backbone
 
-BATCHES_AHEAD = 2  # decoded, or being so, while the network computes
-UPRIGHT = 1  # EXIF's number
+BATCHES_AHEAD = 2  # decoded while the network computes
+UPRIGHT = 1  # EXIF's number of this orientation
 # What TensorFlow puts around its messages.
 _NODE = re.compile(r"\{\{.*?\}\}\s*|\s*\[Op:\w*\].*", re.DOTALL)
 
 
 class Image(NamedTuple):
-    """What became of an image file.
+    """An image file and its feature.
 
     Attributes:
         path: the file.
         feature: `[dx]`, or None.
-        reason: why there is none.
-        orientation: as EXIF numbers them.
+        reason: why there is no feature; empty if there is one.
+        turned: EXIF's number of its orientation; 0 if it is upright.
     """
 
     path: pathlib.Path
     feature: np.ndarray | None
     reason: str = ""
-    orientation: int = UPRIGHT
+    turned: int = 0
 
 
 def batches(paths, backbone: Backbone, size: int) -> Iterator[list[Image]]:
     """The images of some files, in their order, `size` at a time."""
-    shape = (None, backbone.image_size, backbone.image_size, 3)
-    network = tf.function(
-        backbone.features, input_signature=[tf.TensorSpec(shape, tf.float32)]
-    )
+    side = backbone.description["image_size"]
+    pixels = tf.TensorSpec([None, side, side, 3], tf.float32)
+    network = tf.function(backbone.features, input_signature=[pixels])
     decoded = _decoded(paths, backbone, BATCHES_AHEAD * size)
     while batch := list(itertools.islice(decoded, size)):
         pixels = [pixels for _, pixels in batch if pixels is not None]
@@ -56,18 +55,16 @@ def batches(paths, backbone: Backbone, size: int) -> Iterator[list[Image]]:
 
 
 def _decoded(paths, backbone: Backbone, ahead: int) -> Iterator[tuple]:
-    """Images and their pixels, decoded in parallel and ahead of their use."""
+    """Images and their pixels, decoded in parallel before they are needed."""
     pool = futures.ThreadPoolExecutor(os.cpu_count())
-    paths = iter(paths)
-
-    def submit(path):
-        return pool.submit(_decode, pathlib.Path(path), backbone)
-
+    submitted = (
+        pool.submit(_decode, pathlib.Path(path), backbone) for path in paths
+    )
     try:
-        waiting = collections.deque(map(submit, itertools.islice(paths, ahead)))
+        waiting = collections.deque(itertools.islice(submitted, ahead))
         while waiting:
             decoded = waiting.popleft().result()
-            waiting.extend(map(submit, itertools.islice(paths, 1)))
+            waiting.extend(itertools.islice(submitted, 1))
             yield decoded
     finally:
         pool.shutdown(cancel_futures=True)
@@ -85,18 +82,13 @@ def _decode(path: pathlib.Path, backbone: Backbone) -> tuple:
     except tf.errors.InvalidArgumentError as error:
         reason = _NODE.sub("", error.message).strip().splitlines()
         return Image(path, None, reason[0] if reason else "no image"), None
-    orientation, trouble = _look(content)
-    return Image(path, None, trouble, orientation), None if trouble else pixels
-
-
-def _look(content: bytes) -> tuple[int, str]:
-    """Orientation of an image, and what TensorFlow misreads, by its header."""
     try:
         with PIL.Image.open(io.BytesIO(content)) as image:
-            exif = image.getexif()
-            orientation = exif.get(PIL.ExifTags.Base.Orientation, UPRIGHT)
-            if (image.format, image.mode) == ("BMP", "P"):
-                return UPRIGHT, "a BMP with a palette; save it as PNG"
-            return int(orientation), ""
-    except Exception:
-        return UPRIGHT, ""  # whatever Pillow says of what could be decoded
+            turned = image.getexif().get(PIL.ExifTags.Base.Orientation, UPRIGHT)
+            misread = (image.format, image.mode) == ("BMP", "P")
+    except Exception:  # Pillow may fail where TensorFlow does not
+        return Image(path, None), pixels
+    if misread:  # by TensorFlow
+        return Image(path, None, "a BMP with a palette; save it as PNG"), None
+    is_turned = isinstance(turned, int) and turned != UPRIGHT
+    return Image(path, None, turned=turned if is_turned else 0), pixels

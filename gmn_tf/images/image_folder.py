@@ -5,18 +5,18 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, listed
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 
 
 class Listing(NamedTuple):
-    """What lies in a folder of images.
+    """The contents of a folder of images.
 
     Attributes:
-        images: class name and path in the folder of each, sorted.
+        images: class name, and path in the folder, of each image, sorted.
         classes: names of the class folders, sorted; some may be empty.
-        others: what else lies in the class folders, and images beside them.
+        others: other files in the class folders, and images beside them.
     """
 
     images: list[tuple[str, str]]
@@ -24,17 +24,8 @@ class Listing(NamedTuple):
     others: list[str]
 
 
-def list_images(folder: str | os.PathLike) -> list[tuple[str, str]]:
-    """Class name, and path in the folder, of each image, sorted.
-
-    Raises:
-        InputError: as `scan`.
-    """
-    return scan(folder).images
-
-
 def scan(folder: str | os.PathLike) -> Listing:
-    """Looks through a folder of images; hidden files are left out.
+    """Lists a folder of images; hidden files are left out.
 
     Raises:
         InputError: if there are no images in folders of classes, or names
@@ -46,7 +37,7 @@ def scan(folder: str | os.PathLike) -> Listing:
             "There are no images.",
             "--images, a folder with one folder of images per class",
             f"{str(folder)!r}, which is no folder",
-            "check the path of --images",
+            "Check the path of --images.",
         )
     top = _visible(folder)
     classes = [path for path in top if path.is_dir()]
@@ -60,10 +51,10 @@ def scan(folder: str | os.PathLike) -> Listing:
     if not images:
         raise InputError(
             f"{folder} has no images in folders of classes.",
-            "FOLDER/CLASS/IMAGE, images being " + ", ".join(SUFFIXES),
+            "FOLDER/CLASS/IMAGE, with images " + ", ".join(SUFFIXES),
             f"{len(classes)} folders and {len(others)} other files: "
-            + (", ".join(others[:5]) or "none"),
-            "put the images of each class into a folder of its name",
+            + listed(others),
+            "Put the images of each class into a folder with its name.",
         )
     return Listing(images, [path.name for path in classes], others)
 
@@ -78,7 +69,7 @@ def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
                 f"A name in {folder} cannot be read.",
                 "names in UTF-8",
                 ascii(path.name),
-                "rename it",
+                "Rename the file or folder.",
             ) from error
     return sorted(paths, key=lambda path: path.name)
 
@@ -88,7 +79,7 @@ def _is_image(path: pathlib.Path) -> bool:
 
 
 def find(path: str | os.PathLike) -> list[pathlib.Path]:
-    """An image, or all in a folder and the folders in it, sorted.
+    """An image, or all images in a folder and the folders in it, sorted.
 
     Raises:
         InputError: if there is none.
@@ -100,9 +91,9 @@ def find(path: str | os.PathLike) -> list[pathlib.Path]:
     if not found:
         raise InputError(
             f"There are no images in {path}.",
-            "an image, or a folder with some: " + ", ".join(SUFFIXES),
-            "none" if path.is_dir() else "no such file or folder",
-            "check the path of --images",
+            "an image, or a folder with images: " + ", ".join(SUFFIXES),
+            "no image" if path.is_dir() else "no such file or folder",
+            "Check the path of --images.",
         )
     return found
 

@@ -1,8 +1,7 @@
-"""From a folder of images to a served model, as a user goes the way."""
+"""From a folder of images to a served model, command after command."""
 
 import csv
 import json
-import pathlib
 import shutil
 import subprocess
 import sys
@@ -10,10 +9,11 @@ import sys
 import numpy as np
 import pytest
 
+from gmn_tf import commands
 from gmn_tf.images import backbones
 from tests.support import image_toys
+from tests.support.in_process import fail, succeed
 
-ROOT = pathlib.Path(__file__).parents[2]
 SEEN = ("crow", "finch", "heron", "kite")
 UNSEEN = ("owl", "wren")
 SMALL = (
@@ -29,17 +29,6 @@ SMALL = (
     "--synthetic_per_class=3",
     "--classifier_epochs=1",
 )
-
-
-def call(command, *flags, status=0):
-    found = subprocess.run(
-        [sys.executable, str(ROOT / "bin" / command), *flags],
-        capture_output=True,
-        text=True,
-    )
-    assert found.returncode == status, found.stdout + found.stderr
-    assert "Traceback" not in found.stderr
-    return found.stdout if status == 0 else found.stderr
 
 
 @pytest.fixture(scope="module")
@@ -66,20 +55,19 @@ def folder(tmp_path_factory):
 def workdir(folder):
     """A run on these images."""
     data_dir = f"--data_dir={folder / 'data'}"
-    told = call(
-        "prepare_data",
+    printed = succeed(
+        commands.prepare_data,
         f"--source={folder}",
         "--dataset=toybirds",
         "--backbone=mobilenet",
         f"--weights={folder / 'net.weights.h5'}",
         data_dir,
     )
-    assert "6: 4 seen, 2 unseen" in told
-    assert "Next: bin/train --dataset=toybirds" in told
+    assert "6: 4 seen, 2 unseen" in printed
+    assert "Next: bin/train --dataset=toybirds" in printed
     workdir = folder / "run"
-    call(
-        "train", "--dataset=toybirds", f"--workdir={workdir}", data_dir, *SMALL
-    )
+    place = f"--workdir={workdir}"
+    succeed(commands.train, "--dataset=toybirds", place, data_dir, *SMALL)
     return workdir
 
 
@@ -91,14 +79,14 @@ def read(path):
 def test_images_and_their_features_are_predicted_alike(
     folder, workdir, tmp_path
 ):
-    told = call(
-        "predict",
+    printed = succeed(
+        commands.predict,
         f"--workdir={workdir}",
         f"--images={folder / 'images' / 'owl'}",
         "--top_k=6",
         f"--out={tmp_path / 'images.csv'}",
     )
-    assert "5 predictions over 4 seen, 2 unseen classes" in told
+    assert "5 predictions over 4 seen, 2 unseen classes" in printed
     rows = read(tmp_path / "images.csv")
     assert len(rows) == 30
     assert {row["class"] for row in rows} == {*SEEN, *UNSEEN}
@@ -107,8 +95,11 @@ def test_images_and_their_features_are_predicted_alike(
 
     (features,) = (folder / "data" / "features").iterdir()
     assert features.name.startswith("toybirds-mobilenet-")
-    printed = call(
-        "predict", f"--workdir={workdir}", f"--features={features}", "--top_k=6"
+    printed = succeed(
+        commands.predict,
+        f"--workdir={workdir}",
+        f"--features={features}",
+        "--top_k=6",
     )
     owls = [row for row in csv.DictReader(printed.splitlines())]
     owls = [row for row in owls if row["sample"].startswith("owl/")]
@@ -122,8 +113,8 @@ def test_images_and_their_features_are_predicted_alike(
 @pytest.mark.parametrize("how", ["--nosynthesize", "--synthesize"])
 def test_a_class_is_added(how, folder, workdir, tmp_path):
     (tmp_path / "new.csv").write_text("class,a3,a1,a2\nibis,0.9,0.5,0.1\n")
-    call(
-        "predict",
+    succeed(
+        commands.predict,
         f"--workdir={workdir}",
         f"--images={folder / 'images' / 'owl' / '0.png'}",
         f"--classes={tmp_path / 'new.csv'}",
@@ -140,27 +131,29 @@ def test_a_class_is_added(how, folder, workdir, tmp_path):
 def test_other_features_and_bad_images_are_refused(workdir, tmp_path):
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     run = f"--workdir={workdir}"
-    told = call("predict", run, f"--images={tmp_path}", status=1)
-    assert "1 of 1 images cannot be read" in told
+    message = fail(commands.predict, run, f"--images={tmp_path}")
+    assert "1 of 1 images cannot be read" in message
     np.save(tmp_path / "features.npy", np.zeros([2, 9]))
-    told = call("predict", run, f"--features={tmp_path}", status=1)
-    assert "1024 dimensions" in told
+    message = fail(commands.predict, run, f"--features={tmp_path}")
+    assert "1024 dimensions" in message
     np.save(tmp_path / "features.npy", np.zeros([2, 1024]))
     (tmp_path / "extraction.json").write_text('{"backbone": {"name": "vgg16"}}')
-    told = call("predict", run, f"--features={tmp_path}", status=1)
-    assert "another backbone" in told
-    told = call("predict", run, status=1)
-    assert "either --features or --images" in told
+    message = fail(commands.predict, run, f"--features={tmp_path}")
+    assert "another backbone" in message
+    message = fail(commands.predict, run)
+    assert "exactly one of --features and --images" in message
     out = tmp_path / "predictions.txt"
-    told = call("predict", run, "--images=x", f"--out={out}", status=1)
-    assert "ends in .csv or .json" in told and not out.exists()
+    message = fail(commands.predict, run, "--images=x", f"--out={out}")
+    assert "must end in .csv or .json" in message and not out.exists()
 
 
 def test_the_exported_model_takes_images(folder, workdir, tmp_path):
-    told = call(
-        "export", f"--workdir={workdir}", f"--out={tmp_path / 'served'}"
+    printed = succeed(
+        commands.export,
+        f"--workdir={workdir}",
+        f"--out={tmp_path / 'served'}",
     )
-    assert "6 classes that takes images and features" in told
+    assert "6 classes that takes images and features" in printed
     image = folder / "images" / "wren" / "3.png"
     code = (
         "import sys, tensorflow as tf\n"
@@ -177,8 +170,11 @@ def test_the_exported_model_takes_images(folder, workdir, tmp_path):
         check=True,
         cwd=tmp_path,
     ).stdout.strip()
-    printed = call(
-        "predict", f"--workdir={workdir}", f"--images={image}", "--top_k=1"
+    printed = succeed(
+        commands.predict,
+        f"--workdir={workdir}",
+        f"--images={image}",
+        "--top_k=1",
     )
     (row,) = csv.DictReader(printed.splitlines())
 
@@ -187,7 +183,9 @@ def test_the_exported_model_takes_images(folder, workdir, tmp_path):
     assert 'signatures["images"]' in card and "net.weights.h5" in card
 
 
-def test_what_does_not_fit_is_told_before_features_are_made(folder, tmp_path):
+def test_what_does_not_fit_is_refused_before_features_are_made(
+    folder, tmp_path
+):
     shutil.copytree(folder / "images", tmp_path / "own" / "images")
     shutil.copy(folder / "classes.csv", tmp_path / "own")
     (tmp_path / "own" / "images" / "owl").rename(tmp_path / "own/images/olw")
@@ -197,10 +195,10 @@ def test_what_does_not_fit_is_told_before_features_are_made(folder, tmp_path):
         "--weights=random",
         f"--data_dir={tmp_path / 'data'}",
     )
-    told = call("prepare_data", "--dataset=own", *flags, status=1)
-    assert "images/olw names a class" in told and "'owl'" in told
-    told = call("prepare_data", "--dataset=../../evil", *flags, status=1)
-    assert "not a usable name" in told
+    message = fail(commands.prepare_data, "--dataset=own", *flags)
+    assert "images/olw names a class" in message and "'owl'" in message
+    message = fail(commands.prepare_data, "--dataset=../../evil", *flags)
+    assert "not a usable name" in message
     assert {path.name for path in tmp_path.iterdir()} == {"own"}
 
 
@@ -209,7 +207,6 @@ def test_moved_weights_are_asked_for(folder, workdir, tmp_path):
     here = folder / "net.weights.h5"
     here.rename(moved)
     flags = f"--workdir={workdir}", f"--images={folder / 'images' / 'owl'}"
-    told = call("predict", *flags, status=1)
-    assert "--weights=FILE" in told
-    call("predict", *flags, f"--weights={moved}")
+    assert "--weights=FILE" in fail(commands.predict, *flags)
+    succeed(commands.predict, *flags, f"--weights={moved}")
     moved.rename(here)

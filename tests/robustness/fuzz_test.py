@@ -1,31 +1,28 @@
-"""Bad input, tried in bulk: the right data comes of it, or a clear error.
+"""Bad input, tried in bulk, gives the right data or a clear error.
 
-Each case follows from its number. Many of them, or one of them again:
+Each case follows from its number. Many cases, or one case again:
 
-    GMN_TF_FUZZ_CASES=2400 pytest tests/fuzz_test.py
-    GMN_TF_FUZZ_FIRST=1234 GMN_TF_FUZZ_CASES=1 pytest tests/fuzz_test.py
+    GMN_TF_FUZZ_CASES=2400 pytest tests/robustness/fuzz_test.py
+    GMN_TF_FUZZ_FIRST=1234 GMN_TF_FUZZ_CASES=1 pytest tests/robustness
 """
 
 import base64
 import dataclasses
-import functools
 import json
 import os
 import pathlib
 import shutil
-import types
 import warnings
 import zipfile
-from unittest import mock
 
 import h5py
 import numpy as np
 import pytest
 import scipy.io
 import tensorflow as tf
-from absl import flags
 from etils import epath
 
+from gmn_tf import commands
 from gmn_tf.commands import _shared, command_line
 from gmn_tf.config import Config, read_config_file
 from gmn_tf.data import embeddings, on_disk, zero_shot_data
@@ -348,39 +345,10 @@ def spoilt_flags(rng, stage, folder):
         letters = fuzzing.bytes_of(rng, words[place].encode())
         # As Python decodes what the shell gives it; there is no NUL in that.
         words[place] = os.fsdecode(letters.replace(b"\0", b""))
-    own = _own_flags()
-    try:
-        with mock.patch.object(command_line, "flags", own):
-            rest = command_line._parse(["train", *words])
-    except SystemExit as end:
-        assert str(end.code).startswith("Error: ")
-        assert "what to do:" in str(end.code)
-        return
-    command_line.check_no_arguments(rest[1:])
-    config = _shared.resolve(own.FLAGS)
-    _assert_settings(config, _shared.chosen_settings(own.FLAGS))
-
-
-def _own_flags():
-    """The flags of bin/train, apart from those that other modules define."""
-    values = flags.FlagValues()
-    kinds = ("string", "boolean", "integer", "float")
-    own = types.SimpleNamespace(
-        FLAGS=values,
-        Error=flags.Error,
-        **{
-            f"DEFINE_{kind}": functools.partial(
-                getattr(flags, f"DEFINE_{kind}"), flag_values=values
-            )
-            for kind in kinds
-        },
-    )
-    with mock.patch.object(_shared, "flags", own):
-        _shared.define_setting_flags()
-        _shared.define_config_flags()
-        _shared.define_data_flags()
-        _shared.define_execution_flags()
-    return own
+    values = command_line.define_flags(commands.train.definitions)
+    command_line.check_no_arguments(command_line.parse(words, values, ""))
+    config = _shared.resolve(values)
+    _assert_settings(config, _shared.chosen_settings(values))
 
 
 FLAG_WORDS = (

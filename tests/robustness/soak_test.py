@@ -1,6 +1,6 @@
-"""Long trials of what the README promises; asked for, they take minutes.
+"""A training that is killed again and again; minutes long, so on demand.
 
-GMN_TF_SOAK_KILLS=20 pytest -n0 -s tests/soak_test.py
+GMN_TF_SOAK_KILLS=20 pytest -n0 -s tests/robustness/soak_test.py
 """
 
 import os
@@ -86,9 +86,9 @@ def test_killed_at_random_moments_it_ends_the_same(tmp_path):
         process.communicate()
         steps.append(last_step(killed))
         print(f"kill {len(steps)}: saved up to step {steps[-1]}", flush=True)
-    told = start(tmp_path, killed).communicate()[0]
+    printed = start(tmp_path, killed).communicate()[0]
 
-    assert "Going on after step" in told
+    assert "Going on after step" in printed
     assert steps == sorted(steps)  # nothing saved was lost
     for name in ("metrics.json", "class_accuracy.csv"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()

@@ -1,8 +1,8 @@
 """Ways to spoil input, each decided by a random number generator.
 
-`bytes_of` damages a file as a bad disk or a broken download does; `tree`
-changes what a JSON file says; `variables` what a .mat file holds; `table` what
-a .csv file says.
+`bytes_of` damages a file as a bad disk or a broken download does. `tree`
+changes the content of a JSON file, `variables` of a .mat file, and `table` of a
+.csv file.
 """
 
 import contextlib
@@ -64,7 +64,7 @@ RAW_JSON = ("", "{", "[" * 100_000, "1" * 5000, "\xff", "null", '"a"', "[1]")
 
 
 def numbers(cases: int) -> range:
-    """Numbers of the cases to try: so many, unless the environment says it."""
+    """Numbers of the cases to try; the environment can give others."""
     first = int(os.environ.get("GMN_TF_FUZZ_FIRST", "0"))
     cases = int(os.environ.get("GMN_TF_FUZZ_CASES", str(cases)))
     return range(first, first + cases)

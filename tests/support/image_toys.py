@@ -1,13 +1,17 @@
-"""Images that tests draw, in one folder per class."""
+"""Images that tests draw, and a small network that sees them."""
 
 import pathlib
 
+import keras
 import numpy as np
 import PIL.Image
+
+from gmn_tf.images.backbones import Backbone
 
 COUNTS = {"finch": 7, "heron": 4, "owl": 3}
 SIZES = ((40, 33), (50, 36), (32, 32))  # columns, rows
 SIDE = 32  # of what the network sees
+DIM = 256  # of its features
 
 
 def draw(number: int) -> PIL.Image.Image:
@@ -27,3 +31,24 @@ def write(folder: pathlib.Path, counts=None) -> pathlib.Path:
             draw(number).save(folder / name / f"{image}.{suffix}")
             number += 1
     return folder
+
+
+def backbone() -> Backbone:
+    """A network that is built and run in a moment."""
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential(
+        [
+            keras.Input([SIDE, SIDE, 3]),
+            keras.layers.Conv2D(DIM, 5, strides=3, activation="relu"),
+            keras.layers.GlobalAveragePooling2D(),
+        ]
+    )
+    description = {
+        "name": "mobilenet",  # whose preprocessing it uses
+        "weights": "random",
+        "weights_sha256": "1" * 64,
+        "image_size": SIDE,
+        "preprocessing": "keras.applications.mobilenet.preprocess_input",
+        "feature_dim": DIM,
+    }
+    return Backbone(model, description)
