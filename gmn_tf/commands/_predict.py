@@ -104,12 +104,13 @@ def make_predictor(values):
                 "name the file, or leave --synthesize out",
             )
         return prediction.Predictor.load(values.workdir)
-    known = prediction.read_classes(Workdir(values.workdir))
     path = pathlib.Path(values.classes).expanduser()
-    added = known.in_order(new_classes.read(path))
     if not values.synthesize:
         predictor = prediction.Predictor.load(values.workdir)
+        added = predictor.classes.in_order(new_classes.read(path))
         return predictor.with_classes(added.names, added.values)
+    known = prediction.read_label_map(Workdir(values.workdir))
+    added = known.in_order(new_classes.read(path))
     run = open_run(values.workdir, values)
     epochs = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", epochs, values.quiet) as advance:

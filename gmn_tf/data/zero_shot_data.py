@@ -62,6 +62,7 @@ class ZeroShotData:
         data_dir: where it was prepared.
         split: `test` or `tune`; empty if nobody has said.
         embedding_norm: how the embeddings were scaled, or empty.
+        scalings: the same for each part of the embedding, as numbers.
     """
 
     class_names: tuple[str, ...]
@@ -76,6 +77,7 @@ class ZeroShotData:
     data_dir: str = ""
     split: str = ""
     embedding_norm: str = ""
+    scalings: tuple[embeddings.Scaling, ...] = ()
 
     @property
     def source(self) -> dict:
@@ -135,9 +137,8 @@ def load(
         builder = tfds.builder(name, data_dir=data_dir)
         metadata = dict(builder.info.metadata)
         data_checks.check_features(builder.info.features)
-        data_checks.check_metadata(
-            metadata, map(embeddings.decode, metadata["embeddings"])
-        )
+        raw = [embeddings.decode(part) for part in metadata["embeddings"]]
+        data_checks.check_metadata(metadata, raw)
         # By part: TFDS has none for a split without a record.
         infos = {
             part: builder.info.splits[name]
@@ -177,9 +178,8 @@ def load(
             f"remove {data_dir}/{name}, and let bin/train prepare it again",
         ) from error
     names = metadata["class_names"]
-    matrix = embeddings.normalised(
-        metadata["embeddings"], embedding_norm, names
-    )
+    scalings = embeddings.scalings(metadata["embeddings"], raw, embedding_norm)
+    matrix = embeddings.scaled(raw, scalings, names)
     return ZeroShotData(
         class_names=tuple(names[old] for old in order),
         num_seen=num_seen,
@@ -190,6 +190,7 @@ def load(
         data_dir=str(data_dir),
         split=split,
         embedding_norm=embedding_norm,
+        scalings=scalings,
         **samples,
     )
 

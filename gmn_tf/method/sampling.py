@@ -1,4 +1,4 @@
-"""Section 3.2: which samples are drawn, as a function of a seed.
+"""Eq. 7 and 8: which samples are drawn, as a function of a seed.
 
 Eq. 7 draws from the seen classes, Eq. 8 from unlabelled samples of unseen ones
 too.
@@ -11,7 +11,7 @@ from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import Samples
 
 
-class Stream:
+class SampleSource:
     """Real samples to draw from: seen ones, and unlabelled ones if given.
 
     Args:

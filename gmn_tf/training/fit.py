@@ -15,7 +15,7 @@ import tensorflow as tf
 from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import classifier, guidance, regressor, variants
+from gmn_tf.method import classifier, guidance, variants
 from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.method.gmn import GMN
@@ -263,7 +263,7 @@ def _classification(config: Config, data: ZeroShotData):
         data.train, embeddings, data.num_seen, make_sgd(config), config.seed
     )
     return guidance.Classification(
-        embeddings, frozen.theta, config.classification_weight
+        frozen.class_weights, config.classification_weight
     )
 
 
@@ -271,7 +271,7 @@ def _cycle(config: Config, data: ZeroShotData):
     embeddings = data.embeddings[: data.num_seen]
     return guidance.Cycle(
         embeddings,
-        regressor.fit(data.train, embeddings, config.cycle_ridge),
+        guidance.fit_regressor(data.train, embeddings, config.cycle_ridge),
         config.cycle_weight,
     )
 
@@ -311,7 +311,7 @@ def make_batches(
     """The batches of all steps from one on, spread over the devices."""
     variant = variants.VARIANTS[config.variant]
     transductive = variant.stream == variants.SEEN_AND_UNLABELLED
-    stream = batches.Stream(
+    stream = batches.SampleSource(
         data.train,
         data.num_seen,
         config.sampling,

@@ -31,7 +31,7 @@ CLASSIFIER = toys.normal(toys.DX, toys.DA), toys.normal(toys.DA)
 
 def batches(count):
     """The first batches, without the pipeline around them."""
-    stream = streams.Stream(
+    stream = streams.SampleSource(
         toys.samples([3, 1, 6, 4]), toys.NUM_SEEN, "balanced"
     )
     return [
@@ -187,7 +187,8 @@ def test_matching_steps_by_hand(conditional, reset_steps):
 
 @pytest.mark.usefixtures("float64")
 def test_classification_steps_by_hand():
-    model = model_of(toys.critic(), [Classification(SEEN, CLASSIFIER, 0.25)])
+    folded = compatibility.per_class(CLASSIFIER, SEEN)
+    model = model_of(toys.critic(), [Classification(folded, 0.25)])
 
     compare(model, ByHand(model, classification_weight=0.25))
 
@@ -268,8 +269,7 @@ def test_every_variant_takes_a_step(variant):
     frozen = [
         (part, np.array(part))
         for guidance in model.guidances
-        for name in ("theta", "regressor")
-        for part in getattr(guidance, name, ())
+        for part in getattr(guidance, "model", ())
     ]
     before = model.generator.get_weights()
     strategy = fit.make_strategy("one")
