@@ -89,6 +89,14 @@ class Classifier(keras.Model):
         self.penalties.assign(np.where(seen, penalty, 0.0))
 
     @property
+    def theta(self):
+        """W `[dx, units]` and b `[units]` of Eq. 6, out of the span."""
+        if self.sizes["embedding_dim"] is None:
+            return self.kernel, self.bias
+        theta = self.theta_kernel, self.theta_bias
+        return compatibility.out_of_span(theta, self.basis)
+
+    @property
     def class_weights(self):
         """W `[dx, C]` and c `[C]`, the penalties included."""
         return tf.convert_to_tensor(self.kernel), self.bias - self.penalties
@@ -116,14 +124,13 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
             "linear",
             "Add the classes with synthetic samples of them (--synthesize).",
         )
-    kernel, bias, penalties, *theta, basis = model.get_weights()
-    new_kernel, new_bias = compatibility.per_class(theta, embeddings @ basis)
+    kernel, bias, penalties, *theta_and_basis = model.get_weights()
+    new_kernel, new_bias = compatibility.per_class(model.theta, embeddings)
     return _classifier(
         np.concatenate([kernel, new_kernel], axis=1),
         np.concatenate([bias, new_bias]),
         np.concatenate([penalties, np.zeros(len(embeddings))]),
-        *theta,
-        basis,
+        *theta_and_basis,
     )
 
 
@@ -165,9 +172,8 @@ def fit(
     units, competing = num_classes, None
     if embeddings is not None:
         basis = compatibility.span_basis(embeddings)
-        span_embeddings = embeddings @ basis
-        units, competing = basis.shape[1], span_embeddings[:num_competing]
-        competing = tf.constant(competing)
+        units = basis.shape[1]
+        competing = tf.constant((embeddings @ basis)[:num_competing])
     features, labels = samples.features, tf.constant(samples.labels)
     if isinstance(features, np.ndarray):
         features = tf.constant(features)
@@ -196,8 +202,10 @@ def fit(
     penalties = np.zeros(num_classes)
     if embeddings is None:
         return _classifier(*theta, penalties)
-    folded = compatibility.per_class(theta, span_embeddings)
-    return _classifier(*folded, penalties, *theta, basis)
+    class_weights = compatibility.per_class(
+        compatibility.out_of_span(theta, basis), embeddings
+    )
+    return _classifier(*class_weights, penalties, *theta, basis)
 
 
 @tf.function

@@ -45,6 +45,15 @@ def span_basis(embeddings: np.ndarray) -> np.ndarray:
     return basis.astype(embeddings.dtype)
 
 
+def out_of_span(theta, basis):
+    """theta `[dx, da]`, `[da]` from its part in a span, and Q `[da, r]`."""
+    weights, bias = theta
+    return (
+        tf.matmul(weights, basis, transpose_b=True),
+        tf.linalg.matvec(basis, bias),
+    )
+
+
 def scores(features, theta, embeddings=None):
     """f(x, a) of every sample with every class.
 

@@ -139,15 +139,19 @@ class GradientMatching(keras.layers.Layer):
 
 
 class Frozen(keras.layers.Layer):
-    """A guidance by a linear model of features that is trained beforehand.
+    """A guidance by a linear model of features that was trained beforehand.
 
     Args:
+        embeddings: `[S, da]` of the seen classes, or None.
         model: weights `[dx, units]` and bias `[units]`; neither is moved.
         weight: of its loss in the generator's.
     """
 
-    def __init__(self, model, weight: float):
+    def __init__(self, embeddings, model, weight: float):
         super().__init__()
+        self.embeddings = (
+            None if embeddings is None else tf.convert_to_tensor(embeddings)
+        )
         self.model = tuple(map(tf.convert_to_tensor, model))
         self.weight = weight
         self.built = True
@@ -160,13 +164,20 @@ class Frozen(keras.layers.Layer):
 class Classification(Frozen):
     """L_CLS: cross-entropy of the fakes under a frozen f (Xian et al.).
 
-    The model is f of Eq. 6 over the S seen classes, folded into one weight
-    vector for each of them (`Classifier.class_weights`).
+    The model is theta of Eq. 6, trained on real seen samples; without
+    embeddings that of the linear f.
     """
+
+    def __init__(self, embeddings, theta, weight: float):
+        # With more classes than dimensions two products are cheaper than one.
+        if embeddings is not None and len(embeddings) < embeddings.shape[1]:
+            theta = compatibility.per_class(theta, embeddings)
+            embeddings = None
+        super().__init__(embeddings, theta, weight)
 
     def loss(self, fake, synthesise, batch, targets):
         """weight L_CLS on the samples the critic sees."""
-        class_scores = compatibility.scores(fake, self.model)
+        class_scores = compatibility.scores(fake, self.model, self.embeddings)
         labels = batch["generator"]["labels"]
         loss = tf.reduce_mean(compatibility.cross_entropy(class_scores, labels))
         return self.weight * loss, {"classification_loss": loss}
@@ -175,15 +186,8 @@ class Classification(Frozen):
 class Cycle(Frozen):
     """L_cycle: what a frozen regressor R reads off the fakes (Felix et al.).
 
-    Args:
-        embeddings: `[S, da]` of the seen classes.
-        regressor: W `[dx, da]` and b `[da]` from `fit_regressor`.
-        weight: of its loss in the generator's.
+    The model is W `[dx, da]` and b `[da]` from `fit_regressor`.
     """
-
-    def __init__(self, embeddings, regressor, weight: float):
-        super().__init__(regressor, weight)
-        self.embeddings = tf.convert_to_tensor(embeddings)
 
     def loss(self, fake, synthesise, batch, targets):
         """weight E || R(fake) - a ||^2 on the samples the critic sees."""

@@ -263,7 +263,7 @@ def _classification(config: Config, data: ZeroShotData):
         data.train, embeddings, data.num_seen, make_sgd(config), config.seed
     )
     return guidance.Classification(
-        frozen.class_weights, config.classification_weight
+        embeddings, frozen.theta, config.classification_weight
     )
 
 

@@ -71,17 +71,6 @@ def by_hand(recorded, samples, embeddings, basis, sgd=SGD):
     )
 
 
-def theta_of(model):
-    """W and b of Eq. 6, out of the embeddings' span."""
-    if model.sizes["embedding_dim"] is None:
-        return model.kernel.numpy(), model.bias.numpy()
-    basis = model.basis.numpy()
-    return (
-        model.theta_kernel.numpy() @ basis.T,
-        basis @ model.theta_bias.numpy(),
-    )
-
-
 # More embedding dimensions than classes; fewer; the linear f.
 DIMS = [8, 4, None]
 
@@ -99,7 +88,7 @@ def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
     expected = by_hand(recorded, toys.samples(COUNTS), rows, basis, sgd)
 
     assert len(recorded[1].results) == epochs
-    for part, value in zip(theta_of(model), expected):
+    for part, value in zip(model.theta, expected):
         np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
     moved = np.abs(expected[0] - np.array(recorded[0].results[0][0]) @ basis.T)
     assert moved.max() > 0.05
@@ -116,7 +105,7 @@ def test_competing_classes_only_matter_to_the_loss(dim, recorded):
     expected = by_hand(recorded, samples, embeddings[:4], basis)
 
     assert model(samples.features).shape == (len(samples), len(COUNTS))
-    for part, value in zip(theta_of(model), expected):
+    for part, value in zip(model.theta, expected):
         np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
 
 
@@ -127,7 +116,7 @@ def test_scores_are_those_of_theta(dim):
     features = toys.normal(9, toys.DX).astype(np.float32)
     units = toys.NUM_CLASSES if dim is None else dim
     rows = np.eye(toys.NUM_CLASSES) if dim is None else embeddings
-    weights, bias = theta_of(model)
+    weights, bias = map(np.array, model.theta)
     expected = [
         [reference.compatibility(x, a, weights, bias) for a in rows]
         for x in features

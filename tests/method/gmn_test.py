@@ -187,8 +187,7 @@ def test_matching_steps_by_hand(conditional, reset_steps):
 
 @pytest.mark.usefixtures("float64")
 def test_classification_steps_by_hand():
-    folded = compatibility.per_class(CLASSIFIER, SEEN)
-    model = model_of(toys.critic(), [Classification(folded, 0.25)])
+    model = model_of(toys.critic(), [Classification(SEEN, CLASSIFIER, 0.25)])
 
     compare(model, ByHand(model, classification_weight=0.25))
 

@@ -196,19 +196,16 @@ def test_own_loss_is_the_mean_cross_entropy_of_real_samples():
     )
 
 
-@pytest.mark.parametrize("linear", [True, False])
-def test_classification_loss(linear):
-    units = toys.NUM_SEEN if linear else toys.DA
+# Fewer embedding dimensions than classes; more; the linear f.
+@pytest.mark.parametrize("dim", [2, toys.DA, None])
+def test_classification_loss(dim):
+    units = dim or toys.NUM_SEEN
     weights, bias = toys.normal(toys.DX, units), toys.normal(units)
-    embeddings = toys.normal(toys.NUM_SEEN, toys.DA)
-    theta = weights, bias
-    layer = guidance.Classification(
-        theta if linear else compatibility.per_class(theta, embeddings),
-        weight=0.25,
-    )
+    embeddings = None if dim is None else toys.normal(toys.NUM_SEEN, dim)
+    layer = guidance.Classification(embeddings, (weights, bias), weight=0.25)
     labels = np.arange(9) % toys.NUM_SEEN
     fake = toys.normal(9, toys.DX)
-    rows = np.eye(toys.NUM_SEEN) if linear else embeddings
+    rows = np.eye(toys.NUM_SEEN) if dim is None else embeddings
     expected = np.mean(
         [
             reference.cross_entropy(

@@ -105,8 +105,8 @@ def as_float64(batch):
 def full_theta(rows, seed, dtype="float32"):
     """theta as gradient matching draws it, out of the span of embeddings."""
     basis = compatibility.span_basis(np.asarray(rows))
-    weights, bias = compatibility.initial_theta(DX, basis.shape[1], seed, dtype)
-    return weights @ basis.T, tf.linalg.matvec(basis, bias)
+    theta = compatibility.initial_theta(DX, basis.shape[1], seed, dtype)
+    return compatibility.out_of_span(theta, basis)
 
 
 def zero_shot_data() -> ZeroShotData:
