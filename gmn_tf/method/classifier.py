@@ -125,7 +125,9 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
             "Add the classes with synthetic samples of them (--synthesize).",
         )
     kernel, bias, penalties, *theta_and_basis = model.get_weights()
-    new_kernel, new_bias = compatibility.per_class(model.theta, embeddings)
+    new_kernel, new_bias = compatibility.per_class(
+        model.theta, np.asarray(embeddings, kernel.dtype)
+    )
     return _classifier(
         np.concatenate([kernel, new_kernel], axis=1),
         np.concatenate([bias, new_bias]),

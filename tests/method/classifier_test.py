@@ -164,6 +164,27 @@ def test_a_saved_classifier_gives_equal_scores(dim, tmp_path):
         np.testing.assert_array_equal(part, expected)
 
 
+def test_weights_of_each_class_with_their_penalties():
+    model = fit(embeddings_of(8))
+    features = toys.normal(9, toys.DX).astype(np.float32)
+    before = model(features).numpy()
+    model.penalise_seen(2, 0.25)
+    weights, bias = map(np.array, model.class_weights)
+
+    assert (weights.shape, bias.shape) == ((toys.DX, 6), (6,))
+    expected = before - [0.25, 0.25, 0.0, 0.0, 0.0, 0.0]
+    np.testing.assert_allclose(features @ weights + bias, expected, atol=1e-5)
+    np.testing.assert_allclose(model(features), expected, atol=1e-5)
+
+
+def test_a_file_of_an_earlier_version_is_refused_by_name():
+    config = fit(embeddings_of(8)).get_config()
+    config["span_dim"] = config.pop("units")
+
+    with pytest.raises(ValueError, match="earlier version of gmn_tf"):
+        classifier.Classifier.from_config(config)
+
+
 @pytest.mark.parametrize("classes", [(4, 6), (6, 5)])
 def test_classifiers_of_several_sizes_in_one_process(classes):
     for rows in classes:
