@@ -75,7 +75,7 @@ def scores(features, theta, embeddings=None):
 def per_class(theta, embeddings):
     """theta of the linear form with the same scores: W A^T and A b.
 
-    What is trained no more is folded so once, instead of for every sample.
+    A theta that is no longer trained is folded once, not for every sample.
 
     Args:
         theta: W `[dx, da]` and b `[da]`.

@@ -23,7 +23,7 @@ BLOCK = 1024  # samples that the regressor is fitted on at once
 class GradientMatching(keras.layers.Layer):
     """beta L_GM (Eq. 4), and the compatibility f whose gradients are matched.
 
-    theta = (W, b) is drawn anew every N steps and trained on real data in
+    theta = (W, b) is drawn again every N steps and trained on real data in
     between, so that gradients are matched all along f's training (the paper);
     with N = 1 it is always fresh and never trained (the release). It is kept in
     the span of the embeddings (see `compatibility`); the gradients are those
