@@ -38,7 +38,6 @@ setuptools.setup(
         "gmn_tf.reproduction": ["paper_page.html", "published.csv"],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
-            "OWN_DATA.md",
             "CITATIONS.bib",
             "TAGS.txt",
         ],

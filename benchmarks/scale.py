@@ -3,10 +3,11 @@
 
     benchmarks/scale.py --what=samples --sizes=10000,100000,1000000 --out=scale
 
-Data of 2048 dimensions is drawn at random, as it is asked for. For samples it
-is prepared first, and left on disk if it is larger than --memory_gb, as in
-bin/train; each size has a process of its own, whose peak memory is told. The
-networks are those of --preset=cpu. Writes OUT-WHAT.csv and OUT-WHAT.png.
+Features of 2048 dimensions are drawn at random when they are read. For
+`samples` they are prepared first, and stay on disk if they are larger than
+--memory_gb, as in bin/train; each size runs in its own process, whose peak
+memory is printed. The networks are those of --preset=cpu. Writes OUT-WHAT.csv
+and OUT-WHAT.png.
 """
 
 import csv
@@ -34,7 +35,8 @@ from gmn_tf import configs
 from gmn_tf.config import Config
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method import classifier
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
+from gmn_tf.utils import figures
 from gmn_tf_datasets.zero_shot import splits, storage
 from gmn_tf_datasets.zero_shot.source import Embedding, Source
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
@@ -55,14 +57,14 @@ LABELS = {
 
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("what", "samples", list(SIZES), "What grows.")
-flags.DEFINE_list("sizes", None, "How far; default: as in docs/performance.md.")
+flags.DEFINE_list("sizes", None, "Default: those of docs/performance.md.")
 flags.DEFINE_string("data_dir", "scale_data", "Where samples are prepared.")
 flags.DEFINE_float("memory_gb", 0.5, "As in bin/train.", 0.0)
-flags.DEFINE_string("out", "scale", "Start of the names of what is written.")
+flags.DEFINE_string("out", "scale", "How the names of the written files begin.")
 
 
 class DrawnFeatures:
-    """An array of random features that are made when they are asked for."""
+    """An array of random features that are drawn when they are read."""
 
     dtype = np.dtype(np.float32)
 
@@ -125,7 +127,7 @@ def prepare(samples: int, data_dir: str) -> dict:
 
 
 def of_samples(samples: int, data_dir: str, memory_gb: float) -> dict:
-    """Loads what was prepared, takes some steps, and an epoch of f."""
+    """Loads what was prepared, takes some steps, and trains f for an epoch."""
     begun = time.perf_counter()
     loaded = zero_shot_data.load(
         storage.full_name(f"scale-{samples}"),
@@ -161,11 +163,11 @@ def of_embedding(dim: int, *_) -> dict:
 
 
 def step_times(loaded) -> dict:
-    """Milliseconds of a step with its data, of data alone, and of a start."""
+    """Milliseconds of a step with its data and of its data alone; start-up."""
     config = Config().replace(configs.preset("cub", "cpu"))
     begun = time.perf_counter()
-    model = fit.build_model(config, loaded)
-    batches = fit.make_batches(config, loaded, fit.make_strategy("one"))
+    model = parts.build_model(config, loaded)
+    batches = parts.make_batches(config, loaded, fit.make_strategy("one"))
     source = iter(batches)
     step = tf.function(model.train_step)
     step(next(source))
@@ -188,27 +190,25 @@ def timed(call) -> float:
 
 
 def peak_memory() -> float:
-    """Most memory this process ever held, in MB."""
+    """The largest memory of this process so far, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
 
 
 def apart(function, *arguments) -> dict:
-    """The function's result, from a process of its own."""
+    """The function's result, computed in a new process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
 def picture(rows: list[dict], what: str) -> Figure:
     """Cost against size, on logarithmic axes."""
-    figure = Figure(figsize=(5, 3.5), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = figures.new_figure(5, 3.5)
     sizes = [row[what] for row in rows]
     for name, label in (("step_ms", "a step"), ("data_ms", "its data alone")):
         axes.loglog(sizes, [row[name] for row in rows], "o-", label=label)
     axes.set_xlabel(LABELS[what])
     axes.set_ylabel("milliseconds")
     axes.set_ylim(1.0, 1000.0)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#dddddd")
     axes.set_title("Cost of a training step, --preset=cpu", loc="left")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)

@@ -4,8 +4,8 @@
     benchmarks/train_step.py --shapes=cub_att_sent --variants=cwgan,cwgan_gm
 
 Each shape has a data set's sizes and its preset's settings, and features drawn
-at random. All that is timed takes turns, round after round, so that what else
-the machine does meanwhile is shared by all; printed are medians over rounds.
+at random. All that is timed takes turns, round after round, so that other work
+of the machine slows all of it alike. The medians over rounds are printed.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ from gmn_tf import configs
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method.variants import VARIANTS
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 
 # The plain form is one of the tests' references.
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))
@@ -106,8 +106,8 @@ def measure(config: Config, data: ZeroShotData, rounds: int, steps: int):
     input pipeline gives. The rest are matrix products of the step's shapes, as
     `Product`s.
     """
-    model = fit.build_model(config, data)
-    batches = fit.make_batches(config, data, fit.make_strategy("one"))
+    model = parts.build_model(config, data)
+    batches = parts.make_batches(config, data, fit.make_strategy("one"))
     source = iter(batches)
     batch = next(source)
     step = tf.function(model.train_step)
@@ -147,7 +147,7 @@ class Product:
         return 2 * self.rows * self.inner * self.columns
 
     def prepared(self):
-        """A compiled call of it; gives one number, so that none is copied."""
+        """A compiled call; it returns one number, so that nothing is copied."""
         left, right = (
             tf.cast(tf.random.normal(shape), self.dtype)
             for shape in ((self.rows, self.inner), (self.inner, self.columns))
@@ -168,7 +168,7 @@ def products(config: Config, data: ZeroShotData) -> list[Product]:
 
 
 def main(_):
-    # Each form is traced anew for each row, which it warns of.
+    # TensorFlow warns that each form is traced again for each row.
     tf.get_logger().setLevel("ERROR")
     print(
         "shape         variant               GFLOP  ms/step  GFLOP/s   peak"

@@ -4,11 +4,11 @@
     benchmarks/whole_run.py --steps=100
     benchmarks/whole_run.py --dataset=flo --manual_dir=DIR --steps=100
 
-Takes the flags of bin/train. Unless they say otherwise, the data set is
-`synthetic`, and results go to a folder that is removed at the end. Every moment
-counts for one phase alone, the innermost: drawing for TensorBoard is no part of
-the training around it. Data that is not prepared yet is prepared while it is
-looked for.
+Takes the flags of bin/train. By default, the data set is `synthetic`, and
+results go to a folder that is removed at the end. Every moment counts for one
+phase only, the innermost: the time to draw figures for TensorBoard is not part
+of the training. `finding the data` includes the preparation, if it has not been
+prepared before.
 """
 
 import contextlib
@@ -41,7 +41,7 @@ class Clock:
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """A phase inside the current one, which goes on afterwards."""
+        """A phase inside the current one, which continues afterwards."""
         around = self.turn(name)
         yield
         self.turn(around)
@@ -52,7 +52,8 @@ class Clock:
         Args:
             owner: a module or class.
             name: of a function in it.
-            phase: the phase's name, or what tells it from the arguments.
+            phase: the phase's name, or a function that returns it for the
+                arguments of a call.
         """
         function = getattr(owner, name)
 
@@ -67,11 +68,10 @@ class Clock:
 
 def watch_package(clock: Clock) -> None:
     """Makes phases of the functions that a run is made of."""
-    from gmn_tf.data import zero_shot_data as data
+    from gmn_tf.data import zero_shot_data
     from gmn_tf.method import metrics, synthesis
     from gmn_tf.runs import experiment, workdir
-    from gmn_tf.training import fit as training
-    from gmn_tf.training import monitoring
+    from gmn_tf.training import monitoring, parts
     from gmn_tf_datasets.zero_shot import prepare
 
     def classifiers(config, data, generator, *_):
@@ -80,9 +80,9 @@ def watch_package(clock: Clock) -> None:
     monitor = monitoring.TrainingMonitor
     for owner, name, phase in (
         (prepare, "prepare", "finding the data"),
-        (data, "load", "reading the data"),
-        (training, "build_model", "building the model"),
-        (training, "make_batches", "building the batches"),
+        (zero_shot_data, "load", "reading the data"),
+        (parts, "build_model", "building the model"),
+        (parts, "make_batches", "building the batches"),
         (monitor, "on_train_batch_end", "losses and pictures"),
         (monitor, "on_train_end", "losses and pictures"),
         (experiment, "fit_classifiers", classifiers),
@@ -97,7 +97,7 @@ def watch_package(clock: Clock) -> None:
 
 
 def watch_steps(clock: Clock) -> None:
-    """Tells the training steps after the first, which is traced, from it."""
+    """Separates the first training step, which is traced, from the others."""
     import keras
 
     from gmn_tf.method import gmn
@@ -118,7 +118,7 @@ def watch_steps(clock: Clock) -> None:
 
 
 def watch_imports(clock: Clock) -> None:
-    """Ends the imports, with which the run begins, and watches the rest."""
+    """Ends the phase of imports when they are done, and watches the rest."""
 
     def start_tensorflow():
         original()

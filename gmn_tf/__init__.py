@@ -41,7 +41,7 @@ Letters in shapes: C classes, S of them seen and U unseen; dx size of a
 feature, da of an embedding, dz of the noise; n samples, h hidden units. Seen
 classes have the labels 0..S-1.
 
-docs/differs_from_the_paper.md lists where this package differs from the paper.
+docs/differences.md lists where this package differs from the paper.
 """
 
 import importlib

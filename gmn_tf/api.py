@@ -30,7 +30,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit, workers
 
 if typing.TYPE_CHECKING:
-    from gmn_tf_datasets.zero_shot.custom import custom_data
+    from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 
 MEMORY_GB = 0.5
 QUIET = experiment.MonitoringOptions(quiet=True)
@@ -59,7 +59,7 @@ def load_data(
     quiet: bool = True,
     beam_options: Sequence[str] | None = None,
 ) -> ZeroShotData:
-    """The data of a run, which is prepared before if need be.
+    """The data of a run, which is prepared first if it is not there.
 
     Args:
         config: names the data set, its features, embedding and split.
@@ -69,7 +69,7 @@ def load_data(
             downloaded, unless it is prepared already.
         memory_gb: features that need more stay on disk.
         quiet: whether to print nothing.
-        beam_options: flags of an Apache Beam pipeline that is to prepare it.
+        beam_options: flags of the Apache Beam pipeline that prepares it.
 
     Raises:
         InputError: if the data cannot be found, read or used.
@@ -88,11 +88,7 @@ def load_data(
         beam_options=beam_options,
     )
     return data.load(
-        name,
-        data_dir,
-        config.split,
-        config.embedding_norm,
-        memory_gb * 2**30,
+        name, data_dir, config.split, config.embedding_norm, memory_gb * 2**30
     )
 
 
@@ -105,7 +101,7 @@ def extract_features(
     unreadable: str = "stop",
     quiet: bool = True,
 ) -> extraction.Summary:
-    """Writes the features of images; goes on where it was stopped.
+    """Writes the features of images; continues where it was stopped.
 
     Args:
         images: folder with a folder of images for each class.
@@ -119,11 +115,7 @@ def extract_features(
         InputError: for images, weights or a folder that cannot be used.
     """
     return extraction.run(
-        images,
-        out,
-        backbones.load(backbone, weights),
-        unreadable,
-        quiet=quiet,
+        images, out, backbones.load(backbone, weights), unreadable, quiet=quiet
     )
 
 
@@ -140,50 +132,43 @@ def prepare_data(
     quiet: bool = True,
     log: Callable[[str], object] = lambda text: None,
 ) -> custom_data.Prepared:
-    """Makes a folder of one's own data ready for `load_data`.
+    """Prepares a folder of custom data for `load_data`.
 
     Args:
         source: folder with classes.csv, and images or features; see
-            datasets/zero_shot/OWN_DATA.md.
+            docs/custom_data.md.
         dataset: the name to give it, for `configure`.
         features: folder of the features, if they lie elsewhere.
-        backbone: what makes features of images, if there are no features.
+        backbone: what computes features of images, if there are no features.
         weights: of the backbone; see `extract_features`.
         unreadable: see `extract_features`.
         data_dir: where prepared data is kept, as in `load_data`.
         replace: whether to replace other content of that name.
         quiet: whether to show no progress.
-        log: is told what is done with images.
+        log: called with a line about the images.
 
     Returns:
-        What was prepared; as a text, a table of what was found.
+        What was prepared; `str` of it is a table of what was found.
 
     Raises:
         InputError: for data that cannot be used.
     """
-    from gmn_tf_datasets.zero_shot.custom import custom_data
+    from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 
     custom_data.check_name(dataset)
     data_dir = _data_dir(data_dir)
+    features = features or custom_images.features_folder(
+        source, dataset, data_dir, backbone, weights, unreadable, quiet, log
+    )
     prepared = custom_data.prepare(
         dataset,
         source,
         data_dir=data_dir,
-        features_dir=features
-        or custom_images.features_folder(
-            source,
-            dataset,
-            data_dir,
-            backbone,
-            weights,
-            unreadable,
-            quiet,
-            log,
-        ),
+        features_dir=features,
         replace=replace,
         quiet=quiet,
     )
-    # Read back as a run does it: what does not fit is told of here.
+    # Read back as a run does it, so that what does not fit is reported here.
     data.load(prepared.name, data_dir, memory=0)
     custom_data.remove_older(prepared)
     return prepared
@@ -200,17 +185,17 @@ def train(
     with_baseline: bool = True,
     log: Callable[[str], object] = lambda text: None,
 ) -> FinishedRun | None:
-    """Trains and scores a run, or goes on with it, or shows a finished one.
+    """Trains and scores a run, continues it, or opens a finished one.
 
     Args:
         config: the settings.
         data: from `load_data` with the same settings.
-        workdir: folder for all that the run leaves.
-        strategy: from `gmn_tf.training.make_strategy`; default: one device.
+        workdir: folder for all files of the run.
+        strategy: from `gmn_tf.training.fit.make_strategy`; default: one device.
         monitoring_options: how the run is watched.
         execution: how steps are run.
         with_baseline: whether `real_only` is scored beside it.
-        log: is told what is about to be done.
+        log: called with a line about what comes next.
 
     Returns:
         The finished run; None in a process that is not the first of several.
@@ -218,42 +203,29 @@ def train(
     Raises:
         InputError: for settings that do not fit the data, a folder with
             another run in it, or if training diverged.
-        StoppedError: if told to stop by a signal, after saving.
+        StoppedError: after a signal to stop, once the step is saved.
     """
     folder = Workdir(workdir)
     strategy = strategy or fit.make_strategy("one")
     fit.check_feasible(config, data, strategy, execution)
     if not workers.is_chief(strategy):
-        checkpoints = experiment.checkpoints(
-            folder, strategy, monitoring_options
-        )
+        saved = experiment.checkpoints(folder, strategy, monitoring_options)
         fit.train(
-            config,
-            data,
-            strategy,
-            execution=execution,
-            checkpoints=checkpoints,
+            config, data, strategy, execution=execution, checkpoints=saved
         )
         return None
     with folder.alone():
         folder.start(config, data.source)
         if folder.finished():
-            log(f"{folder} holds this run already; its results:\n")
+            log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
-            experiment.run(
-                config,
-                data,
-                folder,
-                strategy,
-                monitoring_options,
-                execution,
-                with_baseline,
-            )
+            options = strategy, monitoring_options, execution, with_baseline
+            experiment.run(config, data, folder, *options)
     return FinishedRun(folder, config, data)
 
 
 def _data_dir(given: str | os.PathLike | None) -> str:
-    """A folder that means the same from another one."""
+    """The absolute folder of prepared data."""
     place = given or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     return str(pathlib.Path(place).expanduser().absolute())

@@ -6,6 +6,7 @@ file per data set with what differs there. Precedence: preset < file < flag.
 
 import dataclasses
 import json
+import math
 import pathlib
 from collections.abc import Iterable, Mapping
 
@@ -20,6 +21,8 @@ KINDS = {  # what a setting of this type is given as
     str: "a text",
     tuple: "whole numbers with commas, as in 2048,1024",
 }
+# A count is positive, and TensorFlow counts many things in 32 bits.
+BOUNDS = {int: (1, 2**31), tuple: (1, 2**31), float: (0.0, None)}
 # What the separate protocol tries of each setting: so many times its value in
 # the run. Each further value multiplies the classifiers that are trained.
 SEPARATE_FACTORS = {
@@ -28,23 +31,19 @@ SEPARATE_FACTORS = {
 }
 
 
-def setting(
-    default,
-    help_text: str,
-    choices: tuple[str, ...] = (),
-    least=None,
-    below=None,
-):
-    """A dataclass field with the text of its flag and its allowed values."""
-    return dataclasses.field(
-        default=default,
-        metadata={
-            "help": help_text,
-            "choices": choices,
-            "least": least,
-            "below": below,
-        },
-    )
+def setting(default, help_text: str, choices: tuple[str, ...] = (), **bounds):
+    """A field with the text of its flag and its allowed values.
+
+    Args:
+        default: its type is that of the setting.
+        help_text: for the flag, and for errors.
+        choices: the values of a text; without any, all are allowed.
+        **bounds: `least` and `below`, where they are not those of `BOUNDS`.
+    """
+    least, below = BOUNDS.get(type(default), (None, None))
+    metadata = {"least": least, "below": below, **bounds}
+    metadata |= {"help": help_text, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +95,7 @@ class Config:
         "latent: z ~ N(mu(a), Sigma(a)); concat: [z, a] with z ~ N(0, I).",
         ("latent", "concat"),
     )
-    noise_dim: int = setting(512, "Size of the noise, d_z.", least=1)
+    noise_dim: int = setting(512, "Size of the noise, d_z.")
     noise_mean: str = setting(
         "linear", "mu(a): linear, or tanh of it.", ("linear", "tanh")
     )
@@ -106,7 +105,7 @@ class Config:
         ("learned", "identity"),
     )
     generator_units: tuple[int, ...] = setting(
-        (2048,), "Hidden layers of the generator G, as in 2048,2048.", least=1
+        (2048,), "Hidden layers of the generator G, as in 2048,2048."
     )
     generator_output: str = setting(
         "relu",
@@ -121,22 +120,22 @@ class Config:
 
     # --- Critic and WGAN-GP (Eq. 1, 7-9) ------------------------------------
     critic_units: tuple[int, ...] = setting(
-        (1024,), "Hidden layers of the critic D.", least=1
+        (1024,), "Hidden layers of the critic D."
     )
-    critic_steps: int = setting(5, "Critic steps per generator step.", least=1)
-    batch_size: int = setting(256, "Real samples in a critic step.", least=1)
+    critic_steps: int = setting(5, "Critic steps per generator step.")
+    batch_size: int = setting(256, "Real samples in a critic step.")
     sampling: str = setting(
         "balanced",
         "Critic batches: balanced over classes, or uniform over samples.",
         ("balanced", "uniform"),
     )
     gradient_penalty_weight: float = setting(
-        10.0, "Weight of the gradient penalty, lambda in Eq. 1.", least=0.0
+        10.0, "Weight of the gradient penalty, lambda in Eq. 1."
     )
-    steps: int = setting(100_000, "Generator steps.", least=1)
-    learning_rate: float = setting(1e-4, "Adam's learning rate.", least=0.0)
-    beta_1: float = setting(0.0, "Adam's beta_1.", least=0.0, below=1.0)
-    beta_2: float = setting(0.999, "Adam's beta_2.", least=0.0, below=1.0)
+    steps: int = setting(100_000, "Generator steps.")
+    learning_rate: float = setting(1e-4, "Adam's learning rate.")
+    beta_1: float = setting(0.0, "Adam's beta_1.", below=1.0)
+    beta_2: float = setting(0.999, "Adam's beta_2.", below=1.0)
 
     # --- Guidance: gradient matching (Eq. 2-5), L_CLS, L_cycle ---------------
     compatibility: str = setting(
@@ -148,7 +147,6 @@ class Config:
         500.0,
         "Weight of L_GM, beta in Eq. 5, on the mean over the classes of a step "
         "(the release sums them with 100 each).",
-        least=0.0,
     )
     matching_distance: str = setting(
         "per_unit",
@@ -157,30 +155,27 @@ class Config:
         ("per_unit", "global"),
     )
     matching_norm_weight: float = setting(
-        0.0, "Weight of the added || g_r - g_s ||_p.", least=0.0
+        0.0, "Weight of the added || g_r - g_s ||_p."
     )
     matching_norm_order: float = setting(2.0, "p of that norm.", least=1.0)
-    matching_classes: int = setting(5, "Classes matched per step.", least=1)
+    matching_classes: int = setting(5, "Classes matched per step.")
     matching_real: int = setting(
-        60, "Real samples per matched class; repeated if it has fewer.", least=1
+        60, "Real samples per matched class; repeated if it has fewer."
     )
-    matching_fake: int = setting(
-        120, "Synthetic samples per matched class.", least=1
-    )
+    matching_fake: int = setting(120, "Synthetic samples per matched class.")
     theta_reset_steps: int = setting(
         1,
         "theta of f is drawn anew every N steps and trained on real data "
         "between; 1: always fresh, never trained.",
-        least=1,
     )
     theta_learning_rate: float = setting(
-        0.01, "Learning rate of theta between resets.", least=0.0
+        0.01, "Learning rate of theta between resets."
     )
     classification_weight: float = setting(
-        0.01, "Weight of L_CLS in the variants that have it.", least=0.0
+        0.01, "Weight of L_CLS in the variants that have it."
     )
     cycle_weight: float = setting(
-        1.0, "Weight of L_cycle in the variants that have it.", least=0.0
+        1.0, "Weight of L_cycle in the variants that have it."
     )
     cycle_ridge: float = setting(
         0.1,
@@ -190,7 +185,7 @@ class Config:
 
     # --- Synthesis and final classifier (3.4) -------------------------------
     synthetic_per_class: int = setting(
-        250, "Synthetic features per unseen class.", least=1
+        250, "Synthetic features per unseen class."
     )
     seen_floor: int = setting(
         0,
@@ -198,34 +193,31 @@ class Config:
         least=0,
     )
     # These also train the f that L_CLS freezes.
-    classifier_learning_rate: float = setting(
-        0.01, "SGD's learning rate.", least=0.0
-    )
+    classifier_learning_rate: float = setting(0.01, "SGD's learning rate.")
     classifier_decay: float = setting(
-        0.97, "Factor on that rate after each epoch.", least=0.0
+        0.97, "Factor on that rate after each epoch."
     )
-    classifier_momentum: float = setting(0.9, "SGD's momentum.", least=0.0)
+    classifier_momentum: float = setting(0.9, "SGD's momentum.")
     classifier_weight_decay: float = setting(
-        0.001, "L2 weight decay of the classifier.", least=0.0
+        0.001, "L2 weight decay of the classifier."
     )
-    classifier_batch_size: int = setting(
-        256, "Samples in a classifier step.", least=1
-    )
+    classifier_batch_size: int = setting(256, "Samples in a classifier step.")
     classifier_epochs: int = setting(
-        200, "Epochs of the final classifier; the last one counts.", least=1
+        200, "Epochs of the final classifier; the last one counts."
     )
     seen_penalty: float = setting(
         0.0,
         "Subtracted from the scores of seen classes, which a classifier trusts "
         "too much; bin/evaluate --calibrate finds it on the tune splits.",
+        least=None,
     )
     classifier_seeds: int = setting(
-        5, "Classifiers trained and scored per generator.", least=1, below=1000
+        5, "Classifiers trained and scored per generator.", below=1000
     )
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value = _coerced(field, getattr(self, field.name))
+            value = _converted(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
         for norm in self.embedding_norm.split(","):
             check_choice("embedding_norm", norm, EMBEDDING_NORMS)
@@ -257,7 +249,7 @@ def check_setting_names(names: Iterable[str]) -> None:
                 f"Unknown setting {name!r}.",
                 "a field of gmn_tf.Config",
                 repr(name),
-                f"did you mean {nearest(name, field_names())!r}?",
+                f"Did you mean {nearest(name, field_names())!r}?",
             )
 
 
@@ -268,91 +260,61 @@ def read_config_file(path: str) -> dict:
         InputError: if the file is missing, is no JSON object or names a
             setting that does not exist.
     """
-    try:
-        content = files.parse_json(pathlib.Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"Cannot read the configuration file {path}.",
-            "a JSON object of settings",
-            str(error),
-            "check the path, or compare with the config.json of a run",
-        ) from error
-    if isinstance(content, dict) and isinstance(content.get("config"), dict):
+    content = files.read_json(
+        pathlib.Path(path),
+        'an object of settings: {"setting": value, ...}',
+        "Check the path, or compare with the config.json of a run.",
+    )
+    if isinstance(content.get("config"), dict):
         content = content["config"]
-    if not isinstance(content, dict):
-        raise InputError(
-            f"{path} is not an object of settings.",
-            '{"setting": value, ...}',
-            type(content).__name__,
-            "compare with the config.json of a run",
-        )
     check_setting_names(content)
     return content
 
 
-def _coerced(field: dataclasses.Field, value):
+def _converted(field: dataclasses.Field, value):
     """The value in its field's type, or an InputError that names the field."""
-    kind = type(field.default)
+    kind, metadata = type(field.default), field.metadata
     try:
         if kind is tuple:
-            items = tuple(_number(int, item) for item in _items(value))
-            if not items:
-                raise ValueError
-            return tuple(_checked(field, item) for item in items)
-        if kind is str:
-            if not isinstance(value, str):
-                raise ValueError
-            return _checked(field, value)
-        return _checked(field, _number(kind, value))
-    except (TypeError, ValueError, OverflowError) as error:
-        if isinstance(error, InputError):
-            raise
+            items = value.split(",") if isinstance(value, str) else list(value)
+            converted = tuple(_single(int, item) for item in items)
+        else:
+            converted = _single(kind, value)
+        if converted == ():
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
         raise InputError(
-            f"Bad value for --{field.name}: {field.metadata['help']}",
+            f"Bad value for --{field.name}: {metadata['help']}",
             KINDS[kind],
             repr(value),
-            "correct the flag, or that entry of the --config file",
+            "Correct the flag, or that entry of the --config file.",
         ) from None
+    if metadata["choices"]:
+        check_choice(field.name, converted, metadata["choices"])
+    least, below = metadata["least"], metadata["below"]
+    for item in converted if kind is tuple else (converted,):
+        for wrong, size, expected in (
+            (least is not None and item < least, "small", f"at least {least}"),
+            (below is not None and item >= below, "large", f"below {below}"),
+        ):
+            if wrong:
+                raise InputError(
+                    f"Value for --{field.name} is too {size}: "
+                    f"{metadata['help']}",
+                    expected,
+                    repr(item),
+                    "Correct the flag, or that entry of the --config file.",
+                )
+    return converted
 
 
-def _items(value) -> list:
-    if isinstance(value, str):
-        return value.split(",")
-    return list(value)
-
-
-def _number(kind: type, value):
-    number = kind(value)
-    if isinstance(value, bool) or (kind is int and _has_fraction(value)):
+def _single(kind: type, value):
+    """A text or a finite number; ValueError for another type or a fraction."""
+    if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
         raise ValueError
-    if number != number or number in (float("inf"), float("-inf")):
+    converted = kind(value)
+    if kind is float and not math.isfinite(converted):
         raise ValueError
-    return number
-
-
-def _has_fraction(value) -> bool:
-    return isinstance(value, float) and value != int(value)
-
-
-def _checked(field: dataclasses.Field, value):
-    choices, least = field.metadata["choices"], field.metadata["least"]
-    if choices:
-        check_choice(field.name, value, choices)
-    if least is not None and value < least:
-        raise InputError(
-            f"Value for --{field.name} is too small: " + field.metadata["help"],
-            f"at least {least}",
-            repr(value),
-            "give a larger one",
-        )
-    below = field.metadata["below"]
-    if below is None and isinstance(value, int):
-        below = 2**31  # TensorFlow counts many things in 32 bits
-    if below is not None and value >= below:
-        raise InputError(
-            f"Value for --{field.name} is too large: " + field.metadata["help"],
-            f"less than {below}",
-            repr(value),
-            "give a smaller one",
-        )
-    return value
+    if isinstance(value, float) and converted != value:  # as in int(1.5)
+        raise ValueError
+    return converted

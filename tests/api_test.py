@@ -42,7 +42,7 @@ def test_the_lines_in_the_documentation_work(capsys):
     assert {name for name, _ in top} <= set(data.class_names)
 
     again = gmn_tf.train(names["config"], data, "runs/first")
-    with pytest.raises(gmn_tf.InputError, match="split 'tune'"):
+    with pytest.raises(gmn_tf.InputError, match="split='tune'"):
         tune = names["config"].replace({"split": "tune"})
         gmn_tf.train(tune, data, "runs/tune")
     assert again.scores == run.scores

@@ -119,6 +119,33 @@ def test_no_circle():
     graphlib.TopologicalSorter(GRAPH).prepare()  # raises CycleError
 
 
+def with_children_as_one(
+    graph: dict[str, set[str]], package: str
+) -> dict[str, set[str]]:
+    """The imports inside a package, all its child packages as one module."""
+    parts = {
+        name: name.removeprefix(f"{package}.").split(".")
+        for name in graph
+        if name.startswith(f"{package}.")
+    }
+    folders = {first for first, *rest in parts.values() if rest}
+    short = {
+        name: "children" if first in folders else first
+        for name, (first, *_) in parts.items()
+    }
+    found = {node: set() for node in short.values()}
+    for name, node in short.items():
+        found[node] |= {short[o] for o in graph[name] if o in short} - {node}
+    return found
+
+
+def test_child_packages_import_only_what_does_not_import_them():
+    package = "gmn_tf_datasets.zero_shot"
+    found = with_children_as_one(GRAPH, package)
+    assert {"prepare", "source", "children"} <= found.keys()
+    graphlib.TopologicalSorter(found).prepare()  # raises CycleError
+
+
 def test_what_is_wrong_is_found():
     source = """
 import typing
@@ -140,3 +167,8 @@ def f():
     )
     with pytest.raises(graphlib.CycleError):
         graphlib.TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
+    graph = {"p.a": {"p.b.x"}, "p.b.x": set(), "p.b.y": {"p.a"}}
+    assert with_children_as_one(graph, "p") == {
+        "a": {"children"},
+        "children": {"a"},
+    }

@@ -1,21 +1,20 @@
 """The one call that makes a data set ready for `tfds.load`."""
 
 import dataclasses
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from etils import epath
 
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import source, splits, storage, synthetic
+from gmn_tf_datasets.zero_shot import names, splits, storage, synthetic
+from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.xlsa17 import dataset as xlsa17
 from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
+from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
-
-DATASETS = folders.DATASETS
-DEFAULT_FEATURES_FILE = "res101.mat"
-DEFAULT_EMBEDDING = "att"
 
 
 def prepare(
@@ -23,8 +22,8 @@ def prepare(
     *,
     data_dir: str | os.PathLike,
     manual_dir: str | os.PathLike | None = None,
-    features_file: str = DEFAULT_FEATURES_FILE,
-    embedding: str = DEFAULT_EMBEDDING,
+    features_file: str = folders.FEATURES_FILE,
+    embedding: str = folders.EMBEDDING,
     quiet: bool = False,
     url: str = download.URL,
     synthetic_parameters: synthetic.SyntheticParameters | None = None,
@@ -33,8 +32,8 @@ def prepare(
     """Prepares a data set unless that has been done, and returns its name.
 
     Args:
-      dataset: one of `DATASETS`, or any other name for a data set in the same
-        layout, which then needs `manual_dir`.
+      dataset: one of `names.DATASETS`, or any other name for a data set in the
+        same layout, which then needs `manual_dir`.
       data_dir: where prepared data, and downloads, are kept.
       manual_dir: the unpacked xlsa17 folder, or a folder with the two .mat
         files. Without it the data is downloaded, where that is possible.
@@ -56,183 +55,132 @@ def prepare(
         prepared then.
     """
     data_dir = epath.Path(data_dir).expanduser()
-    if dataset == folders.SYNTHETIC:
-        _check_no_files(manual_dir, features_file, embedding)
-        config = _synthetic_config(synthetic_parameters, data_dir)
+    request = Request(dataset, features_file, embedding)
+    if dataset == names.SYNTHETIC:
+        name, read = _drawn(request, manual_dir, synthetic_parameters)
     else:
-        folders.check_names(dataset, features_file, embedding)
-        request = _Request(dataset, features_file, embedding)
-        config = _find_config(request, data_dir, manual_dir, url, quiet)
-    if config.source is not None:
-        _say(f"Preparing {storage.full_name(config.name)} in {data_dir}", quiet)
+        names.check_names(*request)
+        name, read = _from_files(request, data_dir, manual_dir, url, quiet)
+    if not storage.is_prepared(data_dir, name):
+        data = read()
+        config = ZeroShotConfig(
+            name=name, source=data, splits=splits.make(data)
+        )
+        _log(f"Preparing {storage.full_name(name)} in {data_dir}", quiet)
         storage.write(data_dir, config, quiet, beam_options)
-    return storage.full_name(config.name)
+    return storage.full_name(name)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Request:
-    """What a user asked for; decides on the names of the files."""
-
-    dataset: str
-    features_file: str
-    embedding: str
-
-    @property
-    def prefix(self) -> str:
-        return storage.config_prefix(*dataclasses.astuple(self))
-
-    @property
-    def prefixes(self) -> tuple[str, ...]:
-        """What names of preparations may begin with; own data's too."""
-        if self.dataset in DATASETS or (
-            self.features_file != DEFAULT_FEATURES_FILE
-        ):
-            return (self.prefix,)
-        own = storage.custom_prefix(self.dataset, self.embedding)
-        return (self.prefix, own)
-
-
-def _say(text: str, quiet: bool) -> None:
+def _log(text: str, quiet: bool) -> None:
     if not quiet:
         print(text, file=sys.stderr, flush=True)
 
 
-def _check_no_files(manual_dir, features_file: str, embedding: str) -> None:
-    chosen = (manual_dir or None, features_file, embedding)
-    if chosen != (None, DEFAULT_FEATURES_FILE, DEFAULT_EMBEDDING):
+def _drawn(
+    request: Request,
+    manual_dir,
+    parameters: synthetic.SyntheticParameters | None,
+) -> tuple[str, Callable[[], Source]]:
+    """The name of the preparation, and what draws its data."""
+    if manual_dir or request != Request(names.SYNTHETIC):
         raise InputError(
             "The data set synthetic is drawn, not read from files.",
             "no manual_dir, features_file or embedding",
-            f"manual_dir={manual_dir}, features_file={features_file}, "
-            f"embedding={embedding}",
+            f"manual_dir={manual_dir}, features_file={request.features_file}, "
+            f"embedding={request.embedding}",
             "Leave them out, or choose another data set.",
         )
-
-
-def _synthetic_config(
-    parameters: synthetic.SyntheticParameters | None, data_dir: epath.Path
-) -> ZeroShotConfig:
     parameters = parameters or synthetic.SyntheticParameters()
     prefix = storage.config_prefix(
-        folders.SYNTHETIC, synthetic.FEATURE_FILE, DEFAULT_EMBEDDING
+        names.SYNTHETIC, synthetic.FEATURE_FILE, folders.EMBEDDING
     )
-    name = storage.config_name(
-        prefix, [synthetic.PROCESS_VERSION, dataclasses.asdict(parameters)]
-    )
-    if storage.is_prepared(data_dir, name):
-        return ZeroShotConfig(name=name)
-    return _config(name, synthetic.draw(parameters))
+    content = [synthetic.PROCESS_VERSION, dataclasses.asdict(parameters)]
+    name = storage.config_name(prefix, content)
+    return name, functools.partial(synthetic.draw, parameters)
 
 
-def _config(name: str, data: source.Source) -> ZeroShotConfig:
-    return ZeroShotConfig(name=name, source=data, splits=splits.make(data))
+def _from_files(
+    request: Request, data_dir: epath.Path, manual_dir, url: str, quiet: bool
+) -> tuple[str, Callable[[], Source] | None]:
+    """The name of the preparation, and what reads its data.
 
-
-def _find_config(
-    request: _Request, data_dir: epath.Path, manual_dir, url: str, quiet: bool
-) -> ZeroShotConfig:
-    """The configuration to use; with its data only if that is to be written."""
+    Nothing reads them if it has been prepared, and the files are not there.
+    """
     root, origin = download.unpacked_dir(data_dir), url
-    is_there = download.is_unpacked(data_dir, request.dataset)
     if manual_dir:
         root, origin = epath.Path(manual_dir).expanduser(), "manual"
-        is_there = root.exists()
-    if not is_there:
-        _check_manual_dir(manual_dir)
-        prepared = _only_prepared(request, data_dir, quiet)
+        if not root.exists():
+            raise InputError(
+                f"manual_dir {root} does not exist.",
+                "the unpacked xlsa17 folder, or one with the two .mat files",
+                "no such folder",
+                "Correct the path, or leave it out to use prepared data or to "
+                "download it.",
+            )
+    elif not download.is_unpacked(data_dir, request.dataset):
+        prepared = _prepared_earlier(request, data_dir)
         if prepared:
-            return ZeroShotConfig(name=prepared)
+            _log(f"Using {prepared}, prepared earlier.", quiet)
+            return prepared, None
         _check_downloadable(request, storage.custom_names(data_dir))
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
-    folder = folders.find(
-        request.dataset, root, request.features_file, request.embedding
-    )
-    return _config_from_files(request, data_dir, folder, origin)
-
-
-def _config_from_files(
-    request: _Request, data_dir: epath.Path, folder: epath.Path, origin: str
-) -> ZeroShotConfig:
-    files = source.list_files(folder, request.features_file, request.embedding)
+    folder = folders.find(request, root)
+    files = folders.list_files(request, folder)
     name = storage.config_name(
-        request.prefix,
-        [dataclasses.astuple(request), *map(dataclasses.astuple, files)],
+        storage.config_prefix(*request),
+        [request, *map(dataclasses.astuple, files)],
     )
-    if storage.is_prepared(data_dir, name):
-        return ZeroShotConfig(name=name)
-    data = xlsa17.read(
-        request.dataset,
-        folder,
-        request.features_file,
-        request.embedding,
-        files,
-        origin,
-    )
-    return _config(name, data)
+    return name, functools.partial(xlsa17.read, request, folder, files, origin)
 
 
-def _only_prepared(
-    request: _Request, data_dir: epath.Path, quiet: bool
-) -> str | None:
+def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
     """The one preparation that can be meant when its files are not there."""
+    dataset, features_file, embedding = request
+    prefixes = [storage.config_prefix(*request)]
+    if dataset not in names.DATASETS and features_file == folders.FEATURES_FILE:
+        prefixes.append(storage.custom_prefix(dataset, embedding))
     prepared = [
         name
-        for prefix in request.prefixes
+        for prefix in prefixes
         for name in storage.find_prepared(data_dir, prefix)
     ]
     if len(prepared) > 1:
         raise InputError(
-            f"{len(prepared)} preparations of {request.dataset} from "
-            "different files are in data_dir.",
-            "one, or the files with --manual_dir to tell which",
+            f"data_dir has {len(prepared)} preparations of {dataset} from "
+            "different files.",
+            "one preparation, or --manual_dir with the files that are meant",
             ", ".join(prepared),
-            "Give --manual_dir, or remove all but one from "
-            f"{data_dir}; of your own data, prepare it again with "
-            "bin/prepare_data --replace.",
+            f"Give --manual_dir, or remove all but one from {data_dir}; "
+            "prepare custom data again with bin/prepare_data --replace.",
         )
-    if not prepared:
-        return None
-    _say(f"Using {prepared[0]}, prepared earlier.", quiet)
-    return prepared[0]
+    return prepared[0] if prepared else None
 
 
-def _check_manual_dir(manual_dir) -> None:
-    """Refuses a folder that is not there: none was given if it is None."""
-    if manual_dir:
+def _check_downloadable(request: Request, custom: list[str]) -> None:
+    dataset, features_file, embedding = request
+    if dataset in custom:
         raise InputError(
-            f"manual_dir {manual_dir} does not exist.",
-            "the unpacked xlsa17 folder, or one with the two .mat files",
-            "no such folder",
-            "Correct the path, or leave it out to use what is prepared or "
-            "can be downloaded.",
-        )
-
-
-def _check_downloadable(request: _Request, own: list[str]) -> None:
-    if request.dataset in own:
-        raise InputError(
-            f"{request.dataset} is data of your own, prepared as a whole.",
-            f"no features_file, and the embedding {DEFAULT_EMBEDDING}",
-            f"features_file={request.features_file}, "
-            f"embedding={request.embedding}",
+            f"{dataset} is data of your own, prepared as a whole.",
+            f"no features_file, and the embedding {folders.EMBEDDING}",
+            f"features_file={features_file}, embedding={embedding}",
             "Leave both out, or prepare other features or descriptions under "
             "another name with bin/prepare_data.",
         )
-    if request.dataset not in DATASETS:
-        raise folders.unknown_dataset(request.dataset, own)
-    if request.dataset not in folders.DOWNLOADABLE:
+    if dataset not in names.PUBLISHED:
+        raise names.unknown_dataset(dataset, custom)
+    if dataset not in names.DOWNLOADABLE:
         raise InputError(
-            f"The data set {request.dataset} cannot be downloaded.",
-            f"one of {', '.join(folders.DOWNLOADABLE)}, which are in xlsa17, "
-            "or manual_dir",
-            request.dataset,
+            f"The data set {dataset} cannot be downloaded.",
+            f"one of {', '.join(names.DOWNLOADABLE)}, which are in xlsa17, or "
+            "manual_dir",
+            dataset,
             "Name the folder that holds its features and att_splits.mat with "
             "--manual_dir.",
         )
-    if request.features_file != DEFAULT_FEATURES_FILE:
+    if features_file != folders.FEATURES_FILE:
         raise InputError(
-            f"{request.features_file} cannot be downloaded.",
-            f"{DEFAULT_FEATURES_FILE}, the features in xlsa17, or manual_dir",
-            request.features_file,
+            f"{features_file} cannot be downloaded.",
+            f"{folders.FEATURES_FILE}, the features in xlsa17, or manual_dir",
+            features_file,
             "Name the folder that holds the file with --manual_dir.",
         )

@@ -1,4 +1,9 @@
-"""A data set as it was found, before any split: the plain data."""
+"""A data set as it was found, before any split: the plain data.
+
+Every file format ends here: what reads one (`xlsa17/`, `custom/`, `synthetic`)
+returns a `Source`, and `prepare` writes it. A further format is one more such
+reader, and one more call in `prepare`.
+"""
 
 import dataclasses
 import hashlib
@@ -7,9 +12,10 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line, listed
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
+_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the check.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +29,12 @@ class SourceFile:
 
 @dataclasses.dataclass(frozen=True)
 class Embedding:
-    """One description of all classes, `[num_classes, dim]` float32, raw.
+    """One description of all classes.
 
     Attributes:
       name: of the description.
-      values: the numbers.
-      columns: what each number is called; none if nobody has said.
+      values: `[num_classes, dim]` float32, raw (not normalised).
+      columns: the name of each of the `dim` numbers; empty if unknown.
     """
 
     name: str
@@ -43,7 +49,8 @@ class Source:
     Attributes:
       dataset: name of the data set.
       features: `[num_rows, dx]`, of the type that the file has; an array, or
-        what gives rows as arrays when it is indexed by slices or row numbers.
+        an object that returns rows as arrays when it is indexed by slices or
+        row numbers.
       labels: `[num_rows]` int64, a row of each embedding.
       class_names: one per class, in the order of the labels.
       embeddings: one per part of the embedding.
@@ -51,12 +58,12 @@ class Source:
         `train`, `val` where the file has them.
       validation_names: names in `validation_file`, none without that file.
       feature_file: name of the file of features.
-      files: what was read.
+      files: the files that were read.
       origin: `manual`, an address, `synthetic`, or `own`.
       validation_file: the file that may name validation classes.
-      split_source: how own data were split; empty where the files of the field
-        say it.
-      backbone: what made the features from images, where that is known.
+      split_source: how custom data were split; empty where the files of the
+        field contain the splits.
+      backbone: the network that made the features from images, if known.
       notes: sentences to read before trusting a number.
     """
 
@@ -76,50 +83,13 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def list_files(
-    folder: epath.Path, features_file: str, embedding: str
-) -> tuple[SourceFile, ...]:
-    """Names, sizes and digests of the files that make up the data set."""
-    names = [features_file, *map(splits_file, embedding.split("+"))]
-    for name in names:
-        if not (folder / name).exists():
-            raise _missing_file(folder, name)
-    if (folder / VALIDATION_CLASSES_FILE).exists():
-        names.append(VALIDATION_CLASSES_FILE)
-    return tuple(describe(folder / name) for name in names)
-
-
-def splits_file(part: str) -> str:
-    """Name of the file that holds one part of the embedding."""
-    return f"{part}_splits.mat"
-
-
-def _missing_file(folder: epath.Path, name: str) -> InputError:
-    found = sorted(path.name for path in folder.glob("*.mat"))
-    embeddings = [
-        file.removesuffix("_splits.mat")
-        for file in found
-        if file.endswith("_splits.mat")
-    ]
-    others = [file for file in found if not file.endswith("_splits.mat")]
-    return InputError(
-        f"{folder} has no {name}.",
-        f"the file {name}",
-        f"--embedding could be {_listed(embeddings)}; "
-        f"--features_file could be {_listed(others)}",
-        "Name one of these, or put the missing file there; or name the folder "
-        "it is in with --manual_dir.",
-    )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names) or "nothing here"
-
-
 def describe(path: epath.Path) -> SourceFile:
-    """Name, size and digest of a file."""
-    digest = hashlib.sha256()
-    size = 0
+    """Name, size and digest of a file.
+
+    Raises:
+      InputError: if it cannot be read.
+    """
+    digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
@@ -129,7 +99,33 @@ def describe(path: epath.Path) -> SourceFile:
         raise InputError(
             f"{path} cannot be read.",
             "a file with read permission",
-            error.strerror or str(error),
+            error.strerror or first_line(error),
             "Change its permissions, or copy it to where it can be read.",
         ) from error
     return SourceFile(path.name, size, digest.hexdigest())
+
+
+def check_finite(matrix, name: str, rows: str, action: str) -> None:
+    """Raises InputError for NaN and infinity.
+
+    Args:
+      matrix: `[num_rows, dim]`, read block by block. It is looked at as
+        float32, because that is how it will be written.
+      name: what it is called, and the file that holds it.
+      rows: what its rows are, in the plural.
+      action: what the user can do about it.
+    """
+    wrong = []
+    for start in range(0, len(matrix), _BLOCK):
+        with np.errstate(over="ignore"):
+            block = matrix[start : start + _BLOCK].astype(np.float32)
+        finite = np.isfinite(block).all(axis=1)
+        wrong.extend(np.flatnonzero(~finite) + start + 1)
+    if wrong:
+        raise InputError(
+            f"{name} has values that are not finite.",
+            f"finite numbers (as float32) for all {rows}",
+            f"NaN or infinity for {len(wrong)} {rows}, counted from 1: "
+            f"{listed(wrong)}",
+            action,
+        )

@@ -10,21 +10,15 @@ of a test split is in any.
 
 import dataclasses
 import hashlib
+import itertools
 
 import numpy as np
 
-from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import split_checks
+from gmn_tf.utils.errors import InputError, listed
 from gmn_tf_datasets.zero_shot.source import Source
 
-NAMES = (
-    "train",
-    "test_seen",
-    "test_unseen",
-    "tune_train",
-    "tune_seen",
-    "tune_unseen",
-)
+_TESTS = ("test_seen", "test_unseen")
+NAMES = ("train", *_TESTS, "tune_train", "tune_seen", "tune_unseen")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +33,9 @@ class Splits:
       validation_source: where the validation classes come from.
       version: `v1` if train_loc or val_loc hold test rows, `v2` if they do
         not, `unknown` without them.
-      leaked_rows: number of test_seen rows removed, by variable.
-      leaked_unseen_rows: the same for test_unseen rows.
-      source: how own data were split; empty where the files of the field say
-        it.
+      leaked: number of rows removed from train_loc and val_loc, by test split.
+      source: how custom data were split; empty where the files of the field
+        contain the splits.
     """
 
     rows: dict[str, np.ndarray]
@@ -51,8 +44,7 @@ class Splits:
     validation: tuple[int, ...]
     validation_source: str
     version: str
-    leaked_rows: dict[str, int]
-    leaked_unseen_rows: dict[str, int]
+    leaked: dict[str, dict[str, int]]
     source: str = ""
 
     @property
@@ -72,18 +64,14 @@ class Splits:
                 f"Splits by {self.source}.",
                 f"Validation classes by {self.validation_source}.",
             ]
-        notes = []
-        for test, leaked in (
-            ("test_seen", self.leaked_rows),
-            ("test_unseen", self.leaked_unseen_rows),
-        ):
-            if any(leaked.values()):
-                notes.append(
-                    f"train_loc and val_loc contain {sum(leaked.values())} "
-                    f"{test} rows (split version 1: "
-                    + ", ".join(f"{k} {n}" for k, n in leaked.items())
-                    + "); they were kept out of the tune splits."
-                )
+        notes = [
+            f"train_loc and val_loc contain {sum(leaked.values())} {test} rows "
+            "(split version 1: "
+            + ", ".join(f"{name} {count}" for name, count in leaked.items())
+            + "); they were kept out of the tune splits."
+            for test, leaked in self.leaked.items()
+            if any(leaked.values())
+        ]
         if self.validation_source != "val_loc":
             notes.append(
                 "val_loc gives no validation classes (it is missing, or shares "
@@ -94,82 +82,125 @@ class Splits:
 
 
 def make(source: Source) -> Splits:
-    """Checks the published rows and adds the tuning splits."""
-    split_checks.check(source)
+    """Checks the published rows and adds the tuning splits.
+
+    Raises:
+      InputError: for rows that cannot give an honest score, and if no row is
+        left to tune on.
+    """
     labels, rows = source.labels, source.rows
+    _check_rows({name: rows[name] for name in ("trainval", *_TESTS)})
+    _check_classes(source)
     seen = np.unique(labels[rows["trainval"]])
     unseen = np.setdiff1d(np.arange(len(source.class_names)), seen)
     validation, validation_source = _validation_classes(source, seen)
+    leaked = {
+        test: {
+            f"{key}_loc": len(np.intersect1d(rows[key], rows[test]))
+            for key in ("train", "val")
+            if key in rows
+        }
+        for test in _TESTS
+    }
+    leaks = sum(sum(counts.values()) for counts in leaked.values())
+    version = "v1" if leaks else "v2"
     return Splits(
         rows={
             "train": rows["trainval"],
-            "test_seen": rows["test_seen"],
-            "test_unseen": rows["test_unseen"],
+            **{test: rows[test] for test in _TESTS},
             **_tuning_rows(rows["trainval"], labels, validation),
         },
         seen=tuple(seen.tolist()),
         unseen=tuple(unseen.tolist()),
         validation=tuple(validation.tolist()),
         validation_source=validation_source,
-        version=_version(rows),
-        leaked_rows=_leaked(rows, "test_seen"),
-        leaked_unseen_rows=_leaked(rows, "test_unseen"),
+        version=version if {"train", "val"} <= rows.keys() else "unknown",
+        leaked=leaked,
         source=source.split_source,
     )
 
 
-def _leaked(rows: dict[str, np.ndarray], test: str) -> dict[str, int]:
-    return {
-        f"{key}_loc": len(np.intersect1d(rows[key], rows[test]))
-        for key in ("train", "val")
-        if key in rows
-    }
+def _check_rows(published: dict[str, np.ndarray]) -> None:
+    for name, rows in published.items():
+        values, counts = np.unique(rows, return_counts=True)
+        repeated = values[counts > 1]
+        if len(repeated):
+            raise InputError(
+                f"{name}_loc names rows more than once.",
+                "each row once",
+                f"{len(repeated)} repeated rows, counted from 1: "
+                f"{listed(repeated + 1)}",
+                "Remove the repetitions.",
+            )
+    for one, other in itertools.combinations(published, 2):
+        common = np.intersect1d(published[one], published[other])
+        if len(common):
+            raise InputError(
+                f"{one}_loc and {other}_loc overlap.",
+                "each row in one of them only",
+                f"{len(common)} rows in both, counted from 1: "
+                f"{listed(common + 1)}",
+                "Take the published split file, or separate the rows.",
+            )
 
 
-def _version(rows: dict[str, np.ndarray]) -> str:
-    if "train" not in rows or "val" not in rows:
-        return "unknown"
-    leaks = sum(
-        sum(_leaked(rows, test).values())
-        for test in ("test_seen", "test_unseen")
+def _check_classes(source: Source) -> None:
+    def named(classes: np.ndarray) -> str:
+        return listed((source.class_names[one] for one in classes), most=3)
+
+    seen, test_seen, test_unseen = (
+        np.unique(source.labels[source.rows[name]])
+        for name in ("trainval", *_TESTS)
     )
-    return "v1" if leaks else "v2"
+    both = np.intersect1d(seen, test_unseen)
+    if len(both):
+        raise InputError(
+            f"{named(both)} is both seen and unseen.",
+            "classes of test_unseen_loc without a row in trainval_loc",
+            f"{len(both)} classes with rows in both",
+            "Move all rows of such a class to one side.",
+        )
+    untrained = np.setdiff1d(test_seen, seen)
+    if len(untrained):
+        raise InputError(
+            f"{named(untrained)} is tested as seen but has no training row.",
+            "classes of test_seen_loc with rows in trainval_loc",
+            f"{len(untrained)} classes without",
+            "Move the rows to test_unseen_loc, or train on some of them.",
+        )
+    if len(seen) < 2:
+        raise InputError(
+            "There are too few seen classes.",
+            "at least two, one of them to be held out for tuning",
+            f"{len(seen)} ({named(seen)})",
+            "Add training rows of other classes.",
+        )
 
 
 def _validation_classes(
     source: Source, seen: np.ndarray
 ) -> tuple[np.ndarray, str]:
     """The seen classes to hold out for tuning, and where they come from."""
-    named = [
-        label
-        for label in seen
-        if source.class_names[label] in set(source.validation_names)
-    ]
-    # The rule always works, because there are at least two seen classes.
-    rule = seen[2::3] if len(seen) > 2 else seen[-1:]
-    for classes, origin in (
-        (_classes_of_val_loc(source), "val_loc"),
-        (np.array(named, np.int64), source.validation_file),
-    ):
+    names = np.array(source.class_names, object)[seen]
+    named = seen[np.isin(names, source.validation_names)]
+    candidates = [(named, source.validation_file)]
+    if {"train", "val"} <= source.rows.keys():
+        train, val = (
+            np.unique(
+                source.labels[
+                    np.intersect1d(source.rows[key], source.rows["trainval"])
+                ]
+            )
+            for key in ("train", "val")
+        )
+        if not np.intersect1d(train, val).size:
+            candidates.insert(0, (val, "val_loc"))
+    for classes, origin in candidates:
         if 0 < len(classes) < len(seen):
             return classes, origin
+    # The rule always works, because there are at least two seen classes.
+    rule = seen[2::3] if len(seen) > 2 else seen[-1:]
     return rule, "rule: every third seen class, in the order of the labels"
-
-
-def _classes_of_val_loc(source: Source) -> np.ndarray:
-    """Classes of val_loc, none unless they are disjoint from train_loc's."""
-    if "train" not in source.rows or "val" not in source.rows:
-        return np.array([], np.int64)
-    train, val = (
-        np.unique(
-            source.labels[
-                np.intersect1d(source.rows[key], source.rows["trainval"])
-            ]
-        )
-        for key in ("train", "val")
-    )
-    disjoint = not len(np.intersect1d(train, val))
-    return val if disjoint else np.array([], np.int64)
 
 
 def _tuning_rows(
@@ -190,7 +221,7 @@ def _tuning_rows(
             "The training classes are too small to hold out rows for tuning.",
             "at least one seen class, not held out, of three rows or more",
             "no more than two training rows in each",
-            "Add training rows. Own data without splits.csv trains on three of "
-            "a class's first four samples, so four of such a class suffice.",
+            "Add training rows. Custom data without splits.csv trains on three "
+            "of a class's first four samples, so four of such a class suffice.",
         )
     return tuning

@@ -19,6 +19,7 @@ import dataclasses
 
 import numpy as np
 
+from gmn_tf_datasets.zero_shot.names import SYNTHETIC
 from gmn_tf_datasets.zero_shot.source import Embedding, Source
 
 FEATURE_FILE = "drawn"
@@ -70,56 +71,45 @@ class SyntheticParameters:
 def draw(parameters: SyntheticParameters) -> Source:
     """Draws the data set; equal parameters give equal data."""
     rng = np.random.default_rng(parameters.seed)
+    classes = np.arange(parameters.num_classes)
     embeddings = _draw_embeddings(parameters, rng)
     means = _draw_means(embeddings, parameters, rng)
-    counts = rng.integers(
-        parameters.min_samples,
-        parameters.max_samples + 1,
-        parameters.num_classes,
-    )
-    labels = np.repeat(np.arange(parameters.num_classes), counts)
+    fewest, most = parameters.min_samples, parameters.max_samples
+    labels = np.repeat(classes, rng.integers(fewest, most + 1, len(classes)))
     return Source(
-        dataset="synthetic",
+        dataset=SYNTHETIC,
         features=_draw_features(means[labels], parameters, rng),
         labels=labels,
-        class_names=tuple(
-            f"class_{number:03d}"
-            for number in range(1, parameters.num_classes + 1)
-        ),
+        class_names=tuple(f"class_{number + 1:03d}" for number in classes),
         embeddings=(Embedding("att", embeddings.astype(np.float32)),),
         rows=_draw_rows(labels, parameters, rng),
         validation_names=(),
         feature_file=FEATURE_FILE,
         files=(),
-        origin="synthetic",
+        origin=SYNTHETIC,
     )
 
 
 def _draw_embeddings(parameters: SyntheticParameters, rng) -> np.ndarray:
-    centres = rng.normal(size=(parameters.num_groups, parameters.factors))
-    groups = np.arange(parameters.num_classes) % parameters.num_groups
-    deviations = rng.normal(size=(parameters.num_classes, parameters.factors))
-    factors = centres[groups] + parameters.group_spread * deviations
-    basis = rng.normal(size=(parameters.factors, parameters.embedding_dim))
-    return np.tanh(factors @ basis / np.sqrt(parameters.factors))
+    count, factors = parameters.num_classes, parameters.factors
+    centres = rng.normal(size=(parameters.num_groups, factors))
+    deviations = rng.normal(size=(count, factors))
+    hidden = centres[np.arange(count) % parameters.num_groups]
+    hidden = hidden + parameters.group_spread * deviations
+    basis = rng.normal(size=(factors, parameters.embedding_dim))
+    return np.tanh(hidden @ basis / np.sqrt(factors))
 
 
-def _draw_means(
-    embeddings: np.ndarray, parameters: SyntheticParameters, rng
-) -> np.ndarray:
-    units = parameters.hidden_units
-    first = rng.normal(size=(parameters.embedding_dim, units))
+def _draw_means(embeddings, parameters: SyntheticParameters, rng) -> np.ndarray:
+    dim, units = parameters.embedding_dim, parameters.hidden_units
+    first = rng.normal(size=(dim, units))
     second = rng.normal(size=(units, parameters.feature_dim))
-    hidden = np.tanh(
-        embeddings @ first / np.sqrt(parameters.embedding_dim)
-        + rng.normal(size=units) / 2
-    )
+    bias = rng.normal(size=units) / 2
+    hidden = np.tanh(embeddings @ first / np.sqrt(dim) + bias)
     return parameters.mean_scale * hidden @ second / np.sqrt(units / 4)
 
 
-def _draw_features(
-    means: np.ndarray, parameters: SyntheticParameters, rng
-) -> np.ndarray:
+def _draw_features(means, parameters: SyntheticParameters, rng) -> np.ndarray:
     directions = parameters.shared_directions
     shared = rng.normal(size=(directions, parameters.feature_dim))
     shared *= parameters.shared_scale / np.sqrt(directions)
@@ -140,10 +130,11 @@ def _draw_rows(
         # Rows of a class are drawn alike, so any fifth is a random fifth.
         is_test[np.flatnonzero(labels == label)[::5]] = True
     is_train = ~is_unseen & ~is_test
-    return {
-        "trainval": np.flatnonzero(is_train),
-        "test_seen": np.flatnonzero(is_test),
-        "test_unseen": np.flatnonzero(is_unseen),
-        "train": np.flatnonzero(is_train & ~is_val),
-        "val": np.flatnonzero(is_train & is_val),
+    masks = {
+        "trainval": is_train,
+        "test_seen": is_test,
+        "test_unseen": is_unseen,
+        "train": is_train & ~is_val,
+        "val": is_train & is_val,
     }
+    return {name: np.flatnonzero(mask) for name, mask in masks.items()}

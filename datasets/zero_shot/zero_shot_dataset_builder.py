@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -11,7 +12,6 @@ from etils import epath
 
 from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
-from gmn_tf_datasets.zero_shot.xlsa17 import folders
 
 FORMAT_VERSION = 1
 _BLOCK = 256  # Rows copied in one go.
@@ -25,16 +25,14 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     Attributes:
       source: the data.
       splits: the rows of each split.
-      progress: is told how many more rows are being written.
-      beam: whether Apache Beam spreads the work, over its workers.
+      progress: called with the number of rows that are written next.
+      beam: whether Apache Beam distributes the work to its workers.
     """
 
     # No repr: TFDS logs its arguments.
     source: Source | None = dataclasses.field(default=None, repr=False)
     splits: Splits | None = dataclasses.field(default=None, repr=False)
-    progress: Callable[[int], object] = dataclasses.field(
-        default=lambda rows: None, repr=False
-    )
+    progress: Callable[[int], object] | None = None
     beam: bool = False
 
 
@@ -92,31 +90,28 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             for start in range(0, len(rows), _BLOCK)
         )
         # Not a method: Beam could not send all of self to its workers.
-        examples = functools.partial(_examples, config.source, spacing)
+        examples = functools.partial(
+            _examples, config.source, spacing, config.progress
+        )
         if config.beam:
             import apache_beam as beam
 
             return beam.Create(list(blocks)) | beam.FlatMapTuple(examples)
-        return _one_after_the_other(blocks, examples, config.progress)
-
-
-def _one_after_the_other(blocks, examples, progress) -> Iterator:
-    for start, rows in blocks:
-        progress(len(rows))
-        yield from examples(start, rows)
+        return itertools.chain.from_iterable(
+            itertools.starmap(examples, blocks)
+        )
 
 
 def _examples(
-    source: Source, spacing: int, start: int, rows: np.ndarray
+    source: Source, spacing: int, progress, start: int, rows: np.ndarray
 ) -> Iterator:
     """Keys and examples of a block of rows."""
+    if progress is not None:
+        progress(len(rows))
     features = source.features[rows].astype(np.float32)
     labels = source.labels[rows].tolist()
-    for place, label in enumerate(labels):
-        yield (
-            (start + place) * spacing,
-            {"features": features[place], "label": label},
-        )
+    for place, (row, label) in enumerate(zip(features, labels), start):
+        yield place * spacing, {"features": row, "label": label}
 
 
 def describe(source: Source, splits: Splits) -> dict:
@@ -127,39 +122,29 @@ def describe(source: Source, splits: Splits) -> dict:
         "class_names": list(source.class_names),
         "embeddings": [
             {
-                "name": embedding.name,
-                "dim": embedding.values.shape[1],
-                **(
-                    {"columns": list(embedding.columns)}
-                    if embedding.columns
-                    else {}
-                ),
+                "name": part.name,
+                "dim": part.values.shape[1],
+                "columns": list(part.columns),
                 "values": base64.b64encode(
-                    embedding.values.astype("<f4").tobytes()
+                    part.values.astype("<f4").tobytes()
                 ).decode(),
             }
-            for embedding in source.embeddings
+            for part in source.embeddings
         ],
         "seen_classes": list(splits.seen),
         "unseen_classes": list(splits.unseen),
         "validation_classes": list(splits.validation),
         "validation_source": splits.validation_source,
         "split_version": splits.version,
-        "leaked_rows": splits.leaked_rows,
-        "leaked_unseen_rows": splits.leaked_unseen_rows,
+        "leaked_rows": splits.leaked["test_seen"],
+        "leaked_unseen_rows": splits.leaked["test_unseen"],
         "split_fingerprint": splits.fingerprint,
         "feature_file": source.feature_file,
         "feature_dim": source.features.shape[1],
         "num_samples": {name: len(splits.rows[name]) for name in NAMES},
         "source_files": [dataclasses.asdict(file) for file in source.files],
         "source": source.origin,
-        **({"split_source": splits.source} if splits.source else {}),
-        **({"backbone": source.backbone} if source.backbone else {}),
-        "notes": [
-            *folders.size_notes(
-                source.dataset, len(splits.seen), len(splits.unseen)
-            ),
-            *splits.notes,
-            *source.notes,
-        ],
+        "split_source": splits.source,
+        "backbone": source.backbone,
+        "notes": [*splits.notes, *source.notes],
     }

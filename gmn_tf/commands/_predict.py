@@ -82,10 +82,10 @@ def define_weights_flag() -> None:
 
 def make_predictor(values):
     """The predictor that the flags ask for."""
-    from gmn_tf.data import new_classes
     from gmn_tf.inference import prediction
     from gmn_tf.runs.workdir import Workdir
     from gmn_tf.utils import progress
+    from gmn_tf_datasets.zero_shot.custom import classes
 
     if not values.workdir:
         raise InputError(
@@ -104,13 +104,12 @@ def make_predictor(values):
                 "name the file, or leave --synthesize out",
             )
         return prediction.Predictor.load(values.workdir)
-    path = pathlib.Path(values.classes).expanduser()
     if not values.synthesize:
         predictor = prediction.Predictor.load(values.workdir)
-        added = predictor.classes.in_order(new_classes.read(path))
+        added = predictor.classes.in_order(classes.read_new(values.classes))
         return predictor.with_classes(added.names, added.values)
     known = prediction.read_label_map(Workdir(values.workdir))
-    added = known.in_order(new_classes.read(path))
+    added = known.in_order(classes.read_new(values.classes))
     run = open_run(values.workdir, values)
     epochs = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", epochs, values.quiet) as advance:
@@ -159,10 +158,10 @@ def _predict(values, arguments) -> None:
     from gmn_tf.utils import files
 
     predictor = make_predictor(values)
-    features = _features(predictor, values)
-    tops = predictor.top(features.values, values.top_k)
+    features, samples = _features(predictor, values)
+    tops = predictor.top(features, values.top_k)
     write = prediction_files.WRITERS[out.suffix if out else ".csv"]
-    text = write(features.samples, tops, predictor.classes)
+    text = write(samples, tops, predictor.classes)
     if not out:
         sys.stdout.write(text)
         return
@@ -171,21 +170,20 @@ def _predict(values, arguments) -> None:
 
 
 def _features(predictor, values):
-    """What to predict on, from files or from images."""
-    from gmn_tf.data import feature_files
+    """Features of files or of images, and the names of the samples."""
+    from gmn_tf_datasets.zero_shot.custom import features
 
     if values.images:
         return _extracted(predictor, values)
-    features = feature_files.read(values.features)
+    found = features.read(values.features)
     predictor.classes.check_features_match(
-        features.values.shape[1], features.backbone
+        found.values.shape[1], found.backbone
     )
-    return features
+    return found.values, found.names or [*map(str, range(len(found.values)))]
 
 
 def _extracted(predictor, values):
-    """Features of the images, by the backbone of the run."""
-    from gmn_tf.data.feature_files import Features
+    """Features of the images, by the backbone of the run, and their paths."""
     from gmn_tf.images import extraction, image_folder
     from gmn_tf.utils import progress
 
@@ -206,7 +204,7 @@ def _extracted(predictor, values):
         print(f"Left out: {path} ({why})", file=sys.stderr)
     left_out = {path for path, _ in unreadable}
     names = [str(path) for path in paths if str(path) not in left_out]
-    return Features(features, names, predictor.classes.backbone)
+    return features, names
 
 
 def _told(predictor) -> str:

@@ -105,10 +105,10 @@ def _prepare_data(values, arguments) -> None:
 
 def _next_command(values, prepared) -> str:
     """bin/train with what these data need."""
-    from gmn_tf_datasets.zero_shot.custom import custom_data
+    from gmn_tf_datasets.zero_shot.custom.prepare import LINEAR
 
     words = ["bin/train", f"--dataset={values.dataset}", "--preset=cpu"]
-    if custom_data.LINEAR in prepared.data.notes:
+    if LINEAR in prepared.data.notes:
         words.append("--generator_output=linear")
     # With --split=tune fewer classes are there to learn from.
     seen = len(prepared.made.seen) - len(prepared.made.validation)

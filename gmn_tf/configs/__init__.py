@@ -4,7 +4,7 @@
 the published numbers for every data set; `paper` puts the paper's own
 definitions in their place wherever the two differ; `cpu` makes the release's
 networks and batches small enough to train in minutes on two CPU cores; `best`
-adds to `cpu` what lifted h most on the validation classes of FLO and CUB.
+adds to `cpu` what raised h most on the validation classes of FLO and CUB.
 """
 
 import importlib
@@ -49,34 +49,24 @@ def preset(dataset: str, name: str = "release") -> dict:
         name: one of `PRESETS`.
 
     Raises:
-        InputError: for an unknown preset, or `best` of a data set that has
-            none.
+        InputError: for an unknown preset, or if a data set has no `best` one.
     """
     check_choice("preset", name, PRESETS)
-    release = {"dataset": dataset, **_own(dataset, "RELEASE")}
-    if name == "paper":
-        return {**release, **PAPER}
-    if name == "release":
-        return release
-    cpu = {**release, **CPU, **_own(dataset, "CPU")}
-    if name == "cpu":
-        return cpu
-    best = _own(dataset, "BEST")
-    if not best:
-        raise InputError(
-            f"Nobody has searched for the best settings of {dataset} yet.",
-            "--preset=best with flo or cub",
-            f"--preset=best with {dataset}",
-            "search for them with bin/tune --preset=cpu",
-        )
-    return {**cpu, **best}
-
-
-def _own(dataset: str, name: str) -> dict:
-    """The differences `name` in the data set's own file, if it has them."""
-    if not dataset.isidentifier():
-        return {}
     module = f"{__name__}.{dataset}"
-    if importlib.util.find_spec(module) is None:
-        return {}
-    return dict(getattr(importlib.import_module(module), name, {}))
+    known = dataset.isidentifier() and importlib.util.find_spec(module)
+    own = vars(importlib.import_module(module)) if known else {}
+    settings = {"dataset": dataset, **own.get("RELEASE", {})}
+    if name == "paper":
+        settings |= PAPER
+    if name in ("cpu", "best"):
+        settings |= CPU | own.get("CPU", {})
+    if name == "best":
+        if "BEST" not in own:
+            raise InputError(
+                f"There is no `best` preset for {dataset}.",
+                "--preset=best with flo or cub",
+                f"--preset=best with {dataset}",
+                "Search for the best settings with bin/tune --preset=cpu.",
+            )
+        settings |= own["BEST"]
+    return settings

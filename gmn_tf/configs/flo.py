@@ -5,15 +5,12 @@
 Not in the paper or the release; CUB's settings, which are the defaults.
 """
 
+from gmn_tf.configs import cub
+
 RELEASE = {}
 
 # Chosen on the tune split.
-CPU = {
-    "synthetic_per_class": 250,
-    "classifier_learning_rate": 0.03,
-    "classifier_decay": 0.94,
-    "classifier_epochs": 20,
-}
+CPU = {**cub.CPU, "synthetic_per_class": 250}
 
 # Chosen on the tune split: few synthetic features leave real ones their
 # weight, and a penalty of seen classes does the rest.

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from gmn_tf.data import embeddings
-from gmn_tf.data.new_classes import NewClasses
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones
 from gmn_tf.utils.errors import InputError, check_same, listed
+from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 
 SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
 
@@ -149,7 +149,7 @@ class LabelMap:
                 "Extract them with the backbone of the run.",
             )
 
-    def in_order(self, new: NewClasses) -> NewClasses:
+    def in_order(self, new: Descriptions) -> Descriptions:
         """New classes with their numbers in the order of the run's.
 
         Raises:
@@ -168,7 +168,7 @@ class LabelMap:
                 "Name the columns as in the classes.csv of the training.",
             )
         places = [new.columns.index(one) for one in self.columns]
-        return NewClasses(new.names, new.values[:, places], self.columns)
+        return Descriptions(new.names, new.values[:, places], self.columns)
 
     def scaled(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """Raw descriptions `[n, da]` of new classes, scaled like the run's.

@@ -1,7 +1,7 @@
-"""Features that stay on disk: single rows read out of TFRecord files.
+"""Features that stay on disk: single rows are read from TFRecord files.
 
 For splits too large for memory. Opening them takes one pass over the files,
-which notes where each record begins; after that only what is asked for is read.
+which notes where each record begins; after that only indexed rows are read.
 """
 
 import contextlib
@@ -16,14 +16,18 @@ from gmn_tf.utils.errors import LostDataError
 
 # A record is framed by its length, a checksum of that, and one of its content.
 BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
+FORM = {
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "features": tf.io.FixedLenFeature([], tf.string),
+}
 BATCH = 1024  # records looked at in one go while opening
-# What reads have found, because TensorFlow passes no exception on as it is.
+# Errors of reads: TensorFlow raises an error of its own in their place.
 _LOSSES = []
 
 
 @contextlib.contextmanager
 def reporting_data_loss() -> Iterator[None]:
-    """Makes a clear error of the end of reads from files that have changed.
+    """Raises a clear error if reads failed because a file has changed.
 
     Raises:
         LostDataError: naming the file, in place of TensorFlow's error.
@@ -66,47 +70,42 @@ class OnDisk:
 
 
 class Records(OnDisk):
-    """What TFRecord files hold, a record for each row.
+    """The features in TFRecord files, a record for each row.
 
     Args:
         paths: the TFRecord files, in order.
-        files: `[n]` which of them each record is in.
-        starts: `[n]` the first byte of each record in its file.
-        lengths: `[n]` bytes of each record.
+        places: `[n, 3]` of each record: which file it is in, its first byte
+            there, and its length in bytes.
         dim: dx.
     """
 
-    def __init__(self, paths, files, starts, lengths, dim: int):
-        super().__init__(len(files), dim)
+    def __init__(self, paths, places: np.ndarray, dim: int):
+        super().__init__(len(places), dim)
         self._streams = [open(path, "rb") for path in paths]  # noqa: SIM115
         self._versions = [_version(stream) for stream in self._streams]
-        self._files, self._starts, self._lengths = files, starts, lengths
+        self._places = places
 
     def _read(self, rows):
         records = tf.numpy_function(
             self._read_records, [rows], tf.string, stateful=False
         )
-        features = tf.io.parse_example(
-            records, {"features": tf.io.FixedLenFeature([], tf.string)}
-        )["features"]
+        features = tf.io.parse_example(records, FORM)["features"]
         return tf.io.decode_raw(features, tf.float32)
 
     def _read_records(self, rows: np.ndarray) -> np.ndarray:
         records = np.empty(len(rows), object)
-        # A name that is gone does no harm to a file that is open.
+        # A file that is open can be read even after it was removed.
         for stream, version in zip(self._streams, self._versions):
             _check_unchanged(stream, version)
-        for place, row in enumerate(rows):
-            records[place] = os.pread(
-                self._streams[self._files[row]].fileno(),
-                self._lengths[row],
-                self._starts[row],
-            )
+        for number, place in enumerate(self._places[rows].tolist()):
+            file, start, length = place
+            descriptor = self._streams[file].fileno()
+            records[number] = os.pread(descriptor, length, start)
         return records
 
 
 def _version(stream) -> tuple[int, int]:
-    """What tells that a file was written to."""
+    """Size and time of change, which differ once a file was written to."""
     status = os.fstat(stream.fileno())
     return status.st_size, status.st_mtime_ns
 
@@ -122,8 +121,8 @@ def _check_unchanged(stream, version: tuple[int, int]) -> None:
         f"{stream.name} has changed since it was opened.",
         "prepared data that nothing touches while a command runs",
         found,
-        "remove the data set's folder, let bin/train prepare it again, and "
-        "repeat the command",
+        "Remove the data set's folder, let bin/train prepare it again, and "
+        "repeat the command.",
     )
     _LOSSES.append(loss)
     raise loss
@@ -142,36 +141,22 @@ def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:
     Raises:
         tf.errors.OpError, ValueError: for a damaged file.
     """
-    labels, files, starts, lengths = [], [], [], []
-    for number, path in enumerate(paths):
-        file_lengths, file_labels = _scan(path, dim)
-        framed = BEFORE + file_lengths + AFTER
-        starts.append(np.cumsum(framed) - framed + BEFORE)
-        lengths.append(file_lengths)
-        labels.append(file_labels)
-        files.append(np.full(len(file_labels), number))
-    labels, *places = map(np.concatenate, (labels, files, starts, lengths))
-    return Records(paths, *places, dim), labels
-
-
-def _scan(path: str, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """Lengths and labels of the records in a file."""
-    empty = np.zeros(0, np.int64)
-    lengths, labels = [empty], [empty]
-    for batch in tf.data.TFRecordDataset(path).batch(BATCH):
-        parsed = tf.io.parse_example(
-            batch,
-            {
-                "label": tf.io.FixedLenFeature([], tf.int64),
-                "features": tf.io.FixedLenFeature([], tf.string),
-            },
-        )
-        sizes = tf.strings.length(parsed["features"]).numpy()
-        if not np.all(sizes == dim * OnDisk.dtype.itemsize):
-            raise ValueError(f"records of another size than {dim} in {path}")
-        lengths.append(tf.strings.length(batch).numpy().astype(np.int64))
-        labels.append(parsed["label"].numpy())
-    return np.concatenate(lengths), np.concatenate(labels)
+    labels, places = [np.zeros(0, int)], [np.zeros((0, 3), int)]
+    for file, path in enumerate(paths):
+        start = BEFORE
+        for batch in tf.data.TFRecordDataset(path).batch(BATCH):
+            parsed = tf.io.parse_example(batch, FORM)
+            sizes = tf.strings.length(parsed["features"]).numpy()
+            if not np.all(sizes == dim * OnDisk.dtype.itemsize):
+                raise ValueError(f"records not of {dim} numbers in {path}")
+            lengths = tf.strings.length(batch).numpy().astype(int)
+            framed = BEFORE + lengths + AFTER
+            starts = start + np.cumsum(framed) - framed
+            start += framed.sum()
+            files = np.full(len(lengths), file)
+            places.append(np.stack([files, starts, lengths], axis=1))
+            labels.append(parsed["label"].numpy())
+    return Records(paths, np.concatenate(places), dim), np.concatenate(labels)
 
 
 class Joined(OnDisk):
@@ -188,8 +173,7 @@ class Joined(OnDisk):
         rows -= split * tf.cast(part, rows.dtype)
         rows_of_parts = tf.dynamic_partition(rows, part, 2)
         return tf.dynamic_stitch(
-            places,
-            [gather(*pair) for pair in zip(self.parts, rows_of_parts)],
+            places, [gather(*pair) for pair in zip(self.parts, rows_of_parts)]
         )
 
 
@@ -201,7 +185,7 @@ def join(first, second):
 
 
 def gather(features, rows):
-    """`features[rows]` of an array, a tensor or what is on disk."""
+    """`features[rows]` of an array, a tensor or an `OnDisk`."""
     if isinstance(features, OnDisk):
         return features.gather(rows)
     return tf.gather(features, rows)

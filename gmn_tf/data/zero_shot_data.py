@@ -1,32 +1,33 @@
 """Prepared splits -> the arrays and embeddings of a run.
 
-Classes are numbered anew, seen ones first: labels 0..S-1 are seen, S..C-1
-unseen. `split="tune"` makes the same object inside the training classes, where
-the validation classes play the unseen ones: no record of a test split is read.
+A run numbers its classes with the seen ones first: labels 0..S-1 are seen,
+S..C-1 unseen. `split="tune"` makes the same object inside the training classes,
+where the validation classes take the place of the unseen ones: no record of a
+test split is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import pathlib
 import typing
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
 
 from gmn_tf.data import data_checks, embeddings
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line
 
 if typing.TYPE_CHECKING:
-    from gmn_tf.data import on_disk as records
+    from gmn_tf.data import on_disk
 
 SPLITS = {
     "test": ("train", "test_seen", "test_unseen"),
     "tune": ("tune_train", "tune_seen", "tune_unseen"),
 }
-
-
 PARTS = ("train", "seen", "unseen")  # of each split, in the order above
 
 
@@ -34,10 +35,10 @@ PARTS = ("train", "seen", "unseen")  # of each split, in the order above
 class Samples:
     """Features `[n, dx]` float32 and labels `[n]` int32.
 
-    Features are an array, or a `records.OnDisk`, which is indexed like one.
+    Features are an array, or a `on_disk.OnDisk`, which is indexed like one.
     """
 
-    features: np.ndarray | records.OnDisk
+    features: np.ndarray | on_disk.OnDisk
     labels: np.ndarray
 
     def __len__(self) -> int:
@@ -46,7 +47,7 @@ class Samples:
 
 @dataclasses.dataclass(frozen=True)
 class ZeroShotData:
-    """All of a prepared data set that a run looks at.
+    """All that a run reads of a prepared data set.
 
     Attributes:
         class_names: `C` names, seen classes first.
@@ -58,11 +59,11 @@ class ZeroShotData:
         seen: samples of seen classes to score.
         unseen: samples of unseen classes to score.
         metadata: what the builder recorded.
-        name: of the prepared data; empty for one that was not prepared.
+        name: of the prepared data; empty if it was not prepared.
         data_dir: where it was prepared.
-        split: `test` or `tune`; empty if nobody has said.
-        embedding_norm: how the embeddings were scaled, or empty.
-        scalings: the same for each part of the embedding, as numbers.
+        split: `test` or `tune`; empty if it is not known.
+        embedding_norm: how the embeddings were scaled; empty if not known.
+        scalings: how each part was scaled; empty if it was not prepared.
     """
 
     class_names: tuple[str, ...]
@@ -81,7 +82,7 @@ class ZeroShotData:
 
     @property
     def source(self) -> dict:
-        """What a run's config.json says of its data."""
+        """What a run's config.json says about its data."""
         return {
             "name": self.name,
             "data_dir": self.data_dir,
@@ -113,8 +114,8 @@ def load(
         data_dir: where it was prepared.
         split: `test` or `tune`.
         embedding_norm: see `gmn_tf.Config`.
-        memory: bytes that features may take; if they need more, they are left
-            on disk, and read when they are asked for.
+        memory: bytes that features may take; if they need more, they stay on
+            disk, and rows are read when they are needed.
 
     Raises:
         InputError: for a preparation that is missing or damaged, or an
@@ -128,55 +129,57 @@ def load(
             f"There is no prepared data {name} in {data_dir}.",
             "the folder of a whole preparation, as bin/train makes it",
             "no such folder",
-            "check --data_dir, or prepare it again (bin/prepare, or for own "
-            "data bin/prepare_data; if other content has replaced it, this run "
-            "needs that of before)",
+            "Check --data_dir, or prepare the data again with bin/prepare "
+            "(custom data with bin/prepare_data). If other content has "
+            "replaced it, this run needs the earlier content.",
         )
-    try:
+    # Damaged files make TFDS and TensorFlow raise almost anything.
+    with _reporting_damage(name, data_dir, Exception):
         data_checks.check_files(pathlib.Path(data_dir, name))
         builder = tfds.builder(name, data_dir=data_dir)
-        metadata = dict(builder.info.metadata)
-        data_checks.check_features(builder.info.features)
+        info, metadata = builder.info, dict(builder.info.metadata)
+    with _reporting_damage(name, data_dir, *data_checks.ERRORS):
         raw = [embeddings.decode(part) for part in metadata["embeddings"]]
         data_checks.check_metadata(metadata, raw)
         # By part: TFDS has none for a split without a record.
-        infos = {
-            part: builder.info.splits[name]
-            for part, name in zip(PARTS, SPLITS[split])
-            if not _is_empty(builder.info, name)
+        splits = {
+            part: info.splits[split_name]
+            for part, split_name in zip(PARTS, SPLITS[split])
+            if split_name in info.splits
+            or split_name != "test_unseen"
+            or metadata["num_samples"][split_name]
         }
-        dim = builder.info.features["features"].shape[0]
-        records = sum(info.num_examples for info in infos.values())
-        on_disk = 4 * dim * records > memory
-        arrays = {
-            part: (np.empty((0, dim), np.float32), np.empty(0, np.int64))
-            for part in PARTS
-        } | {
-            part: open_records(info.filepaths, dim)
-            if on_disk
-            else _read(builder, info.name)
-            for part, info in infos.items()
-        }
-        order, num_seen = _class_order(metadata, split)
-        new_label = np.full(len(metadata["class_names"]), -1, np.int32)
-        new_label[order] = np.arange(len(order))
-        samples = {
-            part: Samples(features, _renumbered(labels, new_label))
-            for part, (features, labels) in arrays.items()
-        }
-        for part, info in infos.items():
-            classes = np.arange(num_seen)
-            if part == "unseen":
-                classes = np.arange(num_seen, len(order))
-            data_checks.check_labels(samples[part].labels, classes, info)
-    except Exception as error:
-        # Damaged files make TFDS and TensorFlow raise almost anything.
-        raise InputError(
-            f"Cannot read the prepared data {name} in {data_dir}.",
-            "a whole preparation, as bin/train makes it",
-            (str(error).splitlines() or [type(error).__name__])[0][:200],
-            f"remove {data_dir}/{name}, and let bin/train prepare it again",
-        ) from error
+        (dim,) = info.features["features"].shape
+        if info.features["features"].dtype != np.float32:
+            raise ValueError("features are not 32-bit numbers")
+        records = sum(one.num_examples for one in splits.values())
+    seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
+    if split == "tune":
+        unseen = metadata["validation_classes"]
+        seen = np.setdiff1d(seen, unseen)
+    # The builder's labels in the order of the run's.
+    order, num_seen = np.array([*seen, *unseen], int), len(seen)
+    new_label = np.full(len(metadata["class_names"]), -1, np.int32)
+    new_label[order] = np.arange(len(order))
+    nothing = Samples(np.empty((0, dim), np.float32), np.empty(0, np.int32))
+    samples = dict.fromkeys(PARTS, nothing)
+    for part, one in splits.items():
+        with _reporting_damage(name, data_dir, Exception):
+            features, labels = (
+                open_records(one.filepaths, dim)
+                if 4 * dim * records > memory
+                else _read(builder, one, dim)
+            )
+        classes = order[num_seen:] if part == "unseen" else order[:num_seen]
+        with _reporting_damage(name, data_dir, ValueError):
+            if len(labels) != one.num_examples:
+                raise ValueError(
+                    f"{len(labels)} records in {one.name} instead of "
+                    f"{one.num_examples}"
+                )
+            if not np.isin(labels, classes).all():
+                raise ValueError(f"records in {one.name} are of other classes")
+        samples[part] = Samples(features, new_label[labels])
     names = metadata["class_names"]
     scalings = embeddings.scalings(metadata["embeddings"], raw, embedding_norm)
     matrix = embeddings.scaled(raw, scalings, names)
@@ -195,44 +198,31 @@ def load(
     )
 
 
-def _is_empty(info, split: str) -> bool:
-    """Whether a split has no record because no unseen class has a sample."""
-    return (
-        split == "test_unseen"
-        and split not in info.splits
-        and info.metadata["num_samples"][split] == 0
-    )
+@contextlib.contextmanager
+def _reporting_damage(
+    name: str, data_dir: str, *errors: type[Exception]
+) -> Iterator[None]:
+    """Makes an InputError of what damaged data raises."""
+    try:
+        yield
+    except errors as error:
+        raise InputError(
+            f"Cannot read the prepared data {name} in {data_dir}.",
+            "a whole preparation, as bin/train makes it",
+            first_line(error),
+            f"Remove {data_dir}/{name}, and let bin/train prepare it again.",
+        ) from error
 
 
-def _class_order(metadata: dict, split: str) -> tuple[np.ndarray, int]:
-    """The builder's labels in the order of a run's, and S."""
-    seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
-    if split == "tune":
-        unseen = metadata["validation_classes"]
-        seen = np.setdiff1d(seen, unseen)
-    return np.concatenate([seen, unseen]).astype(int), len(seen)
-
-
-def _renumbered(labels: np.ndarray, new_label: np.ndarray) -> np.ndarray:
-    if len(labels) and labels.min() < 0:  # which NumPy would count backwards
-        raise ValueError("a label is negative")
-    return new_label[labels]
-
-
-def _read(builder, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _read(builder, split, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """All features and labels of a split, in one pass over its records."""
-    size = builder.info.splits[split].num_examples
-    features_dim = builder.info.features["features"].shape[0]
-    features = np.empty((size, features_dim), np.float32)
-    labels = np.empty(size, np.int64)
-    start = 0
+    features = np.empty((split.num_examples, dim), np.float32)
+    labels = np.empty(split.num_examples, np.int64)
+    stop = 0
     read_config = tfds.ReadConfig(interleave_cycle_length=1)
-    batches = builder.as_dataset(split=split, read_config=read_config)
+    batches = builder.as_dataset(split=split.name, read_config=read_config)
     for batch in batches.batch(512).as_numpy_iterator():
-        stop = start + len(batch["label"])
+        start, stop = stop, stop + len(batch["label"])
         features[start:stop] = batch["features"]
         labels[start:stop] = batch["label"]
-        start = stop
-    if start < size:  # or what was never written would be taken for features
-        raise ValueError(f"{start} records in {split} instead of {size}")
-    return features, labels
+    return features[:stop], labels[:stop]

@@ -38,14 +38,15 @@ def features_folder(
     Raises:
         InputError: for classes, images or weights that cannot be used.
     """
-    from gmn_tf_datasets.zero_shot.custom import class_table, feature_tables
+    from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
+    from gmn_tf_datasets.zero_shot.custom import features as custom_features
 
     folder = epath.Path(source).expanduser()
-    names = feature_tables.FEATURE_FILES
+    names = custom_features.FEATURE_FILES
     if not folder.is_dir() or any((folder / name).exists() for name in names):
         return None
-    classes = class_table.read(folder)
-    images = feature_tables.find_images(folder, classes)
+    classes = custom_classes.read(folder)
+    images = custom_features.find_images(folder, classes)
     if images is None:
         return None
     _check_folders_known(images, classes)

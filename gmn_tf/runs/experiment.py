@@ -21,9 +21,11 @@ from gmn_tf.training import (
     fit,
     monitored_samples,
     monitoring,
+    parts,
     validation,
     workers,
 )
+from gmn_tf.training.callbacks import ProgressLine
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils import progress
 
@@ -160,7 +162,7 @@ def fit_classifiers(
             samples,
             None if linear else data.embeddings,
             data.num_classes,
-            fit.make_sgd(config),
+            parts.make_sgd(config),
             seed=1000 * config.seed + number,
             num_competing=num_competing,
             on_epoch=on_epoch,
@@ -264,7 +266,7 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
     monitor = monitoring.TrainingMonitor(
         workdir.logs,
         data,
-        monitored_samples.probe_samples(data, config.split),
+        monitored_samples.monitored_samples(data, config.split),
         monitoring_options.log_every,
         monitoring_options.picture_every,
         first_step=first_step,
@@ -291,7 +293,7 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
             )
         )
     if not monitoring_options.quiet:
-        callbacks.append(progress.ProgressLine(first_step))
+        callbacks.append(ProgressLine(first_step))
     return tuple(callbacks)
 
 

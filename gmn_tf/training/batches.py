@@ -1,4 +1,4 @@
-"""Section 3.2: what a training step is fed, as a function of its number.
+"""Section 3.2: the batch of a training step, as a function of its number.
 
 Every row, class and random number of step t follows from the seed and t
 alone. So a run can be stopped and continued anywhere, and the batch of a step
@@ -38,20 +38,20 @@ class BatchSizes:
 
 
 def check_batch_sizes(sizes: BatchSizes, num_seen: int, replicas: int) -> None:
-    """Raises InputError for batches that cannot be drawn or shared out."""
+    """Raises InputError for batches that cannot be drawn or divided."""
     if sizes.classes > num_seen:
         raise InputError(
             "--matching_classes is larger than the number of seen classes.",
             f"at most {num_seen}",
             sizes.classes,
-            "match fewer classes per step",
+            "Match fewer classes per step.",
         )
     if sizes.batch % replicas:
         raise InputError(
-            "--batch_size cannot be shared out evenly.",
+            "--batch_size cannot be divided evenly among the devices.",
             f"a multiple of the {replicas} devices",
             sizes.batch,
-            "choose another batch size, or --strategy=one",
+            "Choose another batch size, or --strategy=one.",
         )
 
 
@@ -70,7 +70,7 @@ def training_batches(
         sizes: how much a step takes.
         seed: decides everything drawn.
         first_step: number of the first step.
-        replicas: over how many devices a step is shared.
+        replicas: the number of devices that share a step.
         local_replicas: which of them this process feeds; their batches follow
             each other, step after step.
 
@@ -111,7 +111,7 @@ def step_batch(
     replicas: int,
 ) -> dict:
     """One replica's batch of one step; see `training_batches`."""
-    # Uniform epochs run across steps, so their seed must not know the step.
+    # Uniform epochs run across steps, so their seed must not contain the step.
     run_seed = tf.constant([seed, 0], tf.int64)
     step_seed = tf.random.fold_in(tf.constant([seed, 1], tf.int64), step)
     seeds = tf.random.split(step_seed, num=10)
@@ -120,11 +120,8 @@ def step_batch(
     def mine(tensor, axis):
         if replicas == 1:
             return tensor
-        part = tf.gather(
+        return tf.gather(
             tensor, replica * share + tf.range(share, dtype=tf.int64), axis=axis
-        )
-        return tf.ensure_shape(
-            part, [*tensor.shape[:axis], share, *tensor.shape[axis + 1 :]]
         )
 
     _, labels = stream.samples(step * sizes.batch, sizes.batch, seeds[0])
@@ -156,11 +153,11 @@ def step_batch(
             stream, sizes, seeds[5:8], replica, replicas
         )
     if sizes.theta:
-        rows, labels = _labelled_rows(stream, sizes.theta, seeds[8:10])
-        batch["theta"] = {
-            "features": stream.features(rows),
-            "labels": labels,
-        }
+        labels = tf.random.stateless_uniform(
+            [sizes.theta], seeds[8], 0, stream.num_seen, tf.int32
+        )
+        rows = stream.class_rows(labels, seeds[9])
+        batch["theta"] = {"features": stream.features(rows), "labels": labels}
     return batch
 
 
@@ -181,10 +178,3 @@ def _matching_batch(stream, sizes, seeds, replica, replicas):
         "noise": tf.gather(noise, places),
         "share": valid * (replicas / sizes.classes),
     }
-
-
-def _labelled_rows(stream, count, seeds):
-    labels = tf.random.stateless_uniform(
-        [count], seeds[0], 0, stream.num_seen, tf.int32
-    )
-    return stream.class_rows(labels, seeds[1]), labels

@@ -1,7 +1,7 @@
-"""Runs that are interrupted and go on: networks, optimizers, theta, the step.
+"""Interrupted runs continue: networks, optimizers, theta and step are saved.
 
 A step is a function of these and of its batch, and a batch one of seed and
-step (see `streams`), so a run that goes on takes the same steps as one that
+step (see `batches`), so a run that continues takes the same steps as one that
 was never stopped.
 """
 
@@ -14,7 +14,8 @@ from collections.abc import Iterator
 import keras
 import tensorflow as tf
 
-from gmn_tf.utils.errors import InputError, StoppedError
+from gmn_tf.training.callbacks import StepCallback
+from gmn_tf.utils.errors import InputError, StoppedError, first_line
 
 KEPT = 2  # the last ones, so that a damaged one has another before it
 
@@ -47,30 +48,38 @@ class Checkpoints:
             self._manager = self._make_manager(checkpoint)
         except UnicodeDecodeError as error:
             warnings.warn(
-                f"The list of checkpoints in {self.folder} is damaged, and "
-                f"training begins anew: {error}",
+                f"The list of checkpoints in {self.folder} is damaged; "
+                f"training starts from the beginning: {error}",
                 stacklevel=2,
             )
             os.remove(os.path.join(self.folder, "checkpoint"))
             self._manager = self._make_manager(checkpoint)
         if not self._manager.checkpoints:
             return 0
-        untouched = [variable.numpy() for variable in _variables(model)]
+        variables = model.variables + [
+            variable
+            for optimizer in (
+                model.optimizer,
+                model.critic_optimizer,
+                model.theta_optimizer,
+            )
+            for variable in optimizer.variables
+        ]
+        initial = [variable.numpy() for variable in variables]
         for path in reversed(self._manager.checkpoints):
             try:
-                status = self._manager.checkpoint.restore(path)
+                status = checkpoint.restore(path)
                 status.assert_existing_objects_matched()
                 return int(self._step.numpy())
             except Exception as error:
                 # A damaged file makes TensorFlow raise almost anything.
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
                 warnings.warn(
                     f"The checkpoint {path} is damaged, and the one before it "
-                    f"is taken: {reason}",
+                    f"is used: {first_line(error)}",
                     stacklevel=2,
                 )
-        for variable, value in zip(_variables(model), untouched):
-            variable.assign(value)  # some may have been read already
+                for variable, value in zip(variables, initial):
+                    variable.assign(value)  # some may have been read already
         self._step.assign(0)
         return 0
 
@@ -80,7 +89,7 @@ class Checkpoints:
         )
 
     def save(self, step: int) -> None:
-        """Saves the model given to `restore`, whole or not at all.
+        """Saves the model given to `restore`, completely or not at all.
 
         Raises:
             InputError: if it cannot be written.
@@ -94,73 +103,64 @@ class Checkpoints:
             raise InputError(
                 f"Cannot save a checkpoint in {self.folder}.",
                 "a folder with write permission and free space",
-                str(error).splitlines()[0],
-                "make room, and give the same command: it goes on from the "
-                "checkpoint before",
+                first_line(error),
+                "Make room and repeat the command: it continues from the last "
+                "checkpoint.",
             ) from error
 
 
-class CheckpointMonitor(keras.callbacks.Callback):
-    """Saves every so many steps, at the end, and when told to stop.
+class CheckpointMonitor(StepCallback):
+    """Saves every so many steps, at the end, and after a signal to stop.
 
     Args:
         checkpoints: of the model that is trained.
         first_step: steps done before this call of `fit`.
 
     Raises:
-        StoppedError: out of `fit`, after saving, if the process was told to
-            stop.
+        StoppedError: out of `fit`, after saving, if a signal asked the process
+            to stop.
     """
 
     def __init__(self, checkpoints: Checkpoints, first_step: int):
-        super().__init__()
+        super().__init__(first_step)
         self.checkpoints = checkpoints
-        self._first_step = self._step = self._saved_step = first_step
+        self._saved_step = first_step
         self._signal = None
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
         """Around `fit`: SIGTERM and Ctrl-C wait for the step in progress."""
+
+        def note(number, frame):
+            self._signal = number
+
         handlers = {}
         for number in (signal.SIGTERM, signal.SIGINT):
             # Only the main thread gets signals.
             with contextlib.suppress(ValueError):
-                handlers[number] = signal.signal(number, self._stop)
+                handlers[number] = signal.signal(number, note)
         try:
             yield
         finally:
             for number, handler in handlers.items():
                 signal.signal(number, handler)
         if self._signal:  # it came with the last step
-            raise StoppedError(self._step, self._signal)
+            raise StoppedError(self.step, self._signal)
 
-    def on_train_batch_end(self, batch, logs=None):
-        before, self._step = self._step, self._first_step + batch + 1
-        if batch + 1 == self.params["steps"]:
+    def after_step(self, logs):
+        if self.step - self.first_step == self.params["steps"]:
             return  # the other callbacks have something to write first
-        every = self.checkpoints.every
-        # Keras may take several steps between two calls.
-        if self._signal or self._step // every > before // every:
+        if self._signal or self.passed(
+            self.checkpoints.every, self._saved_step
+        ):
             self._save()
         if self._signal:
-            raise StoppedError(self._step, self._signal)
+            raise StoppedError(self.step, self._signal)
 
     def on_train_end(self, logs=None):
         self._save()
 
-    def _stop(self, number, frame):
-        self._signal = number
-
     def _save(self):
-        if self._saved_step < self._step:
-            self.checkpoints.save(self._step)
-            self._saved_step = self._step
-
-
-def _variables(model):
-    optimizers = (
-        model.optimizer,
-        model.critic_optimizer,
-        model.theta_optimizer,
-    )
-    return model.variables + [v for o in optimizers for v in o.variables]
+        if self._saved_step < self.step:
+            self.checkpoints.save(self.step)
+            self._saved_step = self.step

@@ -10,7 +10,7 @@ from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import synthesis
 
 
-def probe_samples(data: ZeroShotData, split: str) -> Samples:
+def monitored_samples(data: ZeroShotData, split: str) -> Samples:
     """The real samples that synthetic ones may be compared with.
 
     Args:
@@ -52,14 +52,11 @@ def moment_differences(
     }
 
 
-def probe_groups(data: ZeroShotData, real: Samples) -> dict[str, np.ndarray]:
-    """Classes with a real sample, the validation classes apart."""
+def class_groups(data: ZeroShotData, real: Samples) -> dict[str, np.ndarray]:
+    """The classes of the samples, validation classes apart; no empty group."""
     labels = np.unique(real.labels)
-    validation = np.intersect1d(labels, data.validation_classes)
-    groups = {
-        "seen": np.setdiff1d(labels, validation),
-        "validation": validation,
-    }
+    validation = np.isin(labels, data.validation_classes)
+    groups = {"seen": labels[~validation], "validation": labels[validation]}
     return {name: classes for name, classes in groups.items() if len(classes)}
 
 
@@ -76,6 +73,5 @@ def take(samples: Samples, classes, per_class: int) -> Samples:
 
 def spread(values: np.ndarray, number: int) -> np.ndarray:
     """At most `number` of the values, evenly spaced."""
-    if len(values) <= number:
-        return values
+    number = min(number, len(values))
     return values[np.arange(number) * len(values) // number]

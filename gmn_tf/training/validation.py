@@ -1,6 +1,6 @@
 """Fig. 5: scores on the validation classes while the generator trains.
 
-Only on the tune splits: whoever watches a score will choose by it.
+Only on the tune splits: people choose by the scores that they see.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,13 +10,15 @@ import tensorflow as tf
 
 from gmn_tf.config import Config
 from gmn_tf.method import metrics
+from gmn_tf.training.callbacks import StepCallback
+from gmn_tf.training.monitoring import writing
 from gmn_tf.utils.errors import InputError
 
 
-class ValidationMonitor(keras.callbacks.Callback):
+class ValidationMonitor(StepCallback):
     """Scores the generator every so many steps, and at the end.
 
-    Each entry is written, and scalars for TensorBoard.
+    Each entry is written to a table and as scalars for TensorBoard.
 
     Args:
         log_dir: folder for the event file.
@@ -37,38 +39,35 @@ class ValidationMonitor(keras.callbacks.Callback):
         first_step: int = 0,
         before: Sequence[dict] = (),
     ):
-        super().__init__()
+        super().__init__(first_step)
         self.log_dir, self.score, self.every = log_dir, score, every
         self.write, self.rows = write, list(before)
-        self._first_step = self._step = first_step
+        self._scored_step = first_step
 
-    def on_train_batch_end(self, batch, logs=None):
-        before, self._step = self._step, self._first_step + batch + 1
-        # Keras may take several steps between two calls.
-        if self._step // self.every > before // self.every:
+    def after_step(self, logs):
+        if self.passed(self.every, self._scored_step):
             self._score()
 
     def on_train_end(self, logs=None):
-        if not self.rows or self.rows[-1]["step"] < self._step:
+        if self._scored_step < self.step:
             self._score()
 
     def _score(self):
         scores = metrics.mean_and_std(self.score(self.model.generator))
-        self.rows.append({"step": self._step, **scores})
+        self.rows.append({"step": self.step, **scores})
         self.write(self.rows)
-        writer = tf.summary.create_file_writer(self.log_dir)
-        with writer.as_default(step=self._step):
+        with writing(self.log_dir, self.step):
             for name, value in scores.items():
                 tf.summary.scalar(f"validation/{name}", value["mean"])
-        writer.close()
+        self._scored_step = self.step
 
 
 def check_tune_split(config: Config, every: int) -> None:
-    """Raises InputError if test samples would be watched."""
+    """Raises InputError if test samples would be scored during training."""
     if every and config.split == "test":
         raise InputError(
-            "--validate_every would look at test samples during training.",
+            "--validate_every would score test samples during training.",
             "--split=tune, whose unseen classes are the validation classes",
             f"--validate_every={every} with --split=test",
-            "add --split=tune, or leave --validate_every out",
+            "Add --split=tune, or leave --validate_every out.",
         )

@@ -1,4 +1,4 @@
-"""Several processes that train together: who keeps results, who is missing."""
+"""Several processes that train together: who writes, and who is missing."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ def several(strategy: tf.distribute.Strategy) -> bool:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process, of several that train together, keeps results."""
+    """Whether this process, of several that train together, writes results."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True
@@ -38,24 +38,20 @@ def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
     except tf.errors.OpError as error:
         if not several(strategy):
             raise
+        # Of TensorFlow's many lines, the one that says what has happened.
+        lines = error.message.strip().splitlines() or [""]
+        reasons = [line for line in lines if "aborted by" in line]
         raise InputError(
-            "Another worker has gone.",
-            f"all {strategy.num_replicas_in_sync} until the end",
-            _reason(error.message),
-            "read what that one has said, and start all again: they go on from "
-            "the last checkpoint",
+            "Another worker has ended or does not answer.",
+            f"all {strategy.num_replicas_in_sync} devices until the end",
+            (reasons or lines)[-1].strip()[:200],
+            "Read that worker's last messages and start all workers again: "
+            "they continue from the last checkpoint.",
         ) from error
 
 
-def _reason(message: str) -> str:
-    """The line of TensorFlow's many that says what has happened."""
-    lines = message.strip().splitlines() or [""]
-    told = [line for line in lines if "aborted by" in line]
-    return (told or lines)[-1].strip()[:200]
-
-
 def check_same_step(strategy: tf.distribute.Strategy, first_step: int) -> None:
-    """Raises InputError unless all workers go on from the same step."""
+    """Raises InputError unless all workers continue from the same step."""
     if not several(strategy):
         return
     steps = strategy.reduce(
@@ -69,5 +65,5 @@ def check_same_step(strategy: tf.distribute.Strategy, first_step: int) -> None:
             "The workers have different checkpoints.",
             "one --workdir, in a file system that all of them share",
             f"step {first_step} here, {mean:g} on average",
-            "share the folder, or copy the first worker's to all",
+            "Share the folder, or copy the first worker's to all others.",
         )

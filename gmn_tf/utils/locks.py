@@ -46,8 +46,8 @@ def exclusive(
         except BlockingIOError as error:
             raise InputError(
                 f"Another process works in {folder}.",
-                "one process at a time",
-                "its lock is held",
-                "wait for its end, or stop it and the run it has begun",
+                "a folder that no other process works in",
+                "a lock that another process holds",
+                "Wait until that process ends, or stop it.",
             ) from error
         yield file.fileno()

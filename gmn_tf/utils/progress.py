@@ -16,6 +16,7 @@ def progress(
     quiet: bool,
     unit: str = "epoch",
     leave: bool = True,
+    start: int = 0,
 ) -> Iterator[Callable[..., object]]:
     """A bar for a loop of `total` units; yields the call that moves it on.
 
@@ -26,10 +27,12 @@ def progress(
         unit: what is counted; `B` (bytes) are shown as kB, MB and so on.
         leave: whether the bar stays when the loop has ended. One that does
             not is only shown where the loop takes long.
+        start: units that were done before this loop.
     """
     interval = 0.5 if sys.stderr.isatty() else SECONDS_IN_A_FILE
     with tqdm.tqdm(
         total=total,
+        initial=start,
         desc=what,
         unit=unit,
         unit_scale=unit == "B",

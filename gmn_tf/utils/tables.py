@@ -1,54 +1,142 @@
-"""Reading tables of CSV files strictly: every row as long as the first."""
+"""Tables of a user: .csv files, read strictly and one row at a time."""
 
+import contextlib
 import csv
-import os
+import io
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from etils import epath
 
-class Table(NamedTuple):
-    """A table of texts.
+from gmn_tf.utils.errors import InputError, first_line, hint, listed
+from gmn_tf.utils.progress import progress
+
+_LONGEST_CELL = 2**20  # letters; a file with a longer one is not a table
+
+
+class Row(NamedTuple):
+    """A row of a table.
 
     Attributes:
-        header: names of the columns, all different.
-        rows: with as many cells each; empty lines are left out.
+        cells: its texts by column, without spaces around them.
+        place: line and file, for messages.
     """
 
-    header: list[str]
-    rows: list[list[str]]
+    cells: dict[str, str]
+    place: str
 
-    def column(self, name: str) -> list[str]:
-        """The cells of a column."""
-        place = self.header.index(name)
-        return [row[place] for row in self.rows]
+    def columns_except(self, *names: str) -> tuple[str, ...]:
+        """All columns but these."""
+        return tuple(column for column in self.cells if column not in names)
+
+    def numbers(self, columns: Sequence[str]) -> np.ndarray:
+        """The cells of some columns as float32.
+
+        Raises:
+            InputError: for a cell that is not a finite number.
+        """
+        texts = [self.cells[column] for column in columns]
+        with np.errstate(over="ignore"):
+            values = _numbers(texts).astype(np.float32)
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            raise InputError(
+                f"{self.place} has a cell that is not a number.",
+                f"a finite number, as in 0.25, in column {columns[wrong[0]]!r}",
+                repr(texts[wrong[0]]),
+                "Write a number there.",
+            )
+        return values
 
 
-def read(path: str | os.PathLike) -> Table:
-    """Reads a table in UTF-8, with or without a byte order mark.
+def read_rows(
+    path: epath.Path, required: Sequence[str] = (), quiet: bool = True
+) -> Iterator[Row]:
+    """The rows of a .csv file, one after the other.
+
+    Lines without any text are left out.
+
+    Args:
+        path: the file, in UTF-8 with or without a byte order mark, with commas.
+        required: columns that it has to have.
+        quiet: whether to show no progress.
 
     Raises:
-        OSError, ValueError, csv.Error: for what is no such table.
+        InputError: for a file that is not such a table, with the line.
     """
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        lines = [
-            [cell.strip() for cell in row]
-            for row in csv.reader(file, strict=True)
-            if row
-        ]
-    header, rows = (lines or [[]])[0], lines[1:]
-    if len(set(header)) < len(header):
-        raise ValueError("a column twice")
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise ValueError(f"{len(row)} cells in line {number}")
-    return Table(header, rows)
+    try:
+        with (
+            path.open("rb") as stream,
+            # etils' own text has no choice of encoding.
+            io.TextIOWrapper(stream, "utf-8-sig", newline="") as file,
+            progress(
+                f"Reading {path.name}",
+                path.stat().length,
+                quiet,
+                unit="B",
+                leave=False,
+            ) as advance,
+        ):
+            csv.field_size_limit(_LONGEST_CELL)
+            reader = csv.reader(file, strict=True)
+            names = [name.strip() for name in next(reader, [])]
+            _check_header(path, names, required)
+            done = 0
+            for texts in reader:
+                if not any(texts):
+                    continue
+                place = f"Line {reader.line_num} of {path}"
+                if len(texts) != len(names):
+                    raise InputError(
+                        f"{place} does not fit the first line.",
+                        f"{len(names)} cells, as in the first line",
+                        f"{len(texts)} cells",
+                        "Complete the line, or put names with commas in "
+                        "quotation marks.",
+                    )
+                advance(stream.tell() - done)
+                done = stream.tell()
+                yield Row(dict(zip(names, map(str.strip, texts))), place)
+    except (OSError, UnicodeError, csv.Error) as error:
+        raise InputError(
+            f"{path} cannot be read.",
+            "a table in UTF-8, with commas",
+            f"{type(error).__name__}: {first_line(error)}",
+            "Correct the path, or write the file again.",
+        ) from error
 
 
-def number(text: str) -> float:
-    """A number, as any program would write it.
+def _check_header(
+    path: epath.Path, names: list[str], required: Sequence[str]
+) -> None:
+    for column in required:
+        if column not in names:
+            raise InputError(
+                f"{path} lacks the column {column!r}.",
+                f"a first line with {', '.join(required)}, between commas",
+                listed(names or ["an empty file"], 6),
+                f"Add or rename the column; {hint(column, names)}"
+                if names
+                else "Write the table.",
+            )
+    wrong = [name for name in names if not name or names.count(name) > 1]
+    if wrong or np.isfinite(_numbers(names)).all():
+        raise InputError(
+            f"The first line of {path} does not name the columns.",
+            "a different name for each column, not numbers alone",
+            repr(wrong[0]) if wrong else listed(names or ["an empty file"], 6),
+            "Write the names of the columns into the first line.",
+        )
 
-    Raises:
-        ValueError: for anything else, such as 1_000, which Python would take.
-    """
-    if not text.isascii() or "_" in text:
-        raise ValueError(f"{text!r} is no number")
-    return float(text)
+
+def _numbers(texts: Sequence[str]) -> np.ndarray:
+    """The numbers that texts say, NaN for a text that says none."""
+    joined = "".join(texts)
+    # Python would take 1_000, too, and the digits of other scripts.
+    if joined.isascii() and "_" not in joined:
+        with contextlib.suppress(ValueError):
+            return np.array(texts, np.float64)
+    if len(texts) == 1:
+        return np.array([np.nan])
+    return np.concatenate([_numbers([text]) for text in texts])

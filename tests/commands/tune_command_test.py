@@ -149,7 +149,7 @@ def test_a_chief_and_two_workers_share_the_trials(prepared_dir, tmp_path):
         (["--objective=acc", "--workdir=x"], "one of h, t1, u, s"),
         (["--split=test", "--workdir=x"], "choose settings on them"),
         (["--space=noise_dim=64,128", "--workdir=x"], "is no JSON"),
-        (["--space=nodim=[1,2]", "--workdir=x"], "did you mean 'noise_dim'"),
+        (["--space=nodim=[1,2]", "--workdir=x"], "id you mean 'noise_dim'"),
         (["--dataset=synthetic"], "Where shall the search be kept"),
         (["--summary", "--workdir=x"], "not the folder of a search"),
     ],

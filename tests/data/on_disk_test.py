@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmn_tf.data import on_disk as records
-from gmn_tf.data import zero_shot_data
+from gmn_tf.data import on_disk, zero_shot_data
 from gmn_tf.method import sampling
 from tests.support import toys
 
@@ -37,20 +36,20 @@ def files(tmp_path):
 
 def test_records_are_read_as_an_array(files):
     paths, features, labels = files
-    on_disk, read_labels = records.open_records(paths, toys.DX)
+    stored, read_labels = on_disk.open_records(paths, toys.DX)
 
     np.testing.assert_array_equal(read_labels, labels)
-    assert on_disk.shape == features.shape
-    assert len(on_disk) == 9
+    assert stored.shape == features.shape
+    assert len(stored) == 9
     for rows in (ROWS, slice(2, 8), slice(None), np.array([], int), 5):
-        np.testing.assert_array_equal(on_disk[rows], features[rows])
+        np.testing.assert_array_equal(stored[rows], features[rows])
 
 
 def test_records_are_read_inside_a_graph(files):
     paths, features, _ = files
-    on_disk, _ = records.open_records(paths, toys.DX)
+    stored, _ = on_disk.open_records(paths, toys.DX)
 
-    gather = tf.function(lambda rows: records.gather(on_disk, rows))
+    gather = tf.function(lambda rows: on_disk.gather(stored, rows))
     result = gather(tf.constant(ROWS))
 
     assert result.shape == (2, 3, toys.DX)
@@ -59,7 +58,7 @@ def test_records_are_read_inside_a_graph(files):
     assert traced.structured_outputs.shape == (2, 3, toys.DX)
     # As in the last batch of an epoch.
     some = tf.function(
-        lambda rows: records.gather(on_disk, rows),
+        lambda rows: on_disk.gather(stored, rows),
         input_signature=[tf.TensorSpec([None], tf.int64)],
     )
     rows = np.array([8, 1])
@@ -68,17 +67,17 @@ def test_records_are_read_inside_a_graph(files):
 
 def test_disk_and_memory_joined(files):
     paths, features, _ = files
-    on_disk, _ = records.open_records(paths, toys.DX)
+    stored, _ = on_disk.open_records(paths, toys.DX)
     more = toys.normal(4, toys.DX).astype(np.float32)
     expected = np.concatenate([features, more])
 
-    joined = records.join(on_disk, more)
+    joined = on_disk.join(stored, more)
 
     assert joined.shape == expected.shape
     rows = np.array([[12, 0], [8, 9], [3, 3]])
     np.testing.assert_array_equal(joined[rows], expected[rows])
     np.testing.assert_array_equal(joined[7:11], expected[7:11])
-    assert isinstance(records.join(features, more), np.ndarray)
+    assert isinstance(on_disk.join(features, more), np.ndarray)
 
 
 def test_a_damaged_file_is_refused(files):
@@ -88,17 +87,17 @@ def test_a_damaged_file_is_refused(files):
         file.write(b"damaged")
 
     with pytest.raises(tf.errors.DataLossError):
-        records.open_records([path], toys.DX)
+        on_disk.open_records([path], toys.DX)
 
 
 def test_a_data_set_is_the_same_on_disk(tiny_dir, tiny_name):
     in_memory = zero_shot_data.load(tiny_name, tiny_dir)
-    on_disk = zero_shot_data.load(tiny_name, tiny_dir, memory=1000)
+    stored = zero_shot_data.load(tiny_name, tiny_dir, memory=1000)
 
     for part in ("train", "seen", "unseen"):
-        expected, found = getattr(in_memory, part), getattr(on_disk, part)
+        expected, found = getattr(in_memory, part), getattr(stored, part)
         assert isinstance(expected.features, np.ndarray)
-        assert isinstance(found.features, records.Records)
+        assert isinstance(found.features, on_disk.Records)
         np.testing.assert_array_equal(found.labels, expected.labels)
         np.testing.assert_array_equal(found.features[:], expected.features)
 

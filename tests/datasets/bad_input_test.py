@@ -70,6 +70,8 @@ FEATURES, ATT, SENT = "res101", "att_splits", "sent_splits"
         (FEATURES, _put("labels", 5, 10), ["1 to 9", "10 in row 6"]),
         (FEATURES, _put("labels", 5, 1.5), ["whole", "1.5 at position 6"]),
         (FEATURES, _put("labels", 5, np.nan), ["whole", "nan"]),
+        (FEATURES, _put("labels", 36, 3), ["c_bird is both seen and unseen"]),
+        (FEATURES, _put("labels", 4, 9), ["i_bird is tested as seen"]),
         (ATT, _drop("att"), ["lacks att"]),
         (ATT, _drop("trainval_loc"), ["lacks trainval_loc"]),
         (ATT, _drop("test_seen_loc"), ["lacks test_seen_loc"]),
@@ -111,35 +113,13 @@ def test_spoilt_variable(tmp_path, stem, change, texts):
     _assert_refused(texts, tmp_path, manual_dir=folder, embedding="att+sent")
 
 
-def test_class_both_seen_and_unseen(tmp_path):
-    make_dummy_data.write(tmp_path / "source")
-    variables = make_dummy_data.features_variables()
-    variables["labels"][36] = 3
-    make_dummy_data.save(tmp_path / "source" / "res101.mat", variables)
-    _assert_refused(
-        ["c_bird is both seen and unseen"],
-        tmp_path,
-        manual_dir=tmp_path / "source",
-    )
-
-
-def test_class_tested_as_seen_without_training(tmp_path):
-    make_dummy_data.write(tmp_path / "source")
-    variables = make_dummy_data.features_variables()
-    variables["labels"][4] = 9
-    make_dummy_data.save(tmp_path / "source" / "res101.mat", variables)
-    _assert_refused(
-        ["i_bird is tested as seen"], tmp_path, manual_dir=tmp_path / "source"
-    )
-
-
 @pytest.mark.parametrize("file", ["res101.mat", "att_splits.mat"])
 @pytest.mark.parametrize("kept", [0, 60, 200, 700])
 def test_truncated_file(tmp_path, file, kept):
     make_dummy_data.write(tmp_path / "source")
     path = tmp_path / "source" / file
     path.write_bytes(path.read_bytes()[:kept])
-    # Cut at the end of a variable, a file cannot be told from a short one.
+    # A file that is cut at the end of a variable looks like a shorter one.
     _assert_refused(
         [str(path), "expected:"], tmp_path, manual_dir=tmp_path / "source"
     )
@@ -186,7 +166,7 @@ def test_folder_without_data(tmp_path):
     )
 
 
-def test_the_folder_that_lacks_least_is_told(tmp_path):
+def test_the_folder_with_most_of_the_files_is_named(tmp_path):
     make_dummy_data.write(tmp_path / "CUB")
     attributes = tmp_path / "xlsa17" / "data" / "CUB"
     attributes.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A user's own data that cannot be right is refused, with file and line."""
+"""Custom data that cannot be right is refused, with file and line."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,10 @@ def seen(kind: str) -> str:
             {"classes_csv": CLASSES.replace("seen,", "sen,", 1)},
             ["lacks the column 'seen'", "did you mean 'sen'"],
         ),
-        ({"classes_csv": CLASSES.replace("a1", "a0")}, ["told apart", "a0"]),
+        (
+            {"classes_csv": CLASSES.replace("a1", "a0")},
+            ["does not name", "'a0'"],
+        ),
         ({"classes_csv": CLASSES.splitlines()[0]}, ["names no class"]),
         ({"classes_csv": line(CLASSES, 3, "kite,1,2")}, ["Line 3", "3"]),
         ({"classes_csv": line(CLASSES, 3, "wren,1,2,3,4")}, ["Line 3", "wren"]),
@@ -51,7 +54,7 @@ def seen(kind: str) -> str:
         ({"classes_csv": line(CLASSES, 3, "kite,1,\uff11,2,3")}, ["\uff11"]),
         (
             {"classes_csv": line(CLASSES, 3, "kite,1,0,0,0")},
-            ["does not describe kite", "zeros", "from 1: 2"],
+            ["does not describe kite", "no number but 0", "from 1: 2"],
         ),
         ({"classes_csv": seen("unsen")}, ["wren", "did you mean 'unseen'"]),
         (
@@ -94,7 +97,7 @@ def seen(kind: str) -> str:
             {"splits_csv": line(SPLITS, 2, "gull/14.jpeg,test")},
             ["Line 2", "did you mean 'gull/14.jpg'"],
         ),
-        ({"splits_csv": line(SPLITS, 2, "1,test")}, ["Line 3", "once more"]),
+        ({"splits_csv": line(SPLITS, 2, "1,test")}, ["Line 3", "second time"]),
         ({"splits_csv": line(SPLITS, 2, "0,tset")}, ["Line 2", "'tset'"]),
         (
             {"splits_csv": line(SPLITS, 25, "23,train")},
@@ -139,16 +142,18 @@ def with_nan(features):
     "name, array, words",
     [
         ("features", with_nan(own.FEATURES), ["not finite", "from 0: 5"]),
-        ("features", own.FEATURES[0], ["not a matrix", "(7,)"]),
-        ("features", own.FEATURES[:0], ["not a matrix", "(0, 7)"]),
-        ("features", own.FEATURES.astype("U3"), ["not a matrix", "U3"]),
+        ("features", own.FEATURES[0], ["not hold a matrix", "(7,)"]),
+        ("features", own.FEATURES[:0], ["not hold a matrix", "(0, 7)"]),
+        ("features", own.FEATURES.astype("U3"), ["not hold a matrix", "U3"]),
         ("features", own.FEATURES[:9], ["do not fit", "24", "(9, 7)"]),
         ("features", np.array([{}]), ["cannot be read", "plain arrays"]),
         ("labels", np.arange(24) % 9, ["0 to 7", "8 at place 8"]),
         ("labels", np.arange(24) - 1, ["0 to 7", "-1 at place 0"]),
-        ("labels", np.arange(24) / 2, ["no labels"]),
-        ("labels", np.ones((3, 8)), ["no labels", "(3, 8)"]),
+        ("labels", np.arange(24) / 2, ["not hold labels"]),
+        ("labels", np.ones((3, 8)), ["not hold labels", "(3, 8)"]),
         ("labels", np.array(["wrenn"] * 24), ["did you mean 'wren'"]),
+        ("labels", np.array([b"wre\xc5"] * 24), ["wre\ufffd", "mean 'wren'"]),
+        ("labels", np.zeros(0, int), ["do not fit", "(24, 7)"]),
         ("embeddings", own.EMBEDDINGS[:5], ["8 rows", "(5, 3)"]),
         ("embeddings", with_nan(np.ones((8, 3))), ["describe ibis", "NaN"]),
     ],
@@ -258,4 +263,8 @@ def test_no_features_at_all(tmp_path):
     (tmp_path / "source" / "features.npy").unlink()
 
     assert_refused(tmp_path, ["has no features", "classes.csv"])
-    assert_refused(tmp_path, ["is no folder"], tmp_path / "nowhere")
+    assert_refused(
+        tmp_path,
+        ["nowhere cannot be read", "nothing there"],
+        tmp_path / "nowhere",
+    )

@@ -1,4 +1,4 @@
-"""A user's own data: what is read, how it is split, what is prepared."""
+"""Custom data: what is read, how it is split, what is prepared."""
 
 import json
 
@@ -10,7 +10,7 @@ from etils import epath
 from gmn_tf.data import zero_shot_data
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
-from gmn_tf_datasets.zero_shot.custom import custom_data, custom_summary
+from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 from gmn_tf_datasets.zero_shot.prepare import prepare
 
 # Five seen classes with 1, 3, 4, 6 and 8 samples, three unseen ones.
@@ -231,13 +231,13 @@ def test_prepared_data_comes_back(tmp_path):
     features = [row["features"].numpy() for row in rows]
     np.testing.assert_array_equal(features, FEATURES[[3, 6, 10, 16, 21]])
     loaded = zero_shot_data.load(result.name, tmp_path / "data")
-    assert loaded.metadata["source"] == "own"
+    assert loaded.metadata["source"] == "custom"
     assert loaded.metadata["split_source"] == result.made.source
     assert loaded.metadata["backbone"] == BACKBONE
     assert len(loaded.unseen) == 2
 
 
-def test_it_is_found_by_its_name(tmp_path):
+def test_prepared_data_is_found_by_its_name(tmp_path):
     result = prepared(write(tmp_path / "source"), tmp_path / "data")
 
     assert (
@@ -267,10 +267,8 @@ def test_other_content_is_refused_unless_it_replaces(tmp_path):
     assert prepare("birds", data_dir=data_dir, quiet=True) == second.name
 
 
-def test_what_was_found_is_told(tmp_path):
-    text = custom_summary.table(
-        prepared(write(tmp_path / "source"), tmp_path / "data")
-    )
+def test_the_summary(tmp_path):
+    text = str(prepared(write(tmp_path / "source"), tmp_path / "data"))
 
     for words in (
         "8: 5 seen, 3 unseen (2 of them without a sample)",
@@ -300,7 +298,7 @@ def test_warnings(tmp_path):
 
 
 def alike(tmp_path, changes) -> list[str]:
-    """Notes on classes of which `changes` tells the descriptions."""
+    """Notes on classes, some of them with other descriptions."""
     embeddings = EMBEDDINGS.copy()
     for number, value in changes.items():
         embeddings[number] = value
@@ -308,7 +306,7 @@ def alike(tmp_path, changes) -> list[str]:
     return list(read(write(tmp_path / "source", classes_csv=text)).notes)
 
 
-def test_descriptions_of_the_same_direction_are_told_of(tmp_path):
+def test_descriptions_of_the_same_direction_are_noted(tmp_path):
     (note,) = alike(tmp_path, {6: EMBEDDINGS[1] * np.float32(3.3)})
     for words in (
         "The unseen class rail is described as kite is",
@@ -318,13 +316,13 @@ def test_descriptions_of_the_same_direction_are_told_of(tmp_path):
         assert words in note
 
 
-def test_seen_classes_that_are_described_alike_are_told_of(tmp_path):
+def test_seen_classes_with_the_same_description_are_noted(tmp_path):
     (note,) = alike(tmp_path, {2: EMBEDDINGS[0]})
     assert "The seen class crow is described as wren is: their" in note
     assert "--embedding_norm" not in note
 
 
-def test_the_like_of_a_length_is_named_first(tmp_path):
+def test_a_description_of_the_same_length_is_named_first(tmp_path):
     kite = EMBEDDINGS[0] * np.float32(2)
     notes = alike(tmp_path, {1: kite, 5: kite})
     assert len(notes) == 2
@@ -332,11 +330,11 @@ def test_the_like_of_a_length_is_named_first(tmp_path):
     assert "ibis is described as kite is: nothing" in notes[1]
 
 
-def test_neither_opposite_nor_near_descriptions_are_told_of(tmp_path):
+def test_neither_opposite_nor_near_descriptions_are_noted(tmp_path):
     assert not alike(tmp_path, {1: -EMBEDDINGS[0], 2: EMBEDDINGS[3] + 1e-4})
 
 
-def test_many_descriptions_alike_are_told_of_in_short(tmp_path):
+def test_many_equal_descriptions_are_summed_up(tmp_path):
     notes = alike(tmp_path, {number: (1, 0, 0) for number in range(8)})
     assert len(notes) == 6
     assert notes[-1] == "2 more classes are described as others are."
@@ -354,7 +352,7 @@ def without_unseen_samples(folder):
 
 
 @pytest.mark.parametrize("memory", [0, float("inf")])
-def test_no_unseen_class_needs_a_sample(tmp_path, memory):
+def test_unseen_classes_need_no_sample(tmp_path, memory):
     write(tmp_path / "source")
     result = prepared(
         without_unseen_samples(tmp_path / "source"), tmp_path / "data"

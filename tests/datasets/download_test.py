@@ -14,7 +14,7 @@ from etils import epath
 
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.prepare import prepare
-from gmn_tf_datasets.zero_shot.xlsa17 import download, unpack
+from gmn_tf_datasets.zero_shot.xlsa17 import download
 from tests.support import make_dummy_data
 
 
@@ -75,6 +75,7 @@ def _archive(tmp_path) -> bytes:
 
 @pytest.fixture(name="server")
 def _server(archive, monkeypatch):
+    monkeypatch.setattr(download, "_WAIT_SECONDS", 0.0)
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     server = _Server(archive)
     thread = threading.Thread(
@@ -93,7 +94,6 @@ def _fetch(server: _Server, data_dir, url: str | None = None) -> None:
         epath.Path(data_dir),
         url=url or server.url,
         quiet=True,
-        wait_seconds=0,
     )
 
 
@@ -212,7 +212,7 @@ def test_members_stay_inside_the_folder(tmp_path, name):
     with zipfile.ZipFile(archive, "w") as content:
         content.writestr(name, "evil")
     with pytest.raises(InputError, match="unsafe name"):
-        unpack.unpack_folder(archive, "CUB", epath.Path(tmp_path / "target"))
+        download.unpack_folder(archive, "CUB", epath.Path(tmp_path / "target"))
     assert not list((tmp_path / "target").iterdir())
 
 
@@ -220,7 +220,7 @@ def test_path_above_the_folder_is_not_followed(tmp_path):
     archive = epath.Path(tmp_path / "xlsa17.zip")
     with zipfile.ZipFile(archive, "w") as content:
         content.writestr("../../data/CUB/a.mat", "kept by its name")
-    unpack.unpack_folder(archive, "CUB", epath.Path(tmp_path / "target"))
+    download.unpack_folder(archive, "CUB", epath.Path(tmp_path / "target"))
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert sorted(str(path.relative_to(tmp_path)) for path in files) == [
         "target/CUB/a.mat",

@@ -101,7 +101,7 @@ def test_no_cut_is_read_as_something_else(compressed):
             found = _read(content[:kept], "a", "b")
         except (ValueError, zlib.error):
             continue
-        # Cut at the end of a variable, a file cannot be told from a short one.
+        # A file that is cut at the end of a variable looks like a shorter one.
         whole += 1
         for name in found:
             np.testing.assert_array_equal(found[name], matrix)

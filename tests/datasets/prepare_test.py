@@ -1,22 +1,27 @@
 """Preparing data: what is written, under which name, and when again."""
 
 import base64
+import contextlib
 import json
+import multiprocessing
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import shuffle
 
+from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import storage, synthetic
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.splits import NAMES
+from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import Builder
 from tests.support import make_dummy_data
 
 TINY = synthetic.SyntheticParameters(
@@ -49,13 +54,26 @@ def _prepared(data_dir: pathlib.Path) -> list[str]:
 
 
 def _read_rows(name: str, data_dir, split: str):
-    rows = list(
-        tfds.load(name, data_dir=data_dir, split=split).as_numpy_iterator()
-    )
-    return (
-        np.stack([row["features"] for row in rows]),
-        np.array([row["label"] for row in rows]),
-    )
+    (found,) = _read_splits(name, data_dir, [split])
+    return found
+
+
+def _read_splits(name: str, data_dir, splits=NAMES) -> list[tuple]:
+    """Features and labels of each split."""
+    found = []
+    for data in tfds.load(name, data_dir=data_dir, split=list(splits)):
+        rows = list(data.as_numpy_iterator())
+        features = np.stack([row["features"] for row in rows])
+        found.append((features, np.array([row["label"] for row in rows])))
+    return found
+
+
+def _assert_same_rows(name: str, data_dir, other_dir) -> None:
+    found = _read_splits(name, data_dir)
+    expected = _read_splits(name, other_dir)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
 
 
 def test_rows_come_back_as_they_were(folder, data_dir):
@@ -86,27 +104,23 @@ def test_beam_writes_the_same_records(folder, tmp_path, workers):
     assert name == prepare(
         "birds", data_dir=found, manual_dir=folder, beam_options=options
     )
-    for split in NAMES:
-        for one, other in zip(
-            _read_rows(name, expected, split), _read_rows(name, found, split)
-        ):
-            np.testing.assert_array_equal(one, other)
+    _assert_same_rows(name, found, expected)
 
 
-def test_beam_that_fails_says_so(folder, tmp_path):
+def test_failure_of_beam_is_reported(folder, tmp_path):
     pytest.importorskip("apache_beam", reason="needs pip install .[beam]")
-    with pytest.raises(InputError, match="could not prepare") as told:
+    with pytest.raises(InputError, match="could not prepare") as caught:
         prepare(
             "birds",
             data_dir=tmp_path / "data",
             manual_dir=folder,
             beam_options=["--runner=NoSuchRunner"],
         )
-    assert "NoSuchRunner" in str(told.value)
+    assert "NoSuchRunner" in str(caught.value)
     assert not _prepared(tmp_path / "data")
 
 
-def test_beam_is_not_sent_too_much(folder, tmp_path, monkeypatch):
+def test_features_too_large_for_beam_are_refused(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(storage, "MOST_TO_SEND", 100)
     with pytest.raises(InputError, match="too large to be sent"):
         prepare(
@@ -118,7 +132,7 @@ def test_beam_is_not_sent_too_much(folder, tmp_path, monkeypatch):
     assert not _prepared(tmp_path / "data")
 
 
-def test_beam_that_is_not_there_says_so(folder, tmp_path, monkeypatch):
+def test_missing_beam_is_reported(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "apache_beam", None)
     monkeypatch.setitem(
         sys.modules, "apache_beam.options.pipeline_options", None
@@ -138,15 +152,12 @@ def test_what_exceeds_memory_is_sorted_in_parts(folder, tmp_path, monkeypatch):
     expected, found = (tmp_path / "memory", tmp_path / "parts")
     name = prepare("birds", data_dir=expected, manual_dir=folder)
     monkeypatch.setattr(shuffle, "MAX_MEM_BUFFER_SIZE", 0)
+    monkeypatch.setattr(shuffle, "BUCKETS_NUMBER", 100)
     monkeypatch.setattr(shuffle, "get_bucket_number", recorded)
     prepare("birds", data_dir=found, manual_dir=folder)
 
-    for split in NAMES:
-        for one, other in zip(
-            _read_rows(name, found, split), _read_rows(name, expected, split)
-        ):
-            np.testing.assert_array_equal(one, other)
-    # As evenly as can be: no two rows of a split in one part of a thousand.
+    _assert_same_rows(name, found, expected)
+    # As evenly as can be: no two rows of a split in one part of a hundred.
     rows = len(_read_rows(name, found, "train")[0])
     assert len(set(parts[:rows])) == rows
 
@@ -268,7 +279,7 @@ def test_asks_which_of_two_preparations_is_meant(folder, data_dir):
 
 
 def test_quiet_prints_nothing(folder, data_dir, capfd, monkeypatch):
-    monkeypatch.setattr(storage, "SECONDS_IN_A_FILE", 0.0)
+    monkeypatch.setattr(progress, "SECONDS_IN_A_FILE", 0.0)
     prepare("birds", data_dir=data_dir, manual_dir=folder)
     printed = capfd.readouterr()
     assert printed.out == ""
@@ -297,29 +308,38 @@ def test_synthetic_is_drawn_once_and_reproducibly(tmp_path):
     assert one.min() == 0 < one.max()
 
 
-KILLED = """
-import sys, time
-from gmn_tf_datasets.zero_shot import prepare, zero_shot_dataset_builder
-def slow(self, rows):
-    print("writing", file=sys.stderr, flush=True)
-    time.sleep(60)
-    yield
-zero_shot_dataset_builder.Builder._generate_examples = slow
-prepare.prepare(
-    "birds", data_dir=sys.argv[1], manual_dir=sys.argv[2], quiet=True
-)
-"""
+@contextlib.contextmanager
+def _in_other_processes(count: int, function, *arguments):
+    """Copies of this process that call a function; TensorFlow is loaded."""
+    context = multiprocessing.get_context("fork")
+    processes = [
+        context.Process(target=function, args=arguments) for _ in range(count)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
 
 
-def test_killed_while_writing_leaves_nothing_usable(folder, data_dir):
-    with subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(data_dir), str(folder)],
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        # TensorFlow may print before it.
-        assert any(line == "writing\n" for line in process.stderr)
-        os.kill(process.pid, signal.SIGKILL)
+def test_killed_while_writing_leaves_nothing_usable(
+    folder, data_dir, monkeypatch
+):
+    writing = multiprocessing.Event()
+
+    def slow(self, rows):
+        writing.set()
+        time.sleep(60)
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Builder, "_generate_examples", slow)
+        with _in_other_processes(1, _prepare, data_dir, folder) as (process,):
+            assert writing.wait(60)
+            os.kill(process.pid, signal.SIGKILL)
     remains = list(data_dir.glob("zero_shot/*/incomplete.*"))
     assert remains and not _prepared(data_dir)
     name = prepare("birds", data_dir=data_dir, manual_dir=folder)
@@ -328,15 +348,12 @@ def test_killed_while_writing_leaves_nothing_usable(folder, data_dir):
 
 
 def test_two_processes_prepare_the_same_data(folder, data_dir):
-    code = (
-        "import sys; from gmn_tf_datasets.zero_shot.prepare import prepare; "
-        "prepare('birds', data_dir=sys.argv[1], manual_dir=sys.argv[2])"
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(data_dir), str(folder)]
-        )
-        for _ in range(2)
-    ]
-    assert [process.wait() for process in processes] == [0, 0]
+    with _in_other_processes(2, _prepare, data_dir, folder) as processes:
+        for process in processes:
+            process.join(60)
+        assert [process.exitcode for process in processes] == [0, 0]
     assert len(_prepared(data_dir)) == 1
+
+
+def _prepare(data_dir, folder) -> None:
+    prepare("birds", data_dir=data_dir, manual_dir=folder, quiet=True)

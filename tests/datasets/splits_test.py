@@ -61,8 +61,10 @@ def test_leaked_rows_are_counted_and_kept_out():
     _assert_partition(made)
     assert made.version == "v1"
     # Row 7 is of class 1, so it is in VAL already.
-    assert made.leaked_rows == {"train_loc": 1, "val_loc": 1}
-    assert made.leaked_unseen_rows == {"train_loc": 1, "val_loc": 0}
+    assert made.leaked == {
+        "test_seen": {"train_loc": 1, "val_loc": 1},
+        "test_unseen": {"train_loc": 1, "val_loc": 0},
+    }
     assert made.validation == (1, 3)
     assert made.validation_source == "val_loc"
     assert "2 test_seen rows" in made.notes[0]

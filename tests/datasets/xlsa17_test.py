@@ -8,7 +8,7 @@ import pytest
 from etils import epath
 
 from gmn_tf_datasets.zero_shot import source, splits, synthetic
-from gmn_tf_datasets.zero_shot.xlsa17 import dataset, mat_file
+from gmn_tf_datasets.zero_shot.xlsa17 import dataset, folders, mat_file
 from tests.support import make_dummy_data
 
 REAL_DATA = epath.Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -33,10 +33,9 @@ def _write(folder, features=None, **parts) -> epath.Path:
 
 def _read(folder, features_file="res101.mat", embedding="att"):
     folder = epath.Path(folder)
-    files = source.list_files(folder, features_file, embedding)
-    return dataset.read(
-        "birds", folder, features_file, embedding, files, "manual"
-    )
+    request = folders.Request("birds", features_file, embedding)
+    files = folders.list_files(request, folder)
+    return dataset.read(request, folder, files, "manual")
 
 
 def _assert_as_written(read: source.Source) -> None:
@@ -180,7 +179,7 @@ def test_real_data(name, sizes, leaked, classes):
     published = ("train", "test_seen", "test_unseen")
     assert tuple(len(rows[key]) for key in published) == sizes
     assert made.version == "v1"
-    assert tuple(made.leaked_rows.values()) == leaked
+    assert tuple(made.leaked["test_seen"].values()) == leaked
     assert made.validation_source == "val_loc"
     assert classes == tuple(map(len, (made.seen, made.unseen, made.validation)))
 

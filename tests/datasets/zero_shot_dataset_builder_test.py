@@ -3,8 +3,8 @@
 import tensorflow_datasets as tfds
 from etils import epath
 
-from gmn_tf_datasets.zero_shot import source, splits, zero_shot_dataset_builder
-from gmn_tf_datasets.zero_shot.xlsa17 import dataset
+from gmn_tf_datasets.zero_shot import splits, zero_shot_dataset_builder
+from gmn_tf_datasets.zero_shot.xlsa17 import dataset, folders
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     Builder,
     ZeroShotConfig,
@@ -15,10 +15,9 @@ def _dummy_config() -> ZeroShotConfig:
     folder = (
         epath.Path(zero_shot_dataset_builder.__file__).parent / "dummy_data"
     )
-    files = source.list_files(folder, "res101.mat", "att+sent")
-    data = dataset.read(
-        "dummy", folder, "res101.mat", "att+sent", files, "manual"
-    )
+    request = folders.Request("dummy", embedding="att+sent")
+    files = folders.list_files(request, folder)
+    data = dataset.read(request, folder, files, "manual")
     return ZeroShotConfig(name="dummy", source=data, splits=splits.make(data))
 
 

@@ -9,12 +9,12 @@ import pytest
 
 from gmn_tf.data import embeddings
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.data.new_classes import NewClasses
 from gmn_tf.inference import prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import classifier
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 from tests.support import toys
 
 NEW = ["new", "newer"]
@@ -261,7 +261,7 @@ def test_descriptions_are_brought_into_the_order_of_the_run():
     classes = LabelMap(("a",), ("seen",), 7, (part,), None)
     assert LabelMap.from_dict(classes.to_dict()) == classes
 
-    given = NewClasses(NEW, toys.normal(2, 3), ("wet", "red", "long"))
+    given = Descriptions(NEW, toys.normal(2, 3), ("wet", "red", "long"))
     found = classes.in_order(given)
     np.testing.assert_array_equal(found.values, given.values[:, [1, 2, 0]])
     assert classes.in_order(found) is found

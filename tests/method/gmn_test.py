@@ -11,7 +11,7 @@ from gmn_tf.method.gmn import GMN
 from gmn_tf.method.guidance import Classification, GradientMatching
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.training import batches as streams
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 from gmn_tf.training.adam import Adam
 from tests.support import reference, toys
 
@@ -264,7 +264,7 @@ def tiny_config(variant):
 )
 def test_every_variant_takes_a_step(variant):
     config, data = tiny_config(variant), toys.zero_shot_data()
-    model = fit.build_model(config, data)
+    model = parts.build_model(config, data)
     frozen = [
         (part, np.array(part))
         for guidance in model.guidances
@@ -272,7 +272,7 @@ def test_every_variant_takes_a_step(variant):
     ]
     before = model.generator.get_weights()
     strategy = fit.make_strategy("one")
-    batch = next(iter(fit.make_batches(config, data, strategy)))
+    batch = next(iter(parts.make_batches(config, data, strategy)))
 
     logs = model.train_step(batch)
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gmn_tf.config import Config
 from gmn_tf.method.variants import VARIANTS
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 from tests.support import plain_step, toys
 
 STEPS = 20
@@ -90,13 +90,13 @@ def test_twenty_steps_agree_in_double_precision(options):
 def train(config, data):
     """Losses and weights of both forms, and how far the generator's moved."""
     keras.utils.set_random_seed(1)
-    model, other = (fit.build_model(config, data) for _ in range(2))
+    model, other = (parts.build_model(config, data) for _ in range(2))
     for mine, its in networks(model, other):
         its.set_weights(mine.get_weights())
     before = model.generator.get_weights()
     forms = model, plain_step.plain(other)
     steps = [tf.function(form.train_step, autograph=False) for form in forms]
-    batches = fit.make_batches(config, data, fit.make_strategy("one"))
+    batches = parts.make_batches(config, data, fit.make_strategy("one"))
     losses = [], []
     for batch in batches.take(STEPS):
         if keras.config.floatx() == "float64":

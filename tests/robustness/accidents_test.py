@@ -118,7 +118,7 @@ def test_a_source_that_is_still_open_at_the_end_does_no_harm(tmp_path):
         hdf5["features"] = np.eye(3)
     code = (
         "import sys; from etils import epath\n"
-        "from gmn_tf_datasets.zero_shot import mat_file\n"
+        "from gmn_tf_datasets.zero_shot.xlsa17 import mat_file\n"
         "matrix = mat_file.OnDiskMatrix(epath.Path(sys.argv[1]), 'features')\n"
         "print(matrix[:1])\n"
         "import ctypes  # as if something else held it for ever\n"

@@ -1,6 +1,6 @@
-"""Bad input of one's own, in bulk: the right data comes of it, or an error.
+"""Bad custom data, in bulk: it gives the right data or a clear error.
 
-Folders of own data, features to predict on, descriptions of new classes, and
+Folders of custom data, features to predict on, descriptions of new classes, and
 what a run keeps of its classes. More cases as in fuzz_test.py.
 """
 
@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 
 from gmn_tf.config import EMBEDDING_NORMS
-from gmn_tf.data import embeddings, feature_files, new_classes, zero_shot_data
+from gmn_tf.data import embeddings, zero_shot_data
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
+from gmn_tf_datasets.zero_shot.custom import classes, features
 from tests.datasets import custom_data_test as own
 from tests.support import fuzzing
 
@@ -146,11 +147,11 @@ def for_testing(folder, labels, files) -> list[bool]:
     ]
 
 
-# --- Folders of own data -----------------------------------------------------
+# --- Folders of custom data --------------------------------------------------
 
 
 def a_folder(rng, place) -> pathlib.Path:
-    """A folder of own data in one of its forms."""
+    """A folder of custom data in one of its forms."""
     folder = place / "source"
     own.write(folder)
     form = fuzzing.pick(
@@ -208,7 +209,7 @@ def spoilt_array(rng, values: np.ndarray):
 
 
 def spoilt_folder(rng, place):
-    """Something wrong in a folder of own data."""
+    """Something wrong in a folder of custom data."""
     folder = a_folder(rng, place)
     spoil(rng, fuzzing.pick(rng, sorted(folder.iterdir())))
     found = own.read(folder)
@@ -297,10 +298,10 @@ def spoilt_features(rng, place):
         fuzzing.pick(rng, [path, path, *filter(pathlib.Path.exists, beside)]),
     )
     is_npy = path.suffix == ".npy"
-    found = feature_files.read(folder if is_npy else path)
+    found = features.read(folder if is_npy else path)
     files = None
     if path.suffix == ".csv":
-        values, texts, _ = matrix(path, *feature_files.NOT_NUMBERS)
+        values, texts, _ = matrix(path, *features.TEXT_COLUMNS)
         files = texts.get("sample", texts.get("file"))
     elif not is_npy:
         values = archived(path, "features")
@@ -312,8 +313,8 @@ def spoilt_features(rng, place):
                 files = [row[header.index("file")] for row in rows]
     np.testing.assert_array_equal(found.values, values)
     assert found.values.ndim == 2
-    samples = [name.strip() for name in found.samples]
-    assert samples == (files or [str(i) for i in range(len(values))])
+    assert found.labels is None
+    assert list(found.names) == (files or [])
     told = None
     if beside[1].exists():
         told = json.loads(beside[1].read_bytes())["backbone"]
@@ -321,13 +322,13 @@ def spoilt_features(rng, place):
 
 
 def spoilt_new_classes(rng, place):
-    """Descriptions of classes that a run has never heard of."""
+    """Descriptions of classes that a run was not trained with."""
     path = place / "new.csv"
     path.write_text(own.classes_csv())
     spoil(rng, path)
-    found = new_classes.read(path)
+    found = classes.read_new(path)
     values, texts, columns = matrix(path, "class", "seen")
-    assert found.names == texts["class"]
+    assert list(found.names) == texts["class"]
     np.testing.assert_array_equal(found.values.astype(np.float32), values)
     assert list(found.columns) == columns
     assert all(found.names) and np.isfinite(found.values).all()

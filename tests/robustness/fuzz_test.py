@@ -32,12 +32,12 @@ from gmn_tf.data import on_disk, zero_shot_data
 from gmn_tf.runs import experiment, finished, over_seeds
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search.search_folder import SearchFolder
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source, splits
 from gmn_tf_datasets.zero_shot.prepare import prepare
-from gmn_tf_datasets.zero_shot.xlsa17 import dataset, unpack
+from gmn_tf_datasets.zero_shot.xlsa17 import dataset, download, folders
 from tests.method import plain_step_test
 from tests.support import fuzzing, make_dummy_data, toys
 
@@ -110,7 +110,7 @@ def stage(tiny_dir, tiny_name, tmp_path_factory):
 
 def _checkpointed(folder: pathlib.Path):
     """A model and two checkpoints of it; its variables at each."""
-    model = fit.build_model(
+    model = parts.build_model(
         Config(**plain_step_test.TINY), toys.zero_shot_data()
     )
     for optimizer in (model.optimizer, model.critic_optimizer):
@@ -228,8 +228,9 @@ def _write_mats(folder, content, version) -> None:
 
 def _read_folder(folder, embedding="att") -> source.Source:
     place = epath.Path(folder)
-    files = source.list_files(place, "res101.mat", embedding)
-    found = dataset.read("x", place, "res101.mat", embedding, files, "manual")
+    request = folders.Request("x", embedding=embedding)
+    files = folders.list_files(request, place)
+    found = dataset.read(request, place, files, "manual")
     _assert_splits(splits.make(found), found)
     return found
 
@@ -700,7 +701,7 @@ def spoilt_archive(rng, stage, folder):
     archive.write_bytes(fuzzing.bytes_of(rng, archive.read_bytes()))
     target = folder / "inside" / "target"
     try:
-        unpack.unpack_folder(epath.Path(archive), "CUB", epath.Path(target))
+        download.unpack_folder(epath.Path(archive), "CUB", epath.Path(target))
     except InputError:
         assert not list(target.iterdir())
         raise

@@ -22,7 +22,7 @@ from gmn_tf.data import data_checks, zero_shot_data
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.prepare import prepare
-from gmn_tf_datasets.zero_shot.xlsa17 import unpack
+from gmn_tf_datasets.zero_shot.xlsa17 import download
 from tests.support import make_dummy_data, toys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -194,7 +194,7 @@ def test_members_of_an_archive_stay_in_their_folder(above, tmp_path):
     with zipfile.ZipFile(archive, "w") as content:
         content.writestr(f"{above}data/CUB/a.mat", "kept by its name")
     target = tmp_path / "deep" / "target"
-    unpack.unpack_folder(archive, "CUB", epath.Path(target))
+    download.unpack_folder(archive, "CUB", epath.Path(target))
     assert [p for p in tmp_path.rglob("*") if p.is_file()] == [
         pathlib.Path(archive),
         target / "CUB" / "a.mat",
@@ -207,7 +207,7 @@ def test_a_link_in_an_archive_becomes_a_plain_file(tmp_path):
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(archive, "w") as content:
         content.writestr(link, "/etc/passwd")
-    unpack.unpack_folder(archive, "CUB", epath.Path(tmp_path))
+    download.unpack_folder(archive, "CUB", epath.Path(tmp_path))
     assert not (tmp_path / "CUB" / "a.mat").is_symlink()
     assert (tmp_path / "CUB" / "a.mat").read_text() == "/etc/passwd"
 

@@ -7,7 +7,7 @@ from matplotlib._pylab_helpers import Gcf
 
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.runs import plots
-from gmn_tf.training import projection
+from gmn_tf.training.figures import feature_projection
 from gmn_tf.utils import figures
 
 
@@ -37,7 +37,7 @@ def test_projection_has_dots_for_real_and_crosses_for_fake():
     features[:, 1] = rng.normal(size=10)
     real = Samples(features, labels)
     fake = Samples(features[:7] + 1.0, labels[:7])
-    figure = projection.feature_projection(real, fake, ["a", "b", "c", "$d$"])
+    figure = feature_projection(real, fake, ["a", "b", "c", "$d$"])
     axes = figure.axes[0]
     sizes = [len(dots.get_offsets()) for dots in axes.collections[:4]]
 
@@ -58,7 +58,7 @@ def test_projection_repeats():
         rng.random((600, 520), np.float32), np.repeat([0, 1], 300)
     )
     drawn = [
-        figures.to_png(projection.feature_projection(samples, samples, "ab"))
+        figures.to_png(feature_projection(samples, samples, "ab"))
         for _ in range(2)
     ]
 
@@ -70,7 +70,7 @@ def test_names_that_are_the_same_when_cut_keep_their_entries():
     samples = Samples(
         np.eye(4, dtype=np.float32), np.array([0, 0, 1, 1], np.int32)
     )
-    figure = projection.feature_projection(samples, samples, names)
+    figure = feature_projection(samples, samples, names)
     entries = [text.get_text() for text in figure.legends[0].get_texts()]
 
     assert entries == ["x" * 29 + "…"] * 2

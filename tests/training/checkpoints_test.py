@@ -1,7 +1,9 @@
 """Interrupted runs: they go on as if nothing had happened."""
 
+import functools
 import os
 import pathlib
+import shutil
 import signal
 import warnings
 
@@ -60,14 +62,34 @@ def everything(model):
     return [np.array(v) for v in (*model.variables, *variables)]
 
 
-def assert_same(model, other):
-    for mine, theirs in zip(everything(model), everything(other), strict=True):
+@functools.cache
+def uninterrupted(steps=STEPS, **settings):
+    """All that a run ends with if nothing happens to it."""
+    return everything(train(steps=steps, **settings))
+
+
+def assert_same(model, expected):
+    for mine, theirs in zip(everything(model), expected, strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 
 def crash(folder, step, **settings):
     with pytest.raises(RuntimeError, match="crashed"):
         train(folder, callbacks=lambda first: [StopAfter(step)], **settings)
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory):
+    """The folder of a run that crashed in step 7, after saving 2, 4 and 6."""
+    folder = tmp_path_factory.mktemp("crashed")
+    crash(folder, 7)
+    return folder
+
+
+@pytest.fixture
+def copy_of_crashed(crashed, tmp_path):
+    """A copy that a test may damage, and continue from."""
+    return pathlib.Path(shutil.copytree(crashed, tmp_path / "copy"))
 
 
 @pytest.mark.parametrize(
@@ -90,16 +112,16 @@ def test_an_interrupted_run_ends_like_one_that_was_not(settings, tmp_path):
     model = train(tmp_path, callbacks=note, **settings)
 
     assert firsts == [4]  # the last multiple of 2 before the crash
-    assert_same(model, train(**settings))
+    assert_same(model, uninterrupted(**settings))
     # The end is saved too: once more, there is nothing left to do.
-    assert_same(model, train(tmp_path, callbacks=note, **settings))
+    again = train(tmp_path, callbacks=note, **settings)
+    assert_same(again, uninterrupted(**settings))
     assert firsts == [4]
 
 
-def test_the_last_two_are_kept(tmp_path):
-    train(tmp_path)
-    kept = {path.name for path in tmp_path.glob("ckpt-*.index")}
-    assert kept == {"ckpt-6.index", "ckpt-7.index"}
+def test_the_last_two_are_kept(crashed):
+    kept = {path.name for path in crashed.glob("ckpt-*.index")}
+    assert kept == {"ckpt-4.index", "ckpt-6.index"}
 
 
 def damage(path: pathlib.Path) -> None:
@@ -118,9 +140,8 @@ def damage(path: pathlib.Path) -> None:
         ("data-00000-of-00001", "cut"),
     ],
 )
-def test_a_damaged_one_falls_back_to_the_one_before(part, how, tmp_path):
-    crash(tmp_path, 5)
-    newest = tmp_path / f"ckpt-4.{part}"
+def test_a_damaged_one_falls_back_to_the_one_before(part, how, copy_of_crashed):
+    newest = copy_of_crashed / f"ckpt-6.{part}"
     if how == "damaged":
         damage(newest)
     elif how == "cut":
@@ -129,22 +150,23 @@ def test_a_damaged_one_falls_back_to_the_one_before(part, how, tmp_path):
         newest.unlink()
     firsts = []
 
-    with pytest.warns(UserWarning, match="ckpt-4 is damaged"):
-        model = train(tmp_path, callbacks=lambda f: firsts.append(f) or [])
+    with pytest.warns(UserWarning, match="ckpt-6 is damaged"):
+        model = train(
+            copy_of_crashed, callbacks=lambda f: firsts.append(f) or []
+        )
 
-    assert firsts == [2]
-    assert_same(model, train())
+    assert firsts == [4]
+    assert_same(model, uninterrupted())
 
 
-def test_without_a_readable_one_it_begins_anew(tmp_path):
-    crash(tmp_path, 5)
-    for path in tmp_path.glob("ckpt-*.data*"):
+def test_without_a_readable_one_it_begins_anew(copy_of_crashed):
+    for path in copy_of_crashed.glob("ckpt-*.data*"):
         damage(path)
 
     with pytest.warns(UserWarning, match="is damaged"):
-        model = train(tmp_path)
+        model = train(copy_of_crashed)
 
-    assert_same(model, train())
+    assert_same(model, uninterrupted())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -160,7 +182,7 @@ def test_a_signal_saves_and_stops(number, tmp_path):
 
     assert (stopped.value.step, stopped.value.signal) == (3, number)
     assert signal.getsignal(number) == before
-    assert_same(train(tmp_path, every=100), train())
+    assert_same(train(tmp_path, every=100), uninterrupted())
     assert signal.getsignal(number) == before
 
 
@@ -184,13 +206,13 @@ def test_several_steps_per_execution_are_saved_between(tmp_path):
         except RuntimeError:
             continue
     assert firsts == [3]
-    assert_same(model, train(steps=6))
+    assert_same(model, uninterrupted(steps=6))
 
 
 def test_a_run_keeps_what_it_has_watched(
     tiny_config, tiny_name, tiny_dir, tmp_path, monkeypatch
 ):
-    config = tiny_config.replace({"split": "tune", "steps": 6})
+    config = tiny_config.replace({"split": "tune", "steps": 4})
     loaded = zero_shot_data.load(tiny_name, tiny_dir, "tune")
     monitoring_options = experiment.MonitoringOptions(
         quiet=True, validate_every=1, checkpoint_every=2
@@ -200,7 +222,12 @@ def test_a_run_keeps_what_it_has_watched(
         workdir = Workdir(tmp_path / name)
         workdir.start(config, SOURCE)
         return workdir, experiment.run(
-            config, loaded, workdir, ONE, monitoring_options
+            config,
+            loaded,
+            workdir,
+            ONE,
+            monitoring_options,
+            with_baseline=False,
         )
 
     whole, expected = run("whole")
@@ -209,10 +236,10 @@ def test_a_run_keeps_what_it_has_watched(
         patch.setattr(
             experiment,
             "_callbacks",
-            lambda *given: (*callbacks(*given), StopAfter(5)),
+            lambda *given: (*callbacks(*given), StopAfter(3)),
         )
         with pytest.raises(RuntimeError, match="crashed"):
-            run("interrupted")
+            run("interrupted")  # it has scored step 3, and saved step 2
     workdir, metrics = run("interrupted")
 
     assert metrics == expected

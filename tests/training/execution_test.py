@@ -1,5 +1,6 @@
 """How steps are run: precision, XLA, several steps per execution."""
 
+import functools
 import re
 
 import keras
@@ -8,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from gmn_tf.config import Config
-from gmn_tf.training import fit
+from gmn_tf.training import fit, parts
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils.errors import InputError
 from tests.method import plain_step_test
@@ -23,13 +24,25 @@ def trained(execution=fit.DEFAULT_EXECUTION, **settings):
     return fit.train(config, toys.zero_shot_data(), ONE, execution=execution)
 
 
+@functools.cache
+def trained_plainly(variant=Config.variant):
+    """A model trained with the default execution and precision."""
+    return trained(variant=variant)
+
+
+@pytest.fixture(scope="module")
+def rough():
+    """A model trained with mixed precision."""
+    return trained(precision="mixed_bfloat16")
+
+
 def distance(model, other):
     pairs = zip(model.generator.get_weights(), other.generator.get_weights())
     return max(np.abs(weights - others).max() for weights, others in pairs)
 
 
 def test_several_steps_per_execution_are_the_same_steps():
-    assert distance(trained(), trained(Execution(steps=3))) < 1e-6
+    assert distance(trained_plainly(), trained(Execution(steps=3))) < 1e-6
 
 
 def test_steps_must_fill_executions():
@@ -45,7 +58,7 @@ def test_unknown_jit():
 # Gradient matching draws theta, for which XLA has random numbers of its own.
 @pytest.mark.parametrize("variant", ["cwgan", "wgan_cls"])
 def test_xla_takes_the_same_steps(variant):
-    plain = trained(variant=variant)
+    plain = trained_plainly(variant)
     compiled = trained(Execution(jit="on"), variant=variant)
 
     assert compiled.jit_compile
@@ -57,8 +70,8 @@ def test_xla_takes_the_same_steps(variant):
 def test_a_step_is_one_program_without_the_host(variant):
     config = Config(**plain_step_test.TINY, variant=variant)
     data = toys.zero_shot_data()
-    model = fit.build_model(config, data)
-    batch = next(iter(fit.make_batches(config, data, ONE)))
+    model = parts.build_model(config, data)
+    batch = next(iter(parts.make_batches(config, data, ONE)))
     step = tf.function(model.train_step, jit_compile=True)
 
     # XLA refuses a step of which it cannot compile all.
@@ -70,9 +83,7 @@ def test_a_step_is_one_program_without_the_host(variant):
         assert word not in program
 
 
-def test_mixed_bfloat16():
-    rough = trained(precision="mixed_bfloat16")
-
+def test_mixed_bfloat16(rough):
     assert rough.generator.output_layer.compute_dtype == "bfloat16"
     assert rough.critic.feature_layer.compute_dtype == "bfloat16"
     for network in (rough.generator, rough.critic):
@@ -81,11 +92,11 @@ def test_mixed_bfloat16():
     assert rough.generator(noise, embeddings).dtype == "float32"
     assert rough.critic(tf.ones([2, toys.DX]), embeddings).dtype == "float32"
     # As the step of single precision, but for roundings of 2^-8.
-    assert 1e-6 < distance(trained(), rough) < 1e-2
+    assert 1e-6 < distance(trained_plainly(), rough) < 1e-2
 
 
-def test_precision_is_saved_with_the_generator(tmp_path):
-    model = trained(precision="mixed_bfloat16").generator
+def test_precision_is_saved_with_the_generator(rough, tmp_path):
+    model = rough.generator
     model.save(tmp_path / "generator.keras")
     loaded = keras.saving.load_model(tmp_path / "generator.keras")
     noise = toys.normal(9, toys.DZ).astype(np.float32)

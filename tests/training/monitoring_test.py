@@ -1,6 +1,6 @@
 """What is written for TensorBoard is read back; nothing else changes."""
 
-import pathlib
+import inspect
 import re
 import sys
 import time
@@ -16,11 +16,18 @@ from tensorboard.backend.event_processing.event_accumulator import (
 from tensorboard.plugins.hparams import plugin_data_pb2
 
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+from gmn_tf.method import gmn, guidance, wgan_gp
 from gmn_tf.runs import plots
-from gmn_tf.training import monitored_samples, monitoring, projection
-from gmn_tf.utils import progress
+from gmn_tf.training import callbacks, figures, monitoring
+from gmn_tf.training.monitored_samples import (
+    class_groups,
+    moment_differences,
+    monitored_samples,
+    take,
+)
 
 NUM_SEEN, NUM_CLASSES = 5, 7
+PROJECTION = figures.feature_projection  # which most tests leave out
 
 
 class Untouchable:
@@ -89,24 +96,21 @@ def fit(callback, steps: int = 5, offset: float = 0.0, **kwargs) -> None:
     )
 
 
-projection = projection.feature_projection
-
-
 @pytest.fixture(autouse=True)
 def fast_drawing(monkeypatch):
     """Pictures are blank, and may take all the time: steps take none."""
     monkeypatch.setattr(monitoring, "PICTURE_SHARE", float("inf"))
     monkeypatch.setattr(
-        plots, "feature_projection", lambda *args: Figure((0.2, 0.2))
+        figures, "feature_projection", lambda *args: Figure((0.2, 0.2))
     )
 
 
-def watched(log_dir, offset=0.0, data=None, probe=None, **kwargs):
+def watched(log_dir, offset=0.0, data=None, real=None, **kwargs):
     """Everything written during five steps, by tag."""
     data = data or make_data([3, 4])
-    probe = probe or monitored_samples.probe_samples(data, "test")
+    real = real or monitored_samples(data, "test")
     settings = {"every": 2, "picture_every": 3, **kwargs}
-    monitor = monitoring.TrainingMonitor(log_dir, data, probe, **settings)
+    monitor = monitoring.TrainingMonitor(log_dir, data, real, **settings)
     fit(monitor, offset=offset)
     return read(log_dir)
 
@@ -150,15 +154,12 @@ def test_an_entry_is_not_lost_when_keras_takes_several_steps(tmp_path):
 
 
 def test_every_entry_of_a_step_has_a_group():
-    code = "".join(
-        (pathlib.Path(monitoring.__file__).parent / name).read_text()
-        for name in ("gmn.py", "wgan_gp.py", "guidance.py")
-    )
+    code = "".join(map(inspect.getsource, (gmn, wgan_gp, guidance)))
     parts = set(re.findall(r'"(\w+_(?:loss|penalty|score|norm))"', code))
 
     assert len(parts) > 6
-    assert parts <= set(monitoring.TAGS)
-    assert set(progress.WATCHED) <= set(monitoring.TAGS)
+    assert parts <= set(callbacks.TAGS)
+    assert set(callbacks.PRINTED) <= set(callbacks.TAGS)
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.25])
@@ -180,7 +181,7 @@ def test_moments_of_both_groups(tmp_path, offset):
 
 
 def test_pictures_come_at_their_steps_and_at_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "feature_projection", projection)
+    monkeypatch.setattr(figures, "feature_projection", PROJECTION)
     content = watched(tmp_path)
 
     for group in ("seen", "validation"):
@@ -194,10 +195,10 @@ def test_a_picture_shows_few_classes_and_its_own_group(tmp_path, monkeypatch):
 
     def spy(real, fake, class_names, title):
         shown.append((title, set(real.labels), len(real), len(fake)))
-        return projection(real, fake, class_names, title)
+        return PROJECTION(real, fake, class_names, title)
 
-    monkeypatch.setattr(plots, "feature_projection", spy)
-    watched(tmp_path, probe_classes=2, probe_size=4)
+    monkeypatch.setattr(figures, "feature_projection", spy)
+    watched(tmp_path, picture_classes=2, per_class=4)
 
     assert shown[-2:] == [
         ("Seen classes, step 5", {0, 1}, 8, 8),
@@ -208,7 +209,7 @@ def test_a_picture_shows_few_classes_and_its_own_group(tmp_path, monkeypatch):
 def test_pictures_take_a_hundredth_of_the_time(tmp_path, monkeypatch):
     now = [0.0]
 
-    def draw(writer, tag, figure, step):
+    def draw(tag, figure):
         now[0] += 0.5  # for each of two groups
 
     monkeypatch.setattr(monitoring, "PICTURE_SHARE", 0.01)
@@ -247,21 +248,21 @@ def test_a_set_without_validation_classes_has_one_group(tmp_path):
 def test_the_test_split_shows_training_samples_alone():
     data = make_data([3, 4])
 
-    assert monitored_samples.probe_samples(data, "test") is data.train
+    assert monitored_samples(data, "test") is data.train
 
 
 def test_the_tune_split_adds_the_validation_classes(tmp_path):
     data = make_data([5, 6], unseen=make_samples([5, 6], 3))
-    probe = monitored_samples.probe_samples(data, "tune")
+    real = monitored_samples(data, "tune")
 
     np.testing.assert_array_equal(
-        np.bincount(probe.labels), [7, 7, 7, 7, 7, 3, 3]
+        np.bincount(real.labels), [7, 7, 7, 7, 7, 3, 3]
     )
-    np.testing.assert_array_equal(probe.features[-1], [6.0, 12.0, 0.0])
-    groups = monitored_samples.probe_groups(data, probe)
+    np.testing.assert_array_equal(real.features[-1], [6.0, 12.0, 0.0])
+    groups = class_groups(data, real)
     np.testing.assert_array_equal(groups["validation"], [5, 6])
     np.testing.assert_array_equal(groups["seen"], range(5))
-    content = watched(tmp_path, data=data, probe=probe)
+    content = watched(tmp_path, data=data, real=real)
     assert "features/validation" in content
 
 
@@ -279,7 +280,10 @@ def test_watching_leaves_random_state_alone(tmp_path):
 
 
 def test_another_worker_than_the_chief_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(monitoring, "_reports", lambda model: False)
+    extended = tf.distribute.get_strategy().extended
+    monkeypatch.setattr(
+        type(extended), "should_save_summary", property(lambda self: False)
+    )
 
     assert watched(tmp_path) == {}
     assert not list(tmp_path.iterdir())
@@ -290,7 +294,7 @@ def test_moments_by_hand():
     real = np.array([[0.0, 2.0], [2.0, 2.0]], np.float32)
     fake = np.array([[4.0, 0.0], [4.0, 4.0]], np.float32)
 
-    assert monitored_samples.moment_differences(real, fake) == {
+    assert moment_differences(real, fake) == {
         "mean_difference": 1.5,
         "std_difference": 1.5,
         "total_variance_difference": 3.0,
@@ -301,14 +305,14 @@ def test_moments_by_hand():
 
 def test_samples_are_taken_evenly():
     samples = Samples(np.arange(9.0)[:, np.newaxis], np.repeat([0, 1], [5, 4]))
-    taken = monitored_samples.take(samples, [0, 1], 2)
+    taken = take(samples, [0, 1], 2)
 
     np.testing.assert_array_equal(taken.features[:, 0], [0, 2, 5, 7])
     np.testing.assert_array_equal(taken.labels, [0, 0, 1, 1])
 
 
 def test_a_file_gets_few_plain_lines(capsys):
-    fit(progress.ProgressLine(), steps=200)
+    fit(callbacks.ProgressLine(), steps=200)
     lines = capsys.readouterr().out.splitlines()
 
     assert len(lines) == 20
@@ -317,7 +321,7 @@ def test_a_file_gets_few_plain_lines(capsys):
 
 
 def test_as_many_lines_where_keras_takes_several_steps_at_once(capsys):
-    line = progress.ProgressLine()
+    line = callbacks.ProgressLine()
     line.set_params({"steps": 200, "epochs": 1})
     line.on_train_begin()
     for batch in range(6, 200, 7):
@@ -328,7 +332,7 @@ def test_as_many_lines_where_keras_takes_several_steps_at_once(capsys):
 
 def test_a_terminal_gets_keras_line(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    fit(progress.ProgressLine(), steps=6)
+    fit(callbacks.ProgressLine(), steps=6)
     written = capsys.readouterr().out
 
     assert "6/6" in written

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import gmn_tf
 from gmn_tf.method.variants import VARIANTS
-from gmn_tf.training import workers
+from gmn_tf.training import fit, workers
 from gmn_tf.utils.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -27,34 +28,55 @@ tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0],
     [tf.config.LogicalDeviceConfiguration() for _ in range({devices})],
 )
-from gmn_tf import config, data, training, workers
-strategy = training.make_strategy({strategy!r})
-settings = config.Config(**config.read_config_file(sys.argv[1]))
-loaded = data.load({name!r}, {data_dir!r})
-weights = {{}}
-for variant in {variants!r}:
-    model = training.train(
-        settings.replace({{"variant": variant}}), loaded, strategy
-    )
-    for number, weight in enumerate(model.generator.get_weights()):
-        weights[f"{{variant}}/{{number}}"] = weight
+from tests.training.workers_test import train_variants
+from gmn_tf.config import Config, read_config_file
+from gmn_tf.data import zero_shot_data
+from gmn_tf.training import fit, workers
+strategy = fit.make_strategy({strategy!r})
+settings = Config(**read_config_file(sys.argv[1]))
+loaded = zero_shot_data.load({name!r}, {data_dir!r})
+weights = train_variants({variants!r}, settings, loaded, strategy)
 if workers.is_chief(strategy):
     np.savez(sys.argv[2], **weights)
 """
 
 
-@pytest.fixture
-def train_apart(tiny_config, tiny_name, tiny_dir, tmp_path):
-    """Trains in processes of their own; gives the generators' weights."""
-    settings = tmp_path / "config.json"
-    # A batch that two, three and four can share.
-    config = tiny_config.replace(
+def train_variants(names, config, data, strategy):
+    """The weights of generators, by variant and number."""
+    return {
+        f"{name}/{number}": weight
+        for name in names
+        for number, weight in enumerate(
+            fit.train(
+                config.replace({"variant": name}), data, strategy
+            ).generator.get_weights()
+        )
+    }
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config):
+    """Batches that two, three and four devices can share."""
+    return tiny_config.replace(
         {"steps": 3, "batch_size": 12, "critic_steps": 1}
     )
+
+
+@pytest.fixture(scope="module")
+def one_device(config, tiny_data):
+    """What every variant is trained to in this process."""
+    return train_variants(
+        GENERATORS, config, tiny_data, fit.make_strategy("one")
+    )
+
+
+@pytest.fixture
+def train_apart(config, tiny_name, tiny_dir, tmp_path):
+    """Trains in processes of their own; gives the generators' weights."""
+    settings, out = tmp_path / "config.json", tmp_path / "weights.npz"
     settings.write_text(json.dumps(config.to_dict()))
 
     def run_all(strategy, variants, devices=1, clusters=(None,)):
-        out = tmp_path / f"{strategy}-{devices}.npz"
         code = TRAINING.format(
             devices=devices,
             name=tiny_name,
@@ -66,6 +88,7 @@ def train_apart(tiny_config, tiny_name, tiny_dir, tmp_path):
             subprocess.Popen(
                 [sys.executable, "-c", code, settings, out],
                 env=environment(cluster),
+                cwd=ROOT,
             )
             for cluster in clusters
         ]
@@ -97,27 +120,28 @@ def make_clusters(count):
     ]
 
 
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    for name, weight in one.items():
+def assert_same(weights, variants, one_device):
+    of_variants = tuple(f"{variant}/" for variant in variants)
+    expected = {name for name in one_device if name.startswith(of_variants)}
+    assert weights.keys() == expected
+    for name, weight in weights.items():
         np.testing.assert_allclose(
-            weight, other[name], rtol=1e-3, atol=1e-5, err_msg=name
+            weight, one_device[name], rtol=1e-3, atol=1e-5, err_msg=name
         )
 
 
-def test_devices_train_every_variant_as_one(train_apart):
-    one = train_apart("one", GENERATORS)
-    for devices in (2, 4):
-        many = train_apart("mirrored", GENERATORS, devices=devices)
-        assert_same(one, many)
+@pytest.mark.parametrize("devices", [2, 4])
+def test_devices_train_every_variant_as_one(devices, train_apart, one_device):
+    weights = train_apart("mirrored", GENERATORS, devices=devices)
+    assert_same(weights, GENERATORS, one_device)
 
 
-def test_workers_train_as_one(train_apart):
-    one = train_apart("one", ["cwgan_gm"])
-    for count in (2, 3):
-        clusters = make_clusters(count)
-        many = train_apart("multi_worker", ["cwgan_gm"], clusters=clusters)
-        assert_same(one, many)
+@pytest.mark.parametrize("count", [2, 3])
+def test_workers_train_as_one(count, train_apart, one_device):
+    names = ["cwgan_gm"]
+    clusters = make_clusters(count)
+    weights = train_apart("multi_worker", names, clusters=clusters)
+    assert_same(weights, names, one_device)
 
 
 def start_workers(folder, workdir, steps, count=2):
@@ -150,16 +174,7 @@ def start_workers(folder, workdir, steps, count=2):
 @pytest.fixture(scope="module")
 def prepared_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("workers")
-    subprocess.run(
-        [
-            sys.executable,
-            str(ROOT / "bin" / "prepare"),
-            "--dataset=synthetic",
-            "--quiet",
-        ],
-        env={**os.environ, "TFDS_DATA_DIR": str(folder)},
-        check=True,
-    )
+    gmn_tf.load_data(gmn_tf.configure("synthetic", "cpu"), data_dir=folder)
     return folder
 
 
@@ -178,7 +193,7 @@ def test_without_one_worker_the_others_end_and_all_go_on(
     told = chief.communicate(timeout=120)[0]
     other.wait()
     assert chief.returncode == 1
-    assert "Another worker has gone" in told
+    assert "Another worker has ended" in told
     assert "Traceback" not in told
     saved = max(
         int(path.stem.rpartition("-")[2])
@@ -206,7 +221,7 @@ def test_without_the_first_worker_the_other_ends(prepared_dir, tmp_path):
     told = other.communicate(timeout=120)[0]
     chief.wait()
     assert other.returncode == 1
-    assert "Another worker has gone" in told
+    assert "Another worker has ended" in told
     assert "Traceback" not in told
 
 

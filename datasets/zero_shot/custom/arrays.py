@@ -1,28 +1,45 @@
-"""Arrays of a user, .npy and .npz files, read strictly."""
+"""Arrays of a user, .npy and .npz files, found and read strictly."""
 
 import contextlib
+from collections.abc import Iterable
 
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError, hint
-from gmn_tf.utils.strict_tables import unreadable
+from gmn_tf.utils.errors import InputError, first_line, hint, listed
+
+
+def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
+    """The one of these files that is in a folder, or None.
+
+    Raises:
+        InputError: if there are several.
+    """
+    found = [name for name in names if (folder / name).exists()]
+    if len(found) > 1:
+        raise InputError(
+            f"{folder} has {' and '.join(found)}.",
+            f"one of {', '.join(names)}",
+            f"{len(found)} of them",
+            "Move the others elsewhere.",
+        )
+    return folder / found[0] if found else None
 
 
 def load_array(path: epath.Path) -> np.ndarray:
     """An array from a .npy file, which stays on disk.
 
     Raises:
-        InputError: for what is no plain array.
+        InputError: for a file that does not hold a plain array.
     """
     try:
         # Not numpy.load, which takes archives too.
         return np.lib.format.open_memmap(path, mode="r")
     except Exception as error:
         with contextlib.suppress(Exception), path.open("rb") as stream:
-            # What has no elements cannot be mapped, and may be what it is.
+            # An array without elements is valid, but cannot be mapped.
             return np.lib.format.read_array(stream, allow_pickle=False)
-        raise _no_array(path, error) from error
+        raise _unreadable(path, error) from error
 
 
 def load_arrays(
@@ -39,34 +56,40 @@ def load_arrays(
             arrays = {name: archive[name] for name in names if name in found}
     except Exception as error:
         # A damaged archive makes zipfile, zlib and NumPy raise almost anything.
-        raise _no_array(path, error) from error
+        raise _unreadable(path, error) from error
     for name in names:
         if name not in arrays:
             raise InputError(
                 f"{path} lacks the array {name!r}.",
                 f"arrays called {' and '.join(names)}",
-                ", ".join(found) or "none",
-                f"Save it by numpy.savez({path.name!r}, "
+                listed(found),
+                f"Save it with numpy.savez({path.name!r}, "
                 + ", ".join(f"{one}=..." for one in names)
                 + f"); {hint(name, found)}",
             )
     return arrays
 
 
-def _no_array(path: epath.Path, error: Exception) -> InputError:
-    return unreadable(
-        path, "plain arrays as numpy.save and numpy.savez write them", error
+def _unreadable(path: epath.Path, error: Exception) -> InputError:
+    return InputError(
+        f"{path} cannot be read.",
+        "plain arrays as numpy.save and numpy.savez write them",
+        f"{type(error).__name__}: {first_line(error)}",
+        "Correct the path, or save the file again.",
     )
 
 
-def check_numbers(
-    path: epath.Path, name: str, values: np.ndarray, rows: str
-) -> None:
-    """Raises InputError unless `values` is a matrix of real numbers."""
-    plain = values.dtype.kind in "fiu" and values.ndim == 2 and values.size
-    if not plain:
+def check_matrix(path: epath.Path, values: np.ndarray, rows: str) -> None:
+    """Raises InputError unless `values` is a matrix of real numbers.
+
+    Args:
+        path: of the file, for the message.
+        values: what it holds.
+        rows: what each row describes, as in `sample`.
+    """
+    if values.dtype.kind not in "fiu" or values.ndim != 2 or not values.size:
         raise InputError(
-            f"{name} in {path} is not a matrix of numbers.",
+            f"{path} does not hold a matrix of numbers.",
             f"two dimensions, one row per {rows}, not empty",
             f"shape {values.shape}, type {values.dtype}",
             "Save the matrix again.",

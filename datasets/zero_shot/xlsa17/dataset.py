@@ -8,17 +8,12 @@ count from 1 in the files, from 0 in everything this module returns.
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.source import (
-    VALIDATION_CLASSES_FILE,
-    Source,
-    SourceFile,
-    splits_file,
-)
-from gmn_tf_datasets.zero_shot.xlsa17 import class_embeddings, mat_file
-from gmn_tf_datasets.zero_shot.xlsa17.mat_file import some
-
-Features = np.ndarray | mat_file.OnDiskMatrix
+from gmn_tf.utils.errors import InputError, listed
+from gmn_tf_datasets.zero_shot import names, source
+from gmn_tf_datasets.zero_shot.source import Embedding
+from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
+from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
+from gmn_tf_datasets.zero_shot.xlsa17.mat_file import MatFile
 
 REQUIRED_ROWS = ("trainval", "test_seen", "test_unseen")
 OPTIONAL_ROWS = ("train", "val")
@@ -27,45 +22,61 @@ _VARIABLES = (
     "allclasses_names",
     *(f"{key}_loc" for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS)),
 )
-_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
 
 
 def read(
-    dataset: str,
+    request: Request,
     folder: epath.Path,
-    features_file: str,
-    embedding: str,
-    files: tuple[SourceFile, ...],
+    files: tuple[source.SourceFile, ...],
     origin: str,
-) -> Source:
-    """Reads a data set and refuses what cannot be right."""
-    features, labels = _read_features(folder / features_file)
-    paths = [folder / splits_file(part) for part in embedding.split("+")]
-    contents = [mat_file.read_variables(path, _VARIABLES) for path in paths]
-    rows = _read_rows(paths[0], contents[0], len(labels))
-    values, class_names = class_embeddings.read(paths, contents)
-    _check_labels(labels, len(class_names), folder / features_file)
-    return Source(
-        dataset=dataset,
+) -> source.Source:
+    """Reads a data set and refuses what cannot be right.
+
+    Args:
+      request: which data set, features and embedding.
+      folder: where the files are.
+      files: what they are, from `folders.list_files`.
+      origin: where they come from, for the metadata.
+
+    Raises:
+      InputError: for files that cannot be read or do not fit each other.
+    """
+    features_path, *paths = (folder / name for name in request.file_names)
+    features, labels = _read_features(features_path)
+    mat_files = [mat_file.read(path, _VARIABLES) for path in paths]
+    rows = _read_rows(mat_files[0], len(labels))
+    embeddings, class_names = _read_classes(mat_files)
+    wrong = np.flatnonzero((labels < 1) | (labels > len(class_names)))
+    if len(wrong):
+        raise InputError(
+            f"labels in {features_path} name classes that have no embedding.",
+            f"1 to {len(class_names)}, a column of att",
+            f"{labels[wrong[0]]} in row {wrong[0] + 1} "
+            f"({len(wrong)} such rows)",
+            "Check that both .mat files belong to the same data set.",
+        )
+    seen = len(np.unique(labels[rows["trainval"]]))
+    return source.Source(
+        dataset=request.dataset,
         features=features,
         labels=labels - 1,
         class_names=class_names,
-        embeddings=values,
+        embeddings=embeddings,
         rows=rows,
         validation_names=_read_validation_names(folder),
-        feature_file=features_file,
+        feature_file=request.features_file,
         files=files,
         origin=origin,
+        notes=_size_notes(request.dataset, seen, len(class_names) - seen),
     )
 
 
-def _read_features(path: epath.Path) -> tuple[Features, np.ndarray]:
-    content = mat_file.read_variables(
-        path, ("features", "labels"), on_disk=("features",)
-    )
-    mat_file.require(path, content, ("features", "labels"))
-    features = mat_file.numbers(path, "features", content["features"])
-    labels = mat_file.integers(path, "labels", content["labels"])
+def _read_features(
+    path: epath.Path,
+) -> tuple[np.ndarray | mat_file.OnDiskMatrix, np.ndarray]:
+    """Features `[N, dx]`, and labels `[N]` from 1."""
+    file = mat_file.read(path, ("features", "labels"))
+    features, labels = file.numbers("features"), file.integers("labels")
     # dx x N in the field's files; some copies are N x dx. A square matrix is
     # taken for the field's.
     if features.shape[1] == len(labels):
@@ -77,78 +88,139 @@ def _read_features(path: epath.Path) -> tuple[Features, np.ndarray]:
             f"features of shape {features.shape}",
             "Check that both were written from the same list of images.",
         )
-    _check_finite_rows(features, path)
+    source.check_finite(
+        features,
+        f"features in {path}",
+        "rows",
+        "Compute the features of these images again.",
+    )
     return features, labels
 
 
-def _check_finite_rows(features: Features, path: epath.Path) -> None:
-    wrong = []
-    for start in range(0, len(features), _BLOCK):
-        # As float32, because that is how they will be written.
-        with np.errstate(over="ignore"):
-            block = features[start : start + _BLOCK].astype(np.float32)
-        finite = np.isfinite(block).all(axis=1)
-        wrong.extend(np.flatnonzero(~finite) + start + 1)
-    if wrong:
-        raise InputError(
-            f"features in {path} has values that are not finite.",
-            "finite numbers (as float32) in every row",
-            f"NaN or infinity in {len(wrong)} rows, counted from 1: "
-            f"{some(wrong)}",
-            "Compute the features of these images again.",
-        )
-
-
-def _check_labels(labels: np.ndarray, classes: int, path: epath.Path) -> None:
-    wrong = np.flatnonzero((labels < 1) | (labels > classes))
-    if len(wrong):
-        raise InputError(
-            f"labels in {path} name classes that have no embedding.",
-            f"1 to {classes}, a column of att",
-            f"{labels[wrong[0]]} in row {wrong[0] + 1} "
-            f"({len(wrong)} such rows)",
-            "Check that both .mat files belong to the same data set.",
-        )
-
-
-def _read_rows(
-    path: epath.Path, content: dict, num_rows: int
-) -> dict[str, np.ndarray]:
+def _read_rows(file: MatFile, num_rows: int) -> dict[str, np.ndarray]:
     """The rows of each split, from 0, in the order of the file."""
-    mat_file.require(path, content, tuple(f"{k}_loc" for k in REQUIRED_ROWS))
     rows = {}
     for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS):
         name = f"{key}_loc"
-        if name not in content or not np.size(content[name]):
-            if key in REQUIRED_ROWS:
-                raise _empty_split(path, name)
+        is_empty = not np.size(file.variables.get(name, ()))
+        if is_empty and key in OPTIONAL_ROWS:
             continue
-        values = mat_file.integers(path, name, content[name])
+        if is_empty and name in file.variables:
+            raise InputError(
+                f"{name} in {file.path} is empty.",
+                "at least one row",
+                "none",
+                "Give every split its rows: training, seen and unseen test "
+                "images.",
+            )
+        values = file.integers(name)
         wrong = values[(values < 1) | (values > num_rows)]
         if len(wrong):
             raise InputError(
-                f"{name} in {path} names rows that do not exist.",
+                f"{name} in {file.path} names rows that do not exist.",
                 f"1 to {num_rows}, a row of the features",
-                f"{some(wrong)} ({len(wrong)} such rows)",
+                f"{listed(wrong)} ({len(wrong)} such rows)",
                 "Check that both .mat files belong to the same data set.",
             )
         rows[key] = values - 1
     return rows
 
 
-def _empty_split(path: epath.Path, name: str) -> InputError:
+def _read_classes(
+    mat_files: list[MatFile],
+) -> tuple[tuple[Embedding, ...], tuple[str, ...]]:
+    """One embedding per part, which have to agree on the names of classes."""
+    embeddings, class_names = [], None
+    for file in mat_files:
+        # In the file, an embedding lies da x C.
+        values = file.numbers("att")[:].T
+        source.check_finite(
+            values,
+            f"att in {file.path}",
+            "classes",
+            "Describe these classes completely.",
+        )
+        values = np.ascontiguousarray(values, dtype=np.float32)
+        part = file.path.name.removesuffix("_splits.mat")
+        embeddings.append(Embedding(part, values))
+        count, expected = len(values), len(embeddings[0].values)
+        if count != expected:
+            raise _classes_differ(
+                file, f"{expected} classes", f"{count} classes"
+            )
+        if "allclasses_names" not in file.variables:
+            continue
+        found = _read_names(file, count)
+        if class_names is None:
+            class_names = found
+        for number, (one, other) in enumerate(zip(class_names, found), 1):
+            if one != other:
+                raise _classes_differ(
+                    file, f"class {number} to be {one}", other
+                )
+    if class_names is None:
+        count = len(embeddings[0].values)
+        class_names = tuple(f"class_{n:03d}" for n in range(1, count + 1))
+    return tuple(embeddings), class_names
+
+
+def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
+    """Names of the classes, which have to be different lines of text."""
+    path, cells = file.path, file.variables["allclasses_names"]
+    if isinstance(cells, str) or cells.dtype != object:
+        raise InputError(
+            f"allclasses_names in {path} does not contain names.",
+            "a cell array of texts, one for each class",
+            cells if isinstance(cells, str) else f"type {cells.dtype}",
+            "Store the names as texts, or leave the variable out: then "
+            "classes are numbered.",
+        )
+    found = tuple(name.strip() for name in cells)
+    if len(found) != count:
+        raise InputError(
+            f"att and allclasses_names in {path} do not fit.",
+            f"one column of att for each of {len(found)} names",
+            f"att of shape {file.numbers('att').shape}",
+            "Store att with one column per class, in the order of the names.",
+        )
+    earlier = set()
+    for number, name in enumerate(found, start=1):
+        if not name or name in earlier or "\n" in name:
+            raise InputError(
+                f"allclasses_names in {path} has an unusable name.",
+                "one line of text per class, each different",
+                f"{name!r} for class {number}",
+                "Give each class its own name.",
+            )
+        earlier.add(name)
+    return found
+
+
+def _classes_differ(file: MatFile, expected: str, received: str):
     return InputError(
-        f"{name} in {path} is empty.",
-        "at least one row",
-        "none",
-        "Give every split its rows: training, seen and unseen test images.",
+        f"{file.path} does not describe the classes of the other embeddings.",
+        expected,
+        received,
+        "Only join embeddings that list the same classes in the same order.",
     )
 
 
 def _read_validation_names(folder: epath.Path) -> tuple[str, ...]:
-    path = folder / VALIDATION_CLASSES_FILE
+    path = folder / source.VALIDATION_CLASSES_FILE
     if not path.exists():
         return ()
     # Damaged letters only make a name unknown.
     lines = path.read_bytes().decode(errors="replace").splitlines()
     return tuple(line.strip() for line in lines if line.strip())
+
+
+def _size_notes(dataset: str, seen: int, unseen: int) -> tuple[str, ...]:
+    """A note if a published data set has another number of classes."""
+    known = names.PUBLISHED.get(dataset)
+    if known is None or (seen, unseen) == (known.seen, known.unseen):
+        return ()
+    return (
+        f"{dataset} is published with {known.seen} seen and {known.unseen} "
+        f"unseen classes; these files have {seen} and {unseen}. Is this "
+        "another data set?",
+    )

@@ -1,29 +1,51 @@
-"""Fetching xlsa17.zip and unpacking the one folder that is needed.
+"""Downloading xlsa17.zip, resumed where it stopped, and unpacking one folder.
 
 TFDS's own download manager starts over after an interruption; with 880 MB it
-is worth going on where it stopped.
+is worth resuming.
 """
 
-import hashlib
+import errno
 import http.client
-import json
+import lzma
+import shutil
 import ssl
+import tempfile
 import time
 import urllib.error
 import urllib.request
+import zipfile
+import zlib
 
 from etils import epath
-from tqdm import tqdm
 
-from gmn_tf.utils import locks
-from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.xlsa17 import unpack
-from gmn_tf_datasets.zero_shot.xlsa17.folders import FOLDERS
+from gmn_tf.utils import files, locks
+from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.progress import progress
+from gmn_tf_datasets.zero_shot.names import PUBLISHED
+from gmn_tf_datasets.zero_shot.source import describe
 
 URL = "https://datasets.d2.mpi-inf.mpg.de/xian/xlsa17.zip"
-_BLOCK = 1 << 20
+_BLOCK = 1 << 20  # Bytes.
 _TIMEOUT_SECONDS = 30
 _ATTEMPTS = 3
+_WAIT_SECONDS = 2.0  # Before the second attempt; doubled for each more.
+_INTERRUPTIONS = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    ConnectionError,
+    TimeoutError,
+    ssl.SSLError,
+)
+# What zipfile raises for files that are no archives; RuntimeError if it takes
+# a member for an encrypted or unknown one, ValueError for a wrong place in it.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def unpacked_dir(data_dir: epath.Path) -> epath.Path:
@@ -33,22 +55,14 @@ def unpacked_dir(data_dir: epath.Path) -> epath.Path:
 
 def is_unpacked(data_dir: epath.Path, dataset: str) -> bool:
     """Whether the data set has been downloaded and unpacked before."""
-    folder = FOLDERS.get(dataset)
-    if folder is None:
-        return False
-    try:
-        return (unpacked_dir(data_dir) / "data" / folder).exists()
-    except OSError:  # Such as a file in the middle of the path.
-        return False
+    known = PUBLISHED.get(dataset)
+    return known is not None and (
+        (unpacked_dir(data_dir) / "data" / known.folder).exists()
+    )
 
 
 def fetch(
-    dataset: str,
-    data_dir: epath.Path,
-    *,
-    url: str = URL,
-    quiet: bool = False,
-    wait_seconds: float = 2.0,
+    dataset: str, data_dir: epath.Path, *, url: str = URL, quiet: bool = False
 ) -> None:
     """Downloads xlsa17.zip, unless it is there, and unpacks one data set.
 
@@ -56,62 +70,68 @@ def fetch(
     SHA-256.
 
     Args:
-      dataset: a name in `FOLDERS`.
+      dataset: a name in `PUBLISHED`.
       data_dir: the archive goes to its folder `downloads`.
       url: address of the archive.
       quiet: whether to hide the progress.
-      wait_seconds: pause before the second attempt; doubled for each more.
+
+    Raises:
+      InputError: if the archive cannot be downloaded, stored or unpacked.
     """
     if not url.startswith(("http://", "https://")):
         raise _failed(url, "no address that starts with http:// or https://")
-    archive = data_dir / "downloads" / "xlsa17.zip"
+    folder = data_dir / "downloads"
+    archive = folder / "xlsa17.zip"
     try:
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        with locks.exclusive(archive.parent, wait=True):
+        with locks.exclusive(folder, wait=True):
             if is_unpacked(data_dir, dataset):
                 return  # By another process, while this one waited.
             if not archive.exists():
-                _download(url, archive, quiet, wait_seconds)
-            unpack.unpack_folder(
-                archive, FOLDERS[dataset], unpacked_dir(data_dir) / "data"
+                _download(url, archive, quiet)
+            unpack_folder(
+                archive,
+                PUBLISHED[dataset].folder,
+                unpacked_dir(data_dir) / "data",
             )
     except OSError as error:
         raise InputError(
-            f"The download to {archive.parent} cannot be stored.",
+            f"The download to {folder} cannot be stored.",
             "a folder with write permission and free space (2 GB)",
-            error.strerror or str(error),
+            error.strerror or first_line(error),
             "Choose another folder with --data_dir, or make room.",
         ) from error
 
 
-def _download(
-    url: str, archive: epath.Path, quiet: bool, wait_seconds: float
-) -> None:
+def _download(url: str, archive: epath.Path, quiet: bool) -> None:
+    """Downloads the archive in a few attempts, each resuming the last."""
     part = archive.parent / f"{archive.name}.part"
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            size = _continue(url, part, quiet)
+            _resume(url, part, quiet)
             break
         except urllib.error.HTTPError as error:
             # The server has answered: asking again will not help.
             raise _failed(url, f"{error.code} {error.reason}") from error
-        except (
-            urllib.error.URLError,
-            http.client.HTTPException,
-            ConnectionError,
-            TimeoutError,
-            ssl.SSLError,
-        ) as error:
+        except _INTERRUPTIONS as error:
             if attempt == _ATTEMPTS:
-                raise _failed(url, str(error)) from error
-            time.sleep(wait_seconds * 2 ** (attempt - 1))
-    record = {"url": url, "bytes": size, "sha256": _digest(part)}
-    (archive.parent / f"{archive.name}.json").write_text(json.dumps(record))
+                raise _failed(url, first_line(error)) from error
+            time.sleep(_WAIT_SECONDS * 2 ** (attempt - 1))
+    found = describe(part)
+    record = {"url": url, "bytes": found.bytes, "sha256": found.sha256}
+    files.write_json(archive.parent / f"{archive.name}.json", record)
     part.rename(archive)
 
 
-def _continue(url: str, part: epath.Path, quiet: bool) -> int:
-    """Downloads what is missing of the file; returns its size."""
+def _resume(url: str, part: epath.Path, quiet: bool) -> None:
+    """Downloads the rest of a file, or all of it if it has changed.
+
+    Args:
+      url: its address.
+      part: where it goes, and what earlier attempts have downloaded of it.
+        Beside it, a file with the ending `.tag` holds the tag that the server
+        gives to this version of the file.
+      quiet: whether to hide the progress.
+    """
     tag_file = part.parent / f"{part.name}.tag"
     request = urllib.request.Request(url)
     have = part.stat().length if part.exists() else 0
@@ -120,31 +140,35 @@ def _continue(url: str, part: epath.Path, quiet: bool) -> int:
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", tag_file.read_text())
     with _open(request) as response:
-        have = have if _resumes_at(have, response) else 0
-        tag = _tag(response)
+        if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+            have = 0
+        elif not (sent := response.headers.get("Content-Range", "")).startswith(
+            f"bytes {have}-"
+        ):
+            raise http.client.HTTPException(
+                f"the server sent {sent!r} instead of all from {have}"
+            )
+        tag = response.headers.get("ETag", "")
+        if not tag or tag.startswith("W/"):  # weak tags: not with If-Range
+            tag = response.headers.get("Last-Modified")
         tag_file.unlink(missing_ok=True)
         if tag:
             tag_file.write_text(tag)
-        size = _total_size(response, have)
-        _store(response, part, have, size, quiet)
+        length = response.headers.get("Content-Length")
+        size = None if length is None else have + int(length)
+        with (
+            part.open("ab" if have else "wb") as file,
+            progress("xlsa17.zip", size, quiet, "B", start=have) as advance,
+        ):
+            while block := response.read(_BLOCK):
+                file.write(block)
+                advance(len(block))
     received = part.stat().length
     if size is not None and received != size:
         raise http.client.HTTPException(
             f"the connection ended after {received} of {size} bytes"
         )
     tag_file.unlink(missing_ok=True)
-    return received
-
-
-def _resumes_at(have: int, response) -> bool:
-    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
-        return False
-    content_range = response.headers.get("Content-Range", "")
-    if not content_range.startswith(f"bytes {have}-"):
-        raise http.client.HTTPException(
-            f"the server sent {content_range!r} instead of all from {have}"
-        )
-    return True
 
 
 def _open(request: urllib.request.Request):
@@ -153,49 +177,8 @@ def _open(request: urllib.request.Request):
     except urllib.error.HTTPError as error:
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
-    # What is there is no beginning of the file: start over.
+    # The part is not a beginning of the file: start over.
     return urllib.request.urlopen(request.full_url, timeout=_TIMEOUT_SECONDS)
-
-
-def _tag(response) -> str | None:
-    """What tells this version of the file from another, if anything."""
-    tag = response.headers.get("ETag")
-    # Weak tags must not be used with If-Range.
-    if tag and not tag.startswith("W/"):
-        return tag
-    return response.headers.get("Last-Modified")
-
-
-def _total_size(response, have: int) -> int | None:
-    length = response.headers.get("Content-Length")
-    return None if length is None else have + int(length)
-
-
-def _store(
-    response, part: epath.Path, have: int, size: int | None, quiet: bool
-) -> None:
-    with (
-        part.open("ab" if have else "wb") as file,
-        tqdm(
-            desc="xlsa17.zip",
-            total=size,
-            initial=have,
-            unit="B",
-            unit_scale=True,
-            disable=quiet,
-        ) as progress,
-    ):
-        while block := response.read(_BLOCK):
-            file.write(block)
-            progress.update(len(block))
-
-
-def _digest(path: epath.Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _failed(url: str, reason: str) -> InputError:
@@ -203,7 +186,79 @@ def _failed(url: str, reason: str) -> InputError:
         f"{url} cannot be downloaded.",
         "the archive xlsa17.zip (about 880 MB)",
         reason,
-        "Run the command again: it goes on where it stopped. Or get the "
+        "Run the command again: it resumes where it stopped. Or get the "
         "archive by other means, unpack it, and name the folder with "
         "--manual_dir.",
     )
+
+
+def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
+    """Unpacks the files of `.../data/FOLDER/` into `target / folder`.
+
+    All of them are unpacked or none.
+
+    Args:
+      archive: xlsa17.zip; removed if it is damaged, because it would be in
+        the way of a new download.
+      folder: name of the folder.
+      target: where the folder appears when all its files are complete.
+
+    Raises:
+      InputError: if the archive is damaged, or lacks the folder.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    for remains in target.glob("incomplete.*"):
+        remains.rmtree()  # Of a process that was killed while unpacking.
+    try:
+        with (
+            archive.open("rb") as stream,
+            zipfile.ZipFile(stream) as content,
+            tempfile.TemporaryDirectory(
+                prefix=f"incomplete.{folder}.", dir=target
+            ) as temporary,
+        ):
+            whole = epath.Path(temporary) / folder
+            whole.mkdir()
+            members = [
+                member
+                for member in content.infolist()
+                if member.filename.split("/")[-3:-1] == ["data", folder]
+                and not member.is_dir()
+            ]
+            for member in members:
+                _unpack(content, member, whole)
+            if members:
+                whole.rename(target / folder)
+    except (OSError, *_DAMAGED) as error:
+        # EINVAL is a place before the file's start; other errors of the
+        # system, such as that of a full disk, are no damage to the archive.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        archive.unlink()
+        raise InputError(
+            f"{archive} is damaged and has been removed.",
+            "a complete zip archive",
+            first_line(error),
+            "Run the command again to download it again, or get it by other "
+            "means and name the unpacked folder with --manual_dir.",
+        ) from error
+    if not members:
+        raise InputError(
+            f"{archive} has no folder data/{folder}.",
+            "xlsa17.zip, which has one folder per data set",
+            "another archive",
+            "Remove it and run the command again, or name the folder of the "
+            "data with --manual_dir.",
+        )
+
+
+def _unpack(
+    content: zipfile.ZipFile, member: zipfile.ZipInfo, whole: epath.Path
+) -> None:
+    name = member.filename.split("/")[-1]
+    # The name is all that is kept of the path, so that no member can end up
+    # outside; a backslash is a separator on Windows.
+    if name in (".", "..") or "\\" in name or ":" in name:
+        raise zipfile.BadZipFile(f"unsafe name {member.filename!r}")
+    with content.open(member) as packed, (whole / name).open("wb") as file:
+        shutil.copyfileobj(packed, file, _BLOCK)

@@ -1,142 +1,99 @@
-"""Known data sets, and where their files lie in what a user has."""
+"""Which files make up a data set, and in which folder they lie."""
 
-import re
-from collections.abc import Collection
+from typing import NamedTuple
 
 from etils import epath
 
-from gmn_tf.utils.errors import InputError, nearest
-from gmn_tf_datasets.zero_shot.source import splits_file
+from gmn_tf.utils.errors import InputError, listed
+from gmn_tf_datasets.zero_shot import names, source
 
-SYNTHETIC = "synthetic"
-# Folder of each data set in xlsa17. `flo` is not part of it, but goes round
-# in the same layout.
-FOLDERS = {
-    "cub": "CUB",
-    "sun": "SUN",
-    "awa": "AWA1",
-    "awa2": "AWA2",
-    "apy": "APY",
-    "flo": "FLO",
-}
-# Seen and unseen classes as published: another number means other files.
-CLASSES = {
-    "cub": (150, 50),
-    "sun": (645, 72),
-    "awa": (40, 10),
-    "awa2": (40, 10),
-    "apy": (20, 12),
-    "flo": (82, 20),
-}
-DOWNLOADABLE = ("cub", "sun", "awa", "awa2", "apy")
-_LONGEST = 64  # Bytes of a name.
-DATASETS = (*FOLDERS, SYNTHETIC)
+FEATURES_FILE = "res101.mat"  # That of xlsa17.zip.
+EMBEDDING = "att"
 
 
-def check_names(dataset: str, features_file: str, embedding: str) -> None:
-    """Refuses names that no file could have, and known ones misspelt."""
-    for known, folder in FOLDERS.items():
-        if dataset not in FOLDERS and dataset.lower() in (
-            known,
-            folder.lower(),
-        ):
-            raise unknown_dataset(dataset)
-    _check_name("dataset", dataset, r"\w+", "cub, or a folder's name")
-    _check_name("features_file", features_file, r"[\w.+-]+", "res101.mat")
-    _check_name("embedding", embedding, r"[\w.-]+(\+[\w.-]+)*", "att+sent")
-    parts = embedding.split("+")
-    if len(set(parts)) < len(parts):
-        raise InputError(
-            f"embedding {embedding!r} joins a part with itself.",
-            "different parts, as in att+sent",
-            embedding,
-            "Name each part once.",
-        )
+class Request(NamedTuple):
+    """What a user asked for.
 
-
-def _check_name(name: str, value: str, pattern: str, example: str) -> None:
-    # A file system takes 255 bytes; the prepared data's name joins all three.
-    if not re.fullmatch(pattern, value) or len(value.encode()) > _LONGEST:
-        raise InputError(
-            f"{name} {value!r} is not a usable name.",
-            f"a plain name without folders, of at most {_LONGEST} bytes, as in "
-            f"{example}",
-            repr(value),
-            "Name the folder by manual_dir and the file by its name only; join "
-            "the parts of an embedding with a plus sign.",
-        )
-
-
-def unknown_dataset(dataset: str, own: Collection[str] = ()) -> InputError:
-    """The error for a name that is no known data set.
-
-    Args:
-        dataset: the name.
-        own: names of a user's own data that have been prepared.
+    Attributes:
+      dataset: a published data set, or the name of a folder.
+      features_file: the .mat file with features and labels.
+      embedding: which `NAME_splits.mat` describes the classes; `a+b` joins
+        two, and takes the rows of the splits from the first.
     """
-    known = [*own, *DATASETS]
-    return InputError(
-        f"There is no data set {dataset!r}.",
-        ", ".join(known),
-        dataset,
-        f"Did you mean {nearest(dataset.lower(), known)}? For data of your "
-        "own, prepare its folder with bin/prepare_data, or name the folder of "
-        "two .mat files with --manual_dir.",
-    )
+
+    dataset: str
+    features_file: str = FEATURES_FILE
+    embedding: str = EMBEDDING
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """The file of features, and one for each part of the embedding."""
+        parts = self.embedding.split("+")
+        return (self.features_file, *(f"{part}_splits.mat" for part in parts))
 
 
-def size_notes(dataset: str, seen: int, unseen: int) -> list[str]:
-    """What to say if a known data set has not the classes it should have."""
-    published = CLASSES.get(dataset, (seen, unseen))
-    if (seen, unseen) == published:
-        return []
-    return [
-        f"{dataset} is published with {published[0]} seen and {published[1]} "
-        f"unseen classes; these files have {seen} and {unseen}. Is this "
-        "another data set?"
-    ]
+def find(request: Request, root: epath.Path) -> epath.Path:
+    """The folder with the .mat files: inside `root`, or `root` itself.
 
-
-def find(
-    dataset: str, manual_dir: epath.Path, features_file: str, embedding: str
-) -> epath.Path:
-    """The folder with the .mat files: inside `manual_dir`, or itself."""
-    folders = [
-        folder for folder in _candidates(dataset, manual_dir) if _is_dir(folder)
-    ]
-    wanted = [features_file, *map(splits_file, embedding.split("+"))]
-    # Attributes often lie about without features, so more files win.
-    found = {
-        folder: sum((folder / name).exists() for name in wanted)
+    Raises:
+      InputError: if none of the files is there.
+    """
+    dataset = request.dataset
+    known = names.PUBLISHED.get(dataset)
+    folders = (dataset, dataset.upper(), dataset.lower())
+    folders = (known.folder,) if known else folders
+    places = [
+        root / above / folder
         for folder in folders
+        for above in ("xlsa17/data", "data", "")
+    ]
+    wanted = request.file_names
+    # Some folders hold attributes without features, so more files win.
+    found = {
+        place: sum((place / name).exists() for name in wanted)
+        for place in (*places, root)
     }
     if any(found.values()):
         return max(found, key=found.get)
     raise InputError(
-        f"{manual_dir} does not hold the data set {dataset}.",
-        f"{' and '.join(wanted)}, there or in {_folder_names(dataset)[0]}/ or "
-        f"xlsa17/data/{_folder_names(dataset)[0]}/",
-        "none of these files" if _is_dir(manual_dir) else "no such folder",
+        f"{root} does not hold the data set {dataset}.",
+        f"{' and '.join(wanted)}, there or in {folders[0]}/ or "
+        f"xlsa17/data/{folders[0]}/",
+        "none of these files" if root.is_dir() else "no such folder",
         "Name the unpacked xlsa17 folder, or the one with the .mat files. A "
         "folder with classes.csv is prepared by bin/prepare_data first.",
     )
 
 
-def _candidates(dataset: str, manual_dir: epath.Path) -> list[epath.Path]:
-    return [
-        manual_dir / above / name
-        for name in _folder_names(dataset)
-        for above in ("xlsa17/data", "data", "")
-    ] + [manual_dir]
+def list_files(
+    request: Request, folder: epath.Path
+) -> tuple[source.SourceFile, ...]:
+    """Names, sizes and digests of the files that make up the data set.
+
+    Raises:
+      InputError: if one is missing, or cannot be read.
+    """
+    for name in request.file_names:
+        if not (folder / name).exists():
+            raise _missing_file(folder, name)
+    optional = folder / source.VALIDATION_CLASSES_FILE
+    paths = [folder / name for name in request.file_names]
+    paths += [optional] if optional.exists() else []
+    return tuple(map(source.describe, paths))
 
 
-def _folder_names(dataset: str) -> list[str]:
-    known = FOLDERS.get(dataset)
-    return [known] if known else [dataset, dataset.upper(), dataset.lower()]
-
-
-def _is_dir(folder: epath.Path) -> bool:
-    try:
-        return folder.is_dir()
-    except OSError:  # Such as a file in the middle of the path.
-        return False
+def _missing_file(folder: epath.Path, name: str) -> InputError:
+    found = sorted(path.name for path in folder.glob("*.mat"))
+    ending = "_splits.mat"
+    embeddings = [
+        file.removesuffix(ending) for file in found if file.endswith(ending)
+    ]
+    others = [file for file in found if not file.endswith(ending)]
+    return InputError(
+        f"{folder} has no {name}.",
+        f"the file {name}",
+        f"--embedding could be {listed(embeddings)}; "
+        f"--features_file could be {listed(others)}",
+        "Name one of these, put the missing file there, or name the folder "
+        "that contains it with --manual_dir.",
+    )

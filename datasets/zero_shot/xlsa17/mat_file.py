@@ -1,15 +1,16 @@
 """Reading the variables of a .mat file, old (version 5) and new (7.3)."""
 
+import dataclasses
 import functools
 import weakref
 
+import h5py
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line, listed
 from gmn_tf_datasets.zero_shot.xlsa17 import mat5
 
-_HEADER = 128  # Bytes, which tell the version.
 IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
 
 
@@ -45,8 +46,6 @@ class OnDiskMatrix:
 
     @functools.cached_property
     def _variable(self):
-        import h5py
-
         path, name, _ = self._arguments
         file = h5py.File(path.open("rb"), "r")
         # Left open, HDF5 closes it when Python is gone, and crashes.
@@ -74,55 +73,93 @@ class OnDiskMatrix:
             raise _unreadable(path, error) from error
 
 
-def read_variables(
-    path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...] = ()
-) -> dict[str, np.ndarray | OnDiskMatrix | str]:
-    """Reads the wanted variables that the file has.
+@dataclasses.dataclass(frozen=True)
+class MatFile:
+    """The wanted variables of a .mat file.
 
-    Args:
-      path: the .mat file.
-      wanted: names of variables; others are skipped unread.
-      on_disk: those of them that stay on disk, as an `OnDiskMatrix`, if they
-        are larger than `IN_MEMORY` and the file is of version 7.3.
+    Attributes:
+      path: the file.
+      variables: name to array, as MATLAB would show it (no axis is swapped).
+        Texts, and cell arrays of them, are object arrays of one dimension; a
+        matrix of version 7.3 that is larger than `IN_MEMORY` is an
+        `OnDiskMatrix`; anything else is replaced by words that name it.
+    """
 
-    Returns:
-      Name to array, as MATLAB would show it (no axis is swapped). Texts, and
-      cell arrays of them, are object arrays of one dimension; of what else
-      there is, words that name it.
+    path: epath.Path
+    variables: dict[str, np.ndarray | OnDiskMatrix | str]
+
+    def numbers(self, name: str) -> np.ndarray | OnDiskMatrix:
+        """A variable that has to be a matrix of real numbers.
+
+        Raises:
+          InputError: if it is missing, or something else.
+        """
+        if name not in self.variables:
+            raise InputError(
+                f"{self.path} lacks {name}.",
+                f"a variable {name}",
+                listed(self.variables, most=9),
+                "Take the file from xlsa17, or add the variable.",
+            )
+        values = self.variables[name]
+        if isinstance(values, np.ndarray | OnDiskMatrix) and (
+            values.dtype.kind in "fiu" and values.ndim == 2 and values.size
+        ):
+            return values
+        raise InputError(
+            f"{name} in {self.path} is not a matrix of numbers.",
+            "a full matrix of two dimensions, not empty",
+            values
+            if isinstance(values, str)
+            else f"shape {values.shape}, type {values.dtype}",
+            "Save the variable as a full (not sparse) matrix.",
+        )
+
+    def integers(self, name: str) -> np.ndarray:
+        """The same as one row of int64, whatever type and shape it has.
+
+        Raises:
+          InputError: for numbers that are not whole, too.
+        """
+        flat = self.numbers(name)[:].ravel()
+        wrong = np.flatnonzero(~np.isfinite(flat) | (flat != np.rint(flat)))
+        if len(wrong):
+            raise InputError(
+                f"{name} in {self.path} has values that are not whole numbers.",
+                "whole numbers from 1",
+                f"{flat[wrong[0]]} at position {wrong[0] + 1} "
+                f"({len(wrong)} such values)",
+                "Number rows and classes from 1.",
+            )
+        return flat.astype(np.int64)
+
+
+def read(path: epath.Path, wanted: tuple[str, ...]) -> MatFile:
+    """Reads the wanted variables that the file has; others are skipped unread.
+
+    Raises:
+      InputError: for a damaged file.
     """
     try:
         with path.open("rb") as stream:
-            if mat5.is_version_5(stream.read(_HEADER)):
+            if mat5.is_version_5(stream.read(mat5.HEADER)):
                 stream.seek(0)
-                return mat5.read(stream, wanted)
-            return _read_version_7_3(stream, path, wanted, on_disk)
+                return MatFile(path, mat5.read(stream, wanted))
+            with h5py.File(stream, "r") as file:
+                found = [name for name in wanted if name in file]
+                return MatFile(
+                    path, {name: _from_hdf5(path, name, file) for name in found}
+                )
     except Exception as error:
-        # A damaged file makes zlib, struct, NumPy and HDF5 raise almost
-        # anything (value, type, key, memory and system errors).
+        # A damaged file makes zlib, NumPy and HDF5 raise almost anything
+        # (value, type, key, memory and system errors).
         raise _unreadable(path, error) from error
 
 
-def _read_version_7_3(
-    stream, path: epath.Path, wanted: tuple[str, ...], on_disk: tuple[str, ...]
-) -> dict[str, np.ndarray | OnDiskMatrix | str]:
-    import h5py  # Only few files need it, and loading it takes time.
-
-    with h5py.File(stream, "r") as file:
-        return {
-            name: OnDiskMatrix(path, name)
-            if name in on_disk
-            and isinstance(file[name], h5py.Dataset)
-            and file[name].ndim == 2
-            and file[name].nbytes > IN_MEMORY
-            else _from_hdf5(file, file[name])
-            for name in wanted
-            if name in file
-        }
-
-
-def _from_hdf5(file, variable) -> np.ndarray | str:
-    import h5py
-
+def _from_hdf5(
+    path: epath.Path, name: str, file: h5py.File
+) -> np.ndarray | OnDiskMatrix | str:
+    variable = file[name]
     if not isinstance(variable, h5py.Dataset):
         return "a struct, an object or a sparse matrix"
     if "MATLAB_empty" in variable.attrs:  # then it holds its own shape
@@ -132,6 +169,8 @@ def _from_hdf5(file, variable) -> np.ndarray | str:
         return np.array([_text(cell) for cell in cells], object)
     if variable.attrs.get("MATLAB_class") == b"char":
         return np.array([_text(variable)], object)
+    if variable.ndim == 2 and variable.nbytes > IN_MEMORY:
+        return OnDiskMatrix(path, name)
     return variable[()].T  # MATLAB writes its columns as rows of HDF5.
 
 
@@ -148,60 +187,6 @@ def _unreadable(path: epath.Path, error: Exception) -> InputError:
         f"{path} cannot be read.",
         "a complete MATLAB file",
         f"{size} bytes that end in an error ({type(error).__name__}: "
-        f"{_first_line(error)})",
+        f"{first_line(error, 80)})",
         "The file is damaged or was cut short: fetch it again.",
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [""])[0][:80]
-
-
-def require(path: epath.Path, content: dict, keys: tuple[str, ...]) -> None:
-    missing = [key for key in keys if key not in content]
-    if missing:
-        raise InputError(
-            f"{path} lacks {', '.join(missing)}.",
-            f"the variables {', '.join(keys)}",
-            f"of these, only {', '.join(content) or 'none'}",
-            "Take the file from xlsa17, or add the variables.",
-        )
-
-
-def numbers(
-    path: epath.Path, name: str, values: np.ndarray | OnDiskMatrix
-) -> np.ndarray | OnDiskMatrix:
-    """The values, if they are a matrix of real numbers."""
-    if isinstance(values, np.ndarray | OnDiskMatrix) and (
-        values.dtype.kind in "fiu" and values.ndim == 2 and values.size
-    ):
-        return values
-    raise InputError(
-        f"{name} in {path} is not a matrix of numbers.",
-        "a full matrix of two dimensions, not empty",
-        values
-        if isinstance(values, str)
-        else f"shape {values.shape}, type {values.dtype}",
-        "Save the variable as a full (not sparse) matrix.",
-    )
-
-
-def integers(path: epath.Path, name: str, values: np.ndarray) -> np.ndarray:
-    """The values as one row of int64, whatever type and shape they had."""
-    flat = numbers(path, name, values).ravel()
-    wrong = np.flatnonzero(~np.isfinite(flat) | (flat != np.rint(flat)))
-    if len(wrong):
-        raise InputError(
-            f"{name} in {path} has values that are not whole numbers.",
-            "whole numbers from 1",
-            f"{flat[wrong[0]]} at position {wrong[0] + 1} "
-            f"({len(wrong)} such values)",
-            "Number rows and classes from 1.",
-        )
-    return flat.astype(np.int64)
-
-
-def some(numbers, limit: int = 5) -> str:
-    """The first few numbers, for a message."""
-    shown = ", ".join(str(int(number)) for number in numbers[:limit])
-    return shown + (", ..." if len(numbers) > limit else "")

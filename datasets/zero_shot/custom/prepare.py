@@ -1,6 +1,6 @@
 """A user's own data, a folder of tables and arrays -> a prepared data set.
 
-OWN_DATA.md says what the folder holds.
+docs/custom_data.md says what the folder holds.
 """
 
 import dataclasses
@@ -9,21 +9,14 @@ import sys
 
 from etils import epath
 
-from gmn_tf.utils import strict_tables
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import source, splits, storage
-from gmn_tf_datasets.zero_shot.custom import (
-    class_table,
-    custom_splits,
-    feature_tables,
-    similar_classes,
-)
-from gmn_tf_datasets.zero_shot.custom.class_table import Classes
-from gmn_tf_datasets.zero_shot.custom.custom_summary import Prepared
-from gmn_tf_datasets.zero_shot.xlsa17 import folders
+from gmn_tf_datasets.zero_shot import names, source, splits, storage
+from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
+from gmn_tf_datasets.zero_shot.custom import features as custom_features
+from gmn_tf_datasets.zero_shot.custom import splits as custom_splits
+from gmn_tf_datasets.zero_shot.custom import summary
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
 
-ORIGIN = "own"
 EMBEDDING = "att"
 LINEAR = (
     "Some features are negative, which the generator does not make by default: "
@@ -43,7 +36,7 @@ def prepare(
     features_dir: str | os.PathLike | None = None,
     replace: bool = False,
     quiet: bool = False,
-) -> Prepared:
+) -> summary.Prepared:
     """Prepares a folder of a user's own data, unless that has been done.
 
     Args:
@@ -61,35 +54,41 @@ def prepare(
     check_name(dataset)
     data_dir = epath.Path(data_dir).expanduser()
     folder = epath.Path(source_dir).expanduser()
-    features = epath.Path(features_dir or folder).expanduser()
-    data, embedding_file = read(dataset, folder, features, quiet)
+    data, embedding_file = read(dataset, folder, features_dir or folder, quiet)
     made = splits.make(data)
     prefix = storage.custom_prefix(dataset, EMBEDDING)
     content = [dataset, *map(dataclasses.astuple, data.files)]
     name = storage.config_name(prefix, content)
-    others = [
+    older = [
         one for one in storage.find_prepared(data_dir, prefix) if one != name
     ]
-    if others and not replace:
-        raise _other_content(dataset, data_dir, others)
+    if older and not replace:
+        raise InputError(
+            f"Other content has been prepared as {dataset} before.",
+            f"the same files as then, or a name that is free in {data_dir}",
+            ", ".join(older),
+            "Choose another --dataset, or give --replace: then the older "
+            "preparation is removed, and runs made with it cannot be evaluated "
+            "again.",
+        )
     is_new = not storage.is_prepared(data_dir, name)
     if is_new:
         if not quiet:
             print(f"Preparing {dataset} in {data_dir}", file=sys.stderr)
         config = ZeroShotConfig(name=name, source=data, splits=made)
         storage.write(data_dir, config, quiet)
-    return Prepared(
+    return summary.Prepared(
         storage.full_name(name),
         data,
         made,
         embedding_file,
-        tuple(others),
+        tuple(older),
         is_new,
         str(data_dir),
     )
 
 
-def remove_older(prepared: Prepared) -> None:
+def remove_older(prepared: summary.Prepared) -> None:
     """Removes what was prepared under this name before, once it may go."""
     for name in prepared.older:
         storage.remove(epath.Path(prepared.data_dir), name)
@@ -98,7 +97,7 @@ def remove_older(prepared: Prepared) -> None:
 def read(
     dataset: str,
     folder: epath.Path,
-    features_folder: epath.Path,
+    features_folder: str | os.PathLike,
     quiet: bool = True,
 ) -> tuple[source.Source, str]:
     """The plain data, and the name of the file that describes the classes.
@@ -110,17 +109,22 @@ def read(
         quiet: whether to show no progress.
 
     Raises:
-        InputError: for what is missing, or cannot be right.
+        InputError: for a file that is missing or cannot be right.
     """
-    classes = class_table.read(folder)
-    samples = feature_tables.read(features_folder, classes, quiet)
+    classes = custom_classes.read(folder)
+    samples = custom_features.read(features_folder, classes, quiet)
     rows, split_source, split_paths = custom_splits.make(
         folder, classes, samples
     )
+    notes = summary.notes_on_similar(classes)
+    if samples.lowest < 0.0:
+        notes.append(LINEAR)
+    if not len(rows["test_unseen"]):
+        notes.append(NO_UNSEEN_SAMPLE)
     paths = (*classes.paths, *samples.paths, *split_paths)
     return source.Source(
         dataset=dataset,
-        features=samples.features,
+        features=samples.values,
         labels=samples.labels,
         class_names=classes.names,
         embeddings=(
@@ -130,41 +134,21 @@ def read(
         validation_names=classes.validation,
         feature_file=samples.paths[0].name,
         files=tuple(map(source.describe, paths)),
-        origin=ORIGIN,
-        validation_file=strict_tables.CLASSES_FILE,
+        origin="custom",
+        validation_file=custom_classes.CLASSES_FILE,
         split_source=split_source,
         backbone=samples.backbone,
-        notes=_notes(classes, samples, rows),
+        notes=tuple(notes),
     ), classes.paths[-1].name
 
 
-def _notes(classes: Classes, samples, rows) -> tuple[str, ...]:
-    notes = similar_classes.notes(classes)
-    if samples.lowest < 0.0:
-        notes.append(LINEAR)
-    if not len(rows["test_unseen"]):
-        notes.append(NO_UNSEEN_SAMPLE)
-    return tuple(notes)
-
-
 def check_name(dataset: str) -> None:
-    """Raises InputError for a name that own data cannot have."""
-    if dataset in folders.DATASETS:
+    """Raises InputError for a name that a user's own data cannot have."""
+    if dataset in names.DATASETS:
         raise InputError(
             f"The name {dataset} is that of a known data set.",
-            f"another name than {', '.join(folders.DATASETS)}",
+            f"another name than {', '.join(names.DATASETS)}",
             dataset,
-            "Choose a name of your own with --dataset.",
+            "Choose another name with --dataset.",
         )
-    folders.check_names(dataset, "own", EMBEDDING)
-
-
-def _other_content(dataset: str, data_dir, others: list[str]) -> InputError:
-    return InputError(
-        f"Other content has been prepared as {dataset} before.",
-        f"the same files as then, or a name that is free in {data_dir}",
-        ", ".join(others),
-        "Choose another --dataset, or give --replace: then the older "
-        "preparation is removed, and runs made with it cannot be evaluated "
-        "again.",
-    )
+    names.check_names(dataset, "custom", EMBEDDING)

@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.utils import figures
 
+# How real and synthetic samples are drawn: marker, size, width of lines.
+REAL, SYNTHETIC = ("o", 16, 0.0), ("x", 22, 1.1)
+
 
 def feature_projection(
     real: Samples,
@@ -29,20 +32,26 @@ def feature_projection(
     from sklearn.decomposition import PCA
 
     # Two components of many: arpack takes a tenth of a full decomposition.
-    few = min(real.features.shape) > 2
-    solver = "arpack" if few else "full"
+    solver = "arpack" if min(real.features.shape) > 2 else "full"
     plane = PCA(2, svd_solver=solver, random_state=0).fit(real.features)
     # Fixed margins: finding some to measure would draw all of it twice.
     figure, axes = figures.new_figure(7.5, 4.5, layout=None)
     figure.subplots_adjust(0.09, 0.11, 0.68, 0.93)
-    handles, names = [], []
+
+    def scatter(samples, label, colour, marker, size, width):
+        features = samples.features[samples.labels == label]
+        points = plane.transform(features) if len(features) else features
+        return axes.scatter(
+            *points[:, :2].T, size, colour, marker, alpha=0.65, linewidths=width
+        )
+
+    dots, names = [], []
     for number, label in enumerate(np.unique(real.labels)):
         colour = figures.COLOURS[number % len(figures.COLOURS)]
-        dots = _scatter(axes, plane, real, label, colour, "o")
-        _scatter(axes, plane, fake, label, colour, "x")
-        handles.append(dots)
+        dots.append(scatter(real, label, colour, *REAL))
+        scatter(fake, label, colour, *SYNTHETIC)
         names.append(figures.plain_text(class_names[label]))
-    figures.legend(figure, handles, names, "upper left", (0.68, 0.95))
+    figures.legend(figure, dots, names, "upper left", (0.68, 0.95))
     marks = [axes.scatter([], [], 25, figures.GREY, marker) for marker in "ox"]
     figures.legend(
         figure, marks, ["real", "synthetic"], "lower left", (0.68, 0.09)
@@ -52,12 +61,3 @@ def feature_projection(
     axes.set_ylabel(f"Principal component 2 ({shares[1]:.0f} % of variance)")
     axes.set_title(figures.plain_text(title, 70), loc="left")
     return figure
-
-
-def _scatter(axes, plane, samples: Samples, label: int, colour, marker: str):
-    features = samples.features[samples.labels == label]
-    points = plane.transform(features) if len(features) else np.empty((0, 2))
-    size, width = {"o": (16, 0.0), "x": (22, 1.1)}[marker]
-    return axes.scatter(
-        *points.T, size, colour, marker, alpha=0.65, linewidths=width
-    )

@@ -1,0 +1,245 @@
+"""The classes of a user's data: which are seen, and what describes each.
+
+They come from classes.csv, or from a file of descriptions beside it. A further
+format of descriptions needs a function and a line in `_READERS`.
+"""
+
+import dataclasses
+import functools
+import os
+from typing import NamedTuple
+
+import numpy as np
+from etils import epath
+
+from gmn_tf.utils import tables
+from gmn_tf.utils.errors import InputError, hint, listed
+from gmn_tf_datasets.zero_shot.custom import arrays
+
+CLASSES_FILE = "classes.csv"
+# What the column `seen` may say, and the kind of class that it means.
+KINDS = {
+    **dict.fromkeys(("seen", "1", "yes", "true"), "seen"),
+    **dict.fromkeys(("unseen", "0", "no", "false"), "unseen"),
+    "validation": "validation",
+}
+
+
+class Descriptions(NamedTuple):
+    """Names of `k` classes, and the numbers that describe them.
+
+    Attributes:
+        names: all different.
+        values: `[k, da]` float32.
+        columns: what each of the `da` numbers is called; none of an array.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    columns: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Classes:
+    """All classes in the order of classes.csv.
+
+    Attributes:
+        names: `C` names.
+        kinds: `C` of `seen`, `unseen` and `validation`.
+        embeddings: `[C, da]` float32.
+        columns: what each of the `da` numbers is called; none of an array.
+        paths: the files that were read, that of the descriptions last.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    embeddings: np.ndarray
+    columns: tuple[str, ...]
+    paths: tuple[epath.Path, ...]
+
+    @property
+    def unseen(self) -> np.ndarray:
+        """Numbers of the unseen classes."""
+        return np.flatnonzero(np.array(self.kinds) == "unseen")
+
+    @property
+    def validation(self) -> tuple[str, ...]:
+        """Names of the classes that are marked for validation."""
+        return tuple(
+            name
+            for name, kind in zip(self.names, self.kinds)
+            if kind == "validation"
+        )
+
+    @functools.cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.names)}
+
+    def number(self, name: str, place: str) -> int:
+        """The number of a class.
+
+        Args:
+            name: of the class.
+            place: where it stands, for the message.
+
+        Raises:
+            InputError: if there is no such class.
+        """
+        if name not in self._numbers:
+            raise InputError(
+                f"{place} names a class that {CLASSES_FILE} lacks.",
+                f"one of the {len(self.names)} classes in {CLASSES_FILE}",
+                repr(name),
+                f"Add the class, or correct its name; {hint(name, self.names)}",
+            )
+        return self._numbers[name]
+
+
+def read(folder: epath.Path) -> Classes:
+    """Reads classes.csv, and the file of descriptions if there is one.
+
+    Raises:
+        InputError: for a file that is missing or cannot be right.
+    """
+    path = folder / CLASSES_FILE
+    if not path.exists():
+        raise InputError(
+            f"{folder} has no {CLASSES_FILE}.",
+            f"{CLASSES_FILE} with the columns class, seen, and the numbers "
+            "that describe a class",
+            "no such file" if folder.is_dir() else "no such folder",
+            "Write the file; docs/custom_data.md has an example.",
+        )
+    table, kinds, _ = _read_table(path, ("class", "seen"))
+    classes = Classes(table.names, kinds, table.values, table.columns, (path,))
+    file = arrays.only(folder, _READERS)
+    if bool(file) == bool(table.columns):
+        raise InputError(
+            f"{folder} describes its classes "
+            f"{'more than once' if file else 'nowhere'}.",
+            f"numbers in {CLASSES_FILE} after the columns class and seen, or "
+            f"{' or '.join(_READERS)}",
+            f"{len(table.columns)} columns of numbers in {CLASSES_FILE}, and "
+            f"{file.name if file else 'no such file'}",
+            "Keep one of them." if file else "Add one of them.",
+        )
+    if file:
+        values, columns = _READERS[file.name](file, classes)
+        classes = Classes(table.names, kinds, values, columns, (path, file))
+    _check_descriptions(classes.paths[-1], classes.embeddings, classes.names)
+    unseen, seen = len(classes.unseen), kinds.count("seen")
+    if not unseen or not seen or len(kinds) - unseen < 2:
+        raise InputError(
+            f"{path} has too few classes.",
+            "two or more seen classes (one may be for validation), and one or "
+            "more unseen ones",
+            f"{seen} seen, {len(classes.validation)} for validation, {unseen} "
+            "unseen",
+            "Change the column seen, or add classes. An unseen class needs a "
+            "description and no sample.",
+        )
+    return classes
+
+
+def read_new(path: str | os.PathLike) -> Descriptions:
+    """Reads descriptions of classes that a run was not trained with.
+
+    Args:
+        path: a CSV file like classes.csv: the names in a column `class`, the
+            description in all others, called as in the training's, in any
+            order. A column `seen` is not read.
+
+    Raises:
+        InputError: for a file that cannot be right, with the line.
+    """
+    path = epath.Path(path).expanduser()
+    table, _, _ = _read_table(path, ("class",), not_read=("seen",))
+    _check_descriptions(path, table.values, table.names)
+    return table
+
+
+def _read_table(
+    path: epath.Path, required: tuple[str, ...], not_read: tuple[str, ...] = ()
+) -> tuple[Descriptions, tuple[str, ...], tuple[str, ...]]:
+    """Descriptions, the kinds if `seen` is required, and places in the file."""
+    places, kinds, values, columns = {}, [], [], ()
+    for row in tables.read_rows(path, required):
+        name = row.cells["class"]
+        if not name or not name.isprintable() or name in places:
+            raise InputError(
+                f"{row.place} has a class name that cannot be used.",
+                "one line of text that names no other class",
+                repr(name) + (" again" if name in places else ""),
+                "Give each class its own name.",
+            )
+        places[name] = row.place
+        if "seen" in required:
+            text = row.cells["seen"].lower()
+            if text not in KINDS:
+                raise InputError(
+                    f"{row.place} does not say whether the class {name} is "
+                    "seen.",
+                    "seen, unseen (or 1, 0, yes, no), or validation",
+                    repr(row.cells["seen"]),
+                    f"Correct the column seen; {hint(text, KINDS)}",
+                )
+            kinds.append(KINDS[text])
+        columns = row.columns_except(*required, *not_read)
+        values.append(row.numbers(columns))
+    if not places:
+        raise InputError(
+            f"{path} names no class.",
+            "one line per class",
+            "the first line alone",
+            "Add the classes.",
+        )
+    table = Descriptions(tuple(places), np.stack(values), columns)
+    return table, tuple(kinds), tuple(places.values())
+
+
+def _read_npy(path: epath.Path, classes: Classes):
+    """One row per class, in the order of classes.csv."""
+    values = arrays.load_array(path)
+    arrays.check_matrix(path, values, "class")
+    if len(values) != len(classes.names):
+        raise InputError(
+            f"{path} does not describe the classes of {CLASSES_FILE}.",
+            f"{len(classes.names)} rows, in the order of {CLASSES_FILE}",
+            f"shape {values.shape}",
+            "Save one row per class.",
+        )
+    with np.errstate(over="ignore"):
+        return np.array(values, np.float32), ()
+
+
+def _read_csv(path: epath.Path, classes: Classes):
+    """One line per class, in any order."""
+    table, _, places = _read_table(path, ("class",))
+    numbers = [*map(classes.number, table.names, places)]
+    missing = np.setdiff1d(np.arange(len(classes.names)), numbers)
+    if len(missing):
+        raise InputError(
+            f"{path} does not describe {classes.names[missing[0]]}.",
+            f"a line for each class of {CLASSES_FILE}",
+            f"{len(numbers)} of {len(classes.names)} classes",
+            "Add the line.",
+        )
+    return table.values[np.argsort(numbers)], table.columns
+
+
+_READERS = {"embeddings.npy": _read_npy, "embeddings.csv": _read_csv}
+
+
+def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
+    """Raises InputError for a row without numbers, not finite, or zero."""
+    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
+    empty = np.flatnonzero(~values.any(axis=1))
+    for rows, what in ((wrong, "NaN or infinity"), (empty, "no number but 0")):
+        if len(rows):
+            raise InputError(
+                f"{path} does not describe {names[rows[0]]}.",
+                "finite numbers for every class, one of them not zero",
+                f"{what} for {len(rows)} classes, counted from 1: "
+                f"{listed(rows + 1)}",
+                "Describe these classes completely.",
+            )

@@ -1,0 +1,262 @@
+"""The samples of a user's data: features, labels, and what made them.
+
+A further format of features needs a function and a line in `_READERS`.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+from typing import NoReturn
+
+import numpy as np
+from etils import epath
+
+from gmn_tf.utils import files, tables
+from gmn_tf.utils.errors import InputError, listed
+from gmn_tf_datasets.zero_shot.custom import arrays
+from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
+
+FEATURE_FILES = ("features.npz", "features.npy", "features.csv")
+LABEL_FILES = ("labels.csv", "labels.npy")
+EXTRACTION_FILE = "extraction.json"
+# Columns of features to predict on that are not numbers; those to learn from
+# may have the first two.
+TEXT_COLUMNS = ("class", "file", "label", "sample", "split")
+IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """Features of samples in the order of the file.
+
+    Attributes:
+        values: `[n, dx]` finite numbers; those of a .npy file stay on disk.
+        labels: `[n]` numbers of classes; None if no classes were given.
+        names: `n` names, such as the files of images; none if unknown.
+        lowest: the lowest of all values.
+        backbone: what made the features, if that is known.
+        paths: the files that were read, that of the features first.
+    """
+
+    values: np.ndarray
+    labels: np.ndarray | None
+    names: tuple[str, ...]
+    lowest: float
+    backbone: dict | None
+    paths: tuple[epath.Path, ...]
+
+
+def read(
+    path: str | os.PathLike, classes: Classes | None = None, quiet: bool = True
+) -> Features:
+    """Reads features, and the labels and the extraction.json beside them.
+
+    Args:
+        path: a .npy, .npz or .csv file, or a folder that has one of
+            `FEATURE_FILES`, such as that of bin/extract_features.
+        classes: those that labels may name; None if no labels are needed.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: if there are no features, or they do not fit the labels or
+            the classes.
+    """
+    path = epath.Path(path).expanduser()
+    if path.is_dir():
+        path = arrays.only(path, FEATURE_FILES) or _no_features(path, classes)
+    if path.suffix not in _READERS or not path.exists():
+        raise InputError(
+            f"{path} cannot be read as features.",
+            f"a folder with one of {', '.join(FEATURE_FILES)}; or a file that "
+            f"ends in {', '.join(_READERS)}",
+            f"the ending {path.suffix!r}" if path.exists() else "nothing there",
+            "Correct the path.",
+        )
+    read_file = _READERS[path.suffix]
+    values, labels, names, paths = read_file(path, classes, quiet)
+    arrays.check_matrix(path, values, "sample")
+    if labels is not None and len(labels) != len(values):
+        raise InputError(
+            f"Features and labels in {path.parent} do not fit.",
+            f"one row of features for each of {len(labels)} labels",
+            f"features of shape {values.shape}",
+            "Check that both were written from the same list of images.",
+        )
+    lowest = _checked_lowest(path, values)
+    extraction, backbone = path.parent / EXTRACTION_FILE, None
+    if extraction.exists():
+        backbone = _read_backbone(extraction)
+        paths = (*paths, extraction)
+    labels = labels if classes else None
+    return Features(values, labels, tuple(names), lowest, backbone, paths)
+
+
+def _no_features(folder: epath.Path, classes: Classes | None) -> NoReturn:
+    images = classes and find_images(folder, classes)
+    if images:
+        raise InputError(
+            f"{folder} has images and no features.",
+            f"one of {', '.join(FEATURE_FILES)}, there or in --features",
+            f"images in {images}",
+            f"Run bin/extract_features --images={images} --out=FEATURES, and "
+            "give --features=FEATURES.",
+        )
+    raise InputError(
+        f"{folder} has no features.",
+        f"one of {', '.join(FEATURE_FILES)}, or a folder of images per class",
+        listed(sorted(one.name for one in folder.iterdir()), 8),
+        "Put the features there, or name their folder with --features.",
+    )
+
+
+def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
+    """The folder with a folder of images for each class, if there is one.
+
+    Args:
+        folder: of the user's data.
+        classes: the classes whose folders are looked for.
+    """
+    for images in (folder / "images", folder):
+        for name in classes.names:
+            one = images / name
+            # A name with a slash is none of a folder.
+            if "/" in name or not one.is_dir():
+                continue
+            if any(path.suffix.lower() in IMAGES for path in one.iterdir()):
+                return images
+    return None
+
+
+def _read_npy(path: epath.Path, classes: Classes | None, quiet: bool):
+    values, beside = arrays.load_array(path), None
+    if path.name in FEATURE_FILES:
+        beside = arrays.only(path.parent, LABEL_FILES)
+    if classes and not beside:
+        raise InputError(
+            f"{path} has no labels beside it.",
+            f"{' or '.join(LABEL_FILES)}: the class of each row",
+            "neither",
+            "Add labels.csv with the column class.",
+        )
+    labels, names = None, ()
+    if beside and beside.suffix == ".csv":
+        _, labels, names = _read_table(beside, classes, quiet, False)
+    elif classes:
+        labels = _numbered(beside, arrays.load_array(beside), classes)
+    return values, labels, names, (path, beside) if beside else (path,)
+
+
+def _read_npz(path: epath.Path, classes: Classes | None, quiet: bool):
+    wanted = ("features", "labels") if classes else ("features",)
+    found = arrays.load_arrays(path, wanted)
+    labels = _numbered(path, found["labels"], classes) if classes else None
+    return found["features"], labels, (), (path,)
+
+
+def _read_csv(path: epath.Path, classes: Classes | None, quiet: bool):
+    return *_read_table(path, classes, quiet, True), (path,)
+
+
+# Each gives features, labels, names of the samples, and the files read.
+_READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
+
+
+def _read_table(
+    path: epath.Path, classes: Classes | None, quiet: bool, has_features: bool
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Features (none of a table of labels), labels, and names of samples."""
+    features, labels, names = [], [], []
+    texts = TEXT_COLUMNS[:2] if classes else TEXT_COLUMNS
+    required = ("class",) if classes or not has_features else ()
+    for row in tables.read_rows(path, required, quiet):
+        labels.append(
+            classes.number(row.cells["class"], row.place) if classes else -1
+        )
+        if has_features:
+            features.append(row.numbers(row.columns_except(*texts)))
+        named = [c for c in ("sample", "file") if c in texts and c in row.cells]
+        names += [row.cells[column] for column in named[:1]]
+    values = np.stack(features) if features else np.zeros((0, 0), np.float32)
+    return values, np.array(labels, np.int64), names
+
+
+def _numbered(
+    path: epath.Path, labels: np.ndarray, classes: Classes
+) -> np.ndarray:
+    """Labels, which are names or numbers of classes, as numbers `[n]`."""
+    flat = np.asarray(labels).ravel()
+    if flat.dtype.kind in "US":
+        texts, places = np.unique(flat, return_inverse=True)
+        if flat.dtype.kind == "S":
+            texts = np.char.decode(texts, "utf-8", "replace")
+        numbers = [classes.number(text, f"{path}") for text in texts.tolist()]
+        return np.array(numbers, np.int64)[places.ravel()]
+    whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
+    if not whole or max(labels.shape, default=0) != flat.size:
+        raise InputError(
+            f"{path} does not hold labels.",
+            f"one name, or row number of {CLASSES_FILE} from 0, per sample",
+            f"shape {labels.shape}, type {labels.dtype}",
+            "Save them as an array of texts or of whole numbers.",
+        )
+    rows = tuple(map(str, range(len(classes.names))))
+    if classes.names != rows and all(map(str.isdecimal, classes.names)):
+        raise InputError(
+            f"Labels in {path} may be read in two ways.",
+            f"texts, because the classes in {CLASSES_FILE} are called "
+            f"{listed(classes.names, 3)}",
+            "numbers, which may be such names, or rows counted from 0",
+            "Save the labels as texts.",
+        )
+    wrong = np.flatnonzero((flat < 0) | (flat >= len(classes.names)))
+    if len(wrong):
+        raise InputError(
+            f"Labels in {path} name classes that {CLASSES_FILE} lacks.",
+            f"0 to {len(classes.names) - 1}, a row of {CLASSES_FILE}",
+            f"{flat[wrong[0]]} at place {wrong[0]} ({len(wrong)} such labels)",
+            "Number the classes from 0, or save their names.",
+        )
+    return flat.astype(np.int64)
+
+
+def _checked_lowest(path: epath.Path, features: np.ndarray) -> float:
+    """The lowest feature; raises InputError for rows that are not finite."""
+    wrong, lowest = [], np.inf
+    for start in range(0, len(features), _BLOCK):
+        # As float32, because that is how they will be used.
+        with np.errstate(over="ignore"):
+            block = features[start : start + _BLOCK].astype(np.float32)
+        finite = np.isfinite(block).all(axis=1)
+        wrong.extend(np.flatnonzero(~finite) + start)
+        lowest = min(lowest, block.min())
+    if wrong:
+        raise InputError(
+            f"{path} has values that are not finite.",
+            "finite numbers (as float32) for every sample",
+            f"NaN or infinity for {len(wrong)} samples, counted from 0: "
+            f"{listed(wrong)}",
+            "Compute the features of these again.",
+        )
+    return float(lowest)
+
+
+def _read_backbone(path: epath.Path) -> dict:
+    """What extraction.json says of the backbone."""
+    expected = "what bin/extract_features has written"
+    action = (
+        "Extract the features again, or remove the file: then the backbone is "
+        "taken as unknown."
+    )
+    backbone = files.read_json(path, expected, action).get("backbone")
+    # It goes into metadata, which may hold neither NaN nor infinity.
+    with contextlib.suppress(ValueError):
+        if isinstance(backbone, dict) and json.dumps(backbone, allow_nan=False):
+            return backbone
+    raise InputError(
+        f"{path} does not say what backbone made the features.",
+        expected,
+        "no object of finite values called backbone",
+        action,
+    )

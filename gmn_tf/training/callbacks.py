@@ -1,0 +1,95 @@
+"""What the callbacks of training share, and the progress line."""
+
+import sys
+import time
+
+import keras
+import numpy as np
+
+# What a step returns -> its tag in TensorBoard, grouped by network. In the
+# order in which one follows from another: the first wrong one is the cause.
+TAGS = {
+    "critic_real_score": "critic/real_score",
+    "critic_fake_score": "critic/fake_score",
+    "gradient_norm": "critic/gradient_norm",
+    "gradient_penalty": "critic/gradient_penalty",
+    "critic_loss": "critic/loss",
+    "adversarial_loss": "generator/adversarial_loss",
+    "classification_loss": "generator/classification_loss",
+    "cycle_loss": "generator/cycle_loss",
+    "cosine_weights": "matching/cosine_weights",
+    "cosine_bias": "matching/cosine_bias",
+    "matching_norm": "matching/norm",
+    "matching_loss": "matching/loss",
+    "generator_loss": "generator/loss",
+}
+PRINTED = ("critic_loss", "generator_loss", "cosine_weights")
+LINES_IN_A_FILE = 20
+
+
+class StepCallback(keras.callbacks.Callback):
+    """A callback that knows how many steps the whole run has taken.
+
+    Args:
+        first_step: steps done before this call of `fit`.
+    """
+
+    def __init__(self, first_step: int = 0):
+        super().__init__()
+        self.first_step = self.step = first_step
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.step = self.first_step + batch + 1
+        self.after_step(logs or {})
+
+    def after_step(self, logs: dict) -> None:
+        """What a subclass does after each execution, `step` being up to date.
+
+        Args:
+            logs: what the last step returned.
+        """
+
+    def passed(self, every: int, since: int) -> bool:
+        """Whether a multiple of `every` was reached after the step `since`.
+
+        Keras may take several steps between two calls.
+        """
+        return self.step // every > since // every
+
+
+class ProgressLine(StepCallback):
+    """Keras's progress line, with three losses and the time left.
+
+    Keras overwrites its line with control characters even where output goes
+    to a file; there, plain lines are printed instead, twenty in all.
+    """
+
+    def on_train_begin(self, logs=None):
+        self.steps = self.params["steps"]
+        self.bar = None
+        if sys.stdout.isatty():
+            self.bar = keras.utils.Progbar(self.steps, stateless_metrics=())
+        self.printed = 0
+        self.first = None  # time and number of the first steps done
+
+    def after_step(self, logs):
+        done = self.step - self.first_step
+        losses = {name: logs[name] for name in PRINTED if name in logs}
+        if self.bar is not None:
+            self.bar.update(done, list(losses.items()))
+            return
+        self.first = self.first or (time.monotonic(), done)
+        interval = max(1, self.steps // LINES_IN_A_FILE)
+        if done // interval > self.printed // interval:
+            self._print_line(done, losses)
+            self.printed = done
+
+    def _print_line(self, done: int, losses: dict) -> None:
+        text = f"step {self.step}/{self.first_step + self.steps}"
+        begun, first = self.first
+        if done > first:  # the first ones also trace and compile
+            seconds = (time.monotonic() - begun) / (done - first)
+            text += f", {1000.0 * seconds:.0f} ms each"
+            text += f", {seconds * (self.steps - done) / 60.0:.1f} min left"
+        text += "".join(f", {k} {np.mean(v):.4g}" for k, v in losses.items())
+        print(text, flush=True)

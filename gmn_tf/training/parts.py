@@ -1,0 +1,193 @@
+"""What training is made of, from a `Config`: networks, optimizers, batches.
+
+Here and in `runs.experiment` settings become explicit arguments; no layer and
+no loss knows of `Config`.
+"""
+
+import keras
+import tensorflow as tf
+
+from gmn_tf.config import Config
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method import classifier, guidance, sampling, variants
+from gmn_tf.method.critic import Critic
+from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
+from gmn_tf.method.gmn import GMN
+from gmn_tf.training import batches
+from gmn_tf.training.adam import Adam
+
+
+def build_model(
+    config: Config,
+    data: ZeroShotData,
+    jit_compile: bool = False,
+    steps_per_execution: int = 1,
+) -> GMN:
+    """The networks of a variant, built and compiled.
+
+    Args:
+        config: the settings; the variant needs a generator.
+        data: decides sizes and embeddings; guidances are fitted on it.
+        jit_compile: whether XLA compiles the step.
+        steps_per_execution: steps between two returns to Python.
+    """
+    variant = variants.VARIANTS[config.variant]
+    generator = build_generator(config, data)
+    critic = None
+    if variant.critic is not None:
+        critic = Critic(
+            config.critic_units,
+            config.activation,
+            variant.critic == variants.CONDITIONAL,
+            dtype=_policy(config),
+        )
+        critic.build((None, data.feature_dim), (None, data.embeddings.shape[1]))
+    model = GMN(
+        generator,
+        critic,
+        [GUIDANCES[name](config, data) for name in variant.guidance],
+        data.embeddings,
+        config.gradient_penalty_weight,
+    )
+    adam = (config.learning_rate, config.beta_1, config.beta_2, 1e-8)
+    model.compile(
+        optimizer=Adam(*adam),
+        critic_optimizer=Adam(*adam),
+        theta_optimizer=keras.optimizers.SGD(config.theta_learning_rate),
+        jit_compile=jit_compile,
+        steps_per_execution=steps_per_execution,
+    )
+    return model
+
+
+def build_generator(config: Config, data: ZeroShotData) -> Generator:
+    """The generator of a configuration, built for a data set."""
+    dtype = _policy(config)
+    if config.noise == "concat":
+        noise = ConcatenatedNoise(config.noise_dim, dtype=dtype)
+    else:
+        noise = LatentNoise(
+            config.noise_dim,
+            config.noise_mean,
+            config.noise_covariance,
+            dtype=dtype,
+        )
+    generator = Generator(
+        noise,
+        data.feature_dim,
+        config.generator_units,
+        config.activation,
+        config.generator_output,
+        dtype=dtype,
+    )
+    generator.build((None, config.noise_dim), (None, data.embeddings.shape[1]))
+    return generator
+
+
+def _policy(config: Config) -> str | None:
+    """Keras's name of the precision; None is its default."""
+    return None if config.precision == "float32" else config.precision
+
+
+def _gradient_matching(config: Config, data: ZeroShotData):
+    embeddings = seen_embeddings(config, data)
+    units = data.num_seen if embeddings is None else min(embeddings.shape)
+    return guidance.GradientMatching(
+        embeddings,
+        (data.feature_dim, units),
+        config.matching_distance,
+        config.matching_weight,
+        config.matching_norm_weight,
+        config.matching_norm_order,
+        config.theta_reset_steps,
+    )
+
+
+def _classification(config: Config, data: ZeroShotData):
+    embeddings = seen_embeddings(config, data)
+    frozen = classifier.fit(
+        data.train, embeddings, data.num_seen, make_sgd(config), config.seed
+    )
+    return guidance.Classification(
+        embeddings, frozen.theta, config.classification_weight
+    )
+
+
+def _cycle(config: Config, data: ZeroShotData):
+    embeddings = data.embeddings[: data.num_seen]
+    frozen = guidance.fit_regressor(data.train, embeddings, config.cycle_ridge)
+    return guidance.Cycle(embeddings, frozen, config.cycle_weight)
+
+
+GUIDANCES = {
+    variants.MATCHING: _gradient_matching,
+    variants.CLASSIFICATION: _classification,
+    variants.CYCLE: _cycle,
+}
+
+
+def seen_embeddings(config: Config, data: ZeroShotData):
+    """What f takes for the seen classes: `[S, da]`, or None if linear."""
+    if config.compatibility == "linear":
+        return None
+    return data.embeddings[: data.num_seen]
+
+
+def make_sgd(config: Config) -> classifier.SGD:
+    """How the classifiers are trained: the settings `classifier_...`."""
+    return classifier.SGD(
+        **{
+            name: getattr(config, f"classifier_{name}")
+            for name in classifier.SGD._fields
+        }
+    )
+
+
+def make_batches(
+    config: Config,
+    data: ZeroShotData,
+    strategy: tf.distribute.Strategy,
+    first_step: int = 0,
+):
+    """The batches of all steps from one on, spread over the devices."""
+    variant = variants.VARIANTS[config.variant]
+    transductive = variant.stream == variants.SEEN_AND_UNLABELLED
+    stream = sampling.SampleSource(
+        data.train,
+        data.num_seen,
+        config.sampling,
+        # Eq. 8: features alone; their labels stay behind.
+        data.unseen.features if transductive else None,
+        data.num_classes - data.num_seen,
+    )
+    replicas = strategy.num_replicas_in_sync
+
+    def worker_batches(context):
+        local = replicas // context.num_input_pipelines
+        first = context.input_pipeline_id * local
+        return batches.training_batches(
+            stream,
+            batch_sizes(config),
+            config.seed,
+            first_step,
+            replicas,
+            range(first, first + local),
+        )
+
+    return strategy.distribute_datasets_from_function(worker_batches)
+
+
+def batch_sizes(config: Config) -> batches.BatchSizes:
+    """What a step of the variant takes."""
+    variant = variants.VARIANTS[config.variant]
+    matching = variants.MATCHING in variant.guidance
+    trains_theta = matching and config.theta_reset_steps > 1
+    return batches.BatchSizes(
+        critic_steps=config.critic_steps if variant.critic else 0,
+        batch=config.batch_size,
+        noise_dim=config.noise_dim,
+        classes=config.matching_classes if matching else 0,
+        real=config.matching_real,
+        fake=config.matching_fake,
+        theta=config.batch_size if trains_theta else 0,
+    )

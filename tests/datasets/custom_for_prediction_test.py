@@ -1,0 +1,130 @@
+"""Features to predict on, and descriptions of new classes, from files."""
+
+import json
+
+import numpy as np
+import pytest
+
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot.custom import classes, features
+
+VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def test_arrays_are_read(tmp_path):
+    np.save(tmp_path / "a.npy", VALUES)
+    np.savez(tmp_path / "b.npz", features=VALUES, labels=np.array([1, 2]))
+    for name in ("a.npy", "b.npz"):
+        found = features.read(tmp_path / name)
+
+        np.testing.assert_array_equal(found.values, VALUES)
+        assert (found.labels, found.names) == (None, ())
+        assert found.backbone is None
+
+
+def test_a_table_is_read_without_what_is_no_number(tmp_path):
+    (tmp_path / "a.csv").write_text(
+        "file,class,x1,x2\nb.jpg,wren,1,2.5\na.jpg,owl,-3,4e1\n",
+        encoding="utf-8-sig",
+    )
+    found = features.read(tmp_path / "a.csv")
+
+    np.testing.assert_array_equal(found.values, [[1, 2.5], [-3, 40]])
+    assert found.names == ("b.jpg", "a.jpg")
+
+
+def test_the_folder_of_an_extraction_tells_files_and_backbone(tmp_path):
+    np.save(tmp_path / "features.npy", VALUES)
+    (tmp_path / "labels.csv").write_text("class,file\nowl,o/1\nowl,o/2\n")
+    (tmp_path / "extraction.json").write_text(
+        json.dumps({"backbone": {"name": "mobilenet"}})
+    )
+    for path in (tmp_path, tmp_path / "features.npy"):
+        found = features.read(path)
+
+        assert found.names == ("o/1", "o/2")
+        assert found.backbone == {"name": "mobilenet"}
+    (tmp_path / "extraction.json").write_text("{}")
+    with pytest.raises(InputError, match="does not say what backbone"):
+        features.read(tmp_path)
+    (tmp_path / "extraction.json").unlink()
+    (tmp_path / "labels.csv").write_text("class,file\nowl,o/1\n")
+    with pytest.raises(InputError, match="for each of 1 labels"):
+        features.read(tmp_path)
+
+
+def test_what_holds_no_features_is_refused(tmp_path):
+    np.save(tmp_path / "pickle.npy", np.array([{}], object), allow_pickle=True)
+    np.save(tmp_path / "flat.npy", VALUES[0])
+    np.save(tmp_path / "texts.npy", VALUES.astype(str))
+    np.save(tmp_path / "nothing.npy", VALUES[:0])
+    np.save(tmp_path / "nan.npy", np.array([[1.0, 2.0], [3.0, np.nan]]))
+    np.savez(tmp_path / "other.npz", values=VALUES)
+    (tmp_path / "torn.npz").write_bytes(b"PK\3\4")
+    (tmp_path / "empty.npy").touch()
+    (tmp_path / "ragged.csv").write_text("x1,x2\n1,2\n3\n")
+    (tmp_path / "headless.csv").write_text("1,2\n3,4\n")
+    (tmp_path / "words.csv").write_text("x1,x2\n1,two\n")
+    (tmp_path / "infinite.csv").write_text("x1,x2\n1,2\n1,inf\n")
+    (tmp_path / "bare.csv").touch()
+    (tmp_path / "a.txt").touch()
+    for name, message in {
+        "pickle.npy": "plain arrays",
+        "flat.npy": "not hold a matrix of numbers",
+        "texts.npy": "not hold a matrix of numbers",
+        "nothing.npy": "not empty",
+        "nan.npy": "for 1 samples, counted from 0: 1",
+        "other.npz": "lacks the array 'features'",
+        "torn.npz": "cannot be read",
+        "empty.npy": "cannot be read",
+        "ragged.csv": "Line 3",
+        "headless.csv": "does not name the columns",
+        "words.csv": "column 'x2'",
+        "infinite.csv": "Line 3",
+        "bare.csv": "an empty file",
+        "a.txt": "the ending '.txt'",
+        "gone.npy": "nothing there",
+        "": "has no features",
+    }.items():
+        with pytest.raises(InputError, match=message) as error:
+            features.read(tmp_path / name)
+        assert name in str(error.value)
+
+
+def test_new_classes_are_read(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("class,seen,a1,a2,a3\nowl,unseen,1,2,3\n\nwren,,4,5,6\n")
+    names, values, columns = classes.read_new(path)
+
+    assert names == ("owl", "wren")
+    assert columns == ("a1", "a2", "a3")
+    np.testing.assert_array_equal(values, [[1, 2, 3], [4, 5, 6]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "lacks the column 'class'"),
+        ("name,a1\nowl,1\n", "received: name, a1"),
+        ("class,a1\n", "names no class"),
+        ("class,a1\nowl,1,2\n", "Line 2(.|\n)*3 cells"),
+        ("class,a1\nowl,1\nwren,x\n", "Line 3"),
+        ("class,a1\nowl,nan\n", "Line 2"),
+        ("class,a1\n,1\n", "Line 2"),
+        ("class,a1\nowl,1\nowl,2\n", "Line 3(.|\n)*again"),
+        ("class,a1\nowl,1\nwren,0\n", "does not describe wren"),
+        ("class,seen\nowl,1\n", "does not describe owl"),
+        ('class,a1\n"owl,1\n', "cannot be read"),
+    ],
+)
+def test_what_describes_no_class_is_refused(text, message, tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text(text)
+
+    with pytest.raises(InputError, match=message):
+        classes.read_new(path)
+
+
+def test_missing_new_classes_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.csv cannot be read"):
+        classes.read_new(tmp_path / "gone.csv")
