@@ -98,7 +98,7 @@ def ways(run) -> list[dict]:
     )
     run = dataclasses.replace(run, data=short)
     before = prediction.Predictor(
-        LabelMap.of(short, run.config.embedding_norm),
+        LabelMap.of(short),
         tuple(
             experiment.fit_classifiers(run.config, short, run.load_generator())
         ),

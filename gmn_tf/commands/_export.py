@@ -49,13 +49,7 @@ def export(values) -> None:
     backbone = load_backbone(predictor, values) if attached else None
     workdir = Workdir(values.workdir)
     top_k = min(values.top_k, len(predictor.classes.names))
-    card = model_card.text(
-        workdir.read_json("config.json"),
-        workdir.read_json("metrics.json"),
-        predictor.classes,
-        attached,
-        top_k,
-    )
+    card = model_card.text(workdir, predictor.classes, attached, top_k)
     folder = serving.export(
         predictor, pathlib.Path(values.out).expanduser(), card, backbone, top_k
     )

@@ -130,11 +130,12 @@ def make_predictor(values):
 
     if not values.classes:
         return prediction.Predictor.load(values.workdir)
-    known = prediction.read_classes(Workdir(values.workdir))
-    added = known.in_order(classes.read_new(values.classes))
     if not values.synthesize:
         predictor = prediction.Predictor.load(values.workdir)
+        added = predictor.classes.in_order(classes.read_new(values.classes))
         return predictor.with_classes(added.names, added.values)
+    known = prediction.read_label_map(Workdir(values.workdir))
+    added = known.in_order(classes.read_new(values.classes))
     run = open_run(values.workdir, values)
     epochs = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", epochs, values.quiet) as advance:

@@ -1,4 +1,4 @@
-"""Class embeddings: decoded, and scaled as --embedding_norm asks for."""
+"""Class embeddings: decoded, and scaled as --embedding_norm says."""
 
 import base64
 import dataclasses
@@ -6,21 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, listed
 
 EMBEDDING_NORMS = ("l2", "matrix", "none")
 
 
 @dataclasses.dataclass(frozen=True)
 class Scaling:
-    """How one part of the embedding is scaled, for classes known or new.
+    """How one part of the embedding is scaled, for known and for new classes.
 
     Attributes:
         name: of the part, as in `att`.
         dim: how many numbers it has.
         norm: `l2` divides each row by its length; the others by `divisor`.
         divisor: length of the whole matrix with `matrix`, 1 with `none`.
-        columns: what each number is called; none if nobody has said.
+        columns: names of the numbers; empty if they are not known.
     """
 
     name: str
@@ -48,11 +48,14 @@ def decode(part: dict) -> np.ndarray:
     return values.reshape(-1, part["dim"]).astype(np.float64)
 
 
-def scalings(parts: Sequence[dict], norm: str) -> tuple[Scaling, ...]:
+def scalings(
+    parts: Sequence[dict], raw: Sequence[np.ndarray], norm: str
+) -> tuple[Scaling, ...]:
     """How each part is scaled.
 
     Args:
         parts: the `embeddings` of the builder's metadata.
+        raw: of each part, what `decode` gives.
         norm: `l2`, `matrix` or `none`, or one of them per part (`l2,matrix`).
 
     Raises:
@@ -63,70 +66,49 @@ def scalings(parts: Sequence[dict], norm: str) -> tuple[Scaling, ...]:
         norms *= len(parts)
     if len(norms) != len(parts) or set(norms) - set(EMBEDDING_NORMS):
         raise InputError(
-            "Bad value for --embedding_norm.",
+            "Unknown value for --embedding_norm.",
             f"l2, matrix or none, or {len(parts)} of them with commas",
             repr(norm),
-            f"the embedding has {len(parts)} part(s): "
-            + ", ".join(part["name"] for part in parts),
+            f"Give one value, or one for each of the {len(parts)} parts: "
+            f"{listed(part['name'] for part in parts)}.",
         )
     return tuple(
         Scaling(
             part["name"],
             part["dim"],
             one,
-            float(np.linalg.norm(decode(part))) if one == "matrix" else 1.0,
+            float(np.linalg.norm(values)) if one == "matrix" else 1.0,
             tuple(part.get("columns", ())),
         )
-        for part, one in zip(parts, norms)
+        for part, values, one in zip(parts, raw, norms)
     )
 
 
 def scaled(
-    values: np.ndarray,
+    raw: Sequence[np.ndarray],
     scalings: Sequence[Scaling],
     class_names: Sequence[str],
 ) -> np.ndarray:
-    """Raw embeddings `[n, da]` -> what a run learns from, float32.
+    """The embeddings that a run learns from: `[n, da]` float32.
 
     Args:
-        values: all parts side by side.
+        raw: of each part, `[n, dim]` raw embeddings.
         scalings: of each part.
         class_names: `n` names, for messages.
 
     Raises:
-        InputError: for a part of a row that is zero and has to have a length.
+        InputError: if a row is zero and has to be divided by its length.
     """
-    ends = np.cumsum([part.dim for part in scalings])
-    blocks = np.split(values.astype(np.float64), ends[:-1], axis=1)
-    return np.concatenate(
-        [
-            _scaled_part(block, part, class_names)
-            for block, part in zip(blocks, scalings)
-        ],
-        axis=1,
-    ).astype(np.float32)
-
-
-def normalised(
-    parts: Sequence[dict], norm: str, class_names: Sequence[str]
-) -> np.ndarray:
-    """`[C, da]` float32 from the builder's metadata; see `scalings`."""
-    how = scalings(parts, norm)
-    values = np.concatenate([decode(part) for part in parts], axis=1)
-    return scaled(values, how, class_names)
-
-
-def _scaled_part(
-    block: np.ndarray, part: Scaling, class_names: Sequence[str]
-) -> np.ndarray:
-    lengths = np.linalg.norm(block, axis=1, keepdims=True)
-    zero = np.flatnonzero(lengths == 0.0)
-    if len(zero) and part.norm != "none":
-        raise InputError(
-            f"Embedding {part.name!r} has rows that are zero.",
-            "a description with at least one number that is not zero for "
-            "every class",
-            "zeros for " + ", ".join(class_names[c] for c in zero[:5]),
-            "complete the embedding, or use --embedding_norm=none",
-        )
-    return block / (lengths if part.norm == "l2" else part.divisor)
+    parts = []
+    for values, part in zip(raw, scalings):
+        lengths = np.linalg.norm(values, axis=1, keepdims=True)
+        zero = np.flatnonzero(lengths == 0.0)
+        if len(zero) and part.norm != "none":
+            raise InputError(
+                f"Embedding {part.name!r} has rows that are zero.",
+                "at least one number other than zero for every class",
+                f"zeros for {listed(class_names[c] for c in zero)}",
+                "Complete the embedding, or use --embedding_norm=none.",
+            )
+        parts.append(values / (lengths if part.norm == "l2" else part.divisor))
+    return np.concatenate(parts, axis=1).astype(np.float32)

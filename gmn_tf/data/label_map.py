@@ -1,4 +1,4 @@
-"""What a run's classifiers tell apart: all that predicting has to know."""
+"""The label map of a run: its classes, and what describing one more takes."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ import numpy as np
 from gmn_tf.data import embeddings
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, check_same, listed
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 
 SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
@@ -17,16 +17,16 @@ SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
 
 @dataclasses.dataclass(frozen=True)
 class LabelMap:
-    """The classes of a run, and what their samples and descriptions are like.
+    """Label -> class, and the form of samples and descriptions.
 
     Attributes:
         names: `C` names in the order of the labels.
-        kinds: of each, `seen`, `unseen` or, since the training, `added`.
+        kinds: of each, `seen`, `unseen` or, if it came after training, `added`.
         feature_dim: d_x.
         scalings: of each part of the embedding; without any, no class can be
             added.
-        backbone: what the features come from, as `bin/extract_features` has
-            recorded it; None if that is not known.
+        backbone: the network that the features come from, as
+            `bin/extract_features` recorded it; None if it is not known.
     """
 
     names: tuple[str, ...]
@@ -36,51 +36,44 @@ class LabelMap:
     backbone: dict | None
 
     @classmethod
-    def of(cls, data: ZeroShotData, embedding_norm: str) -> "LabelMap":
-        """That of a data set, and of runs on it."""
+    def of(cls, data: ZeroShotData) -> "LabelMap":
+        """The label map of a data set, and of runs on it."""
         unseen = data.num_classes - data.num_seen
         return cls(
             data.class_names,
             (SEEN,) * data.num_seen + (UNSEEN,) * unseen,
             data.feature_dim,
-            embeddings.scalings(
-                data.metadata.get("embeddings", ()), embedding_norm
-            ),
+            data.scalings,
             data.metadata.get("backbone"),
         )
 
     @classmethod
     def from_dict(cls, content: dict) -> "LabelMap":
-        """What `to_dict` has made.
+        """The label map that `to_dict` was called on.
 
         Raises:
-            KeyError, TypeError, ValueError: for anything else.
+            KeyError, TypeError, ValueError: for any other content.
         """
         backbone, dim = content["backbone"], content["feature_dim"]
+        classes, parts = content["classes"], content["embedding"]
         if not (backbone is None or isinstance(backbone, dict)):
             raise TypeError("backbone is not an object")
         if type(dim) is not int or dim < 1:
             raise TypeError("feature_dim is not a whole number above 0")
-        for name in ("classes", "embedding"):
-            if not isinstance(content[name], list):
-                raise TypeError(f"{name} is not a list")
+        if not (isinstance(classes, list) and isinstance(parts, list)):
+            raise TypeError("classes or embedding is not a list")
         json.dumps(content, allow_nan=False)
-        names = tuple(one["name"] for one in content["classes"])
-        kinds = tuple(one["kind"] for one in content["classes"])
+        names = tuple(one["name"] for one in classes)
+        kinds = tuple(one["kind"] for one in classes)
         if not all(isinstance(name, str) for name in names):
             raise TypeError("a name is not a text")
         if not 0 < len(set(names)) == len(names) or set(kinds) - {SEEN, UNSEEN}:
             raise ValueError("names or kinds of classes are damaged")
-        return cls(
-            names,
-            kinds,
-            dim,
-            tuple(
-                embeddings.Scaling(**{**one, "columns": tuple(one["columns"])})
-                for one in content["embedding"]
-            ),
-            backbone,
-        )
+        scalings = [
+            embeddings.Scaling(**{**one, "columns": tuple(one["columns"])})
+            for one in parts
+        ]
+        return cls(names, kinds, dim, tuple(scalings), backbone)
 
     def to_dict(self) -> dict:
         """The contents of a run's classes.json."""
@@ -99,26 +92,35 @@ class LabelMap:
         """How many numbers describe a class."""
         return sum(one.dim for one in self.scalings)
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the numbers; empty unless all of them are known."""
+        named = [one.columns for one in self.scalings]
+        return sum(named, ()) if all(named) else ()
+
     def with_added(self, names: Sequence[str]) -> "LabelMap":
-        """The same and classes that came after the training.
+        """The label map with classes that came after training at its end.
 
         Raises:
-            InputError: for a class that is there already.
+            InputError: for a name that is taken or no line of text.
         """
-        if isinstance(names, str) or not all(map(_is_name, names)):
+        if isinstance(names, str) or not all(
+            isinstance(name, str) and name.strip() and name.isprintable()
+            for name in names
+        ):
             raise InputError(
                 "A class that is to be added has no usable name.",
                 "one line of text for each class",
                 repr(names)[:100],
-                "give it another name",
+                "Give it another name.",
             )
         known = [name for name in names if name in self.names]
         if known or len(set(names)) < len(names):
             raise InputError(
                 "A class that is to be added has a name that is taken.",
                 "names that no class of the run has, each once",
-                ", ".join(known[:5] or names[:5]),
-                "give it another name, or leave it out",
+                listed(known or names),
+                "Give it another name, or leave it out.",
             )
         return dataclasses.replace(
             self,
@@ -127,36 +129,25 @@ class LabelMap:
         )
 
     def check_features_match(self, dim: int, backbone: dict | None) -> None:
-        """Raises InputError for features that are not like the run's.
+        """Raises InputError for features that differ from the run's.
 
         Args:
-            dim: of the features.
+            dim: number of dimensions of the features.
             backbone: what they come from, or None if that is not known.
         """
-        if dim != self.feature_dim:
-            raise InputError(
-                "These features are not like those the run was trained on.",
-                f"{self.feature_dim} dimensions",
-                f"{dim} dimensions",
-                "extract them with the same backbone",
+        check_same(
+            "These features are not like those the run was trained on.",
+            {"dimensions": self.feature_dim},
+            {"dimensions": dim},
+            "Extract them with the backbone of the run.",
+        )
+        if None not in (backbone, self.backbone):
+            check_same(
+                "These features come from another backbone than the run's.",
+                {name: self.backbone.get(name) for name in backbones.IDENTITY},
+                {name: backbone.get(name) for name in backbones.IDENTITY},
+                "Extract them with the backbone of the run.",
             )
-        if None in (backbone, self.backbone):
-            return
-        for name in backbones.IDENTITY:
-            if backbone.get(name) != self.backbone.get(name):
-                raise InputError(
-                    "These features come from another backbone.",
-                    f"{self.backbone.get('name')}, {name} "
-                    f"{self.backbone.get(name)}",
-                    f"{backbone.get('name')}, {name} {backbone.get(name)}",
-                    "extract them with the backbone of the run",
-                )
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """What the numbers are called; none if not all of them are."""
-        named = [one.columns for one in self.scalings]
-        return sum(named, ()) if all(named) else ()
 
     def in_order(self, new: Descriptions) -> Descriptions:
         """New classes with their numbers in the order of the run's.
@@ -171,50 +162,37 @@ class LabelMap:
         if strange or missing:
             raise InputError(
                 "The new classes are not described as those of the run.",
-                f"the {len(self.columns)} columns {_some(self.columns)}",
-                f"{len(new.columns)} columns, of which the run has not: "
-                f"{_some(strange)}; missing: {_some(missing)}",
-                "name the columns as in the classes.csv of the training",
+                f"the {len(self.columns)} columns {listed(self.columns)}",
+                f"{len(new.columns)} columns; unknown: {listed(strange)}; "
+                f"missing: {listed(missing)}",
+                "Name the columns as in the classes.csv of the training.",
             )
         places = [new.columns.index(one) for one in self.columns]
         return Descriptions(new.names, new.values[:, places], self.columns)
 
     def scaled(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
-        """Raw descriptions `[n, da]` of new classes, as the run's are scaled.
+        """Raw descriptions `[n, da]` of new classes, scaled like the run's.
 
         Raises:
-            InputError: if they have another number of numbers, or are zero.
+            InputError: for descriptions of another form, or that are zero.
         """
-        if values.dtype.kind not in "fiu" or values.ndim != 2:
-            raise InputError(
-                "The new classes are not described by a table of numbers.",
-                "[classes, numbers]",
-                f"shape {values.shape}, type {values.dtype}",
-                "give one row per class",
-            )
-        if len(values) != len(names) or not np.isfinite(values).all():
-            raise InputError(
-                "The new classes are not described completely.",
-                f"finite numbers for each of {len(names)} classes",
-                f"{len(values)} rows, {np.sum(~np.isfinite(values))} numbers "
-                "that are not finite",
-                "describe each of them",
-            )
-        if values.shape[1] != self.embedding_dim:
+        table = values.ndim == 2 and values.dtype.kind in "fiu"
+        if not (
+            table
+            and values.shape == (len(names), self.embedding_dim)
+            and np.isfinite(values).all()
+        ):
+            broken = np.sum(~np.isfinite(values)) if table else "unknown"
+            parts = listed((f"{p.name} {p.dim}" for p in self.scalings), 99)
             raise InputError(
                 "The new classes are not described as those of the run.",
-                f"{self.embedding_dim} numbers each ("
-                + ", ".join(f"{one.name} {one.dim}" for one in self.scalings)
-                + ")",
-                f"{values.shape[1]} numbers",
-                "give the same numbers, in the same order",
+                f"{self.embedding_dim} numbers each ({parts}), all finite, "
+                f"for {len(names)} classes",
+                f"shape {values.shape}, type {values.dtype}; numbers that are "
+                f"not finite: {broken}",
+                "Give one row for each class, with the same numbers in the "
+                "same order.",
             )
-        return embeddings.scaled(values, self.scalings, names)
-
-
-def _is_name(name: object) -> bool:
-    return isinstance(name, str) and name.strip() != "" and name.isprintable()
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "") or "none"
+        ends = np.cumsum([part.dim for part in self.scalings])
+        raw = np.split(values.astype(np.float64), ends[:-1], axis=1)
+        return embeddings.scaled(raw, self.scalings, names)

@@ -63,6 +63,7 @@ class ZeroShotData:
         data_dir: where it was prepared.
         split: `test` or `tune`; empty if it is not known.
         embedding_norm: how the embeddings were scaled; empty if not known.
+        scalings: how each part was scaled; empty if it was not prepared.
     """
 
     class_names: tuple[str, ...]
@@ -77,6 +78,7 @@ class ZeroShotData:
     data_dir: str = ""
     split: str = ""
     embedding_norm: str = ""
+    scalings: tuple[embeddings.Scaling, ...] = ()
 
     @property
     def source(self) -> dict:
@@ -179,9 +181,8 @@ def load(
                 raise ValueError(f"records in {one.name} are of other classes")
         samples[part] = Samples(features, new_label[labels])
     names = metadata["class_names"]
-    matrix = embeddings.normalised(
-        metadata["embeddings"], embedding_norm, names
-    )
+    scalings = embeddings.scalings(metadata["embeddings"], raw, embedding_norm)
+    matrix = embeddings.scaled(raw, scalings, names)
     return ZeroShotData(
         class_names=tuple(names[old] for old in order),
         num_seen=num_seen,
@@ -192,6 +193,7 @@ def load(
         data_dir=str(data_dir),
         split=split,
         embedding_norm=embedding_norm,
+        scalings=scalings,
         **samples,
     )
 

@@ -8,13 +8,12 @@ import tensorflow as tf
 
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.method import classifier
+from gmn_tf.method import classifier, compatibility
 from gmn_tf.method.classifier import Classifier
 from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils.errors import InputError
-from gmn_tf.utils.files import parse_json
+from gmn_tf.utils.errors import InputError, check_same
 
 ROWS_AT_ONCE = 4096
 
@@ -24,7 +23,7 @@ class Predictor:
     """A run's final classifiers, whose probabilities are averaged.
 
     Attributes:
-        classes: what they tell apart.
+        classes: the label map of what they predict.
         classifiers: one per classifier seed.
     """
 
@@ -33,7 +32,7 @@ class Predictor:
 
     @classmethod
     def load(cls, workdir: Workdir | str) -> "Predictor":
-        """That of a finished run; its data is not needed.
+        """The predictor of a finished run; the run's data is not needed.
 
         Raises:
             InputError: if it cannot be read.
@@ -42,22 +41,35 @@ class Predictor:
         config, _ = workdir.read_config()
         if not workdir.finished():
             raise InputError(
-                f"The run in {workdir} has not come to its end.",
+                f"The run in {workdir} is not finished.",
                 "a finished run of bin/train",
                 "no metrics.json",
-                "give the same bin/train again, which goes on",
+                "Give the same bin/train command again, which continues it.",
             )
-        classes = read_classes(workdir)
+        classes = read_label_map(workdir)
         models = tuple(
             workdir.load_model(f"classifier_{number}", Classifier)
             for number in range(config.classifier_seeds)
         )
+        sizes = {
+            "feature_dim": classes.feature_dim,
+            "num_classes": len(classes.names),
+            "embedding_dim": classes.embedding_dim,
+        }
         for model in models:
-            _check_classes_match(workdir, model, classes)
+            # A linear classifier has no embedding_dim; nor has a label map to
+            # which no class can be added.
+            known = {k: n for k, n in sizes.items() if n and model.sizes[k]}
+            check_same(
+                f"The classifiers and classes.json in {workdir} do not match.",
+                {name: model.sizes[name] for name in known},
+                known,
+                "Train again into another --workdir.",
+            )
         return cls(classes, models)
 
     def probabilities(self, features) -> np.ndarray:
-        """Features `[n, dx]` -> probabilities `[n, C]`; a row's sum is 1.
+        """Features `[n, dx]` -> probabilities `[n, C]`; each row sums to 1.
 
         Raises:
             InputError: for features of another size, or that are not finite.
@@ -68,22 +80,27 @@ class Predictor:
                 "Features are no table.",
                 "one row per sample, [n, dx]",
                 f"an array of shape {features.shape}",
-                "give a single sample as [1, dx]",
+                "Give a single sample as [1, dx].",
             )
         self.classes.check_features_match(features.shape[1], None)
-        if not np.isfinite(features).all():
-            rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        if len(rows):
             raise InputError(
                 "Features have values that are not finite.",
                 "finite numbers in every row",
                 f"NaN or infinity in {len(rows)} rows, the first {rows[0]}",
-                "extract the features of these samples again",
+                "Extract the features of these samples again.",
             )
-        parts = [
-            self._probabilities(features[start : start + ROWS_AT_ONCE])
-            for start in range(0, len(features), ROWS_AT_ONCE)
-        ]
-        return np.concatenate(parts or [self._probabilities(features)])
+        class_weights = [model.class_weights for model in self.classifiers]
+        starts = range(0, max(len(features), 1), ROWS_AT_ONCE)
+        return np.concatenate(
+            [
+                mean_probabilities(
+                    features[start : start + ROWS_AT_ONCE], class_weights
+                )
+                for start in starts
+            ]
+        )
 
     def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
         """The likeliest classes of each sample with their probabilities.
@@ -100,7 +117,7 @@ class Predictor:
         ]
 
     def with_classes(self, names: Sequence[str], values) -> "Predictor":
-        """Knows more classes at once, by f(x, a) of their descriptions.
+        """Adds classes at once, by f(x, a) of their descriptions.
 
         Args:
             names: of `k` classes.
@@ -112,17 +129,27 @@ class Predictor:
         """
         classes = self.classes.with_added(names)
         embeddings = self.classes.scaled(np.asarray(values), names)
-        return Predictor(
-            classes,
-            tuple(
-                classifier.with_classes(model, embeddings)
-                for model in self.classifiers
-            ),
+        models = (
+            classifier.with_classes(model, embeddings)
+            for model in self.classifiers
         )
+        return Predictor(classes, tuple(models))
 
-    def _probabilities(self, features: np.ndarray) -> np.ndarray:
-        each = [tf.nn.softmax(model(features)) for model in self.classifiers]
-        return np.mean(each, axis=0)
+
+def mean_probabilities(features, class_weights):
+    """Features `[n, dx]` -> the mean over classifiers of softmax(x W + c).
+
+    Args:
+        features: of `n` samples.
+        class_weights: W `[dx, C]` and c `[C]` of each classifier.
+    """
+    return tf.reduce_mean(
+        [
+            tf.nn.softmax(compatibility.scores(features, one))
+            for one in class_weights
+        ],
+        axis=0,
+    )
 
 
 @on_disk.reporting_data_loss()
@@ -132,9 +159,9 @@ def synthesised(
     values,
     on_epoch: Callable[[], None] = lambda: None,
 ) -> Predictor:
-    """Knows more classes by synthetic features and classifiers fitted anew.
+    """Adds classes by synthetic features, and fits the classifiers again.
 
-    That is what the run would have done, had it known them (3.4): its
+    The run would have done the same, had it known these classes (3.4): its
     generator learns from seen classes alone, unless it is transductive.
 
     Args:
@@ -153,9 +180,9 @@ def synthesised(
             f"The variant {run.config.variant} makes no synthetic features.",
             "a run with a generator",
             str(run.workdir),
-            "add the classes without synthesising, or choose another run",
+            "Add the classes without --synthesize, or choose another run.",
         )
-    known = LabelMap.of(run.data, run.config.embedding_norm)
+    known = LabelMap.of(run.data)
     classes = known.with_added(names)
     embeddings = known.scaled(np.asarray(values), names)
     data = dataclasses.replace(
@@ -163,48 +190,23 @@ def synthesised(
         class_names=classes.names,
         embeddings=np.concatenate([run.data.embeddings, embeddings]),
     )
-    return Predictor(
-        classes,
-        tuple(
-            experiment.fit_classifiers(run.config, data, generator, on_epoch)
-        ),
-    )
+    models = experiment.fit_classifiers(run.config, data, generator, on_epoch)
+    return Predictor(classes, tuple(models))
 
 
-def _check_classes_match(
-    workdir: Workdir, model: Classifier, classes: LabelMap
-) -> None:
-    """Raises InputError if names would be given to other classes."""
-    given = {
-        "feature_dim": classes.feature_dim,
-        "num_classes": len(classes.names),
-    }
-    if model.sizes["embedding_dim"] is not None and classes.scalings:
-        given["embedding_dim"] = classes.embedding_dim
-    for name, size in given.items():
-        if model.sizes[name] != size:
-            raise InputError(
-                f"The classifiers and classes.json in {workdir} do not fit.",
-                f"{name} {model.sizes[name]}",
-                f"{name} {size}",
-                "train again into another --workdir",
-            )
-
-
-def read_classes(workdir: Workdir) -> LabelMap:
-    """The classes of a finished run.
+def read_label_map(workdir: Workdir) -> LabelMap:
+    """The label map of a finished run.
 
     Raises:
-        InputError: if they cannot be read.
+        InputError: if its classes.json cannot be read.
     """
-    path = workdir.path / "classes.json"
+    content = workdir.read_json("classes.json")
     try:
-        return LabelMap.from_dict(parse_json(path.read_text("utf-8")))
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        return LabelMap.from_dict(content)
+    except (KeyError, TypeError, ValueError) as error:
         raise InputError(
-            f"Cannot read {path}.",
-            "the folder of a finished run of bin/train",
+            f"{workdir.path / 'classes.json'} is not the label map of a run.",
+            "classes.json as bin/train writes it",
             str(error),
-            "check --workdir; runs made before there was such a file have to "
-            "be made again",
+            "Train again into another --workdir.",
         ) from error

@@ -20,16 +20,17 @@ def to_csv(
     Args:
         samples: `n` names.
         tops: of each, classes and probabilities, as `Predictor.top` gives.
-        classes: tell which are seen, unseen or added.
+        classes: the label map, with the kind of each class.
     """
-    kinds = dict(zip(classes.names, classes.kinds))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
-    for sample, top in zip(samples, tops):
+    for one in _by_sample(samples, tops, classes):
         writer.writerows(
-            (sample, rank, name, kinds[name], f"{probability:.6f}")
-            for rank, (name, probability) in enumerate(top, start=1)
+            (one["sample"], rank, name, kind, f"{probability:.6f}")
+            for rank, (name, kind, probability) in enumerate(
+                (found.values() for found in one["classes"]), start=1
+            )
         )
     return text.getvalue()
 
@@ -40,28 +41,22 @@ def to_json(
     classes: LabelMap,
 ) -> str:
     """The same as a list with one object per sample."""
+    content = _by_sample(samples, tops, classes)
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _by_sample(samples, tops, classes: LabelMap) -> list[dict]:
     kinds = dict(zip(classes.names, classes.kinds))
-    return (
-        json.dumps(
-            [
-                {
-                    "sample": sample,
-                    "classes": [
-                        {
-                            "class": name,
-                            "kind": kinds[name],
-                            "probability": probability,
-                        }
-                        for name, probability in top
-                    ],
-                }
-                for sample, top in zip(samples, tops)
+    return [
+        {
+            "sample": sample,
+            "classes": [
+                {"class": name, "kind": kinds[name], "probability": probability}
+                for name, probability in top
             ],
-            indent=1,
-            ensure_ascii=False,
-        )
-        + "\n"
-    )
+        }
+        for sample, top in zip(samples, tops)
+    ]
 
 
 WRITERS = {".csv": to_csv, ".json": to_json}

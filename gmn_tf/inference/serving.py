@@ -2,22 +2,21 @@
 
 import pathlib
 
-import numpy as np
 import tensorflow as tf
 
-from gmn_tf.inference.prediction import Predictor
+from gmn_tf.inference.prediction import Predictor, mean_probabilities
 from gmn_tf.utils import files
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line
 
 FEATURES, IMAGES = "features", "images"
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
 class ServingModel(tf.Module):
-    """Classifiers as plain matrices, the classes' names, and a backbone.
+    """The classifiers' weights, the names of the classes, and a backbone.
 
     Args:
-        predictor: what is to be served.
+        predictor: the classifiers and their label map.
         backbone: a `gmn_tf.images.backbones.Backbone`; None serves
             features alone.
         top_k: how many classes an answer has.
@@ -25,9 +24,11 @@ class ServingModel(tf.Module):
 
     def __init__(self, predictor: Predictor, backbone=None, top_k: int = 5):
         super().__init__()
-        theta = [_per_class(model) for model in predictor.classifiers]
-        self.kernels = tf.Variable([one[0] for one in theta], trainable=False)
-        self.biases = tf.Variable([one[1] for one in theta], trainable=False)
+        self.feature_dim = predictor.classes.feature_dim
+        self.class_weights = [
+            [tf.Variable(part, trainable=False) for part in model.class_weights]
+            for model in predictor.classifiers
+        ]
         self.names = tf.constant(predictor.classes.names)
         self.top_k = min(top_k, len(predictor.classes.names))
         self.backbone = backbone
@@ -36,9 +37,7 @@ class ServingModel(tf.Module):
 
     def classify(self, features):
         """Features `[n, dx]` -> names and probabilities `[n, k]`."""
-        scores = tf.einsum("nd,mdc->mnc", features, self.kernels)
-        scores += self.biases[:, tf.newaxis]
-        probabilities = tf.reduce_mean(tf.nn.softmax(scores), axis=0)
+        probabilities = mean_probabilities(features, self.class_weights)
         best, labels = tf.math.top_k(probabilities, self.top_k)
         return {"classes": tf.gather(self.names, labels), "scores": best}
 
@@ -54,18 +53,11 @@ class ServingModel(tf.Module):
 
     def signatures(self) -> dict:
         """Named signatures; the default takes images, if it can."""
-        dim = self.kernels.shape[1]
-        functions = {
-            FEATURES: tf.function(
-                self.classify,
-                [tf.TensorSpec([None, dim], tf.float32, name="features")],
-            )
-        }
+        rows = tf.TensorSpec([None, self.feature_dim], name=FEATURES)
+        functions = {FEATURES: tf.function(self.classify, [rows])}
         if self.backbone is not None:
-            functions[IMAGES] = tf.function(
-                self.classify_images,
-                [tf.TensorSpec([None], tf.string, name="images")],
-            )
+            files = tf.TensorSpec([None], tf.string, name=IMAGES)
+            functions[IMAGES] = tf.function(self.classify_images, [files])
         return {**functions, DEFAULT: list(functions.values())[-1]}
 
 
@@ -79,7 +71,7 @@ def export(
     """Writes the next version of a served model, whole or not at all.
 
     Args:
-        predictor: what is to be served.
+        predictor: the classifiers and their label map.
         out: folder of all versions, each in one with its number as its name,
             as TensorFlow Serving wants them.
         card: text of the model card, MODEL_CARD.md beside the model.
@@ -96,7 +88,7 @@ def export(
     try:
         out.mkdir(parents=True, exist_ok=True)
         numbers = [
-            int(path.name) for path in out.iterdir() if _is_version(path)
+            int(path.name) for path in out.iterdir() if path.name.isdecimal()
         ]
         version = out / str(max(numbers, default=0) + 1)
         with files.replacing(version) as folder:
@@ -109,20 +101,7 @@ def export(
         raise InputError(
             f"Cannot write the model into {out}.",
             "a folder that can be made and written",
-            str(error).splitlines()[0],
-            "choose another --out, or make room",
+            first_line(error),
+            "Choose another --out, or make room.",
         ) from error
     return version
-
-
-def _is_version(path: pathlib.Path) -> bool:
-    return path.name.isdecimal()
-
-
-def _per_class(model) -> tuple[np.ndarray, np.ndarray]:
-    """f(x, a) for given classes: one weight vector `[dx]` and bias for each."""
-    kernel, bias = model.kernel.numpy(), model.bias.numpy()
-    if model.embeddings is not None:
-        embeddings = model.embeddings.numpy() @ model.basis.numpy()
-        kernel, bias = kernel @ embeddings.T, embeddings @ bias
-    return kernel, bias - model.penalties.numpy()

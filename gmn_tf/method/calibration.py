@@ -1,8 +1,8 @@
-"""Calibrated stacking: the scores of all seen classes lowered by one number.
+"""Beyond section 4: calibrated stacking (Chao et al., ECCV 2016).
 
-A classifier learns seen classes from real samples, and trusts them too much.
-Chao et al. (ECCV 2016) subtract a constant from their scores; it is chosen
-here on the tune splits, where h is largest. Not in the paper.
+A classifier learns seen classes from real samples and prefers them too often.
+One constant, the penalty, is subtracted from the scores of all seen classes.
+It is chosen on the tune splits, where h is largest.
 """
 
 from collections.abc import Sequence
@@ -28,14 +28,16 @@ def curve(models: Sequence, data: ZeroShotData) -> list[dict]:
         standard deviation over classifiers of each score, in percent.
     """
     predictions = [metrics.predict(model, data) for model in models]
+    seen = np.arange(data.num_classes) < data.num_seen
     rows = []
     for penalty in _penalties(predictions, data.num_seen):
-        scores = [
-            metrics.score_predictions(lowered, data)
-            for lowered in (
-                _lowered(one, data.num_seen, penalty) for one in predictions
+        lowered = [
+            metrics.Predictions(
+                *(part - (penalty * seen).astype(part.dtype) for part in both)
             )
+            for both in predictions
         ]
+        scores = [metrics.score_predictions(one, data) for one in lowered]
         rows.append({"penalty": float(penalty), **metrics.mean_and_std(scores)})
     return rows
 
@@ -52,7 +54,7 @@ def check_tune_split(split: str, run: object) -> None:
             "--calibrate would choose a setting on test samples.",
             "a run made with --split=tune",
             f"{run}, a run on the test splits",
-            "train the same with --split=tune, and name its folder",
+            "Train the same with --split=tune, and name that folder.",
         )
 
 
@@ -69,9 +71,3 @@ def _penalties(predictions, num_seen: int) -> np.ndarray:
     # Enough digits to tell penalties apart, few enough to give as a flag.
     rounded = [float(f"{value:.4g}") for value in quantiles]
     return np.unique([0.0, *rounded])
-
-
-def _lowered(both, num_seen: int, penalty: float):
-    seen = np.arange(both[0].shape[1]) < num_seen
-    penalties = np.where(seen, penalty, 0.0).astype(both[0].dtype)
-    return metrics.Predictions(*(scores - penalties for scores in both))

@@ -1,6 +1,8 @@
 """Section 3.4: the final classifier, f of Eq. 6 over seen and unseen classes.
 
-theta is trained by SGD in the span of the embeddings (see `compatibility`).
+theta is trained by SGD in the span of the embeddings (see `compatibility`),
+and then folded into one weight vector and one bias for each class. Whatever
+predicts, scores or exports uses these: scores = x W + c.
 """
 
 from collections.abc import Callable
@@ -29,21 +31,22 @@ class SGD(NamedTuple):  # which tf.function compares by value
 
 @keras.saving.register_keras_serializable("gmn_tf")
 class Classifier(keras.Model):
-    """f(x, a) as a model: features in, scores of all classes out.
+    """f(x, a) of given classes as a model: features in, scores out.
 
     Args:
         feature_dim: d_x.
         num_classes: C.
         embedding_dim: d_a, or None for the linear f.
-        span_dim: r, the size of the embeddings' span.
+        units: r, the size of the span in which theta was trained; theta is
+            kept for classes that are added later.
     """
 
     def __init__(
         self,
         feature_dim: int,
         num_classes: int,
-        embedding_dim: int | None,
-        span_dim: int,
+        embedding_dim: int | None = None,
+        units: int | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -51,24 +54,34 @@ class Classifier(keras.Model):
             "feature_dim": feature_dim,
             "num_classes": num_classes,
             "embedding_dim": embedding_dim,
-            "span_dim": span_dim,
+            "units": units,
         }
-        self.kernel = self.add_weight((feature_dim, span_dim), name="kernel")
-        self.bias = self.add_weight((span_dim,), name="bias")
-        self.penalties = self.add_weight(
-            (num_classes,), "zeros", trainable=False, name="penalties"
-        )
-        self.embeddings = self.basis = None
+
+        def weight(name, *shape):
+            return self.add_weight(shape, "zeros", trainable=False, name=name)
+
+        self.kernel = weight("kernel", feature_dim, num_classes)
+        self.bias = weight("bias", num_classes)
+        self.penalties = weight("penalties", num_classes)
         if embedding_dim is not None:
-            self.embeddings = self.add_weight(
-                (num_classes, embedding_dim), name="embeddings", trainable=False
-            )
-            self.basis = self.add_weight(
-                (embedding_dim, span_dim), name="basis", trainable=False
-            )
+            self.theta_kernel = weight("theta_kernel", feature_dim, units)
+            self.theta_bias = weight("theta_bias", units)
+            self.basis = weight("basis", embedding_dim, units)
 
     def build(self, features_shape):
         self.built = True
+
+    def get_config(self):
+        return {**super().get_config(), **self.sizes}
+
+    @classmethod
+    def from_config(cls, config):
+        if "span_dim" in config:
+            raise ValueError(
+                "a classifier of an earlier version of gmn_tf, which kept "
+                "theta and the embeddings instead of weights for each class"
+            )
+        return super().from_config(config)
 
     def penalise_seen(self, num_seen: int, penalty: float) -> None:
         """Lowers the scores of the classes 0..num_seen-1 (`calibration`)."""
@@ -77,27 +90,20 @@ class Classifier(keras.Model):
 
     @property
     def theta(self):
-        """W `[dx, units]` and b `[units]` of Eq. 6, in full."""
-        kernel, bias = map(tf.convert_to_tensor, (self.kernel, self.bias))
-        if self.basis is None:
-            return kernel, bias
-        return (
-            tf.matmul(kernel, self.basis, transpose_b=True),
-            tf.linalg.matvec(self.basis, bias),
-        )
+        """W `[dx, units]` and b `[units]` of Eq. 6, out of the span."""
+        if self.sizes["embedding_dim"] is None:
+            return self.kernel, self.bias
+        theta = self.theta_kernel, self.theta_bias
+        return compatibility.out_of_span(theta, self.basis)
+
+    @property
+    def class_weights(self):
+        """W `[dx, C]` and c `[C]`, the penalties included."""
+        return tf.convert_to_tensor(self.kernel), self.bias - self.penalties
 
     def call(self, features):
         """Features `[n, dx]` -> scores `[n, C]`, higher is likelier."""
-        embeddings = None
-        if self.embeddings is not None:
-            embeddings = tf.matmul(self.embeddings, self.basis)
-        scores = compatibility.scores(
-            features, (self.kernel, self.bias), embeddings
-        )
-        return scores - self.penalties
-
-    def get_config(self):
-        return {**super().get_config(), **self.sizes}
+        return compatibility.scores(features, self.class_weights)
 
 
 def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
@@ -105,32 +111,38 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
 
     Args:
         model: a bilinear classifier over C classes.
-        embeddings: `[k, da]` of the classes C..C+k-1; what is of them outside
-            the span of the first C counts for nothing.
+        embeddings: `[k, da]` of the classes C..C+k-1; the part of them outside
+            the span of the first C has no effect.
 
     Raises:
         InputError: for a linear classifier, which knows no embeddings.
     """
-    if model.embeddings is None:
+    if model.sizes["embedding_dim"] is None:
         raise InputError(
-            "The linear classifier has nothing to say about a new class.",
+            "A linear classifier cannot score a class by its description.",
             "a run with --compatibility=bilinear",
             "linear",
-            "add classes by synthesising samples of them",
+            "Add the classes with synthetic samples of them (--synthesize).",
         )
-    old = model.embeddings.numpy()
-    larger = Classifier(
-        **{**model.sizes, "num_classes": len(old) + len(embeddings)}
+    kernel, bias, penalties, *theta_and_basis = model.get_weights()
+    new_kernel, new_bias = compatibility.per_class(
+        model.theta, np.asarray(embeddings, kernel.dtype)
     )
-    larger.build((None, model.sizes["feature_dim"]))
-    larger.kernel.assign(model.kernel)
-    larger.bias.assign(model.bias)
-    larger.basis.assign(model.basis)
-    larger.embeddings.assign(np.concatenate([old, embeddings]))
-    larger.penalties.assign(
-        np.concatenate([model.penalties.numpy(), np.zeros(len(embeddings))])
+    return _classifier(
+        np.concatenate([kernel, new_kernel], axis=1),
+        np.concatenate([bias, new_bias]),
+        np.concatenate([penalties, np.zeros(len(embeddings))]),
+        *theta_and_basis,
     )
-    return larger
+
+
+def _classifier(kernel, bias, penalties, *theta_and_basis) -> Classifier:
+    """A classifier with these weights."""
+    basis_shape = theta_and_basis[-1].shape if theta_and_basis else ()
+    model = Classifier(*kernel.shape, *basis_shape)
+    model.build((None, kernel.shape[0]))
+    model.set_weights([kernel, bias, penalties, *theta_and_basis])
+    return model
 
 
 def fit(
@@ -159,16 +171,15 @@ def fit(
     Raises:
         InputError: if training diverged.
     """
-    feature_dim = samples.features.shape[1]
-    basis = None if embeddings is None else compatibility.span_basis(embeddings)
-    units = num_classes if basis is None else basis.shape[1]
-    competing = None
-    if basis is not None:
+    units, competing = num_classes, None
+    if embeddings is not None:
+        basis = compatibility.span_basis(embeddings)
+        units = basis.shape[1]
         competing = tf.constant((embeddings @ basis)[:num_competing])
     features, labels = samples.features, tf.constant(samples.labels)
     if isinstance(features, np.ndarray):
         features = tf.constant(features)
-    theta = compatibility.initial_theta(feature_dim, units, [seed, 0])
+    theta = compatibility.initial_theta(features.shape[1], units, [seed, 0])
     velocity = tuple(map(tf.zeros_like, theta))
     for epoch in range(sgd.epochs):
         order = tf.random.experimental.stateless_shuffle(
@@ -188,24 +199,17 @@ def fit(
             "Training the classifier diverged.",
             "finite weights after the last epoch",
             "NaN or infinite weights",
-            "lower --classifier_learning_rate",
+            "Lower --classifier_learning_rate.",
         )
-    model = Classifier(
-        feature_dim,
-        num_classes,
-        None if basis is None else basis.shape[0],
-        units,
+    penalties = np.zeros(num_classes)
+    if embeddings is None:
+        return _classifier(*theta, penalties)
+    class_weights = compatibility.per_class(
+        compatibility.out_of_span(theta, basis), embeddings
     )
-    model.build((None, feature_dim))
-    model.kernel.assign(theta[0])
-    model.bias.assign(theta[1])
-    if basis is not None:
-        model.embeddings.assign(embeddings)
-        model.basis.assign(basis)
-    return model
+    return _classifier(*class_weights, penalties, *theta, basis)
 
 
-# Retraced for every shape: `scores` takes its order of products from shapes.
 @tf.function
 def _epoch(theta, velocity, data, order, learning_rate, sgd: SGD):
     """One pass of SGD with momentum and (coupled) L2 weight decay."""

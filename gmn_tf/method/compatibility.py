@@ -45,7 +45,16 @@ def span_basis(embeddings: np.ndarray) -> np.ndarray:
     return basis.astype(embeddings.dtype)
 
 
-def scores(features, theta, embeddings):
+def out_of_span(theta, basis):
+    """theta `[dx, da]`, `[da]` from its part in a span, and Q `[da, r]`."""
+    weights, bias = theta
+    return (
+        tf.matmul(weights, basis, transpose_b=True),
+        tf.linalg.matvec(basis, bias),
+    )
+
+
+def scores(features, theta, embeddings=None):
     """f(x, a) of every sample with every class.
 
     Args:
@@ -57,15 +66,29 @@ def scores(features, theta, embeddings):
         `[..., C]` scores.
     """
     weights, bias = theta
-    if embeddings is None:
-        return tf.tensordot(features, weights, 1) + bias
-    if embeddings.shape[0] < embeddings.shape[1]:
-        # Few classes: W A^T first, one weight vector per class.
-        class_weights = tf.matmul(weights, embeddings, transpose_b=True)
-        class_bias = tf.linalg.matvec(embeddings, bias)
-        return tf.tensordot(features, class_weights, 1) + class_bias
     projection = tf.tensordot(features, weights, 1) + bias
+    if embeddings is None:
+        return projection
     return tf.tensordot(projection, embeddings, [[-1], [1]])
+
+
+def per_class(theta, embeddings):
+    """theta of the linear form with the same scores: W A^T and A b.
+
+    A theta that is no longer trained is folded once, not for every sample.
+
+    Args:
+        theta: W `[dx, da]` and b `[da]`.
+        embeddings: `[C, da]`.
+
+    Returns:
+        One weight vector for each class, `[dx, C]`, and one bias, `[C]`.
+    """
+    weights, bias = theta
+    return (
+        tf.matmul(weights, embeddings, transpose_b=True),
+        tf.linalg.matvec(embeddings, bias),
+    )
 
 
 def cross_entropy(class_scores, labels):

@@ -6,8 +6,24 @@ from keras import ops
 from gmn_tf.method import layers
 
 
+class Noise(keras.layers.Layer):
+    """What G is fed: `condition` is computed once for each class, then drawn.
+
+    Args:
+        dim: size of the noise, d_z.
+    """
+
+    def __init__(self, dim: int, **kwargs):
+        super().__init__(autocast=False, **kwargs)  # layers inside cast
+        self.dim = dim
+
+    def call(self, noise, embeddings):
+        """As `draw`, with embeddings `[..., da]`."""
+        return self.draw(noise, self.condition(embeddings))
+
+
 @keras.saving.register_keras_serializable("gmn_tf")
-class LatentNoise(keras.layers.Layer):
+class LatentNoise(Noise):
     """z = mu(a) + sqrt(Sigma(a)) eps, drawn by reparameterisation.
 
     Args:
@@ -18,10 +34,7 @@ class LatentNoise(keras.layers.Layer):
     """
 
     def __init__(self, dim: int, mean: str, covariance: str, **kwargs):
-        super().__init__(autocast=False, **kwargs)  # layers inside cast
-        self.dim = dim
-        self.mean = mean
-        self.covariance = covariance
+        super().__init__(dim, **kwargs)
         self.mean_layer = layers.dense(
             dim,
             "tanh" if mean == "tanh" else None,
@@ -61,30 +74,10 @@ class LatentNoise(keras.layers.Layer):
         mean, *stddev = condition
         return mean + (stddev[0] * noise if stddev else noise)
 
-    def call(self, noise, embeddings):
-        """Standard noise `[..., dz]`, embeddings `[..., da]` -> `[..., dz]`."""
-        return self.draw(noise, self.condition(embeddings))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "dim": self.dim,
-            "mean": self.mean,
-            "covariance": self.covariance,
-        }
-
 
 @keras.saving.register_keras_serializable("gmn_tf")
-class ConcatenatedNoise(keras.layers.Layer):
-    """[z, a] with z ~ N(0, I): the embedding beside plain noise.
-
-    Args:
-        dim: size of the noise, d_z.
-    """
-
-    def __init__(self, dim: int, **kwargs):
-        super().__init__(autocast=False, **kwargs)  # layers inside cast
-        self.dim = dim
+class ConcatenatedNoise(Noise):
+    """[z, a] with z ~ N(0, I): the embedding beside plain noise."""
 
     def build(self, noise_shape, embeddings_shape):
         self.built = True
@@ -93,7 +86,7 @@ class ConcatenatedNoise(keras.layers.Layer):
         return (*noise_shape[:-1], noise_shape[-1] + embeddings_shape[-1])
 
     def condition(self, embeddings):
-        """What is drawn with: the embeddings `[..., da]` themselves."""
+        """The embeddings `[..., da]` themselves."""
         return (embeddings,)
 
     def draw(self, noise, condition):
@@ -103,13 +96,6 @@ class ConcatenatedNoise(keras.layers.Layer):
         return ops.concatenate(
             [noise, ops.broadcast_to(embeddings, shape)], axis=-1
         )
-
-    def call(self, noise, embeddings):
-        """As `draw`, with embeddings."""
-        return self.draw(noise, self.condition(embeddings))
-
-    def get_config(self):
-        return {**super().get_config(), "dim": self.dim}
 
 
 @keras.saving.register_keras_serializable("gmn_tf")
@@ -165,12 +151,6 @@ class Generator(keras.Model):
             size = layer.units
         self.embedding_dim = embeddings_shape[-1]
         self.built = True
-
-    def get_build_config(self):
-        return {"embedding_dim": self.embedding_dim}
-
-    def build_from_config(self, config):
-        self.build((None, self.noise_dim), (None, config["embedding_dim"]))
 
     def call(self, noise, embeddings):
         """Synthesises features.

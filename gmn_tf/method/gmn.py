@@ -19,12 +19,12 @@ class GMN(keras.Model):
     """A generator, a critic or none, and any guidances.
 
     A batch is a dictionary with all that a step needs, its random numbers too
-    (see `streams.training_batches`): a step is a function of weights and batch.
+    (see `training.batches`): a step is a function of weights and batch.
 
     Args:
         generator: a `gmn_tf.Generator`.
         critic: a `gmn_tf.Critic`, or None.
-        guidances: layers of `gmn_tf.guidance`.
+        guidances: layers of `guidance`.
         embeddings: `[C, da]` class embeddings.
         gradient_penalty_weight: lambda.
     """
@@ -65,20 +65,25 @@ class GMN(keras.Model):
         optimizer.build(self.generator.trainable_variables)
         if self.critic is not None:
             critic_optimizer.build(self.critic.trainable_variables)
-        theta_optimizer.build(self._owned_variables())
+        theta_optimizer.build(
+            [v for one in self.guidances for v in one.trainable_variables]
+        )
 
     def train_step(self, batch):
         """One step of the algorithm above.
 
         Returns:
-            Scalars to watch; the critic's are those of its last step.
+            Scalars to log; the critic's are those of its last step.
         """
         logs = {}
         if self.critic is not None:
             logs |= self._critic_steps(batch["critic"])
         logs |= self._generator_step(batch)
         for guidance in self.guidances:
-            self._guidance_step(guidance, batch)
+            if guidance.trainable_variables:
+                with tf.GradientTape() as tape:
+                    loss = guidance.own_loss(batch)
+                self._descend(self.theta_optimizer, tape, loss, guidance)
         if self.several_workers:
             # Keras averages logs of several workers over their first axis.
             logs = {name: value[tf.newaxis] for name, value in logs.items()}
@@ -136,15 +141,8 @@ class GMN(keras.Model):
         self._descend(self.optimizer, tape, loss, self.generator)
         return {"generator_loss": loss, **logs}
 
-    def _guidance_step(self, guidance, batch):
-        if not guidance.trainable_variables:
-            return
-        with tf.GradientTape() as tape:
-            loss = guidance.own_loss(batch)
-        self._descend(self.theta_optimizer, tape, loss, guidance)
-
     def _condition(self, network, labels):
-        """What a network makes of classes alone, for each of the labels.
+        """A network's `condition` on the embedding of each label.
 
         Computed once per class, unless there are fewer labels than classes.
         """
@@ -167,6 +165,3 @@ class GMN(keras.Model):
         if replicas > 1:
             gradients = [gradient / replicas for gradient in gradients]
         optimizer.apply(gradients, variables)
-
-    def _owned_variables(self):
-        return [v for g in self.guidances for v in g.trainable_variables]

@@ -1,4 +1,4 @@
-"""What else may steer the generator beside the critic: the rest of Eq. 5.
+"""Eq. 5, its terms beside the critic's: beta L_GM, L_CLS and L_cycle.
 
 Each guidance is a layer with two methods, called in every step:
 
@@ -11,15 +11,19 @@ A guidance with weights of its own trains them by `own_loss(batch)`.
 """
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import compatibility, gradient_matching
+
+BLOCK = 1024  # samples that the regressor is fitted on at once
 
 
 class GradientMatching(keras.layers.Layer):
     """beta L_GM (Eq. 4), and the compatibility f whose gradients are matched.
 
-    theta = (W, b) is drawn anew every N steps and trained on real data in
+    theta = (W, b) is drawn again every N steps and trained on real data in
     between, so that gradients are matched all along f's training (the paper);
     with N = 1 it is always fresh and never trained (the release). It is kept in
     the span of the embeddings (see `compatibility`); the gradients are those
@@ -134,21 +138,21 @@ class GradientMatching(keras.layers.Layer):
         return theta
 
 
-class Classification(keras.layers.Layer):
-    """L_CLS: cross-entropy of the fakes under a frozen f (Xian et al.).
+class Frozen(keras.layers.Layer):
+    """A guidance by a linear model of features that was trained beforehand.
 
     Args:
-        embeddings: `[S, da]` of the seen classes, or None for the linear f.
-        theta: W and b of f, trained beforehand on real seen samples.
-        weight: its weight in the generator's loss.
+        embeddings: `[S, da]` of the seen classes, or None.
+        model: weights `[dx, units]` and bias `[units]`; neither is moved.
+        weight: of its loss in the generator's.
     """
 
-    def __init__(self, embeddings, theta, weight: float):
-        super().__init__(name="classification")
+    def __init__(self, embeddings, model, weight: float):
+        super().__init__()
         self.embeddings = (
             None if embeddings is None else tf.convert_to_tensor(embeddings)
         )
-        self.theta = tuple(map(tf.convert_to_tensor, theta))
+        self.model = tuple(map(tf.convert_to_tensor, model))
         self.weight = weight
         self.built = True
 
@@ -156,39 +160,79 @@ class Classification(keras.layers.Layer):
         """Nothing: the labels are in the batch."""
         return None  # An empty body is more than AutoGraph can read.
 
+
+class Classification(Frozen):
+    """L_CLS: cross-entropy of the fakes under a frozen f (Xian et al.).
+
+    The model is theta of Eq. 6, trained on real seen samples; without
+    embeddings that of the linear f.
+    """
+
+    def __init__(self, embeddings, theta, weight: float):
+        # With more classes than dimensions two products are cheaper than one.
+        if embeddings is not None and len(embeddings) < embeddings.shape[1]:
+            theta = compatibility.per_class(theta, embeddings)
+            embeddings = None
+        super().__init__(embeddings, theta, weight)
+
     def loss(self, fake, synthesise, batch, targets):
         """weight L_CLS on the samples the critic sees."""
-        class_scores = compatibility.scores(fake, self.theta, self.embeddings)
+        class_scores = compatibility.scores(fake, self.model, self.embeddings)
         labels = batch["generator"]["labels"]
         loss = tf.reduce_mean(compatibility.cross_entropy(class_scores, labels))
         return self.weight * loss, {"classification_loss": loss}
 
 
-class Cycle(keras.layers.Layer):
-    """L_cycle: what a frozen regressor reads off the fakes (Felix et al.).
+class Cycle(Frozen):
+    """L_cycle: what a frozen regressor R reads off the fakes (Felix et al.).
 
-    Args:
-        embeddings: `[S, da]` of the seen classes.
-        regressor: W `[dx, da]` and b `[da]` from `regressor.fit`.
-        weight: its weight in the generator's loss.
+    The model is W `[dx, da]` and b `[da]` from `fit_regressor`.
     """
-
-    def __init__(self, embeddings, regressor, weight: float):
-        super().__init__(name="cycle")
-        self.embeddings = tf.convert_to_tensor(embeddings)
-        self.regressor = tuple(map(tf.convert_to_tensor, regressor))
-        self.weight = weight
-        self.built = True
-
-    def targets(self, batch):
-        """Nothing: the labels are in the batch."""
-        return None  # An empty body is more than AutoGraph can read.
 
     def loss(self, fake, synthesise, batch, targets):
         """weight E || R(fake) - a ||^2 on the samples the critic sees."""
-        weights, bias = self.regressor
+        weights, bias = self.model
         labels = batch["generator"]["labels"]
         error = tf.matmul(fake, weights) + bias
         error -= tf.gather(self.embeddings, labels)
         loss = tf.reduce_mean(tf.reduce_sum(tf.square(error), axis=-1))
         return self.weight * loss, {"cycle_loss": loss}
+
+
+def fit_regressor(
+    samples: Samples, embeddings: np.ndarray, ridge: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """L_cycle's regressor R(x) = W^T x + b, by ridge regression.
+
+        min  E || R(x) - a ||^2 + ridge v || W ||^2
+
+    with v the mean variance of a feature, so that `ridge` means the same
+    whatever the scale of features. Solved in closed form from sums over blocks
+    of samples: scikit-learn's Ridge wants all of them in memory.
+
+    Args:
+        samples: `[n, dx]` features and labels, rows of `embeddings`.
+        embeddings: `[S, da]`.
+        ridge: > 0; the more, the smaller W.
+
+    Returns:
+        W `[dx, da]` and b `[da]`, of the type of the embeddings.
+    """
+    count, dx = len(samples), samples.features.shape[1]
+    totals, second, cross = np.zeros(dx), 0.0, 0.0
+    for start in range(0, count, BLOCK):
+        block = slice(start, start + BLOCK)
+        features = samples.features[block].astype(np.float64)
+        totals += features.sum(axis=0)
+        second += features.T @ features
+        cross += features.T @ embeddings[samples.labels[block]]
+    mean = totals / count
+    counts = np.bincount(samples.labels, minlength=len(embeddings))
+    mean_embedding = counts @ embeddings / count
+    covariance = second / count - np.outer(mean, mean)
+    penalty = ridge * np.trace(covariance) / dx * np.eye(dx)
+    weights = np.linalg.solve(
+        covariance + penalty, cross / count - np.outer(mean, mean_embedding)
+    )
+    bias = mean_embedding - mean @ weights
+    return weights.astype(embeddings.dtype), bias.astype(embeddings.dtype)

@@ -1,4 +1,4 @@
-"""What generator and critic share: initial values and activations."""
+"""Sections 3.1 and 3.2: initial values and activations of G and D."""
 
 import functools
 import math

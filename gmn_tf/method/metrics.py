@@ -1,4 +1,4 @@
-"""Section 4: T-1, u, s and h of final classifiers, by the joint protocol.
+"""Section 4: T-1, u, s and their harmonic mean h, by the joint protocol.
 
 Joint (Table 3): one classifier over all classes gives all four scores.
 """
@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+from gmn_tf.data.zero_shot_data import ZeroShotData
 
 JOINT, SEPARATE = "joint", "separate"
 SCORES = {"t1": "T-1", "u": "u", "s": "s", "h": "h"}  # and how they are shown
 BASELINE = "real_only"  # the variant every other is compared with
+ROWS_AT_ONCE = 4096
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ def harmonic_mean(u: float, s: float) -> float:
 
 
 class Predictions(NamedTuple):
-    """What a classifier makes of the samples held back: `[n, C]` scores.
+    """A classifier's scores of the samples held back, `[n, C]`.
 
     Attributes:
         seen: of samples of seen classes.
@@ -75,9 +76,18 @@ def score(classifier, data: ZeroShotData) -> Scores:
 
 def predict(classifier, data: ZeroShotData) -> Predictions:
     """Scores of all classes for all samples held back."""
+    none = np.empty((0, data.num_classes), np.float32)
     return Predictions(
-        _predict(classifier, data.seen, data.num_classes),
-        _predict(classifier, data.unseen, data.num_classes),
+        *(
+            np.concatenate(
+                [none]
+                + [
+                    classifier(samples.features[start : start + ROWS_AT_ONCE])
+                    for start in range(0, len(samples), ROWS_AT_ONCE)
+                ]
+            )
+            for samples in (data.seen, data.unseen)
+        )
     )
 
 
@@ -104,7 +114,7 @@ def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
 
 
 def _mean_over_classes(accuracies: np.ndarray) -> float:
-    """The mean of those that have one; NaN if no class has."""
+    """The mean over classes with samples; NaN if no class has one."""
     unknown = np.isnan(accuracies).all()
     return float("nan") if unknown else float(np.nanmean(accuracies))
 
@@ -112,7 +122,7 @@ def _mean_over_classes(accuracies: np.ndarray) -> float:
 def mean_and_std(scores: list[Scores]) -> dict:
     """Mean and standard deviation (over classifiers) of each score.
 
-    Both are None, which JSON has a word for, where a score is not known.
+    Both are None, for JSON, where a score is not known.
     """
     return {
         name: {
@@ -125,14 +135,3 @@ def mean_and_std(scores: list[Scores]) -> dict:
 
 def _known(value: np.floating) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _predict(classifier, samples: Samples, num_classes: int) -> np.ndarray:
-    if not len(samples):
-        return np.empty((0, num_classes), np.float32)
-    return np.concatenate(
-        [
-            classifier(samples.features[start : start + 4096])
-            for start in range(0, len(samples), 4096)
-        ]
-    )

@@ -1,4 +1,4 @@
-"""Normal numbers as a function of a seed, cheaply.
+"""Section 3.1: standard normal noise eps, as a function of a seed.
 
 Noise is most of what the input pipeline makes. `tf.random.stateless_normal`
 computes one number at a time; the same transform of Box and Muller written in

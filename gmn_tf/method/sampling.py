@@ -1,4 +1,4 @@
-"""Section 3.2: which samples are drawn, as a function of a seed.
+"""Eq. 7 and 8: which samples are drawn, as a function of a seed.
 
 Eq. 7 draws from the seen classes, Eq. 8 from unlabelled samples of unseen ones
 too.
@@ -11,14 +11,14 @@ from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import Samples
 
 
-class Stream:
+class SampleSource:
     """Real samples to draw from: seen ones, and unlabelled ones if given.
 
     Args:
         train: labelled samples of the classes 0..S-1, at least one of each.
         num_seen: S.
         sampling: `balanced` draws a class, then one of its samples; `uniform`
-            goes through all samples in epochs, shuffled anew each time.
+            goes through all samples in epochs, each in a new random order.
         unlabelled: `[m, dx]` features of unseen classes (Eq. 8), or None. No
             label of them exists here; wherever a class is needed for one, it
             is drawn at random from the unseen ones.
@@ -136,7 +136,7 @@ def _below(size, share):
 
 
 def _shuffled_epochs(start, count: int, size: int, seed):
-    """Numbers start.. in endless passes over 0..size-1, each shuffled anew."""
+    """Numbers start.. in endless passes over 0..size-1, each in a new order."""
     number = start + tf.range(count, dtype=tf.int64)
     epoch = number // size
     seeds = seed + tf.stack([tf.zeros_like(epoch), epoch], axis=-1)

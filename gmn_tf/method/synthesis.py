@@ -1,4 +1,4 @@
-"""Section 3.4: synthetic features of classes nobody has a sample of."""
+"""Section 3.4: synthetic features of classes without real samples."""
 
 import functools
 
@@ -68,10 +68,10 @@ def _room(rows: int, dim: int) -> np.ndarray:
         return np.empty((rows, dim), np.float32)
     except (MemoryError, ValueError) as error:  # ValueError: no machine has it
         raise InputError(
-            "Memory does not hold the synthetic features.",
-            "fewer, or more memory",
+            "The synthetic features do not fit into memory.",
+            "fewer samples, or more memory",
             f"{rows} samples of {dim} dimensions",
-            "lower --synthetic_per_class or --seen_floor",
+            "Lower --synthetic_per_class or --seen_floor.",
         ) from error
 
 

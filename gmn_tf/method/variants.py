@@ -1,13 +1,13 @@
 """Tables 2 and 3, Fig. 5: each variant as a composition of parts.
 
 A variant says which features the critic sees (the *stream*), which critic
-looks at them, and what else guides the generator. Nothing else in the package
-asks for a variant's name.
+scores them, and what else guides the generator. Nothing else in the package
+asks for a variant's name. `method/__init__.py` says where a new part goes.
 """
 
 import dataclasses
 
-SEEN = "seen"  # Eq. 7: fake and real from the seen classes
+SEEN_ONLY = "seen"  # Eq. 7: fake and real from the seen classes
 SEEN_AND_UNLABELLED = "seen+unlabelled"  # Eq. 8: all, unseen without labels
 
 UNCONDITIONAL = "D(x)"
@@ -23,7 +23,7 @@ class Variant:
     """A row of the paper's tables.
 
     Attributes:
-        stream: what the critic sees, `SEEN` or `SEEN_AND_UNLABELLED`.
+        stream: what the critic sees, `SEEN_ONLY` or `SEEN_AND_UNLABELLED`.
         critic: `UNCONDITIONAL`, `CONDITIONAL`, or None for no critic.
         guidance: what else moves the generator, in the order of the sum.
         source: where in the paper it stands.
@@ -41,16 +41,16 @@ class Variant:
 
 
 VARIANTS = {
-    "real_only": Variant(SEEN, None, (), "Table 2 row 1"),
-    "wgan": Variant(SEEN, UNCONDITIONAL, (), "Fig. 5"),
-    "gm": Variant(SEEN, None, (MATCHING,), "Fig. 5"),
+    "real_only": Variant(SEEN_ONLY, None, (), "Table 2 row 1"),
+    "wgan": Variant(SEEN_ONLY, UNCONDITIONAL, (), "Fig. 5"),
+    "gm": Variant(SEEN_ONLY, None, (MATCHING,), "Fig. 5"),
     "wgan_cls": Variant(
-        SEEN, UNCONDITIONAL, (CLASSIFICATION,), "Table 2 row 2"
+        SEEN_ONLY, UNCONDITIONAL, (CLASSIFICATION,), "Table 2 row 2"
     ),
-    "cwgan": Variant(SEEN, CONDITIONAL, (), "Table 2 row 3"),
-    "wgan_gm": Variant(SEEN, UNCONDITIONAL, (MATCHING,), "Table 2 row 4"),
+    "cwgan": Variant(SEEN_ONLY, CONDITIONAL, (), "Table 2 row 3"),
+    "wgan_gm": Variant(SEEN_ONLY, UNCONDITIONAL, (MATCHING,), "Table 2 row 4"),
     "cwgan_gm": Variant(
-        SEEN, CONDITIONAL, (MATCHING,), "Table 2 row 5, Table 3"
+        SEEN_ONLY, CONDITIONAL, (MATCHING,), "Table 2 row 5, Table 3"
     ),
     "wgan_transductive": Variant(
         SEEN_AND_UNLABELLED, UNCONDITIONAL, (), "Fig. 5"
@@ -59,10 +59,15 @@ VARIANTS = {
         SEEN_AND_UNLABELLED, UNCONDITIONAL, (MATCHING,), "Table 2 row 6"
     ),
     "cwgan_cls": Variant(
-        SEEN, CONDITIONAL, (CLASSIFICATION,), "Table 3 (f-CLSWGAN)"
+        SEEN_ONLY, CONDITIONAL, (CLASSIFICATION,), "Table 3 (f-CLSWGAN)"
     ),
-    "cwgan_cycle": Variant(SEEN, CONDITIONAL, (CYCLE,), "Table 3 (cycle-WGAN)"),
+    "cwgan_cycle": Variant(
+        SEEN_ONLY, CONDITIONAL, (CYCLE,), "Table 3 (cycle-WGAN)"
+    ),
     "cwgan_cls_cycle": Variant(
-        SEEN, CONDITIONAL, (CLASSIFICATION, CYCLE), "Table 3 (cycle-CLSWGAN)"
+        SEEN_ONLY,
+        CONDITIONAL,
+        (CLASSIFICATION, CYCLE),
+        "Table 3 (cycle-CLSWGAN)",
     ),
 }

@@ -97,8 +97,7 @@ def run(
     for name, models in (("classifier", main), ("baseline", baseline)):
         for number, model in enumerate(models):
             workdir.save_model(f"{name}_{number}", model)
-    classes = LabelMap.of(data, config.embedding_norm)
-    workdir.write_json("classes.json", classes.to_dict())
+    workdir.write_json("classes.json", LabelMap.of(data).to_dict())
     result = _write_scores(config, data, workdir, main, baseline)
     workdir.remove_checkpoints()
     return result

@@ -10,7 +10,7 @@ import dataclasses
 import tensorflow as tf
 
 from gmn_tf.method.random_numbers import standard_normal
-from gmn_tf.method.sampling import Stream
+from gmn_tf.method.sampling import SampleSource
 from gmn_tf.utils.errors import InputError
 
 
@@ -56,7 +56,7 @@ def check_batch_sizes(sizes: BatchSizes, num_seen: int, replicas: int) -> None:
 
 
 def training_batches(
-    stream: Stream,
+    stream: SampleSource,
     sizes: BatchSizes,
     seed: int,
     first_step: int = 0,
@@ -103,7 +103,12 @@ def training_batches(
 
 
 def step_batch(
-    stream: Stream, sizes: BatchSizes, seed: int, step, replica, replicas: int
+    stream: SampleSource,
+    sizes: BatchSizes,
+    seed: int,
+    step,
+    replica,
+    replicas: int,
 ) -> dict:
     """One replica's batch of one step; see `training_batches`."""
     # Uniform epochs run across steps, so their seed must not contain the step.

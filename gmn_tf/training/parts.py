@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import classifier, guidance, regressor, sampling, variants
+from gmn_tf.method import classifier, guidance, sampling, variants
 from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.method.gmn import GMN
@@ -115,7 +115,7 @@ def _classification(config: Config, data: ZeroShotData):
 
 def _cycle(config: Config, data: ZeroShotData):
     embeddings = data.embeddings[: data.num_seen]
-    frozen = regressor.fit(data.train, embeddings, config.cycle_ridge)
+    frozen = guidance.fit_regressor(data.train, embeddings, config.cycle_ridge)
     return guidance.Cycle(embeddings, frozen, config.cycle_weight)
 
 
@@ -152,7 +152,7 @@ def make_batches(
     """The batches of all steps from one on, spread over the devices."""
     variant = variants.VARIANTS[config.variant]
     transductive = variant.stream == variants.SEEN_AND_UNLABELLED
-    stream = sampling.Stream(
+    stream = sampling.SampleSource(
         data.train,
         data.num_seen,
         config.sampling,

@@ -110,7 +110,7 @@ def test_a_stream_draws_the_same_from_disk(
     drawn = []
     for memory in (float("inf"), 0):
         loaded = zero_shot_data.load(tiny_name, tiny_dir, memory=memory)
-        stream = sampling.Stream(
+        stream = sampling.SampleSource(
             loaded.train,
             loaded.num_seen,
             how,

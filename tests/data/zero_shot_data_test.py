@@ -46,7 +46,7 @@ def test_decoding_gives_the_matrix_back():
 
 @pytest.mark.parametrize("norm", ["l2", "matrix", "none"])
 def test_one_embedding(norm):
-    matrix = embeddings.normalised([part(ATT)], norm, NAMES)
+    matrix = toys.scaled_embeddings([part(ATT)], norm, NAMES)
 
     assert matrix.dtype == np.float32
     np.testing.assert_allclose(matrix, scaled(ATT, norm), rtol=1e-6)
@@ -61,7 +61,9 @@ def test_one_embedding(norm):
     ],
 )
 def test_two_embeddings_stand_side_by_side(norm, each):
-    matrix = embeddings.normalised([part(ATT), part(SENT, "sent")], norm, NAMES)
+    matrix = toys.scaled_embeddings(
+        [part(ATT), part(SENT, "sent")], norm, NAMES
+    )
 
     assert matrix.shape == (4, toys.DA + 3)
     np.testing.assert_allclose(
@@ -77,17 +79,17 @@ def test_a_zero_row_is_refused_with_its_class(norm):
     matrix[2] = 0.0
 
     with pytest.raises(InputError, match="'sent'") as error:
-        embeddings.normalised([part(ATT), part(matrix, "sent")], norm, NAMES)
+        toys.scaled_embeddings([part(ATT), part(matrix, "sent")], norm, NAMES)
     assert "cat" in str(error.value)
     assert "dog" not in str(error.value)
-    kept = embeddings.normalised([part(matrix)], "none", NAMES)
+    kept = toys.scaled_embeddings([part(matrix)], "none", NAMES)
     np.testing.assert_array_equal(kept, matrix)
 
 
 @pytest.mark.parametrize("norm", ["l1", "", "l2,l2,l2", "l2,l1", "L2"])
 def test_an_unknown_norm_is_refused(norm):
     with pytest.raises(InputError, match="--embedding_norm") as error:
-        embeddings.normalised([part(ATT), part(SENT, "sent")], norm, NAMES)
+        toys.scaled_embeddings([part(ATT), part(SENT, "sent")], norm, NAMES)
     assert "att, sent" in str(error.value)
     assert repr(norm) in str(error.value)
 

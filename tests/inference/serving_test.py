@@ -14,13 +14,9 @@ from gmn_tf.images import backbones
 from gmn_tf.inference import model_card, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import classifier
-from gmn_tf.runs import experiment
-from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
 # In a process of its own, in which gmn_tf cannot be imported.
 ALONE = """
 import importlib.abc, json, sys
@@ -54,17 +50,6 @@ print(json.dumps(answers))
 """
 
 
-@pytest.fixture(scope="module")
-def run(tiny_config, tiny_data, tmp_path_factory):
-    config = tiny_config.replace({"seen_penalty": 0.25})
-    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
-    workdir.start(config, SOURCE)
-    strategy = fit.make_strategy("one")
-    monitoring_options = experiment.MonitoringOptions(quiet=True)
-    experiment.run(config, tiny_data, workdir, strategy, monitoring_options)
-    return workdir
-
-
 def alone(folder, *files):
     """Answers of all signatures in a process without gmn_tf."""
     found = subprocess.run(
@@ -77,13 +62,7 @@ def alone(folder, *files):
     return json.loads(found.stdout)
 
 
-def card(run, classes, **kwargs):
-    contents = run.read_json("config.json"), run.read_json("metrics.json")
-    return model_card.text(*contents, classes, **kwargs)
-
-
-def test_it_answers_alone_as_the_run_does(run, tiny_data, tmp_path):
-    predictor = Predictor.load(run)
+def test_it_answers_alone_as_the_run_does(predictor, tiny_data, tmp_path):
     features = tiny_data.unseen.features[:13]
     np.save(tmp_path / "features.npy", features)
     folder = serving.export(predictor, tmp_path / "out", "card", top_k=4)
@@ -135,14 +114,12 @@ def test_images_are_answered_alone_as_features_are(
             assert names == [name for name, _ in top]
 
 
-def test_linear_classifiers_are_served_too(tiny_config, tiny_data, tmp_path):
-    workdir = Workdir(tmp_path / "run")
-    config = tiny_config.replace({"compatibility": "linear"})
-    workdir.start(config, SOURCE)
-    strategy = fit.make_strategy("one")
-    monitoring_options = experiment.MonitoringOptions(quiet=True)
-    experiment.run(config, tiny_data, workdir, strategy, monitoring_options)
-    predictor = Predictor.load(workdir)
+def test_linear_classifiers_are_served_too(tiny_data):
+    sgd = classifier.SGD(0.1, 1.0, 0.9, 0.0, 16, 2)
+    models = (
+        classifier.fit(tiny_data.train, None, 9, sgd, seed) for seed in (1, 2)
+    )
+    predictor = Predictor(LabelMap.of(tiny_data), tuple(models))
     features = tiny_data.seen.features[:5]
 
     answer = serving.ServingModel(predictor, top_k=99).classify(features)
@@ -153,8 +130,7 @@ def test_linear_classifiers_are_served_too(tiny_config, tiny_data, tmp_path):
     )
 
 
-def test_each_export_becomes_the_next_version(run, tmp_path):
-    predictor = Predictor.load(run)
+def test_each_export_becomes_the_next_version(predictor, tmp_path):
     (tmp_path / "9").mkdir()
     (tmp_path / "notes").mkdir()
     folder = serving.export(predictor, tmp_path, "card")
@@ -167,17 +143,18 @@ def test_each_export_becomes_the_next_version(run, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"9", "10", "notes"}
 
 
-def test_a_folder_that_cannot_be_made_is_refused(run, tmp_path):
+def test_a_folder_that_cannot_be_made_is_refused(predictor, tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(InputError, match="Cannot write the model"):
-        serving.export(Predictor.load(run), tmp_path / "file" / "out", "card")
+        serving.export(predictor, tmp_path / "file" / "out", "card")
 
 
-def test_the_card_tells_what_was_trained_and_scored(run):
-    predictor = Predictor.load(run)
-    metrics = run.read_json("metrics.json")
-    text = card(run, predictor.classes, with_images=False, top_k=3)
+def test_the_card_tells_what_was_trained_and_scored(finished_run, predictor):
+    metrics = finished_run.scores
+    text = model_card.text(
+        finished_run.workdir, predictor.classes, with_images=False, top_k=3
+    )
 
     assert "* 6 classes learned from real" in text
     assert "* 3 classes learned from their descriptions" in text
@@ -189,9 +166,11 @@ def test_the_card_tells_what_was_trained_and_scored(run):
     assert "added" not in text
 
 
-def test_the_card_tells_of_classes_nobody_has_scored(run):
-    added = Predictor.load(run).classes.with_added(["new"])
-    text = card(run, added, with_images=False, top_k=3)
+def test_the_card_names_classes_without_a_score(finished_run, predictor):
+    added = predictor.classes.with_added(["new"])
+    text = model_card.text(
+        finished_run.workdir, added, with_images=False, top_k=3
+    )
 
     assert "1 classes added after" in text
     assert "Nobody has scored the classes that were added" in text

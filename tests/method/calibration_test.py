@@ -71,58 +71,15 @@ def test_the_best_penalty_is_told_and_drawn():
     )
 
 
-def test_what_is_found_is_what_a_run_with_it_gives(
-    tiny_config, tiny_name, tiny_dir, tmp_path
-):
-    config = tiny_config.replace({"split": "tune", "classifier_epochs": 9})
+@pytest.fixture(scope="module")
+def make_run(tiny_config, tiny_name, tiny_dir, tmp_path_factory):
+    """Makes a run on the tune splits, with some settings changed."""
     held_back = zero_shot_data.load(tiny_name, tiny_dir, "tune")
+    tuned = tiny_config.replace({"split": "tune", "classifier_epochs": 9})
 
-    def run(config, name):
-        workdir = Workdir(tmp_path / name)
-        workdir.start(config, SOURCE)
-        return workdir, experiment.run(
-            config,
-            held_back,
-            workdir,
-            fit.make_strategy("one"),
-            experiment.MonitoringOptions(quiet=True),
-        )
-
-    workdir, plain = run(config, "plain")
-    rows = finished.calibrate([FinishedRun(workdir, config, held_back)])
-    best = calibration.best(rows)
-    lowered = config.replace({"seen_penalty": best["penalty"]})
-    again, metrics = run(lowered, "lowered")
-
-    assert best["penalty"] != 0.0
-    assert metrics["h"]["mean"] > plain["h"]["mean"]
-    for name in evaluation.SCORES:
-        assert metrics[name]["mean"] == pytest.approx(best[name]["mean"])
-    assert metrics["baseline"] == plain["baseline"]
-    # The saved classifier has it inside, and it is not counted twice.
-    assert finished.evaluate(FinishedRun(again, lowered, held_back)) == metrics
-    assert finished.calibrate([FinishedRun(again, lowered, held_back)]) == rows
-    with (workdir.path / "calibration.csv").open() as file:
-        lines = list(csv.DictReader(file))
-    assert [float(line["penalty"]) for line in lines] == [
-        row["penalty"] for row in rows
-    ]
-    assert np.isclose(float(lines[0]["h_mean"]), rows[0]["h"]["mean"])
-    assert (workdir.path / "calibration.png").stat().st_size
-
-
-def test_several_seeds_have_one_penalty(
-    tiny_config, tiny_name, tiny_dir, tmp_path
-):
-    held_back = zero_shot_data.load(tiny_name, tiny_dir, "tune")
-    runs = []
-    for name, changes in (
-        ("one", {"seed": 1}),
-        ("two", {"seed": 2}),
-        ("other", {"seed": 1, "steps": 2}),
-    ):
-        config = tiny_config.replace({"split": "tune", **changes})
-        workdir = Workdir(tmp_path / name)
+    def make(**changes):
+        config = tuned.replace(changes)
+        workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
         workdir.start(config, SOURCE)
         experiment.run(
             config,
@@ -131,18 +88,55 @@ def test_several_seeds_have_one_penalty(
             fit.make_strategy("one"),
             experiment.MonitoringOptions(quiet=True),
         )
-        runs.append(FinishedRun(workdir, config, held_back))
+        return FinishedRun(workdir, config, held_back)
 
-    rows = finished.calibrate(runs[:2])
+    return make
 
-    classifiers = [m for run in runs[:2] for m in run.load_classifiers()]
-    assert rows == calibration.curve(classifiers, held_back)
+
+@pytest.fixture(scope="module")
+def plain_run(make_run):
+    """A run without a penalty of seen classes."""
+    return make_run()
+
+
+def test_what_is_found_is_what_a_run_with_it_gives(plain_run, make_run):
+    rows = finished.calibrate([plain_run])
+    best = calibration.best(rows)
+    again = make_run(seen_penalty=best["penalty"])
+    scores, plain = again.scores, plain_run.scores
+
+    assert best["penalty"] != 0.0
+    assert scores["h"]["mean"] > plain["h"]["mean"]
+    for name in evaluation.SCORES:
+        assert scores[name]["mean"] == pytest.approx(best[name]["mean"])
+    assert scores["baseline"] == plain["baseline"]
+    # The saved classifier has it inside, and it is not counted twice.
+    assert finished.evaluate(again) == scores
+    assert finished.calibrate([again]) == rows
+    with (plain_run.workdir.path / "calibration.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [float(line["penalty"]) for line in lines] == [
+        row["penalty"] for row in rows
+    ]
+    assert np.isclose(float(lines[0]["h_mean"]), rows[0]["h"]["mean"])
+    assert (plain_run.workdir.path / "calibration.png").stat().st_size
+
+
+def test_several_seeds_have_one_penalty(plain_run, make_run, tmp_path):
+    runs = [plain_run, make_run(seed=2)]
+    rows = finished.calibrate(runs)
+
+    classifiers = [m for run in runs for m in run.load_classifiers()]
+    assert rows == calibration.curve(classifiers, plain_run.data)
     first, second = (
-        (run.workdir.path / "calibration.csv").read_text() for run in runs[:2]
+        (run.workdir.path / "calibration.csv").read_text() for run in runs
     )
     assert first == second
+    other = Workdir(tmp_path / "other")
+    config = plain_run.config.replace({"steps": 2})
+    other.start(config, SOURCE)
     with pytest.raises(InputError, match="steps="):
-        finished.calibrate(runs)
+        finished.calibrate([*runs, FinishedRun(other, config, plain_run.data)])
 
 
 def test_nothing_is_chosen_on_test_samples(tiny_config, tiny_data, tmp_path):

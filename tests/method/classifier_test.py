@@ -58,7 +58,7 @@ def fit(embeddings, sgd=SGD, seed=1, **kwargs):
 
 
 def by_hand(recorded, samples, embeddings, basis, sgd=SGD):
-    """The same training in the space of the embeddings themselves."""
+    """theta trained in the space of the embeddings themselves."""
     theta, orders = recorded
     weights, bias = (np.array(part) for part in theta.results[0])
     return reference.train_classifier(
@@ -116,7 +116,7 @@ def test_scores_are_those_of_theta(dim):
     features = toys.normal(9, toys.DX).astype(np.float32)
     units = toys.NUM_CLASSES if dim is None else dim
     rows = np.eye(toys.NUM_CLASSES) if dim is None else embeddings
-    weights, bias = (np.array(part) for part in model.theta)
+    weights, bias = map(np.array, model.theta)
     expected = [
         [reference.compatibility(x, a, weights, bias) for a in rows]
         for x in features
@@ -160,8 +160,29 @@ def test_a_saved_classifier_gives_equal_scores(dim, tmp_path):
     loaded = keras.models.load_model(tmp_path / "classifier.keras")
 
     np.testing.assert_array_equal(loaded(features), model(features))
-    for part, expected in zip(loaded.theta, model.theta):
+    for part, expected in zip(loaded.get_weights(), model.get_weights()):
         np.testing.assert_array_equal(part, expected)
+
+
+def test_weights_of_each_class_with_their_penalties():
+    model = fit(embeddings_of(8))
+    features = toys.normal(9, toys.DX).astype(np.float32)
+    before = model(features).numpy()
+    model.penalise_seen(2, 0.25)
+    weights, bias = map(np.array, model.class_weights)
+
+    assert (weights.shape, bias.shape) == ((toys.DX, 6), (6,))
+    expected = before - [0.25, 0.25, 0.0, 0.0, 0.0, 0.0]
+    np.testing.assert_allclose(features @ weights + bias, expected, atol=1e-5)
+    np.testing.assert_allclose(model(features), expected, atol=1e-5)
+
+
+def test_a_file_of_an_earlier_version_is_refused_by_name():
+    config = fit(embeddings_of(8)).get_config()
+    config["span_dim"] = config.pop("units")
+
+    with pytest.raises(ValueError, match="earlier version of gmn_tf"):
+        classifier.Classifier.from_config(config)
 
 
 @pytest.mark.parametrize("classes", [(4, 6), (6, 5)])
@@ -216,5 +237,5 @@ def test_features_on_disk_train_the_same_classifier(tiny_dir, tiny_name):
             )
         )
 
-    for part, expected in zip(models[1].theta, models[0].theta):
+    for part, expected in zip(models[1].get_weights(), models[0].get_weights()):
         np.testing.assert_allclose(part, expected, atol=1e-6)

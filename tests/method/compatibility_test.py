@@ -12,7 +12,7 @@ def theta(units):
     return toys.normal(toys.DX, units), toys.normal(units)
 
 
-# Fewer classes than embedding dimensions, and more: two ways of computing it.
+# Fewer classes than embedding dimensions, and more.
 @pytest.mark.parametrize("embedding_dim", [5, 2])
 def test_scores_by_hand(embedding_dim):
     embeddings = toys.normal(toys.NUM_SEEN, embedding_dim)
@@ -24,8 +24,12 @@ def test_scores_by_hand(embedding_dim):
     ]
 
     scores = compatibility.scores(features, (weights, bias), embeddings)
+    folded = compatibility.per_class((weights, bias), embeddings)
 
     np.testing.assert_allclose(scores, expected, rtol=1e-11)
+    np.testing.assert_allclose(
+        compatibility.scores(features, folded), expected, rtol=1e-11
+    )
 
 
 def test_linear_scores_are_bilinear_with_the_identity():
@@ -33,7 +37,7 @@ def test_linear_scores_are_bilinear_with_the_identity():
     features = toys.normal(9, toys.DX)
 
     np.testing.assert_allclose(
-        compatibility.scores(features, (weights, bias), None),
+        compatibility.scores(features, (weights, bias)),
         compatibility.scores(features, (weights, bias), np.eye(4)),
         rtol=1e-11,
     )

@@ -31,7 +31,7 @@ CLASSIFIER = toys.normal(toys.DX, toys.DA), toys.normal(toys.DA)
 
 def batches(count):
     """The first batches, without the pipeline around them."""
-    stream = streams.Stream(
+    stream = streams.SampleSource(
         toys.samples([3, 1, 6, 4]), toys.NUM_SEEN, "balanced"
     )
     return [
@@ -268,8 +268,7 @@ def test_every_variant_takes_a_step(variant):
     frozen = [
         (part, np.array(part))
         for guidance in model.guidances
-        for name in ("theta", "regressor")
-        for part in getattr(guidance, name, ())
+        for part in getattr(guidance, "model", ())
     ]
     before = model.generator.get_weights()
     strategy = fit.make_strategy("one")

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.linear_model import Ridge
 
+from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import compatibility, gradient_matching, guidance
 from tests.support import reference, toys
 
@@ -194,17 +196,16 @@ def test_own_loss_is_the_mean_cross_entropy_of_real_samples():
     )
 
 
-@pytest.mark.parametrize("linear", [True, False])
-def test_classification_loss(linear):
-    units = toys.NUM_SEEN if linear else toys.DA
+# Fewer embedding dimensions than classes; more; the linear f.
+@pytest.mark.parametrize("dim", [2, toys.DA, None])
+def test_classification_loss(dim):
+    units = dim or toys.NUM_SEEN
     weights, bias = toys.normal(toys.DX, units), toys.normal(units)
-    embeddings = toys.normal(toys.NUM_SEEN, toys.DA)
-    layer = guidance.Classification(
-        None if linear else embeddings, (weights, bias), weight=0.25
-    )
+    embeddings = None if dim is None else toys.normal(toys.NUM_SEEN, dim)
+    layer = guidance.Classification(embeddings, (weights, bias), weight=0.25)
     labels = np.arange(9) % toys.NUM_SEEN
     fake = toys.normal(9, toys.DX)
-    rows = np.eye(toys.NUM_SEEN) if linear else embeddings
+    rows = np.eye(toys.NUM_SEEN) if dim is None else embeddings
     expected = np.mean(
         [
             reference.cross_entropy(
@@ -264,3 +265,38 @@ def test_cycle_loss_vanishes_where_the_embedding_is_read():
     loss, _ = layer.loss(fake, None, samples, None)
 
     assert float(loss) == pytest.approx(0.0)
+
+
+COUNT = 23
+
+
+def real_samples(scale=1.0):
+    labels = (np.arange(COUNT) % toys.NUM_SEEN).astype(np.int32)
+    features = scale * (3.0 + toys.normal(COUNT, toys.DX))
+    return Samples(features.astype(np.float32), labels)
+
+
+@pytest.mark.parametrize("ridge", [0.01, 2.0])
+def test_the_regressor_is_ridge_regression(ridge, monkeypatch):
+    monkeypatch.setattr(guidance, "BLOCK", 10)
+    real, embeddings = real_samples(), toys.normal(toys.NUM_SEEN, toys.DA)
+    variance = real.features.var(axis=0, dtype=np.float64).mean()
+    expected = Ridge(alpha=COUNT * ridge * variance)
+    expected.fit(real.features.astype(float), embeddings[real.labels])
+
+    weights, bias = guidance.fit_regressor(real, embeddings, ridge)
+
+    assert weights.shape == (toys.DX, toys.DA)
+    np.testing.assert_allclose(weights, expected.coef_.T, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(bias, expected.intercept_, rtol=1e-4)
+
+
+def test_the_scale_of_features_does_not_matter():
+    embeddings = toys.normal(toys.NUM_SEEN, toys.DA)
+    weights, bias = guidance.fit_regressor(real_samples(), embeddings, 0.1)
+    scaled_weights, scaled_bias = guidance.fit_regressor(
+        real_samples(8.0), embeddings, 0.1
+    )
+
+    np.testing.assert_allclose(8.0 * scaled_weights, weights, rtol=1e-4)
+    np.testing.assert_allclose(scaled_bias, bias, rtol=1e-4)

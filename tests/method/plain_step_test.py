@@ -28,15 +28,21 @@ TINY = {
 }
 VARIANT_NAMES = [name for name, v in VARIANTS.items() if v.has_generator]
 DEEP = {"generator_units": (11, 9), "critic_units": (10, 8)}
+# Several at once, because tracing a step takes longer than all of its steps.
 OPTIONS = [
-    {"noise": "concat"},
-    {"noise_mean": "tanh", "noise_covariance": "identity"},
-    {"compatibility": "linear"},
-    {"matching_distance": "global"},
+    {"noise": "concat", "sampling": "uniform"},
+    {
+        "noise_mean": "tanh",
+        "noise_covariance": "identity",
+        "matching_distance": "global",
+        "theta_reset_steps": 3,
+    },
+    {
+        "activation": "relu",
+        "generator_output": "linear",
+        "compatibility": "linear",
+    },
     {"matching_norm_weight": 0.5},
-    {"theta_reset_steps": 3},
-    {"sampling": "uniform"},
-    {"activation": "relu", "generator_output": "linear"},
 ]
 
 
@@ -65,7 +71,7 @@ def test_twenty_steps_agree_within_rounding(options, farthest):
     "options",
     # L_CLS comes from a classifier in single precision.
     [{"variant": name} for name in VARIANT_NAMES if "_cls" not in name]
-    + [DEEP, *OPTIONS],
+    + [*OPTIONS[:3], {**OPTIONS[3], **DEEP}],
     ids=str,
 )
 def test_twenty_steps_agree_in_double_precision(options):
@@ -89,7 +95,7 @@ def train(config, data):
         its.set_weights(mine.get_weights())
     before = model.generator.get_weights()
     forms = model, plain_step.plain(other)
-    steps = [tf.function(form.train_step) for form in forms]
+    steps = [tf.function(form.train_step, autograph=False) for form in forms]
     batches = parts.make_batches(config, data, fit.make_strategy("one"))
     losses = [], []
     for batch in batches.take(STEPS):

@@ -338,7 +338,7 @@ def spoilt_class_list(rng, place):
     """The classes.json of a run says nonsense."""
     path = place / "classes.json"
     path.write_bytes(fuzzing.json_text(rng, json.dumps(RUN.to_dict())))
-    found = prediction.read_classes(Workdir(place))
+    found = prediction.read_label_map(Workdir(place))
     content = json.loads(path.read_bytes())
     assert json.loads(json.dumps(found.to_dict())) == content
     assert all(isinstance(one["name"], str) for one in content["classes"])

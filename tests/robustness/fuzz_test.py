@@ -25,7 +25,7 @@ from etils import epath
 from gmn_tf import commands
 from gmn_tf.commands import _shared, command_line
 from gmn_tf.config import Config, read_config_file
-from gmn_tf.data import embeddings, on_disk, zero_shot_data
+from gmn_tf.data import on_disk, zero_shot_data
 from gmn_tf.runs import experiment, finished, over_seeds
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search.search_folder import SearchFolder
@@ -193,7 +193,7 @@ def spoilt_embeddings(rng, stage, folder):
         for part in found.embeddings
     ]
     norm = fuzzing.pick(rng, ("l2", "matrix", "none", "l2,none", "l3", ""))
-    matrix = embeddings.normalised(parts, norm, found.class_names)
+    matrix = toys.scaled_embeddings(parts, norm, found.class_names)
     norms = norm.split(",") * (1 if "," in norm else 2)
     for number, name in enumerate(("sent", "att")):
         raw = _independent(folder / f"{name}_splits.mat")["att"].T
@@ -608,7 +608,7 @@ def spoilt_description(rng, stage, folder):
     metadata = json.loads(path.read_text())
     names = metadata["class_names"]
     order = [names.index(name) for name in found.class_names]
-    matrix = embeddings.normalised(metadata["embeddings"], "l2", names)
+    matrix = toys.scaled_embeddings(metadata["embeddings"], "l2", names)
     np.testing.assert_array_equal(found.embeddings, matrix[order])
     assert np.isfinite(found.embeddings).all()
 

@@ -205,7 +205,7 @@ def train_step(
         generator: G.
         critic: D, or None.
         embeddings: `[C, da]`.
-        batch: see `streams.training_batches`.
+        batch: see `batches.training_batches`.
         penalty_weight: lambda.
         guidance: function of the fakes whose result is added to -E D(fake).
         adams: optimizers of the generator and of the critic.

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf.data import embeddings
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import compatibility
 from gmn_tf.method.critic import Critic
@@ -74,6 +75,13 @@ def copy(model):
     return twin
 
 
+def scaled_embeddings(parts, norm: str, class_names) -> np.ndarray:
+    """`[C, da]` from the embeddings of a builder's metadata."""
+    raw = [embeddings.decode(part) for part in parts]
+    scalings = embeddings.scalings(parts, raw, norm)
+    return embeddings.scaled(raw, scalings, class_names)
+
+
 def samples(counts, feature_dim: int = DX, seed: int = 0) -> Samples:
     """`counts[c]` samples of each class, in mixed order.
 
@@ -94,11 +102,11 @@ def as_float64(batch):
     )
 
 
-def full_theta(embeddings, seed, dtype="float32"):
-    """theta as gradient matching draws it, out of the embeddings' span."""
-    basis = compatibility.span_basis(np.asarray(embeddings))
-    weights, bias = compatibility.initial_theta(DX, basis.shape[1], seed, dtype)
-    return weights @ basis.T, tf.linalg.matvec(basis, bias)
+def full_theta(rows, seed, dtype="float32"):
+    """theta as gradient matching draws it, out of the span of embeddings."""
+    basis = compatibility.span_basis(np.asarray(rows))
+    theta = compatibility.initial_theta(DX, basis.shape[1], seed, dtype)
+    return compatibility.out_of_span(theta, basis)
 
 
 def zero_shot_data() -> ZeroShotData:

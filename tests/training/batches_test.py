@@ -32,7 +32,7 @@ def unlabelled_features():
 
 
 def stream_of(sampling, transductive=False):
-    return streams.Stream(
+    return streams.SampleSource(
         toys.samples(COUNTS),
         toys.NUM_SEEN,
         sampling,
