@@ -150,10 +150,10 @@ def test_other_features_and_bad_images_are_refused(workdir, tmp_path):
     told = call("predict", run, f"--features={tmp_path}", status=1)
     assert "another backbone" in told
     told = call("predict", run, status=1)
-    assert "either --features or --images" in told
+    assert "exactly one of --features and --images" in told
     out = tmp_path / "predictions.txt"
     told = call("predict", run, "--images=x", f"--out={out}", status=1)
-    assert "ends in .csv or .json" in told and not out.exists()
+    assert "must end in .csv or .json" in told and not out.exists()
 
 
 def test_the_exported_model_takes_images(folder, workdir, tmp_path):
