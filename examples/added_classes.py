@@ -15,8 +15,8 @@ import pathlib
 import time
 
 import numpy as np
-from absl import flags
 
+from gmn_tf.commands import define
 from gmn_tf.commands._shared import (
     MEMORY,
     MOVED_DATA_DIR,
@@ -24,7 +24,7 @@ from gmn_tf.commands._shared import (
     log,
     open_run,
 )
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 EVERY = 4
@@ -36,7 +36,7 @@ HEADER = """\
 
 
 @command(
-    flag(flags.DEFINE_string, "out", None, "Folder of the table."),
+    define.string("out", None, "Folder of the table."),
     MOVED_DATA_DIR,
     MEMORY,
     QUIET,

@@ -1,7 +1,6 @@
 """bin/evaluate."""
 
-from absl import flags
-
+from gmn_tf.commands import define
 from gmn_tf.commands._shared import (
     MEMORY,
     MOVED_DATA_DIR,
@@ -9,7 +8,7 @@ from gmn_tf.commands._shared import (
     log,
     open_run,
 )
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 
@@ -20,44 +19,37 @@ def _are_counts(texts: list[str] | None) -> bool:
 
 
 @command(
-    flag(flags.DEFINE_string, "workdir", None, "Folder of a run of bin/train."),
+    define.string("workdir", None, "Folder of a run of bin/train."),
     MOVED_DATA_DIR,
     MEMORY,
     QUIET,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "tune_workdir",
         None,
         "Folder of the same run on --split=tune: scores by the separate "
         "protocol, which chooses settings for T-1, u and s one by one on the "
         "tune splits; writes separate.json.",
     ),
-    flag(
-        flags.DEFINE_list,
+    define.listed(
         "synthetic_per_class",
         None,
         "Numbers such as 10,25,50: writes the curve of Fig. 3 to curve.csv "
         "and curve.png.",
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "calibrate",
         None,
         "Finds the --seen_penalty with the largest h, for a run on "
         "--split=tune or several that differ in their seed; writes "
         "calibration.csv and calibration.png.",
     ),
-    flag(
-        flags.register_validator,
+    define.rule(
         "synthetic_per_class",
         _are_counts,
         "--synthetic_per_class takes positive whole numbers with commas "
         "between them, as in 10,25,50.",
     ),
-    flag(
-        flags.mark_flags_as_mutual_exclusive,
-        ["tune_workdir", "synthetic_per_class", "calibrate"],
-    ),
+    define.exclusive(["tune_workdir", "synthetic_per_class", "calibrate"]),
     takes_arguments=True,
 )
 def evaluate(values, arguments) -> None:

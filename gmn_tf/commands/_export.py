@@ -2,8 +2,7 @@
 
 import pathlib
 
-from absl import flags
-
+from gmn_tf.commands import define
 from gmn_tf.commands._predict import (
     PREDICTOR,
     TOP_K,
@@ -11,21 +10,19 @@ from gmn_tf.commands._predict import (
     make_predictor,
 )
 from gmn_tf.commands._shared import log
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 
 
 @command(
     *PREDICTOR,
     TOP_K,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "out",
         None,
         "Folder of all versions of the model, to which this one is added.",
     ),
-    flag(flags.mark_flag_as_required, "out"),
-    flag(
-        flags.DEFINE_enum,
+    define.required(["out"]),
+    define.enum(
         "backbone",
         "auto",
         ["auto", "on", "off"],

@@ -2,21 +2,18 @@
 
 import pathlib
 
-from absl import flags
-
+from gmn_tf.commands import define
 from gmn_tf.commands._shared import QUIET, UNREADABLE, log
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.images import backbone_table
 
-BACKBONE = flag(
-    flags.DEFINE_string,
+BACKBONE = define.string(
     "backbone",
     "resnet101",
     "The network that makes features of images, without its top and averaged "
     "over the image: " + ", ".join(backbone_table.BACKBONES) + ".",
 )
-WEIGHTS = flag(
-    flags.DEFINE_string,
+WEIGHTS = define.string(
     "weights",
     backbone_table.IMAGENET,
     "Weights of the network: imagenet, which is downloaded once; or a file "
@@ -25,28 +22,18 @@ WEIGHTS = flag(
 
 
 @command(
-    flag(
-        flags.DEFINE_string,
-        "images",
-        None,
-        "Folder with one folder of images per class.",
+    define.string(
+        "images", None, "Folder with one folder of images per class."
     ),
-    flag(
-        flags.DEFINE_string,
-        "out",
-        None,
-        "Folder for features.npy, labels.csv, extraction.json.",
+    define.string(
+        "out", None, "Folder for features.npy, labels.csv, extraction.json."
     ),
-    flag(flags.mark_flags_as_required, ["images", "out"]),
+    define.required(["images", "out"]),
     BACKBONE,
     WEIGHTS,
     UNREADABLE,
-    flag(
-        flags.DEFINE_integer,
-        "batch_size",
-        32,
-        "Images that the network sees at once.",
-        1,
+    define.integer(
+        "batch_size", 32, "Images that the network sees at once.", 1
     ),
     QUIET,
     after_interrupt="The same command goes on from the last part that was "

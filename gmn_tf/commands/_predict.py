@@ -4,8 +4,7 @@ import collections
 import pathlib
 import sys
 
-from absl import flags
-
+from gmn_tf.commands import define
 from gmn_tf.commands._shared import (
     MEMORY,
     MOVED_DATA_DIR,
@@ -14,24 +13,22 @@ from gmn_tf.commands._shared import (
     log,
     open_run,
 )
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError, listed
 
 SUFFIXES = (".csv", ".json")
 # Of commands that predict, or write a model that does: the run, and classes
 # added to it.
 PREDICTOR = (
-    flag(flags.DEFINE_string, "workdir", None, "Folder of a finished run."),
-    flag(flags.mark_flag_as_required, "workdir"),
-    flag(
-        flags.DEFINE_string,
+    define.string("workdir", None, "Folder of a finished run."),
+    define.required(["workdir"]),
+    define.string(
         "classes",
         None,
         "CSV file like the classes.csv of bin/prepare_data: classes that are "
         "new to the run and become possible answers.",
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "synthesize",
         False,
         "Whether features of the new classes are synthesised and the final "
@@ -39,8 +36,7 @@ PREDICTOR = (
         "data. Otherwise the descriptions alone decide, at once, and a new "
         "class seldom wins against those the classifiers were fitted on.",
     ),
-    flag(
-        flags.register_multi_flags_validator,
+    define.rule_for_several(
         ["synthesize", "classes"],
         lambda given: given["classes"] or not given["synthesize"],
         "--synthesize needs --classes, a file of new classes.",
@@ -48,49 +44,38 @@ PREDICTOR = (
     MOVED_DATA_DIR,
     MEMORY,
     QUIET,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "weights",
         None,
         "Where the backbone's file of weights is now, if it was moved.",
     ),
 )
-TOP_K = flag(
-    flags.DEFINE_integer, "top_k", 5, "How many classes an answer has.", 1
-)
+TOP_K = define.integer("top_k", 5, "How many classes an answer has.", 1)
 
 
 @command(
     *PREDICTOR,
     TOP_K,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "features",
         None,
         "Folder of bin/extract_features, or a .npy, .npz or .csv file.",
     ),
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "images",
         None,
         "An image, or a folder with images, whose features are extracted by "
         "the backbone that the run was trained with.",
     ),
-    flag(
-        flags.mark_flags_as_mutual_exclusive,
-        ["features", "images"],
-        required=True,
-    ),
+    define.exclusive(["features", "images"], required=True),
     UNREADABLE,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "out",
         None,
         "File for the predictions, .csv or .json; default: CSV on the "
         "terminal.",
     ),
-    flag(
-        flags.register_validator,
+    define.rule(
         "out",
         lambda path: not path or pathlib.PurePath(path).suffix in SUFFIXES,
         "--out must end in .csv or .json.",

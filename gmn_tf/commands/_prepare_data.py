@@ -2,30 +2,22 @@
 
 import shlex
 
-from absl import flags
-
+from gmn_tf.commands import define
 from gmn_tf.commands._extract_features import BACKBONE, WEIGHTS
 from gmn_tf.commands._shared import DATA_DIR, QUIET, UNREADABLE, log
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
 
 
 @command(
-    flag(
-        flags.DEFINE_string,
-        "source",
-        None,
-        "Folder with classes.csv, and images or features.",
+    define.string(
+        "source", None, "Folder with classes.csv, and images or features."
     ),
-    flag(
-        flags.DEFINE_string,
-        "dataset",
-        None,
-        "The name to give the data, for --dataset afterwards.",
+    define.string(
+        "dataset", None, "The name to give the data, for --dataset afterwards."
     ),
-    flag(flags.mark_flags_as_required, ["source", "dataset"]),
-    flag(
-        flags.DEFINE_string,
+    define.required(["source", "dataset"]),
+    define.string(
         "features",
         None,
         "Folder of features and labels, such as --out of bin/extract_features; "
@@ -35,8 +27,7 @@ from gmn_tf.config import Config
     WEIGHTS,
     UNREADABLE,
     DATA_DIR,
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "replace",
         False,
         "Replace other content that was prepared under this name.",

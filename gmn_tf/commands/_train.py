@@ -1,7 +1,6 @@
 """bin/train and bin/prepare."""
 
-from absl import flags
-
+from gmn_tf.commands import define
 from gmn_tf.commands._shared import (
     DATA,
     SETTINGS,
@@ -10,8 +9,9 @@ from gmn_tf.commands._shared import (
     log,
     make_execution,
     resolve,
+    set_by_flags,
 )
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
 
 OF_THE_DATA = ("dataset", "features_file", "embedding")
@@ -19,21 +19,18 @@ OF_THE_DATA = ("dataset", "features_file", "embedding")
 
 @command(
     *TRAINING,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "workdir",
         None,
         "Folder for results; default: runs/<dataset>-<variant>-<seed>, with "
         "the embedding and the split between if they are not att and test.",
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "baseline",
         True,
         "Whether real_only is trained and scored too, to compare with.",
     ),
-    flag(
-        flags.DEFINE_integer,
+    define.integer(
         "validate_every",
         0,
         "Steps between scores on the validation classes, with --split=tune "
@@ -86,8 +83,7 @@ def train(values) -> None:
 @command(
     *(SETTINGS[name] for name in OF_THE_DATA),
     *DATA,
-    flag(
-        flags.DEFINE_multi_string,
+    define.strings(
         "beam_option",
         None,
         "A flag of the Apache Beam pipeline that prepares the data, as in "
@@ -100,11 +96,7 @@ def prepare(values) -> None:
 
     bin/prepare --dataset=cub --manual_dir=xlsa17
     """
-    chosen = {
-        name: values[name].value
-        for name in OF_THE_DATA
-        if values[name].value is not None
-    }
+    chosen = set_by_flags(values, OF_THE_DATA)
     # Runs choose how to scale embeddings; data fits if any way does.
     config = Config().replace({**chosen, "embedding_norm": "none"})
     start_tensorflow()

@@ -28,7 +28,7 @@ from gmn_tf.config import Config, read_config_file
 from gmn_tf.data import embeddings, on_disk, zero_shot_data
 from gmn_tf.runs import experiment, finished, over_seeds
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.search.search_folder import SearchFolder
+from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import fit
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
@@ -503,7 +503,7 @@ def spoilt_search(rng, stage, folder):
     """A search's search.json or result.json says nonsense."""
     search = SearchFolder(folder / "search")
     kept = {"objective": "h", "space": {"generator": {}}}
-    search.start(
+    search.start_search(
         stage.config,
         {"name": "a", "data_dir": "b", "split_fingerprint": "c"},
         kept,
