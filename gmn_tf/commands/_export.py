@@ -2,14 +2,13 @@
 
 import pathlib
 
-from gmn_tf.commands import define
+from gmn_tf.commands import define, shared
 from gmn_tf.commands._predict import (
     PREDICTOR,
     TOP_K,
     load_backbone,
     make_predictor,
 )
-from gmn_tf.commands._shared import log
 from gmn_tf.commands.command_line import command, start_tensorflow
 
 
@@ -35,6 +34,7 @@ def export(values) -> None:
 
     bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
     """
+    log = shared.logger(values)
     start_tensorflow()
     from gmn_tf.inference import model_card, serving
     from gmn_tf.runs.workdir import Workdir
@@ -58,5 +58,5 @@ def export(values) -> None:
     )
     count = len(predictor.classes.names)
     takes = "images and features" if attached else "features"
-    log(values, f"A model of {count} classes that takes {takes}: {folder}")
-    log(values, f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")
+    log(f"A model of {count} classes that takes {takes}: {folder}")
+    log(f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")

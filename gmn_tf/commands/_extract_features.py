@@ -2,8 +2,7 @@
 
 import pathlib
 
-from gmn_tf.commands import define
-from gmn_tf.commands._shared import QUIET, UNREADABLE, log
+from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.images import backbone_table
 
@@ -31,11 +30,11 @@ WEIGHTS = define.string(
     define.required(["images", "out"]),
     BACKBONE,
     WEIGHTS,
-    UNREADABLE,
+    shared.UNREADABLE,
     define.integer(
         "batch_size", 32, "Images that the network sees at once.", 1
     ),
-    QUIET,
+    shared.QUIET,
     after_interrupt="The same command goes on from the last part that was "
     "kept.",
 )
@@ -47,13 +46,13 @@ def extract_features(values) -> None:
     Images are DIR/CLASS/IMAGE. The same command goes on where it was stopped,
     and computes again what has changed since.
     """
+    log = shared.logger(values)
     from gmn_tf.images import image_folder
 
     backbone_table.check(values.backbone, values.weights)
     images = pathlib.Path(values.images).expanduser()
     listing = image_folder.scan(images)
     log(
-        values,
         f"{images} has {len(listing.images)} images in {len(listing.classes)} "
         "folders of classes.",
     )
@@ -69,4 +68,4 @@ def extract_features(values) -> None:
         values.batch_size,
         values.quiet,
     )
-    log(values, extraction_summary.text(summary))
+    log(extraction_summary.text(summary))

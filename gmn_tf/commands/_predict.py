@@ -4,15 +4,7 @@ import collections
 import pathlib
 import sys
 
-from gmn_tf.commands import define
-from gmn_tf.commands._shared import (
-    MEMORY,
-    MOVED_DATA_DIR,
-    QUIET,
-    UNREADABLE,
-    log,
-    open_run,
-)
+from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError, listed
 
@@ -41,9 +33,9 @@ PREDICTOR = (
         lambda given: given["classes"] or not given["synthesize"],
         "--synthesize needs --classes, a file of new classes.",
     ),
-    MOVED_DATA_DIR,
-    MEMORY,
-    QUIET,
+    shared.MOVED_DATA_DIR,
+    shared.MEMORY,
+    shared.QUIET,
     define.string(
         "weights",
         None,
@@ -68,7 +60,7 @@ TOP_K = define.integer("top_k", 5, "How many classes an answer has.", 1)
         "the backbone that the run was trained with.",
     ),
     define.exclusive(["features", "images"], required=True),
-    UNREADABLE,
+    shared.UNREADABLE,
     define.string(
         "out",
         None,
@@ -86,6 +78,7 @@ def predict(values) -> None:
 
     bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
     """
+    log = shared.logger(values)
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)
     from gmn_tf.inference import prediction_files
@@ -103,7 +96,7 @@ def predict(values) -> None:
     files.write_text(out, text)
     kinds = collections.Counter(predictor.classes.kinds)
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    log(values, f"{len(tops)} predictions over {counted} classes: {out}")
+    log(f"{len(tops)} predictions over {counted} classes: {out}")
 
 
 def make_predictor(values):
@@ -121,7 +114,7 @@ def make_predictor(values):
     if not values.synthesize:
         predictor = prediction.Predictor.load(values.workdir)
         return predictor.with_classes(added.names, added.values)
-    run = open_run(values.workdir, values)
+    run = shared.open_run(values.workdir, values)
     epochs = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", epochs, values.quiet) as advance:
         return prediction.synthesised(run, added.names, added.values, advance)

@@ -3,8 +3,8 @@
 import pathlib
 import shlex
 
+from gmn_tf import configs
 from gmn_tf.commands import define
-from gmn_tf.commands._shared import PRESET
 from gmn_tf.commands.command_line import command
 from gmn_tf.utils.errors import InputError, listed
 
@@ -19,7 +19,7 @@ from gmn_tf.utils.errors import InputError, listed
         "att, as in flo,cub,cub:att+sent.",
     ),
     define.integer("seeds", 3, "Generator seeds, from 1 onwards.", 1),
-    PRESET,
+    define.enum("preset", "cpu", configs.PRESETS, "As in bin/train."),
     define.string("out", "results/paper", "Folder of all results."),
     define.integer(
         "jobs", 1, "Runs at the same time, which share the cores.", 1

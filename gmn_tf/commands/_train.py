@@ -1,16 +1,6 @@
 """bin/train and bin/prepare."""
 
-from gmn_tf.commands import define
-from gmn_tf.commands._shared import (
-    DATA,
-    SETTINGS,
-    TRAINING,
-    load_data,
-    log,
-    make_execution,
-    resolve,
-    set_by_flags,
-)
+from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
 
@@ -18,7 +8,7 @@ OF_THE_DATA = ("dataset", "features_file", "embedding")
 
 
 @command(
-    *TRAINING,
+    *shared.TRAINING,
     define.string(
         "workdir",
         None,
@@ -44,7 +34,8 @@ def train(values) -> None:
 
     bin/train --dataset=synthetic --variant=cwgan_gm
     """
-    config = resolve(values)
+    log = shared.logger(values)
+    config = shared.resolve(values)
     start_tensorflow()
     from gmn_tf import api
     from gmn_tf.runs import experiment, report
@@ -52,10 +43,10 @@ def train(values) -> None:
     from gmn_tf.training import validation
 
     validation.check_tune_split(config, values.validate_every)
-    strategy, execution = make_execution(values)
+    strategy, execution = shared.make_execution(values)
     workdir = Workdir(values.workdir or _default_workdir(config))
     workdir.check_settings_match(config)
-    data = load_data(config, values)
+    data = shared.load_data(config, values)
     monitoring_options = experiment.MonitoringOptions(
         values.quiet,
         values.log_every,
@@ -71,18 +62,16 @@ def train(values) -> None:
         monitoring_options=monitoring_options,
         execution=execution,
         with_baseline=values.baseline,
-        log=lambda text: log(values, text),
+        log=log,
     )
     if run is not None:
-        log(values, report.scores_table(run.scores))
-        log(
-            values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}"
-        )
+        log(report.scores_table(run.scores))
+        log(f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 
 @command(
-    *(SETTINGS[name] for name in OF_THE_DATA),
-    *DATA,
+    *(shared.SETTINGS[name] for name in OF_THE_DATA),
+    *shared.DATA,
     define.strings(
         "beam_option",
         None,
@@ -96,15 +85,16 @@ def prepare(values) -> None:
 
     bin/prepare --dataset=cub --manual_dir=xlsa17
     """
-    chosen = set_by_flags(values, OF_THE_DATA)
+    log = shared.logger(values)
+    chosen = shared.set_by_flags(values, OF_THE_DATA)
     # Runs choose how to scale embeddings; data fits if any way does.
     config = Config().replace({**chosen, "embedding_norm": "none"})
     start_tensorflow()
     from gmn_tf.runs import report
 
-    data = load_data(config, values, values.beam_option)
-    log(values, report.data_summary(data))
-    log(values, f"Prepared: {data.name} in {data.data_dir}")
+    data = shared.load_data(config, values, values.beam_option)
+    log(report.data_summary(data))
+    log(f"Prepared: {data.name} in {data.data_dir}")
 
 
 def _default_workdir(config: Config) -> str:

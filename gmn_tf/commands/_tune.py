@@ -2,15 +2,7 @@
 
 import sys
 
-from gmn_tf.commands import define
-from gmn_tf.commands._shared import (
-    TRAINING,
-    load_data,
-    log,
-    make_execution,
-    resolve,
-    set_by_flags,
-)
+from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
@@ -21,7 +13,7 @@ TRIALS = 20
 
 
 @command(
-    *TRAINING,
+    *shared.TRAINING,
     define.string("workdir", None, "Folder of the search."),
     define.enum(
         "tuner", "bayesian", TUNERS, "How the settings of trials are drawn."
@@ -93,9 +85,9 @@ def _search(values):
     from gmn_tf.search import space_input
     from gmn_tf.search.search import HYPERBAND, Search
 
-    config = resolve(values).replace({"split": "tune"})
+    config = shared.resolve(values).replace({"split": "tune"})
     # A file says where to begin; what a flag says is fixed.
-    fixed = [name for name in set_by_flags(values) if name != "split"]
+    fixed = [name for name in shared.set_by_flags(values) if name != "split"]
     space = space_input.make(
         values.preset,
         config,
@@ -115,13 +107,14 @@ def _search(values):
 
 
 def _run(search, folder, values) -> None:
+    log = shared.logger(values)
     from gmn_tf.runs import experiment
     from gmn_tf.search import report, trials, tuner
     from gmn_tf.training import fit, workers
     from gmn_tf.utils import locks
 
     tuner.check_cluster_complete()
-    strategy, execution = make_execution(values)
+    strategy, execution = shared.make_execution(values)
     if workers.several(strategy):
         raise InputError(
             "A search distributes trials, not steps.",
@@ -129,7 +122,7 @@ def _run(search, folder, values) -> None:
             f"--strategy={values.strategy}",
             "Distribute it by KerasTuner's variables, as docs/ explains.",
         )
-    data = load_data(search.config, values)
+    data = shared.load_data(search.config, values)
     for steps in search.budgets:
         config = search.config.replace({"steps": steps})
         fit.check_feasible(config, data, strategy, execution)
@@ -145,13 +138,10 @@ def _run(search, folder, values) -> None:
         search, data, folder, strategy, execution, monitoring_options
     )
 
-    def log_line(text: str) -> None:
-        log(values, text)
-
     if tuner.is_worker():  # it shares the folder with its chief
-        tuner.run(runner, log_line)
+        tuner.run(runner, log)
         return
     with locks.exclusive(folder.path):
-        tuner.run(runner, log_line)
+        tuner.run(runner, log)
         folder.remove_trial_checkpoints()
-        log_line("\n" + report.write(folder))
+        log("\n" + report.write(folder))

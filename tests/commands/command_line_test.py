@@ -10,7 +10,7 @@ import time
 import pytest
 
 from gmn_tf import commands
-from gmn_tf.commands import _shared, _tune, command_line, define
+from gmn_tf.commands import _tune, command_line, define, shared
 from gmn_tf.commands.command_line import command
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.search import search
@@ -106,7 +106,7 @@ def test_choices_of_flags_are_those_of_the_package():
     assert tuple(values["jit"].parser.enum_values) == fit.JIT
     assert _tune.TUNERS == search.TUNERS
     assert set(_tune.OBJECTIVES) == set(SCORES)
-    assert set(_shared.SETTINGS) < set(values)
+    assert set(shared.SETTINGS) < set(values)
 
 
 def test_words_that_are_no_flags_are_refused():

@@ -23,7 +23,7 @@ import tensorflow as tf
 from etils import epath
 
 from gmn_tf import commands
-from gmn_tf.commands import _shared, command_line
+from gmn_tf.commands import command_line, shared
 from gmn_tf.config import Config, read_config_file
 from gmn_tf.data import embeddings, on_disk, zero_shot_data
 from gmn_tf.runs import experiment, finished, over_seeds
@@ -346,8 +346,8 @@ def spoilt_flags(rng, stage, folder):
         words[place] = os.fsdecode(letters.replace(b"\0", b""))
     values = command_line.define_flags(commands.train.definitions)
     command_line.check_no_arguments(command_line.parse(words, values, ""))
-    config = _shared.resolve(values)
-    _assert_settings(config, _shared.chosen_settings(values))
+    config = shared.resolve(values)
+    _assert_settings(config, shared.chosen_settings(values))
 
 
 FLAG_WORDS = (

@@ -1,7 +1,9 @@
 """What several commands have in common: flags, data, output."""
 
 import dataclasses
+import functools
 import pathlib
+from collections.abc import Callable
 
 from gmn_tf import configs
 from gmn_tf.commands import define
@@ -175,7 +177,8 @@ def open_run(folder: str, values):
     return FinishedRun(workdir, config, loaded)
 
 
-def log(values, text: str) -> None:
-    """Prints, unless --quiet forbids it."""
-    if not values.quiet:
-        print(text, flush=True)
+def logger(values) -> Callable[[str], None]:
+    """What prints a line, unless --quiet forbids it."""
+    if values.quiet:
+        return lambda text: None
+    return functools.partial(print, flush=True)
