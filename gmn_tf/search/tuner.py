@@ -134,9 +134,8 @@ def run(runner: TrialRunner, log: Callable[[str], None]) -> None:
     with _writing_whole_files():
         tuner = GeneratorTuner(runner, log)
         # A chief ends with its workers' last question; there may be none to
-        # ask.
-        done = len(tuner.oracle.end_order) >= runner.search.total
-        if not (is_chief() and done):
+        # ask. (Only a chief knows the order in which trials ended.)
+        if not is_chief() or len(tuner.oracle.end_order) < runner.search.total:
             _search(tuner)
     if is_chief():  # earlier, the workers would have had to wait for it
         _run_preset(runner, log)

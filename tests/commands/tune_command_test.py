@@ -1,4 +1,4 @@
-"""bin/tune as a user meets it: killed, shared out, mistyped."""
+"""bin/tune as a user meets it: killed, distributed, mistyped."""
 
 import csv
 import json
@@ -115,11 +115,14 @@ def test_a_chief_and_two_workers_share_the_trials(data_dir, tmp_path):
         )
         for name in ("chief", "worker0", "worker1")
     }
-    printed = {
-        name: process.communicate(timeout=300)[0]
-        for name, process in processes.items()
-    }
-    assert not any(one.returncode for one in processes.values()), printed
+    printed = {}
+    try:
+        for name in ("worker0", "worker1", "chief"):
+            printed[name] = processes[name].communicate(timeout=300)[0]
+            assert processes[name].returncode == 0, printed[name]
+    finally:  # a chief waits for its workers for ever
+        for process in processes.values():
+            process.kill()
     made = {
         name: re.findall(r"^Trial (\d) of 6", text, re.MULTILINE)
         for name, text in printed.items()
