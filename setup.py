@@ -52,7 +52,7 @@ setuptools.setup(
         "importlib_resources>=7.1,<8",
         "jinja2>=3.1.6,<4",
         "keras>=3.15,<3.16",
-        "keras-tuner>=1.4.8,<2",
+        "keras-tuner==1.4.8",  # a search replaces some of its internals
         "matplotlib>=3.11,<4",
         "numpy>=2.4,<3",
         "pillow>=12.1,<14",  # Apache Beam wants one below 13

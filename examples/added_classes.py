@@ -16,16 +16,9 @@ import pathlib
 import time
 
 import numpy as np
-from absl import flags
 
-from gmn_tf.commands._shared import (
-    MEMORY,
-    MOVED_DATA_DIR,
-    QUIET,
-    log,
-    open_run,
-)
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands import define, shared
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 EVERY = 4
@@ -37,10 +30,10 @@ HEADER = """\
 
 
 @command(
-    flag(flags.DEFINE_string, "out", None, "Folder of the table."),
-    MOVED_DATA_DIR,
-    MEMORY,
-    QUIET,
+    define.string("out", None, "Folder of the table."),
+    shared.MOVED_DATA_DIR,
+    shared.MEMORY,
+    shared.QUIET,
     takes_arguments=True,
 )
 def compare(values, folders) -> None:
@@ -48,6 +41,7 @@ def compare(values, folders) -> None:
 
     python examples/added_classes.py --out=results/added_classes runs/flo-*
     """
+    log = shared.logger(values)
     if not folders:
         raise InputError(
             "No run is given.",
@@ -61,7 +55,7 @@ def compare(values, folders) -> None:
 
     rows = []
     for folder in folders:
-        run = open_run(folder, values)
+        run = shared.open_run(folder, values)
         rows += [{"run": run.title, **row} for row in ways(run)]
     table = HEADER
     for way in dict.fromkeys(row["way"] for row in rows):
@@ -73,9 +67,7 @@ def compare(values, folders) -> None:
             )
         ]
         table += f"| {way} | " + " | ".join(cells) + " |\n"
-    log(
-        values, f"{len(folders)} run(s): mean and standard deviation\n\n{table}"
-    )
+    log(f"{len(folders)} run(s): mean and standard deviation\n\n{table}")
     if values.out:
         out = pathlib.Path(values.out)
         files.write_text(out / "scores.csv", report.table_csv(rows))

@@ -1,15 +1,7 @@
 """bin/evaluate."""
 
-from absl import flags
-
-from gmn_tf.commands._shared import (
-    MEMORY,
-    MOVED_DATA_DIR,
-    QUIET,
-    log,
-    open_run,
-)
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands import define, shared
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 
@@ -20,44 +12,37 @@ def _are_counts(texts: list[str] | None) -> bool:
 
 
 @command(
-    flag(flags.DEFINE_string, "workdir", None, "Folder of a run of bin/train."),
-    MOVED_DATA_DIR,
-    MEMORY,
-    QUIET,
-    flag(
-        flags.DEFINE_string,
+    define.string("workdir", None, "Folder of a run of bin/train."),
+    shared.MOVED_DATA_DIR,
+    shared.MEMORY,
+    shared.QUIET,
+    define.string(
         "tune_workdir",
         None,
         "Folder of the same run on --split=tune: scores by the separate "
         "protocol, which chooses settings for T-1, u and s one by one on the "
         "tune splits; writes separate.json.",
     ),
-    flag(
-        flags.DEFINE_list,
+    define.listed(
         "synthetic_per_class",
         None,
         "Numbers such as 10,25,50: writes the curve of Fig. 3 to curve.csv "
         "and curve.png.",
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "calibrate",
         None,
         "Finds the --seen_penalty with the largest h, for a run on "
         "--split=tune or several that differ in their seed; writes "
         "calibration.csv and calibration.png.",
     ),
-    flag(
-        flags.register_validator,
+    define.rule(
         "synthetic_per_class",
         _are_counts,
         "--synthetic_per_class takes positive whole numbers with commas "
         "between them, as in 10,25,50.",
     ),
-    flag(
-        flags.mark_flags_as_mutual_exclusive,
-        ["tune_workdir", "synthetic_per_class", "calibrate"],
-    ),
+    define.exclusive(["tune_workdir", "synthetic_per_class", "calibrate"]),
     takes_arguments=True,
 )
 def evaluate(values, arguments) -> None:
@@ -78,7 +63,7 @@ def evaluate(values, arguments) -> None:
             "Name one folder, or with --calibrate several of other seeds.",
         )
     start_tensorflow()
-    runs = [open_run(folder, values) for folder in folders]
+    runs = [shared.open_run(folder, values) for folder in folders]
     if values.calibrate:
         _calibrate(runs, values)
     elif values.tune_workdir:
@@ -90,11 +75,12 @@ def evaluate(values, arguments) -> None:
 
 
 def _evaluate_again(run, values) -> None:
+    log = shared.logger(values)
     from gmn_tf.runs import finished, report
 
     recorded = run.workdir.read_json("metrics.json")
     metrics = finished.evaluate(run)
-    log(values, report.scores_table(metrics))
+    log(report.scores_table(metrics))
     different = [k for k in metrics if metrics[k] != recorded.get(k)]
     if different:
         raise InputError(
@@ -103,38 +89,41 @@ def _evaluate_again(run, values) -> None:
             f"{different[0]} {metrics[different[0]]}",
             "Compare the versions in config.json with those installed.",
         )
-    log(values, "The same as recorded in metrics.json.")
+    log("The same as recorded in metrics.json.")
 
 
 def _evaluate_separately(run, values) -> None:
+    log = shared.logger(values)
     from gmn_tf.runs import report, separate
 
-    tune = open_run(values.tune_workdir, values)
+    tune = shared.open_run(values.tune_workdir, values)
     metrics = separate.run(run, tune, values.quiet)
     if run.config.seen_penalty:
-        log(values, "The penalty of seen classes is not used here.")
-    log(values, report.scores_table(metrics))
-    log(values, report.chosen_table(metrics))
-    log(values, f"Written to {run.workdir}: separate.json")
+        log("The penalty of seen classes is not used here.")
+    log(report.scores_table(metrics))
+    log(report.chosen_table(metrics))
+    log(f"Written to {run.workdir}: separate.json")
 
 
 def _draw_curve(run, values) -> None:
+    log = shared.logger(values)
     from gmn_tf.runs import finished, report
 
     counts = sorted({int(text) for text in values.synthetic_per_class})
     rows = finished.synthetic_count_curve(run, counts, values.quiet)
-    log(values, report.curve_table(rows))
-    log(values, f"Written to {run.workdir}: curve.csv, curve.png")
+    log(report.curve_table(rows))
+    log(f"Written to {run.workdir}: curve.csv, curve.png")
 
 
 def _calibrate(runs, values) -> None:
+    log = shared.logger(values)
     from gmn_tf.method import calibration
     from gmn_tf.runs import finished, report
 
     rows = finished.calibrate(runs)
     (without,) = [row for row in rows if row["penalty"] == 0.0]
     names = ", ".join(run.title for run in runs)
-    log(values, f"{names}: {runs[0].config.steps} generator steps\n")
-    log(values, report.calibration_table(without, calibration.best(rows)))
+    log(f"{names}: {runs[0].config.steps} generator steps\n")
+    log(report.calibration_table(without, calibration.best(rows)))
     written = ", ".join(str(run.workdir) for run in runs)
-    log(values, f"Written to {written}: calibration.csv, calibration.png")
+    log(f"Written to {written}: calibration.csv, calibration.png")

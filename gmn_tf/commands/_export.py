@@ -2,30 +2,26 @@
 
 import pathlib
 
-from absl import flags
-
+from gmn_tf.commands import define, shared
 from gmn_tf.commands._predict import (
     PREDICTOR,
     TOP_K,
     load_backbone,
     make_predictor,
 )
-from gmn_tf.commands._shared import log
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 
 
 @command(
     *PREDICTOR,
     TOP_K,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "out",
         None,
         "Folder of all versions of the model, to which this one is added.",
     ),
-    flag(flags.mark_flag_as_required, "out"),
-    flag(
-        flags.DEFINE_enum,
+    define.required(["out"]),
+    define.enum(
         "backbone",
         "auto",
         ["auto", "on", "off"],
@@ -38,6 +34,7 @@ def export(values) -> None:
 
     bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
     """
+    log = shared.logger(values)
     start_tensorflow()
     from gmn_tf.inference import model_card, serving
     from gmn_tf.runs.workdir import Workdir
@@ -55,5 +52,5 @@ def export(values) -> None:
     )
     count = len(predictor.classes.names)
     takes = "images and features" if attached else "features"
-    log(values, f"A model of {count} classes that takes {takes}: {folder}")
-    log(values, f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")
+    log(f"A model of {count} classes that takes {takes}: {folder}")
+    log(f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")

@@ -2,21 +2,17 @@
 
 import pathlib
 
-from absl import flags
-
-from gmn_tf.commands._shared import QUIET, UNREADABLE, log
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands import define, shared
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.images import backbone_table
 
-BACKBONE = flag(
-    flags.DEFINE_string,
+BACKBONE = define.string(
     "backbone",
     "resnet101",
     "The network that makes features of images, without its top and averaged "
     "over the image: " + ", ".join(backbone_table.BACKBONES) + ".",
 )
-WEIGHTS = flag(
-    flags.DEFINE_string,
+WEIGHTS = define.string(
     "weights",
     backbone_table.IMAGENET,
     "Weights of the network: imagenet, which is downloaded once; or a file "
@@ -25,30 +21,20 @@ WEIGHTS = flag(
 
 
 @command(
-    flag(
-        flags.DEFINE_string,
-        "images",
-        None,
-        "Folder with one folder of images per class.",
+    define.string(
+        "images", None, "Folder with one folder of images per class."
     ),
-    flag(
-        flags.DEFINE_string,
-        "out",
-        None,
-        "Folder for features.npy, labels.csv, extraction.json.",
+    define.string(
+        "out", None, "Folder for features.npy, labels.csv, extraction.json."
     ),
-    flag(flags.mark_flags_as_required, ["images", "out"]),
+    define.required(["images", "out"]),
     BACKBONE,
     WEIGHTS,
-    UNREADABLE,
-    flag(
-        flags.DEFINE_integer,
-        "batch_size",
-        32,
-        "Images that the network sees at once.",
-        1,
+    shared.UNREADABLE,
+    define.integer(
+        "batch_size", 32, "Images that the network sees at once.", 1
     ),
-    QUIET,
+    shared.QUIET,
     after_interrupt="The same command goes on after the last batch that was "
     "stored.",
 )
@@ -60,13 +46,13 @@ def extract_features(values) -> None:
     Images are DIR/CLASS/IMAGE. The same command goes on where it was stopped,
     and computes again what has changed since.
     """
+    log = shared.logger(values)
     from gmn_tf.images import image_folder
 
     backbone_table.check(values.backbone, values.weights)
     images = pathlib.Path(values.images).expanduser()
     listing = image_folder.scan(images)
     log(
-        values,
         f"{images} has {len(listing.images)} images in {len(listing.classes)} "
         "folders of classes.",
     )
@@ -82,11 +68,10 @@ def extract_features(values) -> None:
         values.batch_size,
         values.quiet,
     )
-    log(values, str(summary))
+    log(str(summary))
     known = (images.parent / "classes.csv").exists()
     log(
-        values,
         f"Next: bin/prepare_data --source={images.parent if known else 'DIR'} "
         f"--features={summary.out} --dataset=NAME"
-        + ("" if known else ", where DIR has the classes.csv"),
+        + ("" if known else ", where DIR has the classes.csv")
     )

@@ -4,34 +4,23 @@ import collections
 import pathlib
 import sys
 
-from absl import flags
-
-from gmn_tf.commands._shared import (
-    MEMORY,
-    MOVED_DATA_DIR,
-    QUIET,
-    UNREADABLE,
-    log,
-    open_run,
-)
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands import define, shared
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError, listed
 
 SUFFIXES = (".csv", ".json")
 # Of commands that predict, or write a model that does: the run, and classes
 # added to it.
 PREDICTOR = (
-    flag(flags.DEFINE_string, "workdir", None, "Folder of a finished run."),
-    flag(flags.mark_flag_as_required, "workdir"),
-    flag(
-        flags.DEFINE_string,
+    define.string("workdir", None, "Folder of a finished run."),
+    define.required(["workdir"]),
+    define.string(
         "classes",
         None,
         "CSV file like the classes.csv of bin/prepare_data: classes that are "
         "new to the run and become possible answers.",
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "synthesize",
         False,
         "Whether features of the new classes are synthesised and the final "
@@ -39,58 +28,46 @@ PREDICTOR = (
         "data. Otherwise the descriptions alone decide, at once, and a new "
         "class seldom wins against those the classifiers were fitted on.",
     ),
-    flag(
-        flags.register_multi_flags_validator,
+    define.rule_for_several(
         ["synthesize", "classes"],
         lambda given: given["classes"] or not given["synthesize"],
         "--synthesize needs --classes, a file of new classes.",
     ),
-    MOVED_DATA_DIR,
-    MEMORY,
-    QUIET,
-    flag(
-        flags.DEFINE_string,
+    shared.MOVED_DATA_DIR,
+    shared.MEMORY,
+    shared.QUIET,
+    define.string(
         "weights",
         None,
         "Where the backbone's file of weights is now, if it was moved.",
     ),
 )
-TOP_K = flag(
-    flags.DEFINE_integer, "top_k", 5, "How many classes an answer has.", 1
-)
+TOP_K = define.integer("top_k", 5, "How many classes an answer has.", 1)
 
 
 @command(
     *PREDICTOR,
     TOP_K,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "features",
         None,
         "Folder of bin/extract_features, or a .npy, .npz or .csv file.",
     ),
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "images",
         None,
         "An image, or a folder with images, whose features are extracted by "
         "the backbone that the run was trained with.",
     ),
-    flag(
-        flags.mark_flags_as_mutual_exclusive,
-        ["features", "images"],
-        required=True,
-    ),
-    UNREADABLE,
-    flag(
-        flags.DEFINE_string,
+    define.exclusive(["features", "images"], required=True),
+    shared.UNREADABLE,
+    define.string(
         "out",
         None,
         "File for the predictions, .csv or .json; default: CSV on the "
         "terminal.",
     ),
-    flag(
-        flags.register_validator,
+    define.rule(
         "out",
         lambda path: not path or pathlib.PurePath(path).suffix in SUFFIXES,
         "--out must end in .csv or .json.",
@@ -101,6 +78,7 @@ def predict(values) -> None:
 
     bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
     """
+    log = shared.logger(values)
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)
     from gmn_tf.inference import prediction_files
@@ -118,7 +96,7 @@ def predict(values) -> None:
     files.write_text(out, text)
     kinds = collections.Counter(predictor.classes.kinds)
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    log(values, f"{len(tops)} predictions over {counted} classes: {out}")
+    log(f"{len(tops)} predictions over {counted} classes: {out}")
 
 
 def make_predictor(values):
@@ -136,7 +114,7 @@ def make_predictor(values):
         return predictor.with_classes(added.names, added.values)
     known = prediction.read_label_map(Workdir(values.workdir))
     added = known.in_order(classes.read_new(values.classes))
-    run = open_run(values.workdir, values)
+    run = shared.open_run(values.workdir, values)
     epochs = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", epochs, values.quiet) as advance:
         return prediction.synthesised(run, added.names, added.values, advance)

@@ -2,30 +2,21 @@
 
 import shlex
 
-from absl import flags
-
+from gmn_tf.commands import define, shared
 from gmn_tf.commands._extract_features import BACKBONE, WEIGHTS
-from gmn_tf.commands._shared import DATA_DIR, QUIET, UNREADABLE, log
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
 
 
 @command(
-    flag(
-        flags.DEFINE_string,
-        "source",
-        None,
-        "Folder with classes.csv, and images or features.",
+    define.string(
+        "source", None, "Folder with classes.csv, and images or features."
     ),
-    flag(
-        flags.DEFINE_string,
-        "dataset",
-        None,
-        "The name to give the data, for --dataset afterwards.",
+    define.string(
+        "dataset", None, "The name to give the data, for --dataset afterwards."
     ),
-    flag(flags.mark_flags_as_required, ["source", "dataset"]),
-    flag(
-        flags.DEFINE_string,
+    define.required(["source", "dataset"]),
+    define.string(
         "features",
         None,
         "Folder of features and labels, such as --out of bin/extract_features; "
@@ -33,15 +24,14 @@ from gmn_tf.config import Config
     ),
     BACKBONE,
     WEIGHTS,
-    UNREADABLE,
-    DATA_DIR,
-    flag(
-        flags.DEFINE_boolean,
+    shared.UNREADABLE,
+    shared.DATA_DIR,
+    define.boolean(
         "replace",
         False,
         "Replace other content that was prepared under this name.",
     ),
-    QUIET,
+    shared.QUIET,
     after_interrupt="The same command goes on with the images, if it was at "
     "those.",
 )
@@ -55,6 +45,7 @@ def prepare_data(values) -> None:
     classes; or --features names the folder of these.
     datasets/zero_shot/OWN_DATA.md explains it.
     """
+    log = shared.logger(values)
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)
     from gmn_tf import api
@@ -69,15 +60,15 @@ def prepare_data(values) -> None:
         data_dir=values.data_dir,
         replace=values.replace,
         quiet=values.quiet,
-        log=lambda text: log(values, text),
+        log=log,
     )
-    log(values, f"{values.dataset}, as found in {values.source}:\n")
-    log(values, str(prepared))
+    log(f"{values.dataset}, as found in {values.source}:\n")
+    log(str(prepared))
     for old in prepared.older:
-        log(values, f"Removed: the older preparation {old}")
+        log(f"Removed: the older preparation {old}")
     was = "Prepared" if prepared.is_new else "Prepared before, unchanged"
-    log(values, f"\n{was}: {prepared.name} in {prepared.data_dir}")
-    log(values, f"Next: {_next_command(values, prepared)}")
+    log(f"\n{was}: {prepared.name} in {prepared.data_dir}")
+    log(f"Next: {_next_command(values, prepared)}")
 
 
 def _next_command(values, prepared) -> str:

@@ -3,45 +3,29 @@
 import pathlib
 import shlex
 
-from absl import flags
-
-from gmn_tf.commands._shared import PRESET
-from gmn_tf.commands.command_line import command, flag
+from gmn_tf import configs
+from gmn_tf.commands import define
+from gmn_tf.commands.command_line import command
 from gmn_tf.utils.errors import InputError, listed
 
 
 @command(
-    flag(flags.DEFINE_list, "tables", ["2", "3"], "Tables of the paper: 2, 3."),
-    flag(
-        flags.DEFINE_list,
-        "figures",
-        ["3", "4", "5"],
-        "Figures of the paper: 3, 4, 5.",
-    ),
-    flag(
-        flags.DEFINE_list,
+    define.listed("tables", ["2", "3"], "Tables of the paper: 2, 3."),
+    define.listed("figures", ["3", "4", "5"], "Figures of the paper: 3, 4, 5."),
+    define.listed(
         "datasets",
         ["synthetic"],
         "Data sets, each followed by a colon and its embedding if that is not "
         "att, as in flo,cub,cub:att+sent.",
     ),
-    flag(
-        flags.DEFINE_integer, "seeds", 3, "Generator seeds, from 1 onwards.", 1
+    define.integer("seeds", 3, "Generator seeds, from 1 onwards.", 1),
+    define.enum("preset", "cpu", configs.PRESETS, "As in bin/train."),
+    define.string("out", "results/paper", "Folder of all results."),
+    define.integer(
+        "jobs", 1, "Runs at the same time, which share the cores.", 1
     ),
-    PRESET,
-    flag(flags.DEFINE_string, "out", "results/paper", "Folder of all results."),
-    flag(
-        flags.DEFINE_integer,
-        "jobs",
-        1,
-        "Runs at the same time, which share the cores.",
-        1,
-    ),
-    flag(
-        flags.DEFINE_boolean,
-        "plan",
-        False,
-        "Print what is done and what is left, and do nothing.",
+    define.boolean(
+        "plan", False, "Print what is done and what is left, and do nothing."
     ),
     takes_arguments=True,
     after_interrupt="The same command goes on from the last finished run.",

@@ -2,18 +2,12 @@
 
 import sys
 
-from absl import flags
-
-from gmn_tf.commands.command_line import command, flag
+from gmn_tf.commands import define
+from gmn_tf.commands.command_line import command
 
 
 @command(
-    flag(
-        flags.DEFINE_string,
-        "out",
-        None,
-        "Writes the table to OUT.md and OUT.csv too.",
-    ),
+    define.string("out", None, "Writes the table to OUT.md and OUT.csv too."),
     takes_arguments=True,
 )
 def summary(values, paths) -> None:

@@ -1,39 +1,26 @@
 """bin/train and bin/prepare."""
 
-from absl import flags
-
-from gmn_tf.commands._shared import (
-    DATA,
-    SETTINGS,
-    TRAINING,
-    load_data,
-    log,
-    make_execution,
-    resolve,
-)
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
+from gmn_tf.commands import define, shared
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
 
 OF_THE_DATA = ("dataset", "features_file", "embedding")
 
 
 @command(
-    *TRAINING,
-    flag(
-        flags.DEFINE_string,
+    *shared.TRAINING,
+    define.string(
         "workdir",
         None,
         "Folder for results; default: runs/<dataset>-<variant>-<seed>, with "
         "the embedding and the split between if they are not att and test.",
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "baseline",
         True,
         "Whether real_only is trained and scored too, to compare with.",
     ),
-    flag(
-        flags.DEFINE_integer,
+    define.integer(
         "validate_every",
         0,
         "Steps between scores on the validation classes, with --split=tune "
@@ -47,7 +34,8 @@ def train(values) -> None:
 
     bin/train --dataset=synthetic --variant=cwgan_gm
     """
-    config = resolve(values)
+    log = shared.logger(values)
+    config = shared.resolve(values)
     start_tensorflow()
     from gmn_tf import api
     from gmn_tf.runs import experiment, report
@@ -55,10 +43,10 @@ def train(values) -> None:
     from gmn_tf.training import validation
 
     validation.check_tune_split(config, values.validate_every)
-    strategy, execution = make_execution(values)
+    strategy, execution = shared.make_execution(values)
     workdir = Workdir(values.workdir or _default_workdir(config))
     workdir.check_settings_match(config)
-    data = load_data(config, values)
+    data = shared.load_data(config, values)
     monitoring_options = experiment.MonitoringOptions(
         values.quiet,
         values.log_every,
@@ -74,20 +62,17 @@ def train(values) -> None:
         monitoring_options=monitoring_options,
         execution=execution,
         with_baseline=values.baseline,
-        log=lambda text: log(values, text),
+        log=log,
     )
     if run is not None:
-        log(values, report.scores_table(run.scores))
-        log(
-            values, f"Results: {workdir}; watch: tensorboard --logdir={workdir}"
-        )
+        log(report.scores_table(run.scores))
+        log(f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 
 @command(
-    *(SETTINGS[name] for name in OF_THE_DATA),
-    *DATA,
-    flag(
-        flags.DEFINE_multi_string,
+    *(shared.SETTINGS[name] for name in OF_THE_DATA),
+    *shared.DATA,
+    define.strings(
         "beam_option",
         None,
         "A flag of the Apache Beam pipeline that prepares the data, as in "
@@ -100,19 +85,16 @@ def prepare(values) -> None:
 
     bin/prepare --dataset=cub --manual_dir=xlsa17
     """
-    chosen = {
-        name: values[name].value
-        for name in OF_THE_DATA
-        if values[name].value is not None
-    }
+    log = shared.logger(values)
+    chosen = shared.set_by_flags(values, OF_THE_DATA)
     # Runs choose how to scale embeddings; data fits if any way does.
     config = Config().replace({**chosen, "embedding_norm": "none"})
     start_tensorflow()
     from gmn_tf.runs import report
 
-    data = load_data(config, values, values.beam_option)
-    log(values, report.data_summary(data))
-    log(values, f"Prepared: {data.name} in {data.data_dir}")
+    data = shared.load_data(config, values, values.beam_option)
+    log(report.data_summary(data))
+    log(f"Prepared: {data.name} in {data.data_dir}")
 
 
 def _default_workdir(config: Config) -> str:

@@ -1,20 +1,9 @@
 """bin/tune."""
 
-import contextlib
-import dataclasses
 import sys
 
-from absl import flags
-
-from gmn_tf.commands._shared import (
-    TRAINING,
-    load_data,
-    log,
-    make_execution,
-    resolve,
-)
-from gmn_tf.commands.command_line import command, flag, start_tensorflow
-from gmn_tf.config import Config
+from gmn_tf.commands import define, shared
+from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 # As in `search.search` and `metrics`, which take seconds to import.
@@ -24,58 +13,45 @@ TRIALS = 20
 
 
 @command(
-    *TRAINING,
-    flag(flags.DEFINE_string, "workdir", None, "Folder of the search."),
-    flag(
-        flags.DEFINE_enum,
-        "tuner",
-        "bayesian",
-        TUNERS,
-        "How the settings of trials are drawn.",
+    *shared.TRAINING,
+    define.string("workdir", None, "Folder of the search."),
+    define.enum(
+        "tuner", "bayesian", TUNERS, "How the settings of trials are drawn."
     ),
-    flag(
-        flags.DEFINE_integer,
+    define.integer(
         "max_trials",
         None,
         f"Trials in all; default: {TRIALS}, and with --tuner=hyperband one "
         "round of 23, most of which take a ninth of the --steps.",
         1,
     ),
-    flag(
-        flags.DEFINE_enum,
+    define.enum(
         "objective",
         "h",
         OBJECTIVES,
         "The score of the validation classes that decides; t1 is T-1.",
     ),
-    flag(
-        flags.DEFINE_multi_string,
+    define.strings(
         "space",
         [],
         "Values to try: a JSON file, or NAME=VALUES as in noise_dim=[64,128] "
         'or \'learning_rate={"min": 0.0001, "max": 0.01, "log": true}\'; may '
         "be repeated.",
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "summary",
         False,
         "Print and write what has been found, and search no further.",
     ),
-    flag(
-        flags.DEFINE_boolean,
-        "show_space",
-        False,
-        "Print what would be tried, and search nothing.",
+    define.boolean(
+        "show_space", False, "Print what would be tried, and search nothing."
     ),
-    flag(
-        flags.register_multi_flags_validator,
+    define.rule_for_several(
         ["workdir", "show_space"],
         lambda given: given["workdir"] or given["show_space"],
         "Flag --workdir must have a value.",
     ),
-    flag(
-        flags.register_validator,
+    define.rule(
         "split",
         lambda split: split != "test",
         "A search with --split=test would choose settings on the test splits.",
@@ -92,11 +68,11 @@ def tune(values) -> None:
     bin/train --config.
     """
     start_tensorflow()
-    from gmn_tf.search import search_report
-    from gmn_tf.search.search_folder import SearchFolder
+    from gmn_tf.search import report
+    from gmn_tf.search.folder import SearchFolder
 
     if values.summary:
-        print(search_report.write(SearchFolder(values.workdir)))
+        print(report.write(SearchFolder(values.workdir)))
         return
     search = _search(values)
     if values.show_space:
@@ -106,21 +82,17 @@ def tune(values) -> None:
 
 
 def _search(values):
-    from gmn_tf.search import search_space_input
+    from gmn_tf.search import space_input
     from gmn_tf.search.search import HYPERBAND, Search
 
-    config = resolve(values).replace({"split": "tune"})
+    config = shared.resolve(values).replace({"split": "tune"})
     # A file says where to begin; what a flag says is fixed.
-    fixed = [
-        field.name
-        for field in dataclasses.fields(Config)
-        if values[field.name].value is not None and field.name != "split"
-    ]
-    space = search_space_input.make(
+    fixed = [name for name in shared.set_by_flags(values) if name != "split"]
+    space = space_input.make(
         values.preset,
         config,
         fixed,
-        search_space_input.read_changes(values.space),
+        space_input.read_changes(values.space),
     )
     trials = values.max_trials
     if trials is None and values.tuner != HYPERBAND:
@@ -135,12 +107,14 @@ def _search(values):
 
 
 def _run(search, folder, values) -> None:
+    log = shared.logger(values)
     from gmn_tf.runs import experiment
-    from gmn_tf.search import search_report, trials, tuner
+    from gmn_tf.search import report, trials, tuner
     from gmn_tf.training import fit, workers
+    from gmn_tf.utils import locks
 
     tuner.check_cluster_complete()
-    strategy, execution = make_execution(values)
+    strategy, execution = shared.make_execution(values)
     if workers.several(strategy):
         raise InputError(
             "A search distributes trials, not steps.",
@@ -148,11 +122,11 @@ def _run(search, folder, values) -> None:
             f"--strategy={values.strategy}",
             "Distribute it by KerasTuner's variables, as docs/ explains.",
         )
-    data = load_data(search.config, values)
+    data = shared.load_data(search.config, values)
     for steps in search.budgets:
         config = search.config.replace({"steps": steps})
         fit.check_feasible(config, data, strategy, execution)
-    folder.start(search.config, data.source, search.to_dict())
+    folder.start_search(search.config, data.source, search.to_dict())
     monitoring_options = experiment.MonitoringOptions(
         # A bar for each trial would fill a file.
         quiet=values.quiet or not sys.stdout.isatty(),
@@ -164,13 +138,10 @@ def _run(search, folder, values) -> None:
         search, data, folder, strategy, execution, monitoring_options
     )
 
-    def log_line(text: str) -> None:
-        log(values, text)
-
-    # Workers share the folder with their chief.
-    exclusive = contextlib.nullcontext if tuner.is_worker() else folder.alone
-    with exclusive():
-        tuner.run(runner, log_line)
-        if not tuner.is_worker():
-            folder.remove_checkpoints()
-            log_line("\n" + search_report.write(folder))
+    if tuner.is_worker():  # it shares the folder with its chief
+        tuner.run(runner, log)
+        return
+    with locks.exclusive(folder.path):
+        tuner.run(runner, log)
+        folder.remove_trial_checkpoints()
+        log("\n" + report.write(folder))

@@ -26,9 +26,6 @@ from gmn_tf.utils.errors import (
     nearest,
 )
 
-# A flag, or a rule for flags, of the commands that list it:
-# flag(flags.DEFINE_string, "out", None, "Folder of all results.")
-flag = functools.partial
 HELP = ("--help", "--helpshort", "--helpfull", "-help", "-h", "-?")
 
 # Said by libraries at every start; nothing a user could act on.
@@ -60,8 +57,7 @@ def command(
     a message. Calls in one process share no flags.
 
     Args:
-        definitions: absl's flags and validators, each to be called with
-            `flag_values`.
+        definitions: flags and rules for them, made by `define`.
         takes_arguments: whether the function also takes the words that are no
             flags; they are errors otherwise.
         after_interrupt: what the same command does after Ctrl-C.

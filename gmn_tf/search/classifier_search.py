@@ -11,7 +11,7 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
-from gmn_tf.search.search_space import CALIBRATED
+from gmn_tf.search.space import CALIBRATED
 from gmn_tf.utils.errors import InputError
 
 
@@ -36,7 +36,7 @@ def search(
     Returns:
         All that were tried, the best first: the settings of `space`, and the
         scores in percent. That of `config` as it is has `preset: True`; it is
-        the last one if the space has not its values.
+        the last one if the space lacks its values.
 
     Raises:
         InputError: if every classifier diverged.
@@ -44,8 +44,8 @@ def search(
     calibrate = space.get("seen_penalty") == (CALIBRATED,)
     lists = {n: v for n, v in space.items() if v != (CALIBRATED,)}
     config = config.replace({"classifier_seeds": 1})
-    own = {name: getattr(config, name) for name in lists}
-    others = {n: own[n] if own[n] in v else v[0] for n, v in lists.items()}
+    begun = {name: getattr(config, name) for name in lists}
+    current = {n: begun[n] if begun[n] in v else v[0] for n, v in lists.items()}
 
     def tried(settings: Mapping) -> list[dict]:
         changed = config.replace(settings)
@@ -65,25 +65,25 @@ def search(
             rows.append(_row(changed, lists, scores))
         return rows
 
-    if others == own:
-        rows = tried(own)
+    if current == begun:
+        rows = tried(begun)
         preset = rows[:1]
     else:
-        rows, preset = tried(others)[-1:], tried(own)[:1]
+        rows, preset = tried(current)[-1:], tried(begun)[:1]
     for row in preset:
         row["preset"] = True
     for name, values in lists.items():
         for value in values:
-            if value != others[name]:
-                rows += tried({**others, name: value})[-1:]
-        best = max(rows, key=lambda row: row[objective], default=others)
-        others = {other: best[other] for other in lists}
+            if value != current[name]:
+                rows += tried({**current, name: value})[-1:]
+        best = max(rows, key=lambda row: row[objective], default=current)
+        current = {other: best[other] for other in lists}
     if not rows:
         raise InputError(
             "Every final classifier diverged.",
             "one or more that learn",
             f"rates of {lists.get('classifier_learning_rate', 'one value')}",
-            "try smaller ones of --classifier_learning_rate",
+            "Try smaller values of --classifier_learning_rate.",
         )
     rows.sort(key=lambda row: -row[objective])
     return rows + [row for row in preset if row not in rows]
@@ -98,5 +98,5 @@ def _row(config: Config, names, scores: Mapping) -> dict:
 
 def epochs(config: Config, space: Mapping[str, tuple]) -> int:
     """An estimate of the epochs of all classifiers together."""
-    others = sum(len(v) - 1 for v in space.values())
-    return (1 + others) * config.classifier_epochs
+    further = sum(len(v) - 1 for v in space.values())
+    return (1 + further) * config.classifier_epochs

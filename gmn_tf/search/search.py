@@ -5,7 +5,7 @@ import dataclasses
 import keras_tuner
 
 from gmn_tf.config import Config
-from gmn_tf.search.search_space import Space
+from gmn_tf.search.space import Space
 from gmn_tf.utils.errors import InputError
 
 BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
@@ -42,7 +42,7 @@ class Search:
                 "Hyperband cannot divide so few steps.",
                 f"--steps of at least {BUDGETS}",
                 str(self.config.steps),
-                "give more, or take another --tuner",
+                "Give more, or choose another --tuner.",
             )
 
     def to_dict(self) -> dict:
@@ -93,5 +93,5 @@ class Search:
                 **settings,
             )
         oracle.max_trials = self.max_trials
-        oracle.verbose = 0  # each trial is told of below
+        oracle.verbose = 0  # GeneratorTuner logs each trial
         return oracle

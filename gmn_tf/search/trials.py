@@ -10,25 +10,26 @@ from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs import experiment, report
+from gmn_tf.runs import experiment
+from gmn_tf.runs.report import table_csv
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import classifier_search
+from gmn_tf.search.folder import RESULT, SearchFolder
 from gmn_tf.search.search import Search
-from gmn_tf.search.search_folder import RESULT, SearchFolder
 from gmn_tf.training import monitoring
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import InputError, LostDataError
+from gmn_tf.utils.errors import InputError, LostDataError, first_line
 
 
 @dataclasses.dataclass(frozen=True)
 class TrialRunner:
-    """Where trials are made.
+    """Runs the trials of a search.
 
     Attributes:
         search: what is searched.
         data: the tune splits.
-        folder: where all of it is kept.
+        folder: where all is kept.
         strategy: how training is spread over devices.
         execution: how steps are run.
         monitoring_options: how training is watched.
@@ -42,18 +43,18 @@ class TrialRunner:
     monitoring_options: experiment.MonitoringOptions
 
     def run(self, name: str, settings: dict, steps: int) -> dict:
-        """Trains a generator and tries classifiers, or goes on with that.
+        """Trains a generator and tries classifiers, or goes on doing so.
 
         Args:
-            name: of the trial.
-            settings: what it drew.
+            name: the trial's.
+            settings: what the trial drew.
             steps: generator steps.
 
         Returns:
             The contents of result.json: see `SearchFolder.results`.
 
         Raises:
-            LostDataError: for data that is gone, which is no trial's fault.
+            LostDataError: for data that is lost, which is no trial's failure.
         """
         workdir = self.folder.trial(name)
         if (workdir.path / RESULT).exists():
@@ -67,11 +68,11 @@ class TrialRunner:
         except LostDataError:
             raise
         except (InputError, tf.errors.ResourceExhaustedError) as error:
-            result["reason"] = str(error).splitlines()[0]
+            result["reason"] = first_line(error)
             workdir.remove_checkpoints()
         else:
             result |= _result(rows)
-            workdir.write_text("tried.csv", report.table_csv(rows))
+            workdir.write_text("tried.csv", table_csv(rows))
             self._write_logs(config, workdir, result)
         result["seconds"] = round(time.monotonic() - begun, 1)
         workdir.write_json(RESULT, result)
@@ -98,15 +99,11 @@ class TrialRunner:
             )
 
     def _write_logs(self, config, workdir, result) -> None:
-        metrics = {
-            **{name: {"mean": result[name]} for name in SCORES},
-            "steps": config.steps,
-        }
+        metrics = {name: {"mean": result[name]} for name in SCORES}
+        metrics["steps"] = config.steps
         monitoring.write_scores(workdir.logs, metrics)
-        shown = {
-            name: config.to_dict()[name]
-            for name in (*self.search.space.generator, "steps")
-        }
+        names = (*self.search.space.generator, "steps")
+        shown = {name: config.to_dict()[name] for name in names}
         monitoring.write_hparams(
             workdir.logs, shown | result["classifier"], metrics
         )
@@ -114,17 +111,14 @@ class TrialRunner:
 
 def _result(rows: list[dict]) -> dict:
     """Of the classifiers tried, the best one's settings and scores."""
-    best = rows[0]
-    preset = [row for row in rows if row.get("preset")]
+    preset = next((row for row in rows if row.get("preset")), None)
     return {
         "classifier": {
             name: value
-            for name, value in best.items()
+            for name, value in rows[0].items()
             if name not in (*SCORES, "preset")
         },
-        **{name: best[name] for name in SCORES},
+        **{name: rows[0][name] for name in SCORES},
         # Nothing, if that classifier diverged.
-        "with_preset_classifier": {
-            name: row[name] for row in preset for name in SCORES
-        },
+        "with_preset_classifier": preset and {n: preset[n] for n in SCORES},
     }

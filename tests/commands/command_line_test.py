@@ -8,11 +8,10 @@ import sys
 import time
 
 import pytest
-from absl import flags
 
 from gmn_tf import commands
-from gmn_tf.commands import _shared, _tune, command_line
-from gmn_tf.commands.command_line import command, flag
+from gmn_tf.commands import _tune, command_line, define, shared
+from gmn_tf.commands.command_line import command
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.search import search
 from gmn_tf.training import fit
@@ -22,7 +21,7 @@ from tests.support.in_process import call, fail, succeed
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-NUMBER = flag(flags.DEFINE_integer, "number", 3, "A number.", 1)
+NUMBER = define.integer("number", 3, "A number.", 1)
 NAMES = sorted(
     path.name
     for path in (ROOT / "bin").iterdir()
@@ -32,10 +31,10 @@ NAMES = sorted(
 
 @command(
     NUMBER,
-    flag(flags.DEFINE_string, "here", None, "A place."),
-    flag(flags.DEFINE_string, "there", None, "Another place."),
-    flag(flags.DEFINE_enum, "colour", "red", ["red", "green"], "A colour."),
-    flag(flags.mark_flags_as_mutual_exclusive, ["here", "there"]),
+    define.string("here", None, "A place."),
+    define.string("there", None, "Another place."),
+    define.enum("colour", "red", ["red", "green"], "A colour."),
+    define.exclusive(["here", "there"]),
 )
 def show(values) -> None:
     """Prints its number.
@@ -45,7 +44,7 @@ def show(values) -> None:
     print(values.number, values.colour)
 
 
-@command(flag(flags.DEFINE_string, "here", None, "A place."), NUMBER)
+@command(define.string("here", None, "A place."), NUMBER)
 def only_here(values) -> None:
     """Prints nothing."""
 
@@ -107,7 +106,7 @@ def test_choices_of_flags_are_those_of_the_package():
     assert tuple(values["jit"].parser.enum_values) == fit.JIT
     assert _tune.TUNERS == search.TUNERS
     assert set(_tune.OBJECTIVES) == set(SCORES)
-    assert set(_shared.SETTINGS) < set(values)
+    assert set(shared.SETTINGS) < set(values)
 
 
 def test_words_that_are_no_flags_are_refused():

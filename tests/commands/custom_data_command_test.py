@@ -2,16 +2,14 @@
 
 import dataclasses
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
+from gmn_tf import commands
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method import metrics as evaluation
+from gmn_tf.method import metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.reproduction import paper_results
 from gmn_tf.runs import experiment, finished, over_seeds, report
@@ -19,8 +17,8 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
+from tests.support.in_process import fail, succeed
 
-ROOT = pathlib.Path(__file__).parents[2]
 DX, DA = 7, 3
 SEEN, UNSEEN, EACH = 6, 2, 4
 UNKNOWN = {"mean": None, "std": None}
@@ -43,18 +41,6 @@ def source_folder(folder, unseen_samples: int) -> pathlib.Path:
     return folder
 
 
-def command(name, *arguments, cwd):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "bin" / name), *arguments],
-        env={**os.environ, "TFDS_DATA_DIR": str(cwd / "data")},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 QUICK = (
     "--dataset=kinds",
     "--preset=cpu",
@@ -69,70 +55,72 @@ QUICK = (
 def _folder(tmp_path_factory):
     """A folder in which data without unseen samples were prepared."""
     folder = tmp_path_factory.mktemp("own")
-    source_folder(folder / "kinds", unseen_samples=0)
-    told = command(
-        "prepare_data", "--source=kinds", "--dataset=kinds", cwd=folder
+    source = source_folder(folder / "kinds", unseen_samples=0)
+    printed = succeed(
+        commands.prepare_data,
+        f"--source={source}",
+        "--dataset=kinds",
+        f"--data_dir={folder / 'data'}",
     )
-    assert told.returncode == 0, told.stderr
-    assert "8: 6 seen, 2 unseen (2 of them without a sample)" in told.stdout
-    assert "Next: bin/train --dataset=kinds" in told.stdout
+    assert "8: 6 seen, 2 unseen (2 of them without a sample)" in printed
+    assert "Next: bin/train --dataset=kinds" in printed
     return folder
 
 
-def test_prepared_data_are_trained_on_by_name(folder):
-    trained = command("train", *QUICK, cwd=folder)
-    assert trained.returncode == 0, trained.stderr
-    assert "--split=tune estimates" in trained.stdout
-    run = folder / "runs" / "kinds-cwgan_gm-1"
+def test_prepared_data_are_trained_on_by_name(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    printed = succeed(commands.train, *QUICK, f"--data_dir={folder / 'data'}")
+    assert "--split=tune estimates" in printed
+    run = tmp_path / "runs" / "kinds-cwgan_gm-1"
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["t1"] == metrics["u"] == metrics["h"] == UNKNOWN
     assert metrics["s"]["mean"] >= 0.0
 
-    evaluated = command("evaluate", f"--workdir={run}", cwd=folder)
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert "The same as recorded" in evaluated.stdout
+    printed = succeed(commands.evaluate, f"--workdir={run}")
+    assert "The same as recorded" in printed
 
 
-def test_the_tune_splits_score_all(folder):
-    trained = command("train", *QUICK, "--split=tune", cwd=folder)
-    assert trained.returncode == 0, trained.stderr
-    metrics = folder / "runs" / "kinds-tune-cwgan_gm-1" / "metrics.json"
+def test_the_tune_splits_score_all(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data_dir = f"--data_dir={folder / 'data'}"
+    succeed(commands.train, *QUICK, data_dir, "--split=tune")
+    metrics = tmp_path / "runs" / "kinds-tune-cwgan_gm-1" / "metrics.json"
     scores = json.loads(metrics.read_text())
     assert all(0.0 <= scores[name]["mean"] <= 100.0 for name in SCORES)
 
 
-def test_other_content_needs_a_word(folder, tmp_path):
-    other = source_folder(tmp_path / "other", unseen_samples=1)
-    again = ("prepare_data", f"--source={other}", "--dataset=birds")
-    source_folder(tmp_path / "first", unseen_samples=2)
-    command(*again[:1], "--source=first", "--dataset=birds", cwd=tmp_path)
+def test_other_content_is_replaced_on_request_alone(tmp_path):
+    def prepare(name, unseen_samples, *flags, ends=succeed):
+        source = tmp_path / name
+        if not source.exists():
+            source_folder(source, unseen_samples)
+        return ends(
+            commands.prepare_data,
+            f"--source={source}",
+            "--dataset=birds",
+            f"--data_dir={tmp_path / 'data'}",
+            *flags,
+        )
 
-    refused = command(*again, cwd=tmp_path)
-    assert refused.returncode == 1
-    assert "--replace" in refused.stderr
-    assert "Traceback" not in refused.stderr
-    replaced = command(*again, "--replace", cwd=tmp_path)
-    assert replaced.returncode == 0, replaced.stderr
-    assert (
-        "Removed: the older preparation birds-own-data-att-" in replaced.stdout
-    )
+    prepare("first", 2)
+    assert "--replace" in prepare("other", 1, ends=fail)
+    printed = prepare("other", 1, "--replace")
+    assert "Removed: the older preparation birds-own-data-att-" in printed
 
 
 @pytest.mark.parametrize(
-    ("arguments", "hint"),
+    ("words", "hint"),
     [
-        ((), "--source"),
-        (("--source=kinds",), "--dataset"),
+        ((), "Give --source and --dataset;"),
+        (("--source=kinds",), "--dataset is missing."),
         (("--source=kinds", "--dataset=cub"), "known data set"),
         (("--source=nowhere", "--dataset=kinds"), "no such folder"),
     ],
 )
-def test_bad_calls_end_in_a_hint(folder, arguments, hint):
-    told = command("prepare_data", *arguments, cwd=folder)
+def test_bad_calls_end_in_a_hint(folder, words, hint, monkeypatch):
+    monkeypatch.chdir(folder)
 
-    assert told.returncode == 1
-    assert hint in told.stderr
-    assert "Traceback" not in told.stderr
+    assert hint in fail(commands.prepare_data, *words)
 
 
 @pytest.fixture(name="run")
@@ -203,7 +191,7 @@ def test_a_damaged_record_of_scores_is_still_refused(run):
 
 
 def test_the_mean_leaves_no_warning(recwarn, run):
-    scores = evaluation.score(run.load_classifiers()[0], run.data)
+    scores = metrics.score(run.load_classifiers()[0], run.data)
 
     assert np.isnan([scores.t1, scores.u, scores.h]).all()
     assert scores.s == pytest.approx(

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -14,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from gmn_tf.config import Config
+from gmn_tf import commands
 from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method.variants import SEEN_AND_UNLABELLED, VARIANTS
@@ -23,6 +22,7 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
+from tests.support.in_process import fail, succeed
 
 ROOT = pathlib.Path(__file__).parents[2]
 WATCHING = experiment.MonitoringOptions(
@@ -246,7 +246,7 @@ def test_a_model_for_other_features_is_refused(
         finished.evaluate(FinishedRun(workdir, config, wider))
 
 
-def test_damaged_data_is_told(tiny_name, tiny_dir, tmp_path):
+def test_damaged_data_is_refused(tiny_name, tiny_dir, tmp_path):
     shutil.copytree(tiny_dir, tmp_path / "data")
     with pytest.raises(InputError, match="whole preparation"):
         zero_shot_data.load("zero_shot/gone", tmp_path / "data")
@@ -268,18 +268,6 @@ def test_the_curve_has_a_row_per_count(tiny_config, tiny_data, tmp_path):
     assert len((workdir.path / "curve.csv").read_text().splitlines()) == 3
 
 
-def command(name, *arguments, cwd=None, data_dir):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "bin" / name), *arguments],
-        env={**os.environ, "TFDS_DATA_DIR": str(data_dir)},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 QUICK = (
     "--dataset=synthetic",
     "--steps=2",
@@ -289,103 +277,84 @@ QUICK = (
 
 
 @pytest.fixture(scope="module")
-def commands_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("commands")
+def data_dir(tmp_path_factory):
+    """A folder in which the synthetic set is prepared."""
+    folder = tmp_path_factory.mktemp("data")
+    for _ in range(2):  # The second time it is there already.
+        printed = succeed(
+            commands.prepare, "--dataset=synthetic", f"--data_dir={folder}"
+        )
+        assert "Prepared: zero_shot/synthetic-" in printed
+    assert len(list(folder.glob("zero_shot/*/*/dataset_info.json"))) == 1
+    return folder
 
 
-def test_commands_train_and_evaluate(commands_dir):
-    trained = command("train", *QUICK, cwd=commands_dir, data_dir=commands_dir)
-    assert trained.returncode == 0, trained.stderr
-    assert "real_only" in trained.stdout
-    workdir = commands_dir / "runs" / "synthetic-cwgan_gm-1"
+@pytest.fixture
+def train(data_dir, tmp_path, monkeypatch):
+    """Calls bin/train in a new folder, on the prepared data."""
+    monkeypatch.chdir(tmp_path)
+
+    def train(*words, ends=succeed):
+        return ends(commands.train, f"--data_dir={data_dir}", *words)
+
+    return train
+
+
+def test_a_misspelt_data_set_is_not_prepared(data_dir):
+    message = fail(
+        commands.prepare, "--dataset=synthetik", f"--data_dir={data_dir}"
+    )
+
+    assert "Did you mean synthetic?" in message
+
+
+def test_commands_train_and_evaluate(train, tmp_path):
+    assert "real_only" in train(*QUICK)
+    workdir = tmp_path / "runs" / "synthetic-cwgan_gm-1"
     stored = json.loads((workdir / "config.json").read_text())
     assert stored["config"]["steps"] == 2
     assert stored["data"]["split_fingerprint"]
 
-    evaluated = command(
-        "evaluate", f"--workdir={workdir}", data_dir=commands_dir
-    )
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert "The same as recorded" in evaluated.stdout
+    evaluated = succeed(commands.evaluate, f"--workdir={workdir}")
+    assert "The same as recorded" in evaluated
+    assert succeed(commands.evaluate, workdir) == evaluated
+    for folders in ([], [workdir, "another"]):
+        assert "Name one folder" in fail(commands.evaluate, *folders)
 
-    folder_alone = command("evaluate", str(workdir), data_dir=commands_dir)
-    assert folder_alone.stdout == evaluated.stdout
-    for folders in ([], [str(workdir), "another"]):
-        unclear = command("evaluate", *folders, data_dir=commands_dir)
-        assert unclear.returncode == 1
-        assert "name one folder" in unclear.stderr
-
-    repeated = command(
-        "train",
-        f"--config={workdir}/config.json",
-        "--quiet",
-        cwd=commands_dir,
-        data_dir=commands_dir,
-    )
-    assert repeated.returncode == 0, repeated.stderr
-    assert repeated.stdout == ""
-
-    refused = command(
-        "train",
-        *QUICK,
-        "--batch_size=64",
-        cwd=commands_dir,
-        data_dir=commands_dir,
-    )
-    assert refused.returncode == 1
-    assert "batch_size=128" in refused.stderr
-    assert "Traceback" not in refused.stderr
+    assert train(f"--config={workdir}/config.json", "--quiet") == ""
+    message = train(*QUICK, "--batch_size=64", ends=fail)
+    assert "batch_size=128" in message
 
 
-def test_commands_calibrate_over_seeds(commands_dir):
-    folders = []
-    for seed in (1, 2):
-        folders.append(str(commands_dir / f"tune-{seed}"))
-        trained = command(
-            "train",
+def test_commands_calibrate_over_seeds(train, tmp_path):
+    folders = [tmp_path / "1", tmp_path / "2"]
+    for seed, folder in enumerate(folders, start=1):
+        printed = train(
             *QUICK,
             "--split=tune",
             "--nobaseline",
             f"--seed={seed}",
-            f"--workdir={folders[-1]}",
-            data_dir=commands_dir,
+            f"--workdir={folder}",
         )
-        assert trained.returncode == 0, trained.stderr
-        assert "real_only" not in trained.stdout
+        assert "real_only" not in printed
 
-    found = command("evaluate", "--calibrate", *folders, data_dir=commands_dir)
-    assert found.returncode == 0, found.stderr
-    assert "Largest h on the tune splits: --seen_penalty=" in found.stdout
+    found = succeed(commands.evaluate, "--calibrate", *folders)
+    assert "Largest h on the tune splits: --seen_penalty=" in found
     for folder in folders:
-        assert pathlib.Path(folder, "calibration.png").stat().st_size
-
-    both = command(
-        "evaluate",
-        folders[0],
-        "--calibrate",
-        "--synthetic_per_class=5",
-        data_dir=commands_dir,
-    )
-    assert both.returncode == 1
-    assert "give the command twice" in both.stderr
+        assert (folder / "calibration.png").stat().st_size
+    both = "--calibrate", "--synthetic_per_class=5"
+    message = fail(commands.evaluate, folders[0], *both)
+    assert "Give at most one of --tune_workdir, --synthetic_per" in message
 
 
-def test_killed_and_stopped_runs_end_like_another(commands_dir):
-    def start(name):
-        return subprocess.Popen(
-            [
-                sys.executable,
-                str(ROOT / "bin" / "train"),
-                *QUICK,
-                "--steps=60",
-                "--checkpoint_every=7",
-                "--nobaseline",
-                f"--workdir={commands_dir / name}",
-            ],
-            env={**os.environ, "TFDS_DATA_DIR": str(commands_dir)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+def test_killed_and_stopped_runs_end_like_another(train, data_dir, tmp_path):
+    def words(name):
+        return (
+            *QUICK,
+            "--steps=60",
+            "--checkpoint_every=7",
+            "--nobaseline",
+            f"--workdir={tmp_path / name}",
         )
 
     def until(process, step):
@@ -395,77 +364,48 @@ def test_killed_and_stopped_runs_end_like_another(commands_dir):
                 return
         raise AssertionError(f"ended before step {step}")
 
-    told = []
     for number, step in ((signal.SIGKILL, 12), (signal.SIGTERM, 30)):
-        process = start("interrupted")
+        process = subprocess.Popen(
+            [
+                *(sys.executable, str(ROOT / "bin" / "train")),
+                *(*words("interrupted"), f"--data_dir={data_dir}"),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         until(process, step)
         process.send_signal(number)
-        told.append(process.communicate(timeout=60)[0])
+        printed = process.communicate(timeout=60)[0]
         assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGTERM)
-    assert "Stopped after step" in told[1]
-    for name in ("interrupted", "whole"):
-        process = start(name)
-        told.append(process.communicate(timeout=300)[0])
-        assert process.returncode == 0, told[-1]
-    assert "Going on after step" in told[2]
-    assert "Going on" not in told[3]
-
-    def results(name):
-        return [
-            (commands_dir / name / file).read_bytes()
-            for file in ("metrics.json", "class_accuracy.csv")
-        ]
-
-    assert results("interrupted") == results("whole")
-
-
-def test_prepare_makes_what_train_then_finds(tmp_path):
-    for _ in range(2):  # The second time it is there already.
-        prepared = command("prepare", "--dataset=synthetic", data_dir=tmp_path)
-        assert prepared.returncode == 0, prepared.stderr
-        assert "Prepared: zero_shot/synthetic-" in prepared.stdout
-    assert len(list(tmp_path.glob("zero_shot/*/*/dataset_info.json"))) == 1
-
-    unknown = command("prepare", "--dataset=synthetik", data_dir=tmp_path)
-    assert unknown.returncode == 1
-    assert "Did you mean synthetic?" in unknown.stderr
-
-
-def test_help_lists_every_setting(commands_dir):
-    told = command("train", "--help", data_dir=commands_dir)
-
-    assert "bin/train --dataset=synthetic" in told.stdout
-    for field in dataclasses.fields(Config):
-        assert f"--{field.name}:" in told.stdout
+    assert "Stopped after step" in printed
+    assert "Going on after step" in train(*words("interrupted"))
+    assert "Going on" not in train(*words("whole"))
+    for file in ("metrics.json", "class_accuracy.csv"):
+        assert (tmp_path / "interrupted" / file).read_bytes() == (
+            tmp_path / "whole" / file
+        ).read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "hint"),
+    ("words", "hint"),
     [
-        (("--varaint=cwgan",), "variant"),
-        (("--variant=cwgan_mg",), "cwgan_gm"),
-        (("--dataset=cubb",), "cub"),
-        (("--preset=relase",), "release"),
-        (("synthetic",), "did you mean --synthetic"),
-        (("--embedding=att,sent",), "join the parts"),
-        (("--steps=-1",), "at least 1"),
-        (("--batch_size=many",), "batch_size"),
-        (("--config=missing.json",), "missing.json"),
-        (("--dataset=synthetic", "--matching_classes=99"), "at most 45"),
-        (("--dataset=synthetic", "--workdir=/proc/no"), "--workdir"),
-        (("--dataset=synthetic", "--data_dir=/proc/no"), "data_dir"),
+        (["--varaint=cwgan"], "Did you mean --variant?"),
+        (["--variant=cwgan_mg"], "'cwgan_gm'?"),
+        (["--dataset=cubb"], "cub"),
+        (["--preset=relase"], "'release'?"),
+        (["synthetic"], "Did you mean --synthetic"),
+        (["--embedding=att,sent"], "join the parts"),
+        (["--steps=-1"], "at least 1"),
+        (["--batch_size=many"], "batch_size"),
+        (["--config=missing.json"], "missing.json"),
+        (["--dataset=synthetic", "--matching_classes=99"], "at most 45"),
+        (["--dataset=synthetic", "--workdir=/proc/no"], "--workdir"),
+        (["--dataset=synthetic", "--data_dir=/proc/no"], "data_dir"),
     ],
 )
-def test_bad_input_is_told_in_one_screen(arguments, hint, commands_dir):
-    told = command(
-        "train",
-        "--seed=7",  # a folder without a run
-        *arguments,
-        cwd=commands_dir,
-        data_dir=commands_dir,
-    )
+def test_bad_input_is_explained_in_one_screen(words, hint, train):
+    message = train(*words, ends=fail)
 
-    assert told.returncode == 1
-    assert hint in told.stderr
-    assert "Traceback" not in told.stderr
-    assert len(told.stderr.splitlines()) < 25
+    assert hint in message
+    assert len(message.splitlines()) < 25

@@ -1,4 +1,4 @@
-"""bin/tune as a user meets it: killed, shared out, mistyped."""
+"""bin/tune as a user meets it: killed, distributed, mistyped."""
 
 import csv
 import json
@@ -12,6 +12,9 @@ import sys
 import time
 
 import pytest
+
+from gmn_tf import commands
+from tests.support.in_process import fail, succeed
 
 ROOT = pathlib.Path(__file__).parents[2]
 SMALL = (
@@ -28,27 +31,22 @@ SMALL = (
 )
 
 
-def start(data_dir, *flags, command="tune", **environment):
+def start(*words, **environment):
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "bin" / command), *flags],
-        env={**os.environ, "TFDS_DATA_DIR": str(data_dir), **environment},
+        [sys.executable, str(ROOT / "bin" / "tune"), *words],
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def ended(process, timeout=300):
-    told = process.communicate(timeout=timeout)[0]
-    assert process.returncode == 0, told
-    return told
-
-
 @pytest.fixture(scope="module")
-def prepared_dir(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tune")
-    ended(start(folder, "--dataset=synthetic", command="prepare"))
-    return folder
+def data_dir(tmp_path_factory):
+    """The flag of a folder in which the synthetic set is prepared."""
+    flag = f"--data_dir={tmp_path_factory.mktemp('tune')}"
+    succeed(commands.prepare, "--dataset=synthetic", flag)
+    return flag
 
 
 def table(folder):
@@ -60,12 +58,12 @@ def table(folder):
     return rows
 
 
-def test_killed_in_a_trial_it_goes_on(prepared_dir, tmp_path):
-    def flags(name):
+def test_killed_in_a_trial_it_goes_on(data_dir, tmp_path):
+    def words(name):
         workdir = f"--workdir={tmp_path / name}"
-        return (*SMALL, "--tuner=random", "--max_trials=3", workdir)
+        return (*SMALL, data_dir, "--tuner=random", "--max_trials=3", workdir)
 
-    process = start(prepared_dir, *flags("killed"))
+    process = start(*words("killed"))
     for line in process.stdout:
         if line.startswith("Trial 2"):
             break
@@ -75,32 +73,21 @@ def test_killed_in_a_trial_it_goes_on(prepared_dir, tmp_path):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    again = ended(start(prepared_dir, *flags("killed")))
-    ended(start(prepared_dir, *flags("whole")))
+    again = succeed(commands.tune, *words("killed"))
+    succeed(commands.tune, *words("whole"))
 
     assert re.findall(r"^Trial (\d)", again, re.MULTILINE) == ["2", "3"]
     assert re.search(r"^It goes on after step \d+\.$", again, re.MULTILINE)
     assert table(tmp_path / "killed") == table(tmp_path / "whole")
     assert "The test splits were not touched" in again
-    summary = ended(
-        start(prepared_dir, f"--workdir={tmp_path / 'whole'}", "--summary")
-    )
-    assert (
-        summary.strip().splitlines()[:4]
-        == (
-            again.replace("killed", "whole")
-            .split("\n\n", 1)[1]
-            .splitlines()[:4]
-        )
-    )
-    trained = ended(
-        start(
-            prepared_dir,
-            f"--config={tmp_path / 'whole' / 'best.json'}",
-            "--nobaseline",
-            f"--workdir={tmp_path / 'run'}",
-            command="train",
-        )
+    workdir = f"--workdir={tmp_path / 'whole'}"
+    summary = succeed(commands.tune, workdir, "--summary").splitlines()
+    shown = again.replace("killed", "whole").split("\n\n", 1)[1].splitlines()
+    assert summary[:4] == shown[:4]
+    trained = succeed(
+        commands.train,
+        f"--config={tmp_path / 'whole' / 'best.json'}",
+        *("--nobaseline", data_dir, f"--workdir={tmp_path / 'run'}"),
     )
     assert "test" in trained
     config = json.loads((tmp_path / "run" / "config.json").read_text())
@@ -108,19 +95,19 @@ def test_killed_in_a_trial_it_goes_on(prepared_dir, tmp_path):
     assert config["config"] == best
 
 
-def test_a_chief_and_two_workers_share_the_trials(prepared_dir, tmp_path):
+def test_a_chief_and_two_workers_share_the_trials(data_dir, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     flags = (
         *SMALL,
+        data_dir,
         "--tuner=random",
         "--max_trials=6",
         f"--workdir={tmp_path / 'shared'}",
     )
     processes = {
         name: start(
-            prepared_dir,
             *flags,
             KERASTUNER_TUNER_ID=name,
             KERASTUNER_ORACLE_IP="127.0.0.1",
@@ -128,44 +115,40 @@ def test_a_chief_and_two_workers_share_the_trials(prepared_dir, tmp_path):
         )
         for name in ("chief", "worker0", "worker1")
     }
-    told = {name: ended(process) for name, process in processes.items()}
-
+    printed = {}
+    try:
+        for name in ("worker0", "worker1", "chief"):
+            printed[name] = processes[name].communicate(timeout=300)[0]
+            assert processes[name].returncode == 0, printed[name]
+    finally:  # a chief waits for its workers for ever
+        for process in processes.values():
+            process.kill()
     made = {
-        name: re.findall(r"^Trial (\d) of 6", told[name], re.MULTILINE)
-        for name in told
+        name: re.findall(r"^Trial (\d) of 6", text, re.MULTILINE)
+        for name, text in printed.items()
     }
     assert made["chief"] == []
     assert sorted(made["worker0"] + made["worker1"]) == list("123456")
-    assert "best.json" in told["chief"]
+    assert "best.json" in printed["chief"]
     rows = table(tmp_path / "shared")
     assert {row["trial"] for row in rows} == {"preset", *"123456"}
     assert not list((tmp_path / "shared").rglob("checkpoints"))
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("words", "part"),
     [
         (["--tuner=grid", "--workdir=x"], "one of bayesian"),
         (["--objective=acc", "--workdir=x"], "one of h, t1, u, s"),
-        (["--split=test", "--workdir=x"], "choose settings on them"),
-        (["--space=noise_dim=64,128", "--workdir=x"], "is no JSON"),
+        (["--split=test", "--workdir=x"], "choose settings on the test"),
+        (["--space=noise_dim=64,128", "--workdir=x"], "are not JSON"),
         (["--space=nodim=[1,2]", "--workdir=x"], "id you mean 'noise_dim'"),
-        (["--dataset=synthetic"], "Where shall the search be kept"),
+        (["--dataset=synthetic"], "--workdir is missing."),
         (["--summary", "--workdir=x"], "not the folder of a search"),
     ],
 )
-def test_mistakes_end_with_what_to_do(flags, told, tmp_path):
-    process = subprocess.run(
-        [sys.executable, str(ROOT / "bin" / "tune"), *flags],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def test_mistakes_end_with_what_to_do(words, part, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
-    assert process.returncode == 1
-    assert told in process.stderr
-    assert "what to do" in process.stderr
-    assert "Traceback" not in process.stderr
+    assert part in fail(commands.tune, *words)
     assert not list(tmp_path.iterdir())

@@ -23,12 +23,12 @@ import tensorflow as tf
 from etils import epath
 
 from gmn_tf import commands
-from gmn_tf.commands import _shared, command_line
+from gmn_tf.commands import command_line, shared
 from gmn_tf.config import Config, read_config_file
 from gmn_tf.data import on_disk, zero_shot_data
 from gmn_tf.runs import experiment, finished, over_seeds
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.search.search_folder import SearchFolder
+from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import fit, parts
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
@@ -347,8 +347,8 @@ def spoilt_flags(rng, stage, folder):
         words[place] = os.fsdecode(letters.replace(b"\0", b""))
     values = command_line.define_flags(commands.train.definitions)
     command_line.check_no_arguments(command_line.parse(words, values, ""))
-    config = _shared.resolve(values)
-    _assert_settings(config, _shared.chosen_settings(values))
+    config = shared.resolve(values)
+    _assert_settings(config, shared.chosen_settings(values))
 
 
 FLAG_WORDS = (
@@ -504,7 +504,7 @@ def spoilt_search(rng, stage, folder):
     """A search's search.json or result.json says nonsense."""
     search = SearchFolder(folder / "search")
     kept = {"objective": "h", "space": {"generator": {}}}
-    search.start(
+    search.start_search(
         stage.config,
         {"name": "a", "data_dir": "b", "split_fingerprint": "c"},
         kept,

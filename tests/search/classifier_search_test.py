@@ -7,7 +7,7 @@ from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.search import classifier_search
-from gmn_tf.search.search_space import CALIBRATED
+from gmn_tf.search.space import CALIBRATED
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
 
@@ -19,7 +19,9 @@ def tune_data(tiny_name, tiny_dir):
     return zero_shot_data.load(tiny_name, tiny_dir, "tune")
 
 
-def config_and_generator(tiny_config, tune_data):
+@pytest.fixture(scope="module")
+def trained(tiny_config, tune_data):
+    """Settings, and a generator trained with them."""
     config = tiny_config.replace({"split": "tune"})
     strategy = fit.make_strategy("one")
     return config, fit.train(config, tune_data, strategy).generator
@@ -40,8 +42,8 @@ def scored(config, tune_data, generator, row, calibrate=False):
 
 
 @pytest.mark.parametrize("objective", SCORES)
-def test_each_setting_in_turn(objective, tiny_config, tune_data):
-    config, generator = config_and_generator(tiny_config, tune_data)
+def test_each_setting_in_turn(objective, trained, tune_data):
+    config, generator = trained
     epochs = []
     rows = classifier_search.search(
         config,
@@ -77,8 +79,8 @@ def test_each_setting_in_turn(objective, tiny_config, tune_data):
     assert len(epochs) == 3 * 2 + 1 + 4
 
 
-def test_the_penalty_is_chosen_for_h_alone(tiny_config, tune_data):
-    config, generator = config_and_generator(tiny_config, tune_data)
+def test_the_penalty_is_chosen_for_h_alone(trained, tune_data):
+    config, generator = trained
     space = {"synthetic_per_class": (2,), "seen_penalty": (CALIBRATED,)}
 
     rows = classifier_search.search(config, tune_data, generator, space, "h")
@@ -92,8 +94,8 @@ def test_the_penalty_is_chosen_for_h_alone(tiny_config, tune_data):
     assert {row["seen_penalty"] for row in rows} == {0.0}
 
 
-def test_a_narrowed_list_is_kept_to(tiny_config, tune_data):
-    config, generator = config_and_generator(tiny_config, tune_data)
+def test_a_narrowed_list_is_kept_to(trained, tune_data):
+    config, generator = trained
     space = {"synthetic_per_class": (2, 9)}
 
     rows = classifier_search.search(config, tune_data, generator, space, "h")
@@ -103,8 +105,8 @@ def test_a_narrowed_list_is_kept_to(tiny_config, tune_data):
     assert {row["synthetic_per_class"] for row in rows[:-1]} == {2, 9}
 
 
-def test_classifiers_that_diverge_are_left_out(tiny_config, tune_data):
-    config, generator = config_and_generator(tiny_config, tune_data)
+def test_classifiers_that_diverge_are_left_out(trained, tune_data):
+    config, generator = trained
     space = {"classifier_learning_rate": (1e30, 0.01)}
 
     rows = classifier_search.search(config, tune_data, generator, space, "h")

@@ -9,7 +9,6 @@ import keras_tuner
 import numpy as np
 import pytest
 
-from gmn_tf import commands
 from gmn_tf.config import Config
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method import metrics
@@ -17,23 +16,24 @@ from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.search import (
     classifier_search,
-    search_report,
-    search_space,
-    search_space_input,
+    report,
+    space,
+    space_input,
     trials,
+    tuner,
 )
-from gmn_tf.search import tuner as tuning
-from gmn_tf.search.search_folder import SearchFolder, ranked
+from gmn_tf.search.folder import SearchFolder, ranked
+from gmn_tf.search.search import HYPERBAND_TRIALS, Search
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError, LostDataError
 
-WATCHING = experiment.MonitoringOptions(quiet=True, checkpoint_every=2)
+MONITORING = experiment.MonitoringOptions(quiet=True, checkpoint_every=2)
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 SPACE = {
     "noise_dim": [2, 3, 4, 5],
     "learning_rate": {"min": 1e-4, "max": 1e-2, "log": True},
     "synthetic_per_class": [2, 5],
-    "seen_penalty": search_space.CALIBRATED,
+    "seen_penalty": space.CALIBRATED,
 }
 
 
@@ -42,39 +42,46 @@ def tune_data(tiny_name, tiny_dir):
     return zero_shot_data.load(tiny_name, tiny_dir, "tune")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def search_for(tiny_config):
     """Makes a search from what differs from a small random one."""
 
-    def make(tuner="random", objective="h", max_trials=3, space=SPACE, steps=4):
+    def make(kind="random", objective="h", max_trials=3, tried=SPACE, steps=4):
         config = tiny_config.replace({"split": "tune", "steps": steps})
-        own = (*search_space.GENERATOR, *search_space.CLASSIFIER)
-        fixed = [name for name in own if name not in space]
-        made = search_space_input.make("cpu", config, fixed, space)
-        return tuning.Search(config, made, tuner, objective, max_trials)
+        own = (*space.GENERATOR, *space.CLASSIFIER)
+        fixed = [name for name in own if name not in tried]
+        made = space_input.make("cpu", config, fixed, tried)
+        return Search(config, made, kind, objective, max_trials)
 
     return make
 
 
-def laboratory(search, tune_data, path):
+def runner_of(search, tune_data, path):
     folder = SearchFolder(path)
-    folder.start(search.config, SOURCE, search.to_dict())
+    folder.start_search(search.config, SOURCE, search.to_dict())
     return trials.TrialRunner(
         search,
         tune_data,
         folder,
         fit.make_strategy("one"),
         fit.DEFAULT_EXECUTION,
-        WATCHING,
+        MONITORING,
     )
 
 
 def run(search, tune_data, path):
     """Runs a search; its results, and what it said."""
-    told = []
-    made = laboratory(search, tune_data, path)
-    tuning.run(made, told.append)
-    return made.folder, "\n".join(told)
+    logged = []
+    made = runner_of(search, tune_data, path)
+    tuner.run(made, logged.append)
+    return made.folder, "\n".join(logged)
+
+
+@pytest.fixture(scope="module")
+def whole(search_for, tune_data, tmp_path_factory):
+    """A small search that nothing has interrupted: folder, lines, search."""
+    search, path = search_for(), tmp_path_factory.mktemp("whole")
+    return *run(search, tune_data, path / "search"), search
 
 
 @pytest.fixture
@@ -104,17 +111,14 @@ def without_times(folder):
     ]
 
 
-@pytest.mark.parametrize("tuner", ["random", "bayesian"])
-def test_a_search_finds_ranks_and_writes(
-    tuner, search_for, tune_data, tmp_path
-):
-    search = search_for(tuner, max_trials=4)
-    folder, told = run(search, tune_data, tmp_path / "search")
-
+def check_found(folder, logged, search):
+    """What a search leaves and says, of as many trials as it may have."""
     results = folder.results()
-    assert [one["trial"] for one in results] == ["preset", 1, 2, 3, 4]
-    assert "Trial 4 of 4" in told
-    text = search_report.write(folder)
+    count = search.max_trials
+    numbers = list(range(1, count + 1))
+    assert [one["trial"] for one in results] == ["preset", *numbers]
+    assert f"Trial {count} of {count}" in logged
+    text = report.write(folder)
     with open(folder.path / "trials.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     best = ranked(results, "h")
@@ -128,14 +132,23 @@ def test_a_search_finds_ranks_and_writes(
     assert chosen == search.config.replace(
         {**best[0]["generator"], **best[0]["classifier"], "split": "test"}
     )
-    for name in ("preset", "trial_0", "trial_3"):
+    for name in ("preset", "trial_0", f"trial_{count - 1}"):
         assert list((folder.path / name / "logs").rglob("*tfevents*"))
 
 
-def test_the_preset_is_scored_as_it_is(search_for, tune_data, tmp_path):
-    search = search_for(max_trials=1)
-    folder, _ = run(search, tune_data, tmp_path / "search")
+def test_a_random_search_finds_ranks_and_writes(whole):
+    check_found(*whole)
 
+
+def test_a_bayesian_search_finds_ranks_and_writes(
+    search_for, tune_data, tmp_path
+):
+    search = search_for("bayesian", max_trials=4)  # three of them at random
+    check_found(*run(search, tune_data, tmp_path / "search"), search)
+
+
+def test_the_preset_is_scored_as_it_is(whole, tune_data):
+    folder, _, search = whole
     config = search.config.replace({"classifier_seeds": 1})
     strategy = fit.make_strategy("one")
     generator = fit.train(config, tune_data, strategy).generator
@@ -153,9 +166,9 @@ def test_the_preset_is_scored_as_it_is(search_for, tune_data, tmp_path):
 def test_trials_that_diverge_are_recorded_and_passed_over(
     search_for, tune_data, tmp_path
 ):
-    space = {"learning_rate": [1e-3, 1e30], "synthetic_per_class": [2, 5]}
-    folder, told = run(
-        search_for(space=space, max_trials=9), tune_data, tmp_path / "search"
+    tried = {"learning_rate": [1e-3, 1e30], "synthetic_per_class": [2, 5]}
+    folder, logged = run(
+        search_for(tried=tried, max_trials=9), tune_data, tmp_path / "search"
     )
 
     results = folder.results()[1:]
@@ -163,24 +176,23 @@ def test_trials_that_diverge_are_recorded_and_passed_over(
     (failed,) = [one for one in results if "reason" in one]
     assert failed["generator"] == {"learning_rate": 1e30}
     assert "diverged" in failed["reason"]
-    assert "failed in" in told
-    assert "failed: Training diverged" in search_report.write(folder)
+    assert "failed in" in logged
+    assert "failed: Training diverged" in report.write(folder)
     assert ranked([failed], "h") == []
 
 
 def test_a_search_of_failures_alone_says_why(search_for, tune_data, tmp_path):
-    search = search_for(space={"learning_rate": [1e29, 1e30]}, max_trials=2)
-    made = laboratory(search, tune_data, tmp_path / "search")
-    tuning.GeneratorTuner(made, lambda text: None).search()
+    search = search_for(tried={"learning_rate": [1e29, 1e30]}, max_trials=2)
+    made = runner_of(search, tune_data, tmp_path / "search")
+    tuner.GeneratorTuner(made, lambda text: None).search()
 
-    with pytest.raises(InputError, match="No trial has ended well"):
-        search_report.write(made.folder)
+    with pytest.raises(InputError, match="No trial has succeeded"):
+        report.write(made.folder)
 
 
 def test_an_interrupted_search_goes_on(
-    search_for, tune_data, tmp_path, monkeypatch
+    search_for, tune_data, whole, tmp_path, monkeypatch
 ):
-    expected, _ = run(search_for(), tune_data, tmp_path / "whole")
     search, calls = classifier_search.search, []
 
     def interrupted(*arguments):
@@ -199,18 +211,17 @@ def test_an_interrupted_search_goes_on(
         "on_train_begin",
         lambda self, logs=None: (trained.append(1), step(self, logs))[1],
     )
-    folder, told = run(search_for(), tune_data, tmp_path / "search")
+    folder, logged = run(search_for(), tune_data, tmp_path / "search")
 
-    assert without_times(folder) == without_times(expected)
-    assert "Trial 1 of 3" not in told
+    assert without_times(folder) == without_times(whole[0])
+    assert "Trial 1 of 3" not in logged
     assert len(calls) == 5
     assert len(trained) == 1  # the third trial's alone
 
 
 def test_data_that_is_lost_ends_the_search(
-    search_for, tune_data, tiny_name, tiny_dir, tmp_path, monkeypatch
+    search_for, whole, tiny_name, tiny_dir, tmp_path, monkeypatch
 ):
-    expected, _ = run(search_for(), tune_data, tmp_path / "whole")
     shutil.copytree(tiny_dir, tmp_path / "data")
     on_disk = zero_shot_data.load(
         tiny_name, tmp_path / "data", "tune", memory=0
@@ -232,11 +243,11 @@ def test_data_that_is_lost_ends_the_search(
     on_disk = zero_shot_data.load(
         tiny_name, tmp_path / "data", "tune", memory=0
     )
-    folder, told = run(search_for(), on_disk, tmp_path / "search")
+    folder, logged = run(search_for(), on_disk, tmp_path / "search")
 
     # No trial was counted as one that failed.
-    assert "Trial 1 of 3" not in told
-    assert without_times(folder) == without_times(expected)
+    assert "Trial 1 of 3" not in logged
+    assert without_times(folder) == without_times(whole[0])
 
 
 def test_what_nobody_expects_ends_the_search(
@@ -246,11 +257,11 @@ def test_what_nobody_expects_ends_the_search(
         raise ZeroDivisionError
 
     monkeypatch.setattr(classifier_search, "search", broken)
-    made = laboratory(search_for(), tune_data, tmp_path / "search")
+    made = runner_of(search_for(), tune_data, tmp_path / "search")
     with pytest.raises(keras_tuner.errors.FatalError):
-        tuning.GeneratorTuner(made, lambda text: None).search()
+        tuner.GeneratorTuner(made, lambda text: None).search()
     with pytest.raises(ZeroDivisionError):
-        tuning.run(made, lambda text: None)
+        tuner.run(made, lambda text: None)
     assert made.folder.results() == []
 
 
@@ -261,12 +272,12 @@ def test_output_that_nobody_reads_ends_the_search(
         if text.startswith("Trial 2"):
             raise BrokenPipeError
 
-    made = laboratory(search_for(), tune_data, tmp_path / "search")
+    made = runner_of(search_for(), tune_data, tmp_path / "search")
     with pytest.raises(BrokenPipeError):
-        tuning.run(made, closed)
-    folder, told = run(search_for(), tune_data, tmp_path / "search")
+        tuner.run(made, closed)
+    folder, logged = run(search_for(), tune_data, tmp_path / "search")
 
-    assert "Trial 1 of" not in told
+    assert "Trial 1 of" not in logged
     assert [one["trial"] for one in folder.results()] == ["preset", 1, 2, 3]
 
 
@@ -274,45 +285,47 @@ def test_a_trial_that_was_only_begun_is_made(
     search_for, tune_data, tmp_path, quick_trials
 ):
     """As if killed between KerasTuner's two files."""
-    made = laboratory(search_for(), tune_data, tmp_path / "search")
-    tuner = tuning.GeneratorTuner(made, lambda text: None)
+    made = runner_of(search_for(), tune_data, tmp_path / "search")
+    killed = tuner.GeneratorTuner(made, lambda text: None)
     before = (made.folder.path / "oracle.json").read_text()
-    tuner.oracle.create_trial("tuner0")
+    killed.oracle.create_trial("tuner0")
     (made.folder.path / "oracle.json").write_text(before)
 
-    folder, told = run(search_for(), tune_data, tmp_path / "search")
+    folder, logged = run(search_for(), tune_data, tmp_path / "search")
 
-    assert told.count("Trial 1 of 3") == 1
+    assert logged.count("Trial 1 of 3") == 1
     assert [one["trial"] for one in folder.results()] == ["preset", 1, 2, 3]
 
 
-def test_files_of_the_tuner_are_written_whole(tmp_path, monkeypatch):
+def test_files_of_the_tuner_are_written_whole(tmp_path):
     path = tmp_path / "oracle.json"
-    tuning._write_whole(str(path), {"a": 1})
+    utils = keras_tuner.src.utils
+    original = utils.save_json
+    with tuner._writing_whole_files():
+        assert utils.save_json(str(path), {"a": 1}) == '{"a": 1}'
+        with pytest.raises(TypeError):
+            utils.save_json(str(path), {"a": object()})
 
-    class Broken:
-        pass
-
-    with pytest.raises(TypeError):
-        tuning._write_whole(str(path), {"a": Broken()})
     assert json.loads(path.read_text()) == {"a": 1}
-    assert keras_tuner.src.utils.save_json is tuning._write_whole
     assert list(tmp_path.iterdir()) == [path]
+    assert utils.save_json is original
+
+
+def test_importing_changes_nothing_in_keras_tuner():
+    assert keras_tuner.src.utils.save_json.__module__.startswith("keras_tuner")
 
 
 def test_guidance_by_a_classifier_makes_its_settings_costly(tiny_config):
     config = tiny_config.replace({"variant": "cwgan_cls"})
-    space = search_space_input.make("cpu", config, (), {})
+    space = space_input.make("cpu", config, (), {})
 
     assert set(space.classifier) == {"synthetic_per_class", "seen_penalty"}
     assert "classifier_learning_rate" in space.generator
 
 
-def test_best_json_gives_the_score_of_its_trial(
-    search_for, tune_data, tmp_path
-):
-    folder, _ = run(search_for(max_trials=2), tune_data, tmp_path / "search")
-    search_report.write(folder)
+def test_best_json_gives_the_score_of_its_trial(whole, tune_data):
+    folder, _, _ = whole
+    report.write(folder)
     chosen = Config(**json.loads((folder.path / "best.json").read_text()))
     chosen = chosen.replace({"split": "tune", "classifier_seeds": 1})
 
@@ -327,14 +340,14 @@ def test_best_json_gives_the_score_of_its_trial(
 
 def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
     search = search_for("hyperband", max_trials=13, steps=9)
-    folder, told = run(search, tune_data, tmp_path / "search")
+    folder, logged = run(search, tune_data, tmp_path / "search")
 
     results = folder.results()[1:]
     steps = [one["steps"] for one in results]
     assert sorted(steps) == [1] * 9 + [3] * 3 + [9]
-    assert told.count("The steps of trial") == 4
-    assert told.count("It goes on after step 1.") == 3
-    assert told.count("It goes on after step 3.") == 1
+    assert logged.count("It continues the steps of trial") == 4
+    assert logged.count("It goes on after step 1.") == 3
+    assert logged.count("It goes on after step 3.") == 1
     (last,) = [one for one in results if one["steps"] == 9]
     config = search.config.replace({**last["generator"], "steps": 9})
     strategy = fit.make_strategy("one")
@@ -345,15 +358,15 @@ def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
     assert {name: last[name] for name in SCORES} == {
         name: rows[0][name] for name in SCORES
     }
-    folder.remove_checkpoints()
+    folder.remove_trial_checkpoints()
     assert not list(folder.path.rglob("checkpoints"))
 
 
 def test_hyperband_promotes_in_spite_of_failures(
     search_for, tune_data, tmp_path, quick_trials
 ):
-    space = {"learning_rate": [1e-3, 1e30], "noise_dim": list(range(2, 9))}
-    search = search_for("hyperband", max_trials=13, steps=9, space=space)
+    tried = {"learning_rate": [1e-3, 1e30], "noise_dim": list(range(2, 9))}
+    search = search_for("hyperband", max_trials=13, steps=9, tried=tried)
     folder, _ = run(search, tune_data, tmp_path / "search")
 
     results = folder.results()[1:]
@@ -372,13 +385,15 @@ def test_hyperband_runs_once_through(search_for, tmp_path):
         oracle.end_trial(trial)
         made += 1
 
-    assert made == tuning.HYPERBAND_TRIALS
+    assert made == HYPERBAND_TRIALS
     assert search_for("hyperband", steps=90).budgets == (10, 30, 90)
     with pytest.raises(InputError, match="so few steps"):
         search_for("hyperband", steps=8)
 
 
-def test_test_records_can_be_missing(search_for, tiny_dir, tiny_name, tmp_path):
+def test_test_records_can_be_missing(
+    search_for, whole, tiny_dir, tiny_name, tmp_path
+):
     """A search gives the same without any record of a test split."""
     shutil.copytree(
         pathlib.Path(tiny_dir) / tiny_name, tmp_path / "blind" / tiny_name
@@ -394,37 +409,29 @@ def test_test_records_can_be_missing(search_for, tiny_dir, tiny_name, tmp_path):
     with pytest.raises(InputError):
         zero_shot_data.load(tiny_name, tmp_path / "blind", "test")
 
-    found = []
-    for place in (tiny_dir, tmp_path / "blind"):
-        loaded = zero_shot_data.load(tiny_name, place, "tune")
-        folder, _ = run(search_for(), loaded, tmp_path / f"search{len(found)}")
-        search_report.write(folder)
-        found.append(without_times(folder))
+    blind = zero_shot_data.load(tiny_name, tmp_path / "blind", "tune")
+    folder, _ = run(search_for(), blind, tmp_path / "search")
+    report.write(folder)
 
-    assert found[0] == found[1]
+    assert without_times(folder) == without_times(whole[0])
 
 
 def test_a_folder_takes_one_search(search_for, tune_data, tmp_path):
-    laboratory(search_for(), tune_data, tmp_path / "search")
-    laboratory(search_for(max_trials=9), tune_data, tmp_path / "search")
-    with pytest.raises(InputError, match='objective="u"'):
-        laboratory(search_for(objective="u"), tune_data, tmp_path / "search")
+    runner_of(search_for(), tune_data, tmp_path / "search")
+    runner_of(search_for(max_trials=9), tune_data, tmp_path / "search")
+    with pytest.raises(InputError, match="objective='u'"):
+        runner_of(search_for(objective="u"), tune_data, tmp_path / "search")
     with pytest.raises(InputError, match="steps=5"):
-        laboratory(search_for(steps=5), tune_data, tmp_path / "search")
+        runner_of(search_for(steps=5), tune_data, tmp_path / "search")
     with pytest.raises(InputError, match="not the folder of a search"):
-        search_report.write(SearchFolder(tmp_path))
+        report.write(SearchFolder(tmp_path))
 
 
-def test_half_a_cluster_is_refused(monkeypatch):
-    tuning.check_cluster_complete()
+def test_a_cluster_configured_in_part_is_refused(monkeypatch):
+    tuner.check_cluster_complete()
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
     with pytest.raises(InputError, match="KERASTUNER_ORACLE_PORT"):
-        tuning.check_cluster_complete()
-    assert tuning.is_worker()
+        tuner.check_cluster_complete()
+    assert tuner.is_worker()
     monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
-    assert tuning.is_chief()
-
-
-def test_the_command_knows_the_names():
-    assert commands._tune.TUNERS == tuning.TUNERS
-    assert set(commands._tune.OBJECTIVES) == set(SCORES)
+    assert tuner.is_chief()

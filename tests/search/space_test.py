@@ -7,32 +7,32 @@ import pytest
 from gmn_tf.config import Config
 from gmn_tf.configs import PRESETS, preset
 from gmn_tf.method.variants import MATCHING, VARIANTS
-from gmn_tf.search import search_space, search_space_input
-from gmn_tf.search.search_space import CALIBRATED, Choice, Range
+from gmn_tf.search import space, space_input
+from gmn_tf.search.space import CALIBRATED, Range
 from gmn_tf.utils.errors import InputError
 
 
 def make(changes=None, chosen=(), variant="cwgan_gm", preset="cpu"):
     config = Config(variant=variant)
-    return search_space_input.make(preset, config, chosen, changes or {})
+    return space_input.make(preset, config, chosen, changes or {})
 
 
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("variant", [v for v in VARIANTS if v != "real_only"])
 def test_every_preset_and_variant_has_a_space(name, variant):
-    space = make(variant=variant, preset=name)
+    made = make(variant=variant, preset=name)
 
-    drawn = space.settings(space.parameters().values)
+    drawn = made.settings(made.parameters().values)
     Config().replace({**preset("cub", name), **drawn, "variant": variant})
     has_matching = MATCHING in VARIANTS[variant].guidance
-    assert ("matching_weight" in space.generator) == has_matching
+    assert ("matching_weight" in made.generator) == has_matching
     has_critic = VARIANTS[variant].critic is not None
-    assert ("critic_units" in space.generator) == has_critic
-    assert space.classifier["seen_penalty"] == (CALIBRATED,)
+    assert ("critic_units" in made.generator) == has_critic
+    assert made.classifier["seen_penalty"] == (CALIBRATED,)
 
 
 def test_users_narrow_and_widen_and_fix():
-    space = make(
+    made = make(
         {
             "noise_dim": [32, 48],
             "learning_rate": {"min": 0.001, "max": 0.01},
@@ -45,21 +45,21 @@ def test_users_narrow_and_widen_and_fix():
         chosen=("beta_2", "critic_units"),
     )
 
-    assert space.generator["noise_dim"] == Choice((32, 48))
-    assert space.generator["learning_rate"] == Range(0.001, 0.01, False)
-    assert space.generator["generator_units"] == Choice(((16,), (16, 8)))
-    assert space.generator["critic_steps"] == Range(1, 5, False)
-    assert space.fixed == {"beta_1": 0.5, "classifier_epochs": 3}
-    assert space.classifier["synthetic_per_class"] == (7, 9)
+    assert made.generator["noise_dim"] == (32, 48)
+    assert made.generator["learning_rate"] == Range(0.001, 0.01, False)
+    assert made.generator["generator_units"] == ((16,), (16, 8))
+    assert made.generator["critic_steps"] == Range(1, 5, False)
+    assert made.fixed == {"beta_1": 0.5, "classifier_epochs": 3}
+    assert made.classifier["synthetic_per_class"] == (7, 9)
     for name in ("beta_1", "beta_2", "critic_units"):
-        assert name not in space.generator
+        assert name not in made.generator
 
 
 def test_what_is_drawn_becomes_settings():
-    space = make({"learning_rate": {"min": 1e-4, "max": 1e-3, "log": True}})
-    drawn = space.parameters().values | {"learning_rate": 0.000123456}
+    made = make({"learning_rate": {"min": 1e-4, "max": 1e-3, "log": True}})
+    drawn = made.parameters().values | {"learning_rate": 0.000123456}
 
-    settings = space.settings({**drawn, "tuner/epochs": 3})
+    settings = made.settings({**drawn, "tuner/epochs": 3})
 
     assert settings["learning_rate"] == 0.000123
     assert "tuner/epochs" not in settings
@@ -67,7 +67,7 @@ def test_what_is_drawn_becomes_settings():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"noise_dimm": [1, 2]}, "id you mean 'noise_dim'"),
         ({"seed": [1, 2]}, "--seed cannot be searched"),
@@ -83,28 +83,31 @@ def test_what_is_drawn_becomes_settings():
         ({"learning_rate": {"min": 0.1, "max": 1, "step": 2}}, "cannot be"),
         ({"noise_mean": {"min": 0, "max": 1}}, "cannot be searched"),
         ({"generator_units": {"min": 1, "max": 9}}, "cannot be searched"),
-        ({"classifier_epochs": {"min": 1, "max": 9}}, "is no list"),
-        ({"seen_penalty": {"min": 0, "max": 2}}, "is no list"),
-        ({"noise_dim": [64, 128], "beta_1": [0.0, 0.5]}, "fixed and searched"),
+        ({"classifier_epochs": {"min": 1, "max": 9}}, "is not a list"),
+        ({"seen_penalty": {"min": 0, "max": 2}}, "is not a list"),
+        (
+            {"noise_dim": [64, 128], "beta_1": [0.0, 0.5]},
+            "both fixed and searched",
+        ),
     ],
 )
-def test_bad_spaces_are_refused(changes, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_spaces_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
         make(changes, chosen=("beta_1",))
 
 
 def test_the_presets_own_values_are_tried_too():
     config = Config(classifier_learning_rate=1.0, synthetic_per_class=2300)
-    space = search_space_input.make("release", config, (), {})
+    made = space_input.make("release", config, (), {})
 
-    assert space.classifier["classifier_learning_rate"][0] == 1.0
-    assert space.classifier["synthetic_per_class"][0] == 2300
-    assert len(set(space.classifier["classifier_epochs"])) == 4
+    assert made.classifier["classifier_learning_rate"][0] == 1.0
+    assert made.classifier["synthetic_per_class"][0] == 2300
+    assert len(set(made.classifier["classifier_epochs"])) == 4
 
 
 def test_an_empty_space_is_refused():
     with pytest.raises(InputError, match="space is empty"):
-        make(chosen=tuple(search_space.GENERATOR))
+        make(chosen=tuple(space.GENERATOR))
     with pytest.raises(InputError, match="no generator to search for"):
         make(variant="real_only")
 
@@ -113,7 +116,7 @@ def test_changes_are_read_from_files_and_flags(tmp_path):
     path = tmp_path / "space.json"
     path.write_text('{"noise_dim": [8, 16], "beta_1": [0.0, 0.5]}')
 
-    changes = search_space_input.read_changes([str(path), "noise_dim=[4, 8]"])
+    changes = space_input.read_changes([str(path), "noise_dim=[4, 8]"])
 
     assert changes == {"noise_dim": [4, 8], "beta_1": [0.0, 0.5]}
 
@@ -123,15 +126,15 @@ def test_bad_files_are_refused(text, tmp_path):
     path = tmp_path / "space.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(InputError, match="space"):
-        search_space_input.read_changes([str(path)])
-    with pytest.raises(InputError, match="is no JSON"):
-        search_space_input.read_changes(["noise_dim=64,128"])
+    with pytest.raises(InputError, match="NAME=VALUES"):
+        space_input.read_changes([str(path)])
+    with pytest.raises(InputError, match="are not JSON"):
+        space_input.read_changes(["noise_dim=64,128"])
 
 
 def test_what_is_shown_is_what_is_read():
-    space = make({"beta_1": 0.5})
+    made = make({"beta_1": 0.5})
 
-    again = make(json.loads(space.to_json()))
+    again = make(json.loads(made.to_json()))
 
-    assert again == space
+    assert again == made

@@ -10,10 +10,10 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from gmn_tf.runs.plots import SCORE_STYLES
 from gmn_tf.utils import figures
 
-FEW_VALUES = 6  # up to so many are told apart by name, not by place
+FEW_VALUES = 6  # up to so many are shown by name, not on a scale
 
 
-def search(
+def draw(
     rows: Sequence[Mapping],
     names: Sequence[str],
     objective: str,
@@ -34,7 +34,7 @@ def search(
     figure.suptitle(figures.plain_text(title, 110), x=0.01, ha="left", size=12)
     top, bottom = figure.subfigures(2, 1, height_ratios=(2.8, 2.4 * lines))
     label = SCORE_STYLES[objective][0].partition(",")[0] + " (%)"
-    _search_history(top.subplots(), rows, objective, label)
+    _history(top.subplots(), rows, objective, label)
     panels = bottom.subplots(lines, columns, sharey=True, squeeze=False)
     scored = [row for row in rows if row[objective] is not None]
     for axes, name in itertools.zip_longest(panels.flat, names):
@@ -47,7 +47,7 @@ def search(
     return figure
 
 
-def _search_history(axes, rows, objective: str, label: str) -> None:
+def _history(axes, rows, objective: str, label: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     best, shown = -np.inf, []
     for row in rows:
@@ -62,12 +62,9 @@ def _search_history(axes, rows, objective: str, label: str) -> None:
     if shown:
         numbers, scores, bests = zip(*shown)
         axes.scatter(numbers, scores, 25, figures.COLOURS[0], label="a trial")
+        colour = figures.COLOURS[1]
         axes.step(
-            numbers,
-            bests,
-            color=figures.COLOURS[1],
-            where="post",
-            label="best so far",
+            numbers, bests, color=colour, where="post", label="best so far"
         )
     handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
     axes.legend(

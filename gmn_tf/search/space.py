@@ -1,4 +1,4 @@
-"""What a hyper-parameter search tries of each setting, and how to change that.
+"""What a hyper-parameter search tries of each setting.
 
 A space maps settings to what is tried of them: a list of values, or a range
 `{"min": 0.0001, "max": 0.01, "log": true}`. One value alone fixes a setting.
@@ -11,27 +11,14 @@ from collections.abc import Mapping
 import keras_tuner
 
 CALIBRATED = "calibrated"  # of seen_penalty: where h is largest
+LAYERS = [[1024], [2048], [4096], [1024, 1024], [2048, 2048], [4096, 4096]]
 
 # Each trial draws these, and trains a generator with them (section 4 of the
 # paper; ranges that it does not give are ours).
 GENERATOR = {
     "noise_dim": [128, 256, 512],
-    "generator_units": [
-        [1024],
-        [2048],
-        [4096],
-        [1024, 1024],
-        [2048, 2048],
-        [4096, 4096],
-    ],
-    "critic_units": [
-        [1024],
-        [2048],
-        [4096],
-        [1024, 1024],
-        [2048, 2048],
-        [4096, 4096],
-    ],
+    "generator_units": LAYERS,
+    "critic_units": LAYERS,
     "learning_rate": {"min": 1e-5, "max": 1e-3, "log": True},
     "beta_1": [0.0, 0.5, 0.9],
     "beta_2": [0.9, 0.99, 0.999],
@@ -64,31 +51,18 @@ SMALL_PRESETS = ("cpu", "best")
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
-    """Two or more values of a setting."""
-
-    values: tuple
-
-    def declare(self, name: str, parameters) -> None:
-        """Adds the setting to parameters of KerasTuner."""
-        # KerasTuner knows no tuples.
-        values = [_text(value) for value in self.values]
-        parameters.Choice(name, values)
-
-
-@dataclasses.dataclass(frozen=True)
 class Range:
-    """All values of a numeric setting from one to another."""
+    """All values of a numeric setting from `min` to `max`.
 
-    least: float
-    most: float
+    Attributes:
+        min: the smallest value.
+        max: the largest value.
+        log: whether values are drawn evenly on a logarithmic scale.
+    """
+
+    min: float
+    max: float
     log: bool
-
-    def declare(self, name: str, parameters) -> None:
-        """Adds the setting to parameters of KerasTuner."""
-        make = parameters.Int if type(self.least) is int else parameters.Float
-        sampling = "log" if self.log else "linear"
-        make(name, self.least, self.most, sampling=sampling)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,26 +71,33 @@ class Space:
 
     Attributes:
         fixed: settings that have one value.
-        generator: settings that each trial draws.
+        generator: settings that each trial draws: two values or more, or a
+            range.
         classifier: settings that are tried on each trial's generator, and
             their values; of `seen_penalty` the one value `CALIBRATED`.
     """
 
     fixed: Mapping
-    generator: Mapping[str, Choice | Range]
+    generator: Mapping[str, tuple | Range]
     classifier: Mapping[str, tuple]
 
     def parameters(self) -> keras_tuner.HyperParameters:
         """What trials draw, as KerasTuner takes it."""
         parameters = keras_tuner.HyperParameters()
-        for name, one in self.generator.items():
-            one.declare(name, parameters)
+        for name, tried in self.generator.items():
+            if isinstance(tried, Range):
+                whole = isinstance(tried.min, int)
+                declare = parameters.Int if whole else parameters.Float
+                sampling = "log" if tried.log else "linear"
+                declare(name, tried.min, tried.max, sampling=sampling)
+            else:  # KerasTuner takes no tuple as a value
+                parameters.Choice(name, [as_text(value) for value in tried])
         return parameters
 
     def settings(self, drawn: Mapping) -> dict:
         """The settings of a trial from the values KerasTuner drew."""
         return {
-            # Three digits say all that a random number has to say.
+            # Three digits of a random number are enough.
             name: float(f"{drawn[name]:.3g}")
             if isinstance(drawn[name], float)
             else drawn[name]
@@ -129,21 +110,18 @@ class Space:
 
     def to_json(self) -> str:
         """The space as --space takes it, a setting in each line."""
+        plain = self.to_dict()
+        fixed = {name: [value] for name, value in plain["fixed"].items()}
         lines = [
-            f"{json.dumps(name)}: {json.dumps(_plain(one))}"
-            for group in (self.fixed, self.generator, self.classifier)
-            for name, one in group.items()
+            f"{json.dumps(name)}: {json.dumps(tried)}"
+            for group in (fixed, plain["generator"], plain["classifier"])
+            for name, tried in group.items()
         ]
         return "{\n  " + ",\n  ".join(lines) + "\n}"
 
 
-def _plain(one):
-    if isinstance(one, Range):
-        return {"min": one.least, "max": one.most, "log": one.log}
-    if isinstance(one, Choice):
-        return list(one.values)
-    return list(one) if isinstance(one, tuple) else [one]
-
-
-def _text(value):
-    return ",".join(map(str, value)) if isinstance(value, tuple) else value
+def as_text(value):
+    """`256,256` for several numbers, any other value as it is."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(str, value))
+    return value

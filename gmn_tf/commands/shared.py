@@ -1,59 +1,47 @@
 """What several commands have in common: flags, data, output."""
 
 import dataclasses
+import functools
 import pathlib
-
-from absl import flags
+from collections.abc import Callable
 
 from gmn_tf import configs
-from gmn_tf.commands.command_line import flag
+from gmn_tf.commands import define
 from gmn_tf.config import Config, read_config_file
 
 
-def setting_flag(field: dataclasses.Field) -> flag:
+def _setting(field):
     """The flag of one setting; left out, the preset decides."""
     default = field.default
     if isinstance(default, tuple):
         default = ",".join(map(str, default))
     text = f"{field.metadata['help']} (CUB: {default})"
     if choices := field.metadata["choices"]:
-        return flag(flags.DEFINE_enum, field.name, None, choices, text)
-    return flag(flags.DEFINE_string, field.name, None, text)
+        return define.enum(field.name, None, choices, text)
+    return define.string(field.name, None, text)
 
 
-SETTINGS = {
-    field.name: setting_flag(field) for field in dataclasses.fields(Config)
-}
-PRESET = flag(
-    flags.DEFINE_enum,
-    "preset",
-    "release",
-    configs.PRESETS,
-    "Settings to start from.",
+SETTINGS = {each.name: _setting(each) for each in dataclasses.fields(Config)}
+PRESET = define.enum(
+    "preset", "release", configs.PRESETS, "Settings to start from."
 )
-QUIET = flag(flags.DEFINE_boolean, "quiet", False, "Print nothing but errors.")
-UNREADABLE = flag(
-    flags.DEFINE_enum,
+QUIET = define.boolean("quiet", False, "Print nothing but errors.")
+UNREADABLE = define.enum(
     "unreadable",
     "stop",
     ["stop", "skip"],
     "Whether to stop at images that cannot be read, or to leave them out.",
 )
-DATA_DIR = flag(
-    flags.DEFINE_string,
+DATA_DIR = define.string(
     "data_dir",
     None,
     "Where prepared data is kept; default: TFDS_DATA_DIR or "
     "~/tensorflow_datasets.",
 )
-MOVED_DATA_DIR = flag(
-    flags.DEFINE_string,
-    "data_dir",
-    None,
-    "Where the run's data is now, if it was moved.",
+MOVED_DATA_DIR = define.string(
+    "data_dir", None, "Where the run's data is now, if it was moved."
 )
-MEMORY = flag(
-    flags.DEFINE_float,
+MEMORY = define.number(
     "memory_gb",
     0.5,
     "Features that need more than this stay on disk, and are read when they "
@@ -65,8 +53,7 @@ DATA = (
     DATA_DIR,
     MEMORY,
     QUIET,
-    flag(
-        flags.DEFINE_string,
+    define.string(
         "manual_dir",
         None,
         "The unpacked xlsa17 folder, or a folder with the two .mat files; "
@@ -79,57 +66,41 @@ TRAINING = (
     *SETTINGS.values(),
     PRESET,
     *DATA,
-    flag(
-        flags.DEFINE_string,
-        "config",
-        None,
-        "JSON file of settings, such as a run's config.json.",
+    define.string(
+        "config", None, "JSON file of settings, such as a run's config.json."
     ),
-    flag(
-        flags.DEFINE_enum,
+    define.enum(
         "strategy",
         "auto",
         ["auto", "one", "mirrored", "multi_worker"],
         "Devices; auto: all GPUs of this machine, or its CPU.",
     ),
-    flag(
-        flags.DEFINE_enum,
+    define.enum(
         "jit",
         "auto",
         ["auto", "on", "off"],
         "Whether XLA compiles the step; auto: on GPUs. Compiled, gradient "
         "matching draws other random numbers.",
     ),
-    flag(
-        flags.DEFINE_integer,
+    define.integer(
         "steps_per_execution",
         1,
         "Steps between two returns to Python, for small steps on fast devices.",
         1,
     ),
-    flag(
-        flags.DEFINE_boolean,
+    define.boolean(
         "deterministic",
         False,
         "Whether operations give the same bits each time, which makes GPUs "
         "slower; CPUs do so in any case.",
     ),
-    flag(
-        flags.DEFINE_integer,
-        "log_every",
-        50,
-        "Steps between entries for TensorBoard.",
-        1,
+    define.integer(
+        "log_every", 50, "Steps between entries for TensorBoard.", 1
     ),
-    flag(
-        flags.DEFINE_integer,
-        "picture_every",
-        500,
-        "Steps between pictures for TensorBoard.",
-        1,
+    define.integer(
+        "picture_every", 500, "Steps between pictures for TensorBoard.", 1
     ),
-    flag(
-        flags.DEFINE_integer,
+    define.integer(
         "checkpoint_every",
         500,
         "Steps between checkpoints, from the last of which the same command "
@@ -152,15 +123,16 @@ def make_execution(values) -> tuple:
     )
 
 
+def set_by_flags(values, names=SETTINGS) -> dict:
+    """The settings that have a value by their flags."""
+    given = {name: values[name].value for name in names}
+    return {n: value for n, value in given.items() if value is not None}
+
+
 def chosen_settings(values) -> dict:
     """What the user gave a value: by a file, or a flag, which wins."""
-    from_flags = {
-        field.name: values[field.name].value
-        for field in dataclasses.fields(Config)
-        if values[field.name].value is not None
-    }
     from_file = read_config_file(values.config) if values.config else {}
-    return {**from_file, **from_flags}
+    return {**from_file, **set_by_flags(values)}
 
 
 def resolve(values) -> Config:
@@ -185,11 +157,6 @@ def load_data(config: Config, values, beam_options: list[str] | None = None):
     )
 
 
-def absolute(path: str) -> str:
-    """A path that means the same from another folder."""
-    return str(pathlib.Path(path).expanduser().absolute())
-
-
 def open_run(folder: str, values):
     """A finished run with its settings and data."""
     from gmn_tf.data import zero_shot_data
@@ -198,10 +165,10 @@ def open_run(folder: str, values):
 
     workdir = Workdir(folder)
     config, source = workdir.read_config()
-    data_dir = absolute(values.data_dir or source["data_dir"])
+    data_dir = pathlib.Path(values.data_dir or source["data_dir"]).expanduser()
     loaded = zero_shot_data.load(
         source["name"],
-        data_dir,
+        str(data_dir.absolute()),
         config.split,
         config.embedding_norm,
         values.memory_gb * 2**30,
@@ -210,7 +177,8 @@ def open_run(folder: str, values):
     return FinishedRun(workdir, config, loaded)
 
 
-def log(values, text: str) -> None:
-    """Prints, unless --quiet forbids it."""
-    if not values.quiet:
-        print(text, flush=True)
+def logger(values) -> Callable[[str], None]:
+    """What prints a line, unless --quiet forbids it."""
+    if values.quiet:
+        return lambda text: None
+    return functools.partial(print, flush=True)

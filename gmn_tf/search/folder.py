@@ -12,7 +12,6 @@ trials.csv      all trials, the best first; trials.png
 best.json       the best settings, for bin/train --config
 """
 
-import json
 import pathlib
 import re
 from collections.abc import Mapping
@@ -20,27 +19,26 @@ from collections.abc import Mapping
 from gmn_tf.config import Config
 from gmn_tf.method import metrics
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, check_same
 
 PRESET = "preset"
 RESULT = "result.json"
+SEARCH = "search.json"
 
 
-class SearchFolder:
+class SearchFolder(Workdir):
     """The folder of one search.
 
     Args:
-        path: the folder; it is made by `start`.
+        path: the folder; it is made by `start_search`.
     """
 
     def __init__(self, path: str):
-        self.path = pathlib.Path(path).absolute()
-        self.workdir = Workdir(self.path)
+        super().__init__(pathlib.Path(path).absolute())
 
-    def __str__(self) -> str:
-        return str(self.workdir)
-
-    def start(self, config: Config, source: Mapping, search: Mapping) -> None:
+    def start_search(
+        self, config: Config, source: Mapping, search: Mapping
+    ) -> None:
         """Makes the folder, and writes what is searched.
 
         Args:
@@ -52,31 +50,22 @@ class SearchFolder:
             InputError: if the folder belongs to another search or a run, or
                 cannot be written.
         """
-        if self.workdir.finished():
+        if self.finished():
             raise InputError(
                 f"{self.path} is the folder of a run.",
                 "a folder of its own for the search",
                 str(self.path),
-                "choose another --workdir",
+                "Choose another --workdir.",
             )
-        self.workdir.start(config, dict(source))
-        if not (self.path / "search.json").exists():
-            self.workdir.write_json("search.json", dict(search))
-        old = self.workdir.read_json("search.json")
-        if not _is_search(old):
-            raise _not_written_here(self.path / "search.json")
-        changed = [name for name in search if search[name] != old.get(name)]
-        if changed:
-            raise InputError(
-                f"{self.path} holds another search.",
-                _told(old, changed),
-                _told(search, changed),
-                "choose another --workdir, or remove that folder",
-            )
-
-    def alone(self):
-        """Keeps a second search out while this one works; see `Workdir`."""
-        return self.workdir.alone()
+        self.start(config, dict(source))
+        if not (self.path / SEARCH).exists():
+            self.write_json(SEARCH, dict(search))
+        check_same(
+            f"{self.path} holds another search.",
+            self._read_search(),
+            search,
+            "Choose another --workdir, or remove that folder.",
+        )
 
     def trial(self, name: str) -> Workdir:
         """The folder of a trial."""
@@ -89,29 +78,26 @@ class SearchFolder:
 
         Raises:
             InputError: if this is not the folder of a search, or no trial has
-                ended well.
+                succeeded.
         """
-        if not (self.path / "search.json").exists():
+        if not (self.path / SEARCH).exists():
             raise InputError(
                 f"{self.path} is not the folder of a search.",
                 "a folder that bin/tune has written",
                 "no search.json in it",
-                "check --workdir, or run bin/tune first",
+                "Correct --workdir, or run bin/tune first.",
             )
-        search = self.workdir.read_json("search.json")
-        if not _is_search(search):
-            raise _not_written_here(self.path / "search.json")
-        results = self.results()
+        search, results = self._read_search(), self.results()
         if not ranked(results, search["objective"]):
             reasons = [one["reason"] for one in results]
             raise InputError(
-                "No trial has ended well.",
+                "No trial has succeeded.",
                 "one or more that did",
                 f"{len(results)} that failed"
                 + (f", the last: {reasons[-1]}" if reasons else ""),
-                "narrow the space" if reasons else "let the search go on",
+                "Narrow the space." if reasons else "Let the search go on.",
             )
-        return self.workdir.read_config()[0], search, results
+        return self.read_config()[0], search, results
 
     def results(self) -> list[dict]:
         """What has been found: the preset, then trials in their order.
@@ -120,32 +106,39 @@ class SearchFolder:
         of the `generator`, `seconds`, and either settings of the `classifier`
         and scores, or a `reason`.
         """
-        found = []
+        found = {}
         for path in self.path.glob(f"*/{RESULT}"):
             name = path.parent.name
-            number = PRESET
-            if name != PRESET:
-                if not re.fullmatch(r"trial_\d+", name):
-                    continue  # such as a copy that somebody has made
-                number = int(name.rpartition("_")[2]) + 1
-            result = Workdir(path.parent).read_json(RESULT)
-            if not _is_result(result):
-                raise _not_written_here(path)
-            found.append({"trial": number, **result})
-        return sorted(
-            found, key=lambda one: 0 if one["trial"] == PRESET else one["trial"]
-        )
+            # There may be others, such as a copy that somebody has made.
+            if name == PRESET or re.fullmatch(r"trial_\d+", name):
+                number = 0 if name == PRESET else int(name[6:]) + 1
+                result = Workdir(path.parent).read_json(RESULT)
+                _check_written_here(path, _is_result(result))
+                found[number] = {"trial": number or PRESET, **result}
+        return [found[number] for number in sorted(found)]
 
-    def remove_checkpoints(self) -> None:
+    def remove_trial_checkpoints(self) -> None:
         """Makes room, once the search has come to its end."""
         for path in self.path.glob("*/checkpoints"):
             Workdir(path.parent).remove_checkpoints()
 
+    def _read_search(self) -> dict:
+        search = self.read_json(SEARCH)
+        match search:
+            case {"objective": str() as objective, "space": dict() as space}:
+                is_search = objective in metrics.SCORES and isinstance(
+                    space.get("generator"), dict
+                )
+            case _:
+                is_search = False
+        _check_written_here(self.path / SEARCH, is_search)
+        return search
+
 
 def ranked(results: list[dict], objective: str) -> list[dict]:
-    """Those that ended well, the best first."""
-    well = [one for one in results if "reason" not in one]
-    return sorted(well, key=lambda one: -one[objective])
+    """Those that succeeded, the best first."""
+    succeeded = [one for one in results if "reason" not in one]
+    return sorted(succeeded, key=lambda one: -one[objective])
 
 
 def best_config(config: Config, best: Mapping) -> Config:
@@ -160,39 +153,30 @@ def best_config(config: Config, best: Mapping) -> Config:
     )
 
 
-def _is_search(content) -> bool:
-    """Whether search.json says what is read from it."""
-    match content:
-        case {"objective": objective, "space": {"generator": dict()}}:
-            return objective in metrics.SCORES
-    return False
-
-
 def _is_result(content) -> bool:
     """Whether a trial's result.json says what is read from it."""
+    scores = [content.get(name) for name in metrics.SCORES]
     match content:
         case {"reason": str(), "steps": int(), "generator": dict()}:
-            return _is_number(content.get("seconds"))
+            scores = []
         case {"classifier": dict(), "steps": int(), "generator": dict()}:
-            numbers = [content.get(name) for name in metrics.SCORES]
-            return _is_number(content.get("seconds")) and all(
-                _is_number(score) and score <= 100.0 for score in numbers
-            )
-    return False
+            pass
+        case _:
+            return False
+    return _is_number(content.get("seconds")) and all(
+        _is_number(score) and score <= 100.0 for score in scores
+    )
 
 
 def _is_number(value) -> bool:
     return isinstance(value, int | float) and 0.0 <= value < float("inf")
 
 
-def _not_written_here(path: pathlib.Path) -> InputError:
-    return InputError(
-        f"{path} is not as bin/tune writes it.",
-        "a file that nothing else has changed",
-        "entries that are missing, or of another kind",
-        "remove it, or the trial's folder, and let the search go on",
-    )
-
-
-def _told(search: Mapping, names) -> str:
-    return ", ".join(f"{name}={json.dumps(search.get(name))}" for name in names)
+def _check_written_here(path: pathlib.Path, as_written: bool) -> None:
+    if not as_written:
+        raise InputError(
+            f"{path} is not as bin/tune writes it.",
+            "a file that nothing else has changed",
+            "entries that are missing, or of another kind",
+            "Remove it, or the trial's folder, and let the search go on.",
+        )

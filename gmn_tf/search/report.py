@@ -1,0 +1,124 @@
+"""The progress of a search, its table, its picture and its best settings.
+
+Results are those of `SearchFolder.results`; scores are percent, of validation
+classes.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from gmn_tf.method.metrics import SCORES
+from gmn_tf.runs.report import table_csv, trials_table
+from gmn_tf.search import figure
+from gmn_tf.search.folder import PRESET, SearchFolder, best_config, ranked
+from gmn_tf.search.space import as_text
+
+SHOWN = 10  # trials on the terminal
+
+
+def write(folder: SearchFolder) -> str:
+    """Writes trials.csv, trials.png and best.json.
+
+    Returns:
+        A report on the search so far.
+
+    Raises:
+        InputError: if the folder is not that of a search, or no trial has
+            succeeded yet.
+    """
+    config, search, results = folder.read()
+    objective = search["objective"]
+    best = ranked(results, objective)
+    failed = [one for one in results if "reason" in one]
+    names = [*search["space"]["generator"], *best[0]["classifier"]]
+    if len({one["steps"] for one in results}) > 1:
+        names.insert(0, "steps")
+    rows = {one["trial"]: _row(one, config, names) for one in results}
+    folder.write_text(
+        "trials.csv",
+        table_csv([rows[one["trial"]] for one in [*best, *failed]]),
+    )
+    title = (
+        f"{config.dataset}, {config.variant}, {search['tuner']} search for "
+        f"{SCORES[objective]} of the validation classes"
+    )
+    folder.save_picture(
+        "trials.png", figure.draw(list(rows.values()), names, objective, title)
+    )
+    chosen = best_config(config, best[0])
+    folder.write_json("best.json", chosen.to_dict())
+    parts = [
+        f"{title}. The best of {len(results)}:",
+        trials_table(best[:SHOWN]),
+        _settings(rows[best[0]["trial"]], config, names),
+        *(f"trial {one['trial']} failed: {one['reason']}" for one in failed),
+        _conclusion(best, objective)
+        + f".\nIt is the best of {len(results)} by the scores shown, with one "
+        "seed each: expect less elsewhere.\nThe test splits were not touched. "
+        "To score it there: "
+        f"bin/train --config={folder.path / 'best.json'}",
+    ]
+    return "\n\n".join(parts)
+
+
+def outcome(results: Sequence[Mapping], trial, left: int | None) -> str:
+    """A line on a trial that has just ended.
+
+    Args:
+        results: all so far.
+        trial: its number, or `PRESET`.
+        left: trials to come, if one process runs them all.
+    """
+    (one,) = [one for one in results if one["trial"] == trial]
+    minutes = f"in {one['seconds'] / 60.0:.1f} min"
+    if "reason" in one:
+        text = f"  failed {minutes}: {one['reason']}"
+    else:
+        scores = [f"{label} {one[name]:.1f}" for name, label in SCORES.items()]
+        text = f"  {', '.join(scores)}, {minutes}."
+    if left:
+        each = statistics.mean(other["seconds"] for other in results)
+        text += f" {left} left, about {left * each / 60.0:.1f} min."
+    return text
+
+
+def _row(one: Mapping, config, names: Sequence[str]) -> dict:
+    settings = config.to_dict() | one["generator"] | one.get("classifier", {})
+    return {
+        "trial": one["trial"],
+        **{
+            name: None if one.get(name) is None else round(one[name], 4)
+            for name in SCORES
+        },
+        "steps": one["steps"],
+        **{name: as_text(settings[name]) for name in names},
+        "seconds": one["seconds"],
+        "reason": one.get("reason"),
+    }
+
+
+def _settings(best: Mapping, config, names: Sequence[str]) -> str:
+    """The settings of the best trial, and those the search began with."""
+    trial = best["trial"]
+    name = PRESET if trial == PRESET else f"trial {trial}"
+    lines = [f"Settings of {name}:"]
+    for name in dict.fromkeys(("steps", *names)):
+        began = as_text(config.to_dict()[name])
+        note = "" if began == best[name] else f" (began with {began})"
+        lines.append(f"  {name}: {best[name]}{note}")
+    return "\n".join(lines)
+
+
+def _conclusion(best: Sequence[Mapping], objective: str) -> str:
+    """The best score, and how far it is above that of the preset."""
+    label, found = SCORES[objective], best[0][objective]
+    text = f"best.json: {label} {found:.1f} on the validation classes"
+    for one in best:
+        if one["trial"] == PRESET and one["with_preset_classifier"]:
+            plain = one["with_preset_classifier"][objective]
+            text += (
+                f", {found - plain:.1f} above the settings begun with "
+                f"({label} {plain:.1f}; {one[objective]:.1f} with the best "
+                "classifier found for them)"
+            )
+    return text

@@ -1,0 +1,209 @@
+"""The space of a search from its declaration and the user's changes.
+
+Each value is checked here, before anything is trained.
+"""
+
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from gmn_tf.config import Config, check_setting_names
+from gmn_tf.method.variants import CLASSIFICATION, CYCLE, MATCHING, VARIANTS
+from gmn_tf.search.space import (
+    CALIBRATED,
+    CLASSIFIER,
+    GENERATOR,
+    SMALL,
+    SMALL_PRESETS,
+    Range,
+    Space,
+)
+from gmn_tf.utils import files
+from gmn_tf.utils.errors import InputError
+
+# What decides the data, the scores or the length of a trial, not its quality.
+NOT_SEARCHED = (
+    *("dataset", "variant", "features_file", "embedding", "embedding_norm"),
+    *("split", "seed", "steps", "precision", "classifier_seeds"),
+)
+# A setting that begins with one of these matters to this guidance alone.
+GUIDANCE = {
+    "matching_": MATCHING,
+    "theta_": MATCHING,
+    "classification_": CLASSIFICATION,
+    "cycle_": CYCLE,
+}
+OF_THE_CRITIC = ("critic_", "gradient_penalty_")
+OF_SYNTHESIS = ("synthetic_", "seen_")
+OF_THE_CLASSIFIER = ("classifier_", *OF_SYNTHESIS)
+
+
+def make(
+    preset: str, config: Config, chosen: Iterable[str], changes: Mapping
+) -> Space:
+    """The space of a preset, changed by the user.
+
+    Args:
+        preset: decides the sizes.
+        config: the settings that trials begin with; what its variant does not
+            use is left out.
+        chosen: settings fixed by a flag; they are not searched.
+        changes: settings, and what to try of each.
+
+    Raises:
+        InputError: for settings that do not exist, have no effect or cannot
+            be searched, values that are not allowed, or an empty space.
+    """
+    variant = config.variant
+    if not VARIANTS[variant].has_generator:
+        raise InputError(
+            f"The variant {variant} has no generator to search for.",
+            "a variant with one, such as cwgan_gm",
+            variant,
+            "Choose another --variant.",
+        )
+    space = {**GENERATOR, **(SMALL if preset in SMALL_PRESETS else {})}
+    for name, values in CLASSIFIER.items():
+        begun = [] if CALIBRATED in values else [getattr(config, name)]
+        space[name] = [*begun, *values]
+    space = {
+        name: tried
+        for name, tried in space.items()
+        if name not in chosen and _is_used(name, variant)
+    }
+    for name, tried in changes.items():
+        _check_searchable(name, variant)
+        if name in chosen:
+            raise InputError(
+                f"--{name} is both fixed and searched.",
+                f"--{name} or --space={name}=..., not both",
+                f"--{name} and the space {json.dumps(tried)}",
+                "Leave one of them out.",
+            )
+    fixed, generator, classifier = {}, {}, {}
+    for name, tried in {**space, **changes}.items():
+        tried = _read(name, tried)
+        if tried == (CALIBRATED,):
+            classifier[name] = tried
+        elif isinstance(tried, tuple) and len(tried) == 1:
+            (fixed[name],) = tried
+        elif not _needs_no_generator(name, variant):
+            generator[name] = tried
+        elif isinstance(tried, tuple):
+            classifier[name] = tried
+        else:
+            raise InputError(
+                f"The space of {name} is not a list.",
+                "a list, whose values are tried one after another",
+                "a range",
+                "List values, as in [10, 100].",
+            )
+    if not generator:
+        raise InputError(
+            "The space is empty: each setting of the generator is fixed.",
+            "two values or more of one setting",
+            "fixed: " + ", ".join([*chosen, *fixed]),
+            "Leave out flags, or give a --space such as noise_dim=[64,128].",
+        )
+    return Space(fixed, generator, classifier)
+
+
+def read_changes(texts: Sequence[str]) -> dict:
+    """Reads the values of --space: files, and NAME=VALUES; later ones win.
+
+    Raises:
+        InputError: for a file that cannot be read, or a text that is not JSON.
+    """
+    changes = {}
+    for text in texts:
+        name, has_values, values = text.partition("=")
+        if not (has_values and name.isidentifier()):
+            changes |= files.read_json(
+                pathlib.Path(text),
+                'a JSON file such as {"noise_dim": [64, 128], ...}, or '
+                "NAME=VALUES as in noise_dim=[64,128]",
+                "Correct the path, or the file.",
+            )
+            continue
+        try:
+            changes[name] = files.parse_json(values)
+        except ValueError as error:
+            raise InputError(
+                f"The values in --space={text} are not JSON.",
+                'a list such as [64, 128] or ["global"], or a range such as '
+                '{"min": 0.0001, "max": 0.01, "log": true}',
+                str(error),
+                "Correct it, and quote it from the shell.",
+            ) from error
+    return changes
+
+
+def _check_searchable(name: str, variant: str) -> None:
+    check_setting_names([name])
+    if name in NOT_SEARCHED:
+        raise InputError(
+            f"--{name} cannot be searched.",
+            "a setting of the generator or of the final classifier",
+            name,
+            "Fix it by its flag, and compare several by several searches.",
+        )
+    if not _is_used(name, variant):
+        raise InputError(
+            f"--{name} has no effect on {variant}.",
+            "a setting that the variant uses",
+            name,
+            "Leave it out, or choose another --variant.",
+        )
+
+
+def _is_used(name: str, variant: str) -> bool:
+    parts = VARIANTS[variant]
+    for prefix, guidance in GUIDANCE.items():
+        if name.startswith(prefix):
+            return guidance in parts.guidance
+    return parts.critic is not None or not name.startswith(OF_THE_CRITIC)
+
+
+def _needs_no_generator(name: str, variant: str) -> bool:
+    """Whether a setting can be tried on a generator that is there."""
+    # With L_CLS, the classifier's settings also train the f that it freezes.
+    guided = CLASSIFICATION in VARIANTS[variant].guidance
+    return name.startswith(OF_SYNTHESIS if guided else OF_THE_CLASSIFIER)
+
+
+def _read(name: str, tried) -> tuple | Range:
+    """What is tried of a setting, each value checked and in its type."""
+    if isinstance(tried, dict):
+        return _read_range(name, tried)
+    values = tried if isinstance(tried, list) else [tried]
+    if name == "seen_penalty" and values == [CALIBRATED]:
+        return (CALIBRATED,)
+    if not values:
+        raise InputError(
+            f"The space of {name} has no value.",
+            "one value or more",
+            "an empty list",
+            "Leave it out, or give values.",
+        )
+    return tuple(dict.fromkeys(_checked(name, value) for value in values))
+
+
+def _read_range(name: str, tried: dict) -> Range:
+    is_number = isinstance(getattr(Config, name), (int, float))
+    match tried:
+        case {"min": least, "max": most, **others} if is_number:
+            least, most = _checked(name, least), _checked(name, most)
+            log = others.pop("log", False)
+            above = 0 if log else float("-inf")
+            if not others and isinstance(log, bool) and above < least < most:
+                return Range(least, most, log)
+    raise InputError(
+        f"The range of {name} cannot be searched.",
+        '{"min": A, "max": B} of a number, A < B, with "log": true if 0 < A',
+        json.dumps(tried),
+        "Correct it, or give a list of values.",
+    )
+
+
+def _checked(name: str, value):
+    return getattr(Config().replace({name: value}), name)
