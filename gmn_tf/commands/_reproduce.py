@@ -7,7 +7,7 @@ import sys
 from absl import flags
 
 from gmn_tf.commands import command_line
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, listed
 
 
 def reproduce() -> None:
@@ -41,11 +41,11 @@ def reproduce() -> None:
 
 
 def _reproduce(values, arguments) -> None:
-    from gmn_tf.reproduction import paper_page, runner
-    from gmn_tf.reproduction import plan as reproduction
+    from gmn_tf.reproduction import page, plan, runner
+    from gmn_tf.reproduction.results import Results
 
     out = pathlib.Path(values.out)
-    request = reproduction.Request(
+    request = plan.Request(
         tuple(values.tables),
         tuple(values.figures),
         tuple(values.datasets),
@@ -54,37 +54,32 @@ def _reproduce(values, arguments) -> None:
         tuple(arguments),
         out,
     )
-    plan = reproduction.plan(request)
-    notes = runner.Notes(out)
-    notes.check_same_jobs(plan)
-    print(
-        f"--preset={values.preset}. "
-        + runner.summary(plan, notes, values.jobs),
-        flush=True,
-    )
+    jobs = plan.plan(request)
+    results = Results(out)
+    results.collect(jobs)
+    results.check_same_settings(jobs)
+    state = runner.Journal(out).summary(jobs, results, values.jobs)
+    print(f"--preset={values.preset}. {state}", flush=True)
     if values.plan:
-        print("A cell is one call of bin/train or bin/evaluate:")
-        for kind in dict.fromkeys(cell.kind for cell in plan):
-            done = [cell.done for cell in plan if cell.kind == kind]
+        print("A job is one call of bin/train or bin/evaluate:")
+        for kind in dict.fromkeys(job.kind for job in jobs):
+            done = [results.has(job) for job in jobs if job.kind == kind]
             print(f"  {kind}: {sum(done)} of {len(done)} done")
         return
     command = shlex.join(["bin/reproduce", *sys.argv[1:]])
-    common = shlex.join([f"--preset={values.preset}", *arguments])
-    settings = f"All runs: {common}."
 
-    def write() -> list[str]:
-        return paper_page.write(request, command, settings)
+    def write() -> None:
+        page.write(request, results, command)
 
-    failed = runner.run(plan, out, values.jobs, _flushed, write)
+    failed = runner.run(jobs, results, values.jobs, _flushed, write)
     write()
-    print(f"Written to {out}: index.html, tables.md, and each part apart.")
+    print(f"Written to {out}: index.html, tables.md and what they are made of.")
     if failed:
         raise InputError(
-            f"{len(failed)} of {len(plan)} cells failed.",
-            "runs that end well",
-            ", ".join(cell.name for cell in failed[:5])
-            + (", ..." if len(failed) > 5 else ""),
-            f"read their logs in {out / 'logs'}, and give the command again",
+            f"{len(failed)} of {len(jobs)} jobs failed.",
+            "jobs that end well",
+            listed(job.name for job in failed),
+            f"Read their logs in {out / 'logs'}, and give the command again.",
         )
 
 

@@ -234,9 +234,18 @@ def _score(score: Mapping, seeds: int) -> str:
 
 
 def table_csv(rows: Sequence[Mapping]) -> str:
-    """Rows of any columns, in the order in which these first come."""
+    """CSV of any columns, in the order in which these first come.
+
+    A list becomes its items with commas; NaN and None an empty cell.
+    """
     names = dict.fromkeys(name for row in rows for name in row)
-    return _csv(names, ([row.get(name) for name in names] for row in rows))
+
+    def cell(value):
+        if isinstance(value, list):
+            return ",".join(map(str, value))
+        return None if value != value else value  # NaN
+
+    return _csv(names, ([cell(row.get(n)) for n in names] for row in rows))
 
 
 def _aligned(rows: list[list[str]], corner: str = "") -> str:

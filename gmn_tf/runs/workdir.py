@@ -24,7 +24,7 @@ import shutil
 import keras
 
 from gmn_tf.config import Config
-from gmn_tf.utils import files, locks
+from gmn_tf.utils import figures, files, locks
 from gmn_tf.utils.errors import InputError
 from gmn_tf.utils.versions import versions
 
@@ -171,7 +171,7 @@ class Workdir:
     def save_picture(self, name: str, figure) -> None:
         """Saves a figure as a PNG or SVG file, whole or not at all."""
         with files.replacing(self.path / name) as temporary:
-            figure.savefig(temporary, dpi=150)
+            figures.save(figure, temporary, temporary.suffix[1:])
 
     def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
         """Loads `name`.keras.

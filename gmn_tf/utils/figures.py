@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -63,8 +64,22 @@ def plain_text(name: str, longest: int = 30) -> str:
     return name.replace("$", r"\$")
 
 
-def to_png(figure: Figure, dpi: int = 100) -> bytes:
-    """The picture as the bytes of a PNG file."""
+def save(figure: Figure, target, kind: str, dpi: int = 150) -> None:
+    """Writes a PNG or SVG picture: the same bytes for the same figure.
+
+    Args:
+        figure: the figure.
+        target: a path, or a buffer.
+        kind: `png` or `svg`.
+        dpi: dots per inch, for a PNG picture.
+    """
+    metadata = {"Date": None} if kind == "svg" else None
+    with matplotlib.rc_context({"svg.hashsalt": "gmn_tf"}):
+        figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
+
+
+def to_png(figure: Figure) -> bytes:
+    """The picture as the bytes of a PNG file, for TensorBoard."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    save(figure, buffer, "png", dpi=100)
     return buffer.getvalue()

@@ -1,0 +1,327 @@
+"""What finished jobs measured, and the rows and curves that come of it.
+
+`Results` reads the folders of finished runs and keeps what counts in a few
+tables, from which all can be written again once the folders are gone. Rows and
+curves are means and standard deviations over generator seeds, of the mean over
+the classifiers of each run. No TensorFlow is needed.
+"""
+
+import csv
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from gmn_tf.config import Config
+from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
+from gmn_tf.reproduction import plan
+from gmn_tf.runs import report, tables
+from gmn_tf.utils import files
+from gmn_tf.utils import tables as csv_tables
+from gmn_tf.utils.errors import InputError, check_same, first_line
+
+PROTOCOLS = {"2": SEPARATE, "3": JOINT}
+# Of each figure, where the points of a run are: in its folder.
+POINTS = {"3": "curve.csv", "4": "class_accuracy.csv", "5": "validation.csv"}
+
+
+class Results:
+    """The results in a folder: of every run, by protocol, and for each figure.
+
+    Args:
+        out: the folder. It gets runs.csv (scores and settings), tried.csv (what
+            the separate protocol tried on the tune splits) and, for each figure
+            N, figureN_runs.csv (the points of each run).
+    """
+
+    def __init__(self, out: pathlib.Path):
+        self.out = out
+        self.runs, self.by_run = {}, {}
+        if (out / "runs.csv").exists():
+            self._add_scores(tables.read(out / "runs.csv"))
+        for name in ("tried", *(f"figure{figure}_runs" for figure in POINTS)):
+            self.by_run[name] = {}
+            if (out / f"{name}.csv").exists():
+                for row in _read(out / f"{name}.csv"):
+                    rows = self.by_run[name].setdefault(row.pop("run"), [])
+                    rows.append(row)
+
+    def points(self, figure: str, run: str) -> list[dict]:
+        """The rows of a run behind a figure; none if there are none."""
+        return self.by_run[f"figure{figure}_runs"].get(run, [])
+
+    def has(self, job: plan.Job) -> bool:
+        """Whether a job is done: its file is there, or its rows are."""
+        return job.result.exists() or (
+            (job.run, job.protocol or JOINT) in self.runs
+            and (job.figure is None or bool(self.points(job.figure, job.run)))
+        )
+
+    def collect(self, jobs: Sequence[plan.Job]) -> None:
+        """Reads the folders of finished jobs; raises InputError if damaged."""
+        for job in jobs:
+            trained = job.result.with_name(tables.RESULTS[JOINT])
+            if not (job.result.exists() and trained.exists()):
+                continue
+            if job.protocol:
+                self._add_scores(tables.read(job.result.parent))
+            if job.protocol == SEPARATE:
+                self.by_run["tried"][job.run] = _tried(job.result)
+            points = job.result.with_name(POINTS.get(job.figure, "none"))
+            if job.figure and points.exists():
+                self.by_run[f"figure{job.figure}_runs"][job.run] = [
+                    row
+                    for row in _read(points)
+                    # Fig. 4 is of unseen classes that have samples to score.
+                    if job.figure != "4"
+                    or (row["seen"] == "no" and row["accuracy_percent"])
+                ]
+
+    def check_same_settings(self, jobs: Sequence[plan.Job]) -> None:
+        """Raises InputError if results of other settings are there."""
+        for job in jobs:
+            row = self.runs.get((job.run, job.protocol or JOINT))
+            if row is None or not self.has(job):
+                continue
+            found = tables.settings(row).to_dict()
+            points = job.figure and self.points(job.figure, job.run)
+            if job.figure == "3":
+                found["counts"] = [int(row["n"]) for row in points]
+            if job.figure == "5" and points:
+                found["validate_every"] = int(points[0]["step"])
+            if job.protocol == SEPARATE:
+                found["tried"] = [
+                    {
+                        name: type(getattr(Config, name))(value)
+                        for name, value in one.items()
+                        if value and hasattr(Config, name)
+                    }
+                    for one in self.by_run["tried"].get(job.run, [])
+                ]
+            check_same(
+                f"{self.out} holds results of other settings ({job.name}).",
+                found,
+                job.settings,
+                "Choose another --out, or give the flags of these results.",
+            )
+
+    def write(self) -> None:
+        """Writes the tables, sorted by the names of the runs."""
+        if self.runs:
+            rows = [self.runs[key] for key in sorted(self.runs)]
+            tables.write(self.out / "runs.csv", rows)
+        for name, by_run in self.by_run.items():
+            rows = [
+                {"run": run, **row}
+                for run in sorted(by_run)
+                for row in by_run[run]
+            ]
+            if rows:
+                files.write_text(
+                    self.out / f"{name}.csv", report.table_csv(rows)
+                )
+
+    def _add_scores(self, rows: Sequence[dict]) -> None:
+        for row in rows:
+            self.runs[row["run"], row["protocol"]] = row
+
+
+def _read(path: pathlib.Path) -> list[dict]:
+    try:
+        table = csv_tables.read(path)
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(
+            f"Cannot read {path}.",
+            "a table as bin/reproduce or bin/evaluate writes it",
+            first_line(error),
+            "Restore or remove it.",
+        ) from error
+    return [dict(zip(table.header, row)) for row in table.rows]
+
+
+def _tried(path: pathlib.Path) -> list[dict]:
+    """What separate.json tried, and the tasks that each was chosen for."""
+    metrics = files.read_json(
+        path,
+        "separate.json as bin/evaluate writes it",
+        f"Remove {path}, so that it is made again.",
+    )
+    return [
+        {
+            **one,
+            "chosen_for": " ".join(
+                task
+                for task, chosen in metrics["chosen"].items()
+                if chosen.items() <= one.items()
+            ),
+        }
+        for one in metrics["tried"]
+    ]
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A line of a table.
+
+    Attributes:
+        variant: which model.
+        source: `measured`, or where a number to compare with is from.
+        seeds: how many generator seeds; 0 for those.
+        scores: mean and standard deviation (None if unknown) by score.
+    """
+
+    variant: str
+    source: str
+    seeds: int
+    scores: Mapping[str, tuple[float, float | None]]
+
+
+def table_rows(
+    results: Results, number: str, dataset: str, seeds: int
+) -> list[Row]:
+    """Rows of a table of the paper, and those to compare with beside them.
+
+    Args:
+        results: what was measured.
+        number: `2` or `3`.
+        dataset: as in `plan.Request`.
+        seeds: number of seeds.
+    """
+    protocol = PROTOCOLS[number]
+    variants = plan.TABLES[number]
+    if number == "3":
+        variants = ("real_only", "cwgan", *variants)  # for comparison
+    rows = [
+        row
+        for variant in variants
+        for row in _rows(results, protocol, dataset, variant, seeds)
+    ]
+    if number == "3":
+        rows += [
+            dataclasses.replace(row, variant=f"{row.variant} ‡")
+            for row in _rows(results, SEPARATE, dataset, plan.DAGGER, seeds)
+        ]
+    return rows
+
+
+def _rows(results, protocol, dataset, variant, seeds) -> list[Row]:
+    """What was measured of a variant, if anything, and what to compare with."""
+    names = _run_names(dataset, "test", variant, seeds)
+    found = [
+        tables.scores(results.runs[name, protocol])
+        for name in names
+        if (name, protocol) in results.runs
+    ]
+    rows = [
+        row for row in published(protocol, dataset) if row.variant == variant
+    ]
+    if found:
+        scores = {}
+        for score in SCORES:
+            # As floats: None, for what nobody could score, becomes NaN.
+            values = np.array([one[score] for one in found], float)
+            std = float(values.std()) if len(found) > 1 else None
+            scores[score] = float(values.mean()), std
+        rows.insert(0, Row(variant, "measured", len(found), scores))
+    return rows
+
+
+def published(protocol: str, dataset: str) -> list[Row]:
+    """Numbers to compare with for a data set, from published.csv."""
+    name, _, embedding = dataset.partition(":")
+    return [
+        Row(
+            variant=line["variant"],
+            source=line["source"],
+            seeds=0,
+            scores={score: (float(line[score]), None) for score in SCORES},
+        )
+        for line in _read(pathlib.Path(__file__).parent / "published.csv")
+        if (line["protocol"], line["dataset"]) == (protocol, name)
+        and line["embedding"] in ("", embedding or "att")
+    ]
+
+
+def curves(
+    results: Results, figure: str, along: str, dataset: str, seeds: int
+) -> dict:
+    """The curves of Fig. 3 (test splits) or of Fig. 5 (tune splits).
+
+    Args:
+        results: what was measured.
+        figure: `3` or `5`.
+        along: the column that scores are drawn against: `n`, the number of
+            synthetic features, or `step`.
+        dataset: as in `plan.Request`.
+        seeds: number of seeds.
+
+    Returns:
+        For each variant the number of `seeds`, the values of `along`, and for
+        each score mean and standard deviation at each; empty without a finished
+        run.
+    """
+    split = "test" if figure == "3" else "tune"
+    found = {}
+    for variant in plan.FIGURES[figure]:
+        names = _run_names(dataset, split, variant, seeds)
+        runs = [
+            points for name in names if (points := results.points(figure, name))
+        ]
+        if not runs:
+            continue
+        found[variant] = {along: _column(runs[0], along), "seeds": len(runs)}
+        for score in SCORES:
+            values = np.array([_column(rows, f"{score}_mean") for rows in runs])
+            found[variant][score] = values.mean(axis=0)
+            found[variant][f"{score}_std"] = values.std(axis=0)
+    return found
+
+
+def class_changes(
+    results: Results, dataset: str, seeds: int
+) -> tuple[int, list[tuple[str, float, float, float]]]:
+    """Fig. 4: what matching adds to the accuracy of each unseen class.
+
+    Returns:
+        How many seeds both variants have; and of each class its name, the
+        accuracy of the first variant and of the second in percent (means over
+        those seeds), and the difference, the largest gain first.
+    """
+    pairs = [
+        pair
+        for pair in zip(
+            *(
+                [results.points("4", name) for name in names]
+                for names in (
+                    _run_names(dataset, "test", variant, seeds)
+                    for variant in plan.FIGURES["4"]
+                )
+            )
+        )
+        if all(pair)
+    ]
+    if not pairs:
+        return 0, []
+    first, second = (
+        np.mean([_column(rows, "accuracy_percent") for rows in runs], axis=0)
+        for runs in zip(*pairs)
+    )
+    names = [row["class"] for row in pairs[0][0]]
+    rows = [
+        (name, float(one), float(other), float(other - one))
+        for name, one, other in zip(names, first, second)
+    ]
+    return len(pairs), sorted(rows, key=lambda row: -row[3])
+
+
+def _run_names(dataset, split, variant, seeds) -> list[str]:
+    return [
+        plan.run_name(dataset, split, variant, seed)
+        for seed in range(1, seeds + 1)
+    ]
+
+
+def _column(rows: Sequence[Mapping], name: str) -> np.ndarray:
+    """Numbers of a column, NaN for what nobody could score."""
+    return np.array([float(row[name] or "nan") for row in rows])
