@@ -235,7 +235,7 @@ def train(
             checkpoints=checkpoints,
         )
         return None
-    with folder.alone():
+    with folder.exclusive():
         folder.start(config, data.source)
         if folder.finished():
             log(f"{folder} holds this run already; its results:\n")

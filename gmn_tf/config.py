@@ -20,12 +20,6 @@ KINDS = {  # what a setting of this type is given as
     str: "a text",
     tuple: "whole numbers with commas, as in 2048,1024",
 }
-# What the separate protocol tries of each setting: so many times its value in
-# the run. Each further value multiplies the classifiers that are trained.
-SEPARATE_FACTORS = {
-    "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
-    "classifier_learning_rate": (0.3, 1.0),
-}
 
 
 def setting(

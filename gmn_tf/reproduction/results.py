@@ -257,24 +257,25 @@ def curves(
         seeds: number of seeds.
 
     Returns:
-        For each variant the number of `seeds`, the values of `along`, and for
-        each score mean and standard deviation at each; empty without a finished
-        run.
+        For each variant that has finished runs: rows with a value of `along`
+        and with mean and standard deviation of each score; and the number of
+        seeds.
     """
     split = "test" if figure == "3" else "tune"
     found = {}
     for variant in plan.FIGURES[figure]:
-        names = _run_names(dataset, split, variant, seeds)
         runs = [
-            points for name in names if (points := results.points(figure, name))
+            report.read_curve(points, along)
+            for name in _run_names(dataset, split, variant, seeds)
+            if (points := results.points(figure, name))
         ]
-        if not runs:
-            continue
-        found[variant] = {along: _column(runs[0], along), "seeds": len(runs)}
-        for score in SCORES:
-            values = np.array([_column(rows, f"{score}_mean") for rows in runs])
-            found[variant][score] = values.mean(axis=0)
-            found[variant][f"{score}_std"] = values.std(axis=0)
+        rows = [{along: points[0][along]} for points in zip(*runs)]
+        for row, points in zip(rows, zip(*runs)):
+            for score in SCORES:
+                means = [one[score]["mean"] for one in points]
+                row[score] = {"mean": np.mean(means), "std": np.std(means)}
+        if runs:
+            found[variant] = rows, len(runs)
     return found
 
 
@@ -288,30 +289,23 @@ def class_changes(
         accuracy of the first variant and of the second in percent (means over
         those seeds), and the difference, the largest gain first.
     """
+    names = (
+        _run_names(dataset, "test", one, seeds) for one in plan.FIGURES["4"]
+    )
     pairs = [
         pair
         for pair in zip(
-            *(
-                [results.points("4", name) for name in names]
-                for names in (
-                    _run_names(dataset, "test", variant, seeds)
-                    for variant in plan.FIGURES["4"]
-                )
-            )
+            *([results.points("4", n) for n in one] for one in names)
         )
         if all(pair)
     ]
-    if not pairs:
-        return 0, []
-    first, second = (
-        np.mean([_column(rows, "accuracy_percent") for rows in runs], axis=0)
-        for runs in zip(*pairs)
-    )
-    names = [row["class"] for row in pairs[0][0]]
-    rows = [
-        (name, float(one), float(other), float(other - one))
-        for name, one, other in zip(names, first, second)
-    ]
+    rows = []
+    for classes in zip(*(zip(*pair) for pair in pairs)):  # those of one class
+        first, second = (
+            float(np.mean([float(one["accuracy_percent"]) for one in runs]))
+            for runs in zip(*classes)
+        )
+        rows.append((classes[0][0]["class"], first, second, second - first))
     return len(pairs), sorted(rows, key=lambda row: -row[3])
 
 
@@ -320,8 +314,3 @@ def _run_names(dataset, split, variant, seeds) -> list[str]:
         plan.run_name(dataset, split, variant, seed)
         for seed in range(1, seeds + 1)
     ]
-
-
-def _column(rows: Sequence[Mapping], name: str) -> np.ndarray:
-    """Numbers of a column, NaN for what nobody could score."""
-    return np.array([float(row[name] or "nan") for row in rows])

@@ -3,6 +3,7 @@
 Everything a run leaves is written here, into its `Workdir`.
 """
 
+import csv
 import dataclasses
 from collections.abc import Callable
 
@@ -13,14 +14,14 @@ from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import classifier, synthesis, variants
-from gmn_tf.method import metrics as evaluation
+from gmn_tf.method import classifier, metrics, synthesis, variants
 from gmn_tf.runs import plots, report
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
     fit,
     monitored_samples,
     monitoring,
+    progress_line,
     validation,
     workers,
 )
@@ -87,11 +88,9 @@ def run(
         "classifiers", epochs * (1 + with_baseline), monitoring_options.quiet
     ) as advance:
         main = fit_classifiers(config, data, generator, advance)
-        baseline = (
-            fit_classifiers(plain(config), data, None, advance)
-            if with_baseline
-            else []
-        )
+        baseline = []
+        if with_baseline:
+            baseline = fit_classifiers(plain(config), data, None, advance)
     for name, models in (("classifier", main), ("baseline", baseline)):
         for number, model in enumerate(models):
             workdir.save_model(f"{name}_{number}", model)
@@ -190,58 +189,49 @@ def plain(config: Config) -> Config:
     return config.replace({"seen_penalty": 0.0})
 
 
-def metrics(config: Config, scores, baseline_scores) -> dict:
+def scores_record(
+    config: Config, scores: list, baseline_scores: list = ()
+) -> dict:
     """The contents of metrics.json, in percent."""
     penalty = config.seen_penalty
     return {
         "dataset": config.dataset,
         "variant": config.variant,
-        "protocol": evaluation.JOINT,
+        "protocol": metrics.JOINT,
         "split": config.split,
         "steps": config.steps,
         "seed": config.seed,
         "classifier_seeds": config.classifier_seeds,
         **({"seen_penalty": penalty} if penalty else {}),
-        **evaluation.mean_and_std(scores),
+        **metrics.mean_and_std(scores),
         **(
-            {"baseline": evaluation.mean_and_std(baseline_scores)}
+            {"baseline": metrics.mean_and_std(baseline_scores)}
             if baseline_scores
             else {}
         ),
     }
 
 
-def _write_scores(config, data, workdir, main, baseline) -> dict:
-    scores = [evaluation.score(model, data) for model in main]
-    baseline_scores = [evaluation.score(model, data) for model in baseline]
-    result = metrics(config, scores, baseline_scores)
-    accuracies = np.stack([one.class_accuracies for one in scores])
-    baseline_accuracies = (
-        np.stack([one.class_accuracies for one in baseline_scores])
-        if baseline_scores
-        else None
-    )
-    workdir.write_text(
-        "class_accuracy.csv",
-        report.class_accuracy_csv(
-            data.class_names, data.num_seen, accuracies, baseline_accuracies
-        ),
-    )
+def _write_scores(config, data, workdir, *models) -> dict:
+    """Scores final classifiers, and those of real samples alone if any."""
+    scores = [[metrics.score(one, data) for one in kind] for kind in models]
+    record = scores_record(config, *scores)
+    accuracies = [
+        np.stack([one.class_accuracies for one in kind])
+        for kind in scores
+        if kind
+    ]
+    classes = data.class_names, data.num_seen
+    text = report.class_accuracy_csv(*classes, *accuracies)
+    workdir.write_text("class_accuracy.csv", text)
     figure = plots.class_accuracy_bars(
-        accuracies.mean(axis=0),
-        data.class_names,
-        data.num_seen,
-        accuracies.std(axis=0),
-        None
-        if baseline_accuracies is None
-        else baseline_accuracies.mean(axis=0),
-        title=report.heading(result),
+        *classes, *accuracies, title=report.heading(record)
     )
     workdir.save_picture("class_accuracy.png", figure)
-    monitoring.write_scores(workdir.logs, result, figure)
-    monitoring.write_hparams(workdir.logs, config.to_dict(), result)
-    workdir.write_json("metrics.json", result)
-    return result
+    monitoring.write_scores(workdir.logs, record, figure)
+    monitoring.write_hparams(workdir.logs, config.to_dict(), record)
+    workdir.write_json("metrics.json", record)
+    return record
 
 
 def checkpoints(
@@ -272,34 +262,29 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
     )
     callbacks = [monitor]
     if monitoring_options.validate_every:
-        one = config.replace({"classifier_seeds": 1})
+        path = workdir.path / "validation.csv"
+        rows = []
+        if first_step and path.exists():
+            lines = csv.DictReader(path.read_text("utf-8").splitlines())
+            rows = report.read_curve(lines, "step")
 
         def score(generator):
+            one = config.replace({"classifier_seeds": 1})
             models = fit_classifiers(one, data, generator)
-            return [evaluation.score(model, data) for model in models]
-
-        def write(rows):
-            workdir.write_text("validation.csv", report.curve_csv(rows, "step"))
+            return [metrics.score(model, data) for model in models]
 
         callbacks.append(
             validation.ValidationMonitor(
                 workdir.logs,
                 score,
                 monitoring_options.validate_every,
-                write,
+                lambda rows: workdir.write_text(
+                    path.name, report.curve_csv(rows, "step")
+                ),
                 first_step,
-                _validated(workdir, first_step),
+                [row for row in rows if row["step"] <= first_step],
             )
         )
     if not monitoring_options.quiet:
-        callbacks.append(progress.ProgressLine(first_step))
+        callbacks.append(progress_line.ProgressLine(first_step))
     return tuple(callbacks)
-
-
-def _validated(workdir: Workdir, first_step: int) -> list[dict]:
-    """What validation.csv says of the steps that are done."""
-    path = workdir.path / "validation.csv"
-    if not first_step or not path.exists():
-        return []
-    rows = report.read_curve(path.read_text(encoding="utf-8"), "step")
-    return [row for row in rows if row["step"] <= first_step]

@@ -5,7 +5,6 @@ A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
 
 import csv
 import io
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -88,22 +87,20 @@ def class_accuracy_csv(
     """
     if baseline is None:
         baseline = np.full((1, len(class_names)), np.nan)
-    columns = 100.0 * np.stack(
-        [accuracies.mean(axis=0), accuracies.std(axis=0), baseline.mean(axis=0)]
-    )
-    header = (
-        "class",
-        "seen",
-        "accuracy_percent",
-        "std_percent",
-        f"{BASELINE}_percent",
-    )
-    return _csv(
-        header,
-        (
-            [name, "yes" if label < num_seen else "no", *map(_cell, values)]
-            for label, (name, values) in enumerate(zip(class_names, columns.T))
-        ),
+    columns = {
+        "accuracy_percent": accuracies.mean(axis=0),
+        "std_percent": accuracies.std(axis=0),
+        f"{BASELINE}_percent": baseline.mean(axis=0),
+    }
+    return table_csv(
+        [
+            {
+                "class": name,
+                "seen": "yes" if label < num_seen else "no",
+                **{k: _cell(100.0 * v[label]) for k, v in columns.items()},
+            }
+            for label, name in enumerate(class_names)
+        ]
     )
 
 
@@ -116,18 +113,23 @@ def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
         along: the name of that, such as `n`, the number of synthetic features
             per class.
     """
-    columns = list(itertools.product(SCORES, PARTS))
-    return _csv(
-        [along, *(f"{score}_{part}" for score, part in columns)],
-        (
-            [row[along], *(_cell(row[score][part]) for score, part in columns)]
+    return table_csv(
+        [
+            {
+                along: row[along],
+                **{
+                    f"{score}_{part}": _cell(row[score][part])
+                    for score in SCORES
+                    for part in PARTS
+                },
+            }
             for row in rows
-        ),
+        ]
     )
 
 
-def read_curve(text: str, along: str) -> list[dict]:
-    """The rows that `curve_csv` has written."""
+def read_curve(lines: Iterable[Mapping[str, str]], along: str) -> list[dict]:
+    """The rows that `curve_csv` has written, from the lines of its CSV."""
     return [
         {
             along: int(line[along]),
@@ -139,7 +141,7 @@ def read_curve(text: str, along: str) -> list[dict]:
                 for score in SCORES
             },
         }
-        for line in csv.DictReader(io.StringIO(text))
+        for line in lines
     ]
 
 
@@ -215,7 +217,7 @@ def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
     return (
         f"With this seed, h is {abs(points):.1f} points {direction} that of "
         + BASELINE
-        + (",\nno more than classifiers differ by chance." if within else ".")
+        + (",\nwithin the spread between classifiers." if within else ".")
     )
 
 
@@ -238,14 +240,19 @@ def table_csv(rows: Sequence[Mapping]) -> str:
 
     A list becomes its items with commas; NaN and None an empty cell.
     """
+    text = io.StringIO()
     names = dict.fromkeys(name for row in rows for name in row)
-
-    def cell(value):
-        if isinstance(value, list):
-            return ",".join(map(str, value))
-        return None if value != value else value  # NaN
-
-    return _csv(names, ([cell(row.get(n)) for n in names] for row in rows))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        cells = dict(row)
+        for name, value in row.items():
+            if isinstance(value, list):
+                cells[name] = ",".join(map(str, value))
+            elif value != value:  # NaN
+                cells[name] = None
+        writer.writerow(cells)
+    return text.getvalue()
 
 
 def _aligned(rows: list[list[str]], corner: str = "") -> str:
@@ -260,14 +267,6 @@ def _aligned(rows: list[list[str]], corner: str = "") -> str:
         )
         for row in rows
     )
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _cell(value: float | None) -> str:

@@ -16,7 +16,6 @@ logs/               for TensorBoard
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -25,7 +24,7 @@ import keras
 
 from gmn_tf.config import Config
 from gmn_tf.utils import figures, files, locks
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, check_same, first_line
 from gmn_tf.utils.versions import versions
 
 SOURCE = ("name", "data_dir", "split_fingerprint")
@@ -59,8 +58,8 @@ class Workdir:
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     @contextlib.contextmanager
-    def alone(self):
-        """Keeps other runs out of the folder, unless its run has ended.
+    def exclusive(self):
+        """Keeps other processes out of the folder, unless its run has ended.
 
         Raises:
             InputError: if another process runs in this folder, or it cannot
@@ -82,7 +81,7 @@ class Workdir:
                 f"Cannot write to the folder {self.path}.",
                 "a folder that can be made and written",
                 str(error),
-                "choose another --workdir, or make room",
+                "Choose another --workdir, or make room.",
             ) from error
 
     def start(self, config: Config, source: dict) -> None:
@@ -103,7 +102,7 @@ class Workdir:
                 return  # and keep the versions its numbers were made with
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.path.exists(self.checkpoints):
-                # It begins anew, and its old entries would stand beside these.
+                # It starts again: old entries would stand beside new.
                 shutil.rmtree(self.logs, ignore_errors=True)
             self.write_json(
                 "config.json",
@@ -132,23 +131,16 @@ class Workdir:
                 f"{self.path / 'config.json'} is not the file of a run.",
                 'an object with "config" and "data"',
                 str(error),
-                "train again into another --workdir",
+                "Train again into another --workdir.",
             ) from error
 
     def read_json(self, name: str) -> dict:
         """Contents of a file of the run; InputError if it cannot be read."""
-        try:
-            content = files.parse_json((self.path / name).read_text("utf-8"))
-            if not isinstance(content, dict):
-                raise ValueError(f"{type(content).__name__}, not an object")
-            return content
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"Cannot read {self.path / name}.",
-                "the folder of a finished run of bin/train",
-                str(error),
-                "check --workdir, or run bin/train first",
-            ) from error
+        return files.read_json(
+            self.path / name,
+            "a file in the folder of a finished run of bin/train",
+            "Check --workdir, or run bin/train first.",
+        )
 
     def finished(self) -> bool:
         """Whether a run has come to its end here."""
@@ -156,12 +148,11 @@ class Workdir:
 
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file, whole or not at all."""
-        self.write_text(name, json.dumps(content, indent=2) + "\n")
+        files.write_json(self.path / name, content)
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file, whole or not at all."""
-        with files.replacing(self.path / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        files.write_text(self.path / name, text)
 
     def save_model(self, name: str, model: keras.Model) -> None:
         """Saves a model as `name`.keras, whole or not at all."""
@@ -197,12 +188,12 @@ class Workdir:
             raise InputError(
                 f"Cannot load {path}.",
                 "a model saved by bin/train",
-                (str(error).splitlines() or [type(error).__name__])[0],
-                "train again into another --workdir",
+                first_line(error),
+                "Train again into another --workdir.",
             ) from error
 
     def check_settings_match(self, config: Config) -> None:
-        """Raises InputError for what can be told before any data is read."""
+        """Raises InputError for what needs no data to be found."""
         if (self.path / "config.json").exists():
             self.check_same_run(config, self.read_config()[1])
         if self.finished():
@@ -215,28 +206,20 @@ class Workdir:
                 f"Cannot write to the folder {self.path}.",
                 "a folder that can be made and written",
                 f"{there} is not a folder to write to",
-                "choose another --workdir",
+                "Choose another --workdir.",
             )
 
     def check_same_run(self, config: Config, source: dict) -> None:
         """Raises InputError if these are not the settings and data here."""
-        stored, stored_source = self.read_config()
-        old = {**stored.to_dict(), **_identity(stored_source)}
-        new = {**config.to_dict(), **_identity(source)}
-        changed = [name for name in new if new[name] != old.get(name)]
-        if changed:
-            raise InputError(
-                f"{self.path} holds "
-                f"{'a' if self.finished() else 'an unfinished'} run with other "
-                "settings.",
-                "those of that run: "
-                + ", ".join(f"{name}={old.get(name)!r}" for name in changed),
-                "those asked for: "
-                + ", ".join(f"{name}={new[name]!r}" for name in changed),
-                "choose another --workdir, or remove that folder",
-            )
+        state = "a" if self.finished() else "an unfinished"
+        check_same(
+            f"{self.path} holds {state} run with other settings.",
+            identity(*self.read_config()),
+            identity(config, source),
+            "Choose another --workdir, or remove that folder.",
+        )
 
 
-def _identity(source: dict) -> dict:
-    """The data apart from the place it lies in."""
-    return {k: v for k, v in source.items() if k != "data_dir"}
+def identity(config: Config, source: dict) -> dict:
+    """What tells runs apart: the settings, and the data wherever it lies."""
+    return {**config.to_dict(), **source, "data_dir": None}

@@ -76,7 +76,7 @@ class SearchFolder:
 
     def alone(self):
         """Keeps a second search out while this one works; see `Workdir`."""
-        return self.workdir.alone()
+        return self.workdir.exclusive()
 
     def trial(self, name: str) -> Workdir:
         """The folder of a trial."""

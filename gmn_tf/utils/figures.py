@@ -1,7 +1,7 @@
 """What all pictures share: colours, axes, legends; no global state."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -30,23 +30,40 @@ def new_figure(width: float, height: float, layout="constrained"):
     return figure, axes
 
 
-def line_with_band(axes, curve: Mapping, along, key, colour, marker, style):
-    """A line with the band of a standard deviation about it."""
-    mean, std = np.asarray(curve[key]), np.asarray(curve[f"{key}_std"])
-    (line,) = axes.plot(
-        curve[along], mean, color=colour, marker=marker, linestyle=style
+def line_with_band(axes, rows: Sequence[Mapping], along, key, style):
+    """A line with the band of a standard deviation about it.
+
+    Args:
+        axes: where it is drawn.
+        rows: dictionaries with a number `along`, and with `mean` and `std` of
+            `key`, None where they are not known.
+        along: what `key` is drawn against.
+        key: what is drawn.
+        style: colour, marker and kind of the line.
+    """
+    colour, marker, kind = style
+    x = [row[along] for row in rows]
+    mean, std = (
+        np.array([row[key][part] for row in rows], float)
+        for part in ("mean", "std")
     )
-    axes.fill_between(
-        curve[along], mean - std, mean + std, color=colour, alpha=0.2, lw=0
-    )
+    (line,) = axes.plot(x, mean, color=colour, marker=marker, linestyle=kind)
+    axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.2, lw=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#dddddd")
     return line
 
 
+def log_ticks(axes, values: Sequence[float]) -> None:
+    """A logarithmic x axis with these values alone on it."""
+    axes.set_xscale("log")
+    axes.set_xticks(values, [f"{value:g}" for value in values])
+    axes.minorticks_off()
+
+
 def legend(figure, handles, names, place: str, corner=None) -> None:
-    """A legend beside the axes, by default where there is room."""
+    """A legend outside the axes."""
     figure.legend(
         handles,
         names,

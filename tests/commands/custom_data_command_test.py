@@ -1,5 +1,6 @@
 """From a folder of one's own to scores, with no unseen class to score."""
 
+import csv
 import dataclasses
 import json
 import os
@@ -167,8 +168,8 @@ def test_curves_have_the_one_score_there_is(run):
     rows = finished.synthetic_count_curve(run, [2, 3], quiet=True)
 
     assert [row["u"] for row in rows] == [UNKNOWN] * 2
-    text = (run.workdir.path / "curve.csv").read_text()
-    written = report.read_curve(text, "n")
+    lines = (run.workdir.path / "curve.csv").read_text().splitlines()
+    written = report.read_curve(csv.DictReader(lines), "n")
     assert np.isnan([row["h"]["mean"] for row in written]).all()
     np.testing.assert_allclose(
         [row["s"]["mean"] for row in written],

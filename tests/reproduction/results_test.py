@@ -71,9 +71,12 @@ def test_unfinished_runs_are_left_out_of_curves(tmp_path):
 
     curves = results.curves(collected(asked), "5", "step", "flo", 2)
 
-    assert list(curves["gm"]["step"]) == [10, 20]
-    assert np.all(curves["gm"]["u_std"] == 0.0)
-    assert np.all(curves["wgan"]["u_std"] > 0.0)
+    rows, seeds = curves["gm"]
+    assert (seeds, [row["step"] for row in rows]) == (1, [10, 20])
+    assert all(row["u"]["std"] == 0.0 for row in rows)
+    rows, seeds = curves["wgan"]
+    assert seeds == 2
+    assert all(row["u"]["std"] > 0.0 for row in rows)
 
 
 def test_class_changes_are_of_unseen_classes(tmp_path):
