@@ -6,7 +6,6 @@ The page needs no network and no other file: pictures are inside it.
 import dataclasses
 import importlib.resources
 import io
-import math
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,6 @@ from gmn_tf.reproduction import figures, plan
 from gmn_tf.reproduction.results import (
     PROTOCOLS,
     Results,
-    Row,
     class_changes,
     curves,
     table_rows,
@@ -122,7 +120,7 @@ def _collect(request, results) -> tuple[list[Table], list[Picture]]:
         name = dataset.replace(":", "-")
         for number in request.tables:
             rows = table_rows(results, number, dataset, request.seeds)
-            if any(row.seeds for row in rows):
+            if any(row["seeds"] for row in rows):
                 tables.append(_score_table(number, dataset, name, rows))
         if "4" in request.figures:
             seeds, changes = class_changes(results, dataset, request.seeds)
@@ -142,69 +140,54 @@ def _collect(request, results) -> tuple[list[Table], list[Picture]]:
     return tables, drawn
 
 
-def _score_table(number, dataset, name, rows: list[Row]) -> Table:
-    protocol = PROTOCOLS[number]
+def _score_table(number, dataset, name, rows) -> Table:
     return Table(
         key=f"table{number}-{name}",
         title=f"Table {number}, {dataset}",
-        note=PROTOCOL_NOTES[protocol],
+        note=PROTOCOL_NOTES[PROTOCOLS[number]],
         heading=HEADING,
         lines=[
             [
-                row.variant,
-                str(row.seeds or ""),
-                *(_score(*row.scores[score]) for score in SCORES),
-                row.source,
+                row["variant"],
+                str(row["seeds"] or ""),
+                *(
+                    report.mean_and_std(
+                        row[score], row[f"{score}_std"], row["seeds"]
+                    )
+                    for score in SCORES
+                ),
+                row["source"],
             ]
             for row in rows
         ],
-        records=[
-            {"variant": row.variant, "source": row.source, "seeds": row.seeds}
-            | {
-                f"{score}{part}": row.scores[score][place]
-                for score in SCORES
-                for place, part in enumerate(("", "_std"))
-            }
-            for row in rows
-        ],
+        records=rows,
     )
 
 
 def _change_table(dataset, name, seeds, changes) -> Table:
-    first, second = plan.FIGURES["4"]
     shown = changes
     if len(changes) > 2 * CLASSES_SHOWN:
         shown = changes[:CLASSES_SHOWN] + changes[-CLASSES_SHOWN:]
+    _, *columns = changes[0]
     return Table(
         key=f"figure4-{name}",
         title=f"Fig. 4, {dataset}: {FIGURE_TITLES['4']}",
         note="Accuracy among all classes in percent; joint protocol; "
         + (f"mean over {seeds} seeds." if seeds > 1 else "one seed."),
-        heading=("unseen class", first, second, "change"),
+        heading=("unseen class", *columns),
         lines=[
-            [label, f"{one:.1f}", f"{other:.1f}", f"{change:+.1f}"]
-            for label, one, other, change in shown
+            [name, f"{one:.1f}", f"{other:.1f}", f"{change:+.1f}"]
+            for name, one, other, change in (row.values() for row in shown)
         ],
-        records=[
-            {"class": label, first: one, second: other, "change": change}
-            for label, one, other, change in changes
-        ],
+        records=changes,
     )
-
-
-def _score(mean: float, std: float | None) -> str:
-    if math.isnan(mean):
-        return "-"
-    return f"{mean:.1f}" if std is None else f"{mean:.1f} ± {std:.1f}"
 
 
 def _markdown(tables: list[Table], command: str, settings: str) -> str:
     parts = [f"Made by `{command}`. {settings}", ""]
     for table in tables:
         parts += [f"## {table.title}", "", table.note, ""]
-        for line in (table.heading, ["---"] * len(table.heading), *table.lines):
-            parts.append("| " + " | ".join(line) + " |")
-        parts.append("")
+        parts += [report.markdown_table(table.heading, table.lines), ""]
     return "\n".join(parts)
 
 

@@ -7,16 +7,15 @@ the classifiers of each run. No TensorFlow is needed.
 """
 
 import csv
-import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
-from gmn_tf.config import Config
 from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
 from gmn_tf.reproduction import plan
 from gmn_tf.runs import report, tables
+from gmn_tf.runs.candidates import FACTORS
 from gmn_tf.utils import files
 from gmn_tf.utils import tables as csv_tables
 from gmn_tf.utils.errors import InputError, check_same, first_line
@@ -93,9 +92,9 @@ class Results:
             if job.protocol == SEPARATE:
                 found["tried"] = [
                     {
-                        name: type(getattr(Config, name))(value)
-                        for name, value in one.items()
-                        if value and hasattr(Config, name)
+                        name: float(one[name])
+                        for name in FACTORS
+                        if one.get(name)
                     }
                     for one in self.by_run["tried"].get(job.run, [])
                 ]
@@ -160,26 +159,9 @@ def _tried(path: pathlib.Path) -> list[dict]:
     ]
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """A line of a table.
-
-    Attributes:
-        variant: which model.
-        source: `measured`, or where a number to compare with is from.
-        seeds: how many generator seeds; 0 for those.
-        scores: mean and standard deviation (None if unknown) by score.
-    """
-
-    variant: str
-    source: str
-    seeds: int
-    scores: Mapping[str, tuple[float, float | None]]
-
-
 def table_rows(
     results: Results, number: str, dataset: str, seeds: int
-) -> list[Row]:
+) -> list[dict]:
     """Rows of a table of the paper, and those to compare with beside them.
 
     Args:
@@ -187,58 +169,56 @@ def table_rows(
         number: `2` or `3`.
         dataset: as in `plan.Request`.
         seeds: number of seeds.
+
+    Returns:
+        Dictionaries with `variant`, `source` (`measured`, or where a number to
+        compare with is from), `seeds` (0 for those), and for each score its
+        mean and, as in `t1_std`, its standard deviation (None if unknown).
     """
-    protocol = PROTOCOLS[number]
-    variants = plan.TABLES[number]
+    rows = [(variant, PROTOCOLS[number], "") for variant in plan.TABLES[number]]
     if number == "3":
-        variants = ("real_only", "cwgan", *variants)  # for comparison
-    rows = [
-        row
-        for variant in variants
-        for row in _rows(results, protocol, dataset, variant, seeds)
+        added = ("real_only", "cwgan")  # for comparison
+        rows = [*((variant, JOINT, "") for variant in added), *rows]
+        rows.append((plan.DAGGER, SEPARATE, " ‡"))
+    return [
+        {**row, "variant": variant + mark}
+        for variant, protocol, mark in rows
+        for row in (
+            *_measured(results, protocol, dataset, variant, seeds),
+            *_published(protocol, dataset, variant),
+        )
     ]
-    if number == "3":
-        rows += [
-            dataclasses.replace(row, variant=f"{row.variant} ‡")
-            for row in _rows(results, SEPARATE, dataset, plan.DAGGER, seeds)
-        ]
-    return rows
 
 
-def _rows(results, protocol, dataset, variant, seeds) -> list[Row]:
-    """What was measured of a variant, if anything, and what to compare with."""
-    names = _run_names(dataset, "test", variant, seeds)
+def _measured(results, protocol, dataset, variant, seeds) -> list[dict]:
+    """The row of a variant that has finished runs."""
     found = [
         tables.scores(results.runs[name, protocol])
-        for name in names
+        for name in _run_names(dataset, "test", variant, seeds)
         if (name, protocol) in results.runs
     ]
-    rows = [
-        row for row in published(protocol, dataset) if row.variant == variant
-    ]
-    if found:
-        scores = {}
-        for score in SCORES:
-            # As floats: None, for what nobody could score, becomes NaN.
-            values = np.array([one[score] for one in found], float)
-            std = float(values.std()) if len(found) > 1 else None
-            scores[score] = float(values.mean()), std
-        rows.insert(0, Row(variant, "measured", len(found), scores))
-    return rows
+    row = {"variant": variant, "source": "measured", "seeds": len(found)}
+    for score in SCORES if found else ():
+        # As floats: None, for what nobody could score, becomes NaN.
+        values = np.array([one[score] for one in found], float)
+        row[score] = float(values.mean())
+        row[f"{score}_std"] = float(values.std()) if len(found) > 1 else None
+    return [row] if found else []
 
 
-def published(protocol: str, dataset: str) -> list[Row]:
-    """Numbers to compare with for a data set, from published.csv."""
+def _published(protocol, dataset, variant) -> list[dict]:
+    """Rows to compare with, from published.csv."""
     name, _, embedding = dataset.partition(":")
     return [
-        Row(
-            variant=line["variant"],
-            source=line["source"],
-            seeds=0,
-            scores={score: (float(line[score]), None) for score in SCORES},
-        )
+        {"variant": variant, "source": line["source"], "seeds": 0}
+        | {
+            column: float(line[score]) if column == score else None
+            for score in SCORES
+            for column in (score, f"{score}_std")
+        }
         for line in _read(pathlib.Path(__file__).parent / "published.csv")
         if (line["protocol"], line["dataset"]) == (protocol, name)
+        and line["variant"] == variant
         and line["embedding"] in ("", embedding or "att")
     ]
 
@@ -281,13 +261,13 @@ def curves(
 
 def class_changes(
     results: Results, dataset: str, seeds: int
-) -> tuple[int, list[tuple[str, float, float, float]]]:
+) -> tuple[int, list[dict]]:
     """Fig. 4: what matching adds to the accuracy of each unseen class.
 
     Returns:
-        How many seeds both variants have; and of each class its name, the
-        accuracy of the first variant and of the second in percent (means over
-        those seeds), and the difference, the largest gain first.
+        How many seeds both variants have; and of each `class` its accuracy by
+        either variant in percent (means over those seeds), and the `change`,
+        the largest gain first.
     """
     names = (
         _run_names(dataset, "test", one, seeds) for one in plan.FIGURES["4"]
@@ -305,8 +285,10 @@ def class_changes(
             float(np.mean([float(one["accuracy_percent"]) for one in runs]))
             for runs in zip(*classes)
         )
-        rows.append((classes[0][0]["class"], first, second, second - first))
-    return len(pairs), sorted(rows, key=lambda row: -row[3])
+        row = dict(zip(plan.FIGURES["4"], (first, second)))
+        name = classes[0][0]["class"]
+        rows.append({"class": name, **row, "change": second - first})
+    return len(pairs), sorted(rows, key=lambda row: -row["change"])
 
 
 def _run_names(dataset, split, variant, seeds) -> list[str]:

@@ -81,24 +81,30 @@ def markdown(rows: list[dict]) -> str:
     if any(CALIBRATED in row for row in rows):
         heading.append("best h by a penalty, on the same samples")
         scores.append(CALIBRATED)
-    lines = [heading, ["---"] * len(heading)]
+    lines = []
     for row in rows:
+        settings = [str(row[name]) for name in telling]
+        if joined:
+            settings = [_unusual(row, rows, telling)]
         lines.append(
             [
                 row["variant"],
                 f"{row['dataset']} {row['embedding']}",
                 row["split"],
                 str(row["steps"]),
-                *(
-                    [_unusual(row, rows, telling)]
-                    if joined
-                    else [str(row[name]) for name in telling]
-                ),
+                *settings,
                 str(row["seeds"]),
-                *(_mean_and_std(row, score) for score in scores),
+                *(
+                    report.mean_and_std(
+                        row[score], row[f"{score}_std"], row["seeds"]
+                    )
+                    if score in row
+                    else ""
+                    for score in scores
+                ),
             ]
         )
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return report.markdown_table(heading, lines)
 
 
 def _unusual(row: dict, rows: list[dict], names: list[str]) -> str:
@@ -136,7 +142,9 @@ def _experiments(row: dict) -> list[tuple[dict, int, dict]]:
     settings = {**config, "data": row["data"]}
     if config["variant"] == metrics.BASELINE:
         settings = _of_baseline(settings)
-    found = [(settings, seed, tables.scores(row) | _calibrated(row))]
+    scores = tables.scores(row)
+    best = [tables.number(row.get(f"{CALIBRATED}_{p}")) for p in report.PARTS]
+    found = [(settings, seed, {**scores, CALIBRATED: tuple(best)})]
     if tables.has_baseline(row):
         plain = _of_baseline({**settings, "seen_penalty": 0.0})
         found.append((plain, seed, tables.scores(row, tables.BASELINE)))
@@ -151,14 +159,6 @@ def _of_baseline(settings: dict) -> dict:
         if name in (*SHOWN, "embedding_norm", "seen_penalty", "data")
         or name.startswith("classifier_")
     } | {"variant": metrics.BASELINE, "steps": 0}
-
-
-def _calibrated(row: dict) -> dict:
-    """The best h by a penalty and its deviation, if it was looked for."""
-    both = [
-        tables.number(row.get(f"{CALIBRATED}_{part}")) for part in report.PARTS
-    ]
-    return {} if None in both else {CALIBRATED: tuple(both)}
 
 
 def _telling_apart(settings: list[dict]) -> list[str]:
@@ -183,17 +183,7 @@ def _row(config: dict, runs: dict, telling: list[str]) -> dict:
         values = np.array([run[score] for run in runs.values()], float)
         row[score] = round(float(np.mean(values)), 3)
         row[f"{score}_std"] = round(float(np.std(values)), 3)
-    best = {run.get(CALIBRATED) for run in runs.values()}
-    if len(best) == 1 and None not in best:  # by one penalty for all seeds
+    best = {run.get(CALIBRATED, (None, None)) for run in runs.values()}
+    if len(best) == 1 and (None, None) not in best:  # one penalty for all
         ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
     return row
-
-
-def _mean_and_std(row: dict, score: str) -> str:
-    if score not in row:
-        return ""
-    if np.isnan(row[score]):
-        return "-"
-    if row["seeds"] == 1:
-        return f"{row[score]:.1f}"
-    return f"{row[score]:.1f} ± {row[f'{score}_std']:.1f}"

@@ -115,17 +115,20 @@ def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
     """
     return table_csv(
         [
-            {
-                along: row[along],
-                **{
-                    f"{score}_{part}": _cell(row[score][part])
-                    for score in SCORES
-                    for part in PARTS
-                },
-            }
+            {along: row[along]}
+            | {name: _cell(value) for name, value in flat(row).items()}
             for row in rows
         ]
     )
+
+
+def flat(scores: Mapping[str, Mapping]) -> dict:
+    """The columns `t1_mean`, `t1_std` and so on of some scores."""
+    return {
+        f"{score}_{part}": scores[score][part]
+        for score in SCORES
+        for part in PARTS
+    }
 
 
 def read_curve(lines: Iterable[Mapping[str, str]], along: str) -> list[dict]:
@@ -224,15 +227,26 @@ def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
 def _row(name: str, scores: Mapping, seeds: int = 2) -> list[str]:
     return [
         name,
-        *(_score(scores[key], seeds) for key in SCORES),
+        *(
+            mean_and_std(scores[key]["mean"], scores[key]["std"], seeds)
+            for key in SCORES
+        ),
     ]
 
 
-def _score(score: Mapping, seeds: int) -> str:
-    if score["mean"] is None:
+def mean_and_std(mean: float | None, std: float | None, number: int) -> str:
+    """A score as text; a mean of one number has no deviation."""
+    if mean is None or np.isnan(mean):
         return "-"
-    spread = f" ± {score['std']:.1f}" if seeds > 1 else ""
-    return f"{score['mean']:.1f}{spread}"
+    return f"{mean:.1f} ± {std:.1f}" if number > 1 else f"{mean:.1f}"
+
+
+def markdown_table(
+    heading: Sequence[str], lines: Iterable[Sequence[str]]
+) -> str:
+    """A Markdown table of texts."""
+    rows = heading, ["---"] * len(heading), *lines
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def table_csv(rows: Sequence[Mapping]) -> str:

@@ -113,14 +113,17 @@ def _read_folder(folder: pathlib.Path) -> list[dict]:
             continue
         metrics = files.parse_json((folder / name).read_text("utf-8"))
         calibrated = _calibrated(folder) if protocol == JOINT else {}
+        baseline = {}
+        if "baseline" in metrics:
+            baseline = report.flat(metrics["baseline"])
         rows.append(
             {
                 "run": folder.absolute().name,
                 "protocol": protocol,
                 **{name: config[name] for name in _FIRST},
-                **_flat(metrics),
+                **report.flat(metrics),
                 **calibrated,
-                **_flat(metrics.get("baseline", {}), BASELINE),
+                **{BASELINE + name: value for name, value in baseline.items()},
                 "data": stored["data"]["name"],
                 "split_fingerprint": stored["data"].get("split_fingerprint"),
                 "versions": ", ".join(
@@ -131,15 +134,6 @@ def _read_folder(folder: pathlib.Path) -> list[dict]:
             }
         )
     return rows
-
-
-def _flat(metrics: Mapping, start: str = "") -> dict:
-    """A column for each part of each score; null becomes an empty cell."""
-    return {
-        f"{start}{score}_{part}": metrics[score][part]
-        for score in (SCORES if metrics else ())
-        for part in report.PARTS
-    }
 
 
 def _calibrated(folder: pathlib.Path) -> dict:
