@@ -1,6 +1,6 @@
-"""What bin/reproduce writes: tables, figures, and one page with everything.
+"""The files of bin/reproduce: tables, figures, and one page with everything.
 
-The page needs no network and no other file: pictures are inside it.
+The page needs no network and no other file: it contains the figures.
 """
 
 import dataclasses
@@ -29,10 +29,10 @@ from gmn_tf.utils.figures import save
 HEADING = ("variant", "seeds", "T-1", "u", "s", "h", "source")
 PROTOCOL_NOTES = {
     "separate": "Separate protocol: the number of synthetic features and the "
-    "classifier's learning rate are chosen for T-1, u and s apart, on "
+    "classifier's learning rate are chosen separately for T-1, u and s, on "
     "validation classes; h combines two classifiers.",
     "joint": "Joint protocol: one classifier gives T-1, u and s. ‡: separate "
-    "protocol, as in Table 2; compare it with the like alone.",
+    "protocol, as in Table 2; compare it only with that table.",
 }
 FIGURE_TITLES = {
     "3": "scores against the number of synthetic features",
@@ -73,12 +73,12 @@ class Picture:
 
 
 def write(request: plan.Request, results: Results, command: str) -> None:
-    """Writes all that finished jobs allow, into `request.out`.
+    """Writes the results of finished jobs into `request.out`.
 
     Args:
         request: what was asked for.
         results: what was measured.
-        command: the command line that gives these results again.
+        command: the command line that reproduces these results.
     """
     common = shlex.join([f"--preset={request.preset}", *request.flags])
     settings = f"All runs: {common}."

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from gmn_tf import configs
 from gmn_tf.config import Config, check_setting_names
-from gmn_tf.method.metrics import JOINT, SEPARATE
+from gmn_tf.method.metrics import BASELINE, JOINT, SEPARATE
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs.candidates import candidates
 from gmn_tf.runs.tables import RESULTS
@@ -61,7 +61,7 @@ OTHER_FLAGS = (
 )
 # Of those, what bin/evaluate takes too.
 EVALUATION_FLAGS = ("data_dir", "memory_gb")
-DAGGER = "cwgan_gm"  # Table 3 has it by the separate protocol, too
+DAGGER = "cwgan_gm"  # in Table 3 also with the separate protocol
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Job:
     """A command that is run once.
 
     Attributes:
-        name: tells jobs apart, and says what is done.
+        name: unique, and says what is done.
         kind: jobs of one kind take about the same time.
         command: a function of `gmn_tf.commands`, and its arguments.
         result: the file that is written last, in the run's folder.
@@ -125,20 +125,17 @@ class Request:
             check_choice("tables", table, tuple(TABLES))
         for figure in self.figures:
             check_choice("figures", figure, tuple(FIGURES))
-        if not (self.tables or self.figures):
-            raise InputError(
-                "There is nothing to reproduce.",
-                "tables or figures, as in --tables=2,3 --figures=3,5",
-                "neither",
-                "Name at least one.",
-            )
-        if not self.datasets:
-            raise InputError(
-                "No data set is given.",
-                "names with commas, as in --datasets=flo,cub",
-                "none",
-                "Name at least one.",
-            )
+        for what, given, example in (
+            ("table or figure", self.tables + self.figures, "--tables=2,3"),
+            ("data set", self.datasets, "--datasets=flo,cub"),
+        ):
+            if not given:
+                raise InputError(
+                    f"No {what} is given.",
+                    f"names with commas, as in {example}",
+                    "none",
+                    "Name at least one.",
+                )
         for dataset in self.datasets:
             self.config(dataset)
 
@@ -192,15 +189,15 @@ def plan(request: Request) -> list[Job]:
 
 
 def _jobs(request: Request, dataset: str, seed: int) -> Iterable[Job]:
-    apart = _variants(request, ("2",), ())
-    if "3" in request.tables and DAGGER not in apart:
-        apart.append(DAGGER)
-    tuned = dict.fromkeys([*apart, *_variants(request, (), ("5",))])
+    separate = _variants(request, ("2",), ())
+    if "3" in request.tables and DAGGER not in separate:
+        separate.append(DAGGER)
+    tuned = dict.fromkeys([*separate, *_variants(request, (), ("5",))])
     for variant in _variants(request, ("2", "3"), ("3", "4")):
         yield _train(request, dataset, "test", variant, seed)
     for variant in tuned:
         yield _train(request, dataset, "tune", variant, seed)
-    for variant in apart:
+    for variant in separate:
         yield _separate(request, dataset, variant, seed)
     for variant in _variants(request, (), ("3",)):
         yield _curve(request, dataset, variant, seed)
@@ -214,7 +211,8 @@ def _variants(request, tables, figures) -> list[str]:
 
 
 def _train(request, dataset, split, variant, seed) -> Job:
-    folder = _folder(request, dataset, split, variant, seed)
+    config, folder = _run(request, dataset, split, variant, seed)
+    settings = config.to_dict()
     name, _, embedding = dataset.partition(":")
     arguments = [
         f"--dataset={name}",
@@ -227,17 +225,16 @@ def _train(request, dataset, split, variant, seed) -> Job:
         "--nobaseline",  # real_only has jobs of its own
         *request.flags,
     ]
-    settings = _settings(request, dataset, split, variant, seed).to_dict()
     figure = "4" if split == "test" else "5"
     # Whether or not Fig. 5 is asked for now: it may be later.
     if figure == "5" and variant in FIGURES["5"]:
-        every = max(1, settings["steps"] // POINTS)
+        every = max(1, config.steps // POINTS)
         arguments.append(f"--validate_every={every}")
         settings["validate_every"] = every
+    real_only = " real_only" * (variant == BASELINE)
     return Job(
         name=folder.name,
-        kind=f"{dataset} {split}"
-        + (" real_only" if variant == "real_only" else ""),
+        kind=f"{dataset} {split}{real_only}",
         command=("train", *arguments),
         result=folder / RESULTS[JOINT],
         settings=settings,
@@ -247,40 +244,40 @@ def _train(request, dataset, split, variant, seed) -> Job:
 
 
 def _separate(request, dataset, variant, seed) -> Job:
-    tune = _folder(request, dataset, "tune", variant, seed)
-    config = _settings(request, dataset, "test", variant, seed)
+    config, tune = _run(request, dataset, "tune", variant, seed)
     tried = candidates(config, VARIANTS[variant].has_generator)
-    return _evaluate(
+    job = _evaluate(
         request,
         dataset,
         variant,
         seed,
+        RESULTS[SEPARATE],
         f"--tune_workdir={tune}",
-        result=RESULTS[SEPARATE],
-        settings={"tried": tried},
-        runs=(tune,),
+    )
+    return dataclasses.replace(
+        job,
+        settings={**job.settings, "tried": tried},
         protocol=SEPARATE,
+        needs=(*job.needs, *(tune / path.name for path in job.needs)),
     )
 
 
 def _curve(request, dataset, variant, seed) -> Job:
-    return _evaluate(
+    counts = ",".join(map(str, COUNTS))
+    job = _evaluate(
         request,
         dataset,
         variant,
         seed,
-        f"--synthetic_per_class={','.join(map(str, COUNTS))}",
-        result="curve.png",
-        settings={"counts": list(COUNTS)},
-        figure="3",
+        "curve.png",
+        f"--synthetic_per_class={counts}",
     )
+    settings = {**job.settings, "counts": list(COUNTS)}
+    return dataclasses.replace(job, settings=settings, figure="3")
 
 
-def _evaluate(
-    request, dataset, variant, seed, argument, result, settings, runs=(), **kind
-) -> Job:
-    folder = _folder(request, dataset, "test", variant, seed)
-    config = _settings(request, dataset, "test", variant, seed)
+def _evaluate(request, dataset, variant, seed, result, argument) -> Job:
+    config, folder = _run(request, dataset, "test", variant, seed)
     what = result.partition(".")[0]
     flags = [
         flag
@@ -293,24 +290,16 @@ def _evaluate(
         kind=f"{dataset} {what}",
         command=("evaluate", f"--workdir={folder}", argument, *flags),
         result=folder / result,
-        settings=config.to_dict() | settings,
-        needs=tuple(
-            run / name
-            for run in (folder, *runs)
-            for name in (RESULTS[JOINT], *models)
-        ),
-        **kind,
+        settings=config.to_dict(),
+        needs=tuple(folder / name for name in (RESULTS[JOINT], *models)),
     )
 
 
-def _folder(request, dataset, split, variant, seed) -> pathlib.Path:
-    return request.out / "runs" / run_name(dataset, split, variant, seed)
-
-
-def _settings(request, dataset, split, variant, seed) -> Config:
-    """What decides the numbers of a run."""
+def _run(request, dataset, split, variant, seed) -> tuple[Config, pathlib.Path]:
+    """The settings of a run, and its folder."""
     name, _, embedding = dataset.partition(":")
     own = {"dataset": name, "split": split, "variant": variant, "seed": seed}
     if embedding:
         own["embedding"] = embedding
-    return request.config(dataset).replace(own)
+    name = run_name(dataset, split, variant, seed)
+    return request.config(dataset).replace(own), request.out / "runs" / name

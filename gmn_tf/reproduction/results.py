@@ -1,7 +1,7 @@
-"""What finished jobs measured, and the rows and curves that come of it.
+"""Results of finished jobs, and the rows and curves made from them.
 
-`Results` reads the folders of finished runs and keeps what counts in a few
-tables, from which all can be written again once the folders are gone. Rows and
+`Results` reads the folders of finished runs and writes their results into a few
+tables, from which everything can be written again without the folders. Rows and
 curves are means and standard deviations over generator seeds, of the mean over
 the classifiers of each run. No TensorFlow is needed.
 """
@@ -21,7 +21,7 @@ from gmn_tf.utils import tables as csv_tables
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
 PROTOCOLS = {"2": SEPARATE, "3": JOINT}
-# Of each figure, where the points of a run are: in its folder.
+# The file in a run's folder with its points, by figure.
 POINTS = {"3": "curve.csv", "4": "class_accuracy.csv", "5": "validation.csv"}
 
 
@@ -36,15 +36,16 @@ class Results:
 
     def __init__(self, out: pathlib.Path):
         self.out = out
-        self.runs, self.by_run = {}, {}
+        self.runs = {}
         if (out / "runs.csv").exists():
             self._add_scores(tables.read(out / "runs.csv"))
-        for name in ("tried", *(f"figure{figure}_runs" for figure in POINTS)):
-            self.by_run[name] = {}
+        # The rows of the other tables, by table and run.
+        self.by_run = {"tried": {}}
+        self.by_run |= {f"figure{figure}_runs": {} for figure in POINTS}
+        for name, by_run in self.by_run.items():
             if (out / f"{name}.csv").exists():
                 for row in _read(out / f"{name}.csv"):
-                    rows = self.by_run[name].setdefault(row.pop("run"), [])
-                    rows.append(row)
+                    by_run.setdefault(row.pop("run"), []).append(row)
 
     def points(self, figure: str, run: str) -> list[dict]:
         """The rows of a run behind a figure; none if there are none."""
@@ -112,14 +113,13 @@ class Results:
             tables.write(self.out / "runs.csv", rows)
         for name, by_run in self.by_run.items():
             rows = [
-                {"run": run, **row}
+                {"run": run} | row
                 for run in sorted(by_run)
                 for row in by_run[run]
             ]
             if rows:
-                files.write_text(
-                    self.out / f"{name}.csv", report.table_csv(rows)
-                )
+                text = report.table_csv(rows)
+                files.write_text(self.out / f"{name}.csv", text)
 
     def _add_scores(self, rows: Sequence[dict]) -> None:
         for row in rows:

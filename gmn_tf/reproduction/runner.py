@@ -1,7 +1,7 @@
 """Runs jobs one after the other, or several at once, and resumes.
 
-Each is a process of its own. Killed at any point, the next call leaves out what
-is done: a job's result is written last, and whole.
+Each is a process. If this one is killed at any point, the next call leaves out
+finished jobs: the result of a job is written last and atomically.
 """
 
 import concurrent.futures
@@ -23,7 +23,7 @@ from gmn_tf.utils.errors import InputError
 
 START = "from gmn_tf import commands; commands.{}()"
 JOURNAL = "journal.json"
-HOPELESS = 3  # jobs that fail before any ends well: all would fail
+HOPELESS = 3  # failed jobs without a finished one: all would fail
 
 
 class Journal:
@@ -36,7 +36,7 @@ class Journal:
             self.entries = files.read_json(self.path, "", "")
 
     def add(self, job: Job, seconds: float) -> None:
-        """Notes the time of a job that has ended well."""
+        """Notes the time of a finished job."""
         entry = {"kind": job.kind, "seconds": round(seconds, 1)}
         self.entries[job.name] = entry
         files.write_json(self.path, dict(sorted(self.entries.items())))
@@ -105,13 +105,13 @@ def run(
     """Runs the jobs that are not done.
 
     Args:
-        jobs: in the order in which they are begun; one that needs another's
-            results comes after it.
+        jobs: in the order in which they start; a job comes after those whose
+            results it needs.
         results: what is done; its folder gets the journal, and a log for each
             job in logs/.
-        at_once: how many at once; each gets its share of the cores.
+        at_once: number of jobs at a time, which share the cores.
         log: gets each line to print.
-        after_each: called after each job that ended well.
+        after_each: called after each finished job.
 
     Returns:
         Those that failed.
@@ -164,7 +164,7 @@ def run(
 
 
 def _hopeless(log: pathlib.Path) -> InputError:
-    """The error for jobs that all fail, with the reason of the last."""
+    """The error if all jobs fail, with the reason of the last."""
     lines = log.read_text(encoding="utf-8").splitlines() or ["nothing"]
     starts = [n for n, line in enumerate(lines) if line.startswith("Error:")]
     return InputError(
@@ -177,7 +177,7 @@ def _hopeless(log: pathlib.Path) -> InputError:
 
 @contextlib.contextmanager
 def _pool(at_once: int, running: set) -> Iterator[concurrent.futures.Executor]:
-    """Threads that begin nothing more once one was interrupted."""
+    """Threads that start no further jobs after an interruption."""
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         try:
             yield pool
@@ -190,14 +190,14 @@ def _pool(at_once: int, running: set) -> Iterator[concurrent.futures.Executor]:
 
 @contextlib.contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM do what Ctrl-C does, so that no job outlives this."""
+    """Makes SIGTERM act like Ctrl-C, so that no job keeps running."""
 
     def stop(number, frame):
         raise KeyboardInterrupt
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread, which alone gets signals
+    except ValueError:  # only the main thread gets signals
         yield
         return
     try:

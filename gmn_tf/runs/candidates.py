@@ -1,10 +1,10 @@
-"""What the separate protocol tries; apart, because it needs no TensorFlow."""
+"""The settings that the separate protocol tries; needs no TensorFlow."""
 
 import itertools
 
 from gmn_tf.config import Config
 
-# So many times the value in the run. Each further value multiplies the
+# Multiples of the value in the run. Each further one multiplies the number of
 # classifiers that are trained.
 FACTORS = {
     "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),

@@ -1,6 +1,6 @@
-"""One experiment: a generator is trained, classifiers are, and all is scored.
+"""One experiment: trains a generator and final classifiers, and scores them.
 
-Everything a run leaves is written here, into its `Workdir`.
+All files of a run are written here, into its `Workdir`.
 """
 
 import csv
@@ -31,16 +31,16 @@ from gmn_tf.utils import progress
 
 @dataclasses.dataclass(frozen=True)
 class MonitoringOptions:
-    """How a run is watched; none of it changes a number.
+    """How a run is monitored; no option changes a result.
 
     Attributes:
         quiet: print nothing.
         log_every: steps between entries for TensorBoard.
         picture_every: steps between pictures for TensorBoard.
-        validate_every: steps between scores on the validation classes; 0
-            leaves them out, and the test splits allow nothing else.
-        checkpoint_every: steps between checkpoints, from which a run that was
-            interrupted goes on; 0 leaves them out.
+        validate_every: steps between scores on the validation classes; 0: none,
+            which the test splits require.
+        checkpoint_every: steps between checkpoints, from which an interrupted
+            run resumes; 0: none.
     """
 
     quiet: bool = False
@@ -60,17 +60,17 @@ def run(
     execution: fit.Execution = fit.DEFAULT_EXECUTION,
     with_baseline: bool = True,
 ) -> dict:
-    """Trains, scores and writes down a whole run.
+    """Trains and scores a whole run, and writes its files.
 
     Args:
         config: the settings.
         data: what to learn from, and to score on.
-        workdir: gets all that the run leaves.
+        workdir: gets the files of the run.
         strategy: how training is spread over devices.
-        monitoring_options: how the run is watched.
+        monitoring_options: how the run is monitored.
         execution: how steps are run.
-        with_baseline: whether `real_only` is trained and scored beside the
-            variant, if that is another.
+        with_baseline: whether to train and score `real_only` too, unless that
+            is the variant.
 
     Returns:
         What metrics.json holds.
@@ -109,14 +109,14 @@ def train_generator(
     monitoring_options: MonitoringOptions,
     execution: fit.Execution = fit.DEFAULT_EXECUTION,
 ):
-    """Trains a generator, or goes on with it from the folder's checkpoints.
+    """Trains a generator, or resumes from the checkpoints in the folder.
 
     Args:
         config: the settings.
         data: what to learn from.
         workdir: gets checkpoints and logs.
         strategy: how training is spread over devices.
-        monitoring_options: how the run is watched.
+        monitoring_options: how the run is monitored.
         execution: how steps are run.
     """
     model = fit.train(
@@ -143,8 +143,8 @@ def fit_classifiers(
     Args:
         config: the settings.
         data: what to learn from.
-        generator: makes the samples of unseen classes; None leaves real ones
-            alone.
+        generator: makes the samples of unseen classes; None for real samples
+            only.
         on_epoch: called after each epoch.
     """
     samples = data.train
@@ -153,7 +153,7 @@ def fit_classifiers(
         fake = draw_synthetic(config, data, generator)
         samples = synthesis.joined(samples, fake)
         num_competing = data.num_classes
-    # Without samples of unseen classes only their embeddings tell them apart.
+    # Without samples of unseen classes, only embeddings distinguish them.
     linear = config.compatibility == "linear" and generator is not None
     models = [
         classifier.fit(
@@ -213,7 +213,7 @@ def scores_record(
 
 
 def _write_scores(config, data, workdir, *models) -> dict:
-    """Scores final classifiers, and those of real samples alone if any."""
+    """Scores final classifiers, and those of the baseline if there are any."""
     scores = [[metrics.score(one, data) for one in kind] for kind in models]
     record = scores_record(config, *scores)
     accuracies = [
@@ -239,7 +239,7 @@ def checkpoints(
     strategy: tf.distribute.Strategy,
     monitoring_options: MonitoringOptions,
 ) -> Checkpoints | None:
-    """Where a run saves, and goes on from; None leaves that out."""
+    """The checkpoints of a run; None if it saves none."""
     if not monitoring_options.checkpoint_every:
         return None
     return Checkpoints(

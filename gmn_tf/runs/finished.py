@@ -1,4 +1,4 @@
-"""What is done with finished runs: scored again, Fig. 3, calibration."""
+"""Finished runs: scoring them again, Fig. 3, calibration."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ class FinishedRun:
 
     @property
     def title(self) -> str:
-        """What a picture of it shows."""
+        """What the run is, as the title of a figure."""
         config = self.config
         return (
             f"{config.dataset}, {config.variant}, {config.split} split, "
@@ -43,7 +43,7 @@ class FinishedRun:
         return self.workdir.read_json("metrics.json")
 
     def load_generator(self):
-        """Its generator; None for real samples alone."""
+        """The generator of the run; None for the variant real_only."""
         if not variants.VARIANTS[self.config.variant].has_generator:
             return None
         generator = self.workdir.load_model("generator", Generator)
@@ -57,7 +57,7 @@ class FinishedRun:
         return generator
 
     def load_classifiers(self, name: str = "classifier") -> list:
-        """Its final classifiers, or those called `baseline`."""
+        """The final classifiers, or those of the `baseline`."""
         models = [
             self.workdir.load_model(f"{name}_{number}", Classifier)
             for number in range(self.config.classifier_seeds)
@@ -124,13 +124,14 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
     Writes calibration.csv and calibration.png, the same for each run.
 
     Args:
-        runs: one, or several that differ in their seed alone.
+        runs: one, or several that differ only in their seed.
 
     Returns:
         What `calibration.curve` does, over the classifiers of all runs.
 
     Raises:
-        InputError: for runs on the test splits, or that differ in more.
+        InputError: for runs on the test splits, or runs that differ in more
+            than their seed.
     """
     for run in runs:
         calibration.check_tune_split(run.config.split, run.workdir)

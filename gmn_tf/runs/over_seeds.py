@@ -13,7 +13,7 @@ from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
 
 CALIBRATED = "calibrated_h"
-MOST_COLUMNS = 3  # of settings that tell rows apart, in a Markdown table
+MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
@@ -27,7 +27,7 @@ def table(paths: list[str]) -> list[dict]:
         paths: folders written by bin/train, or tables written by `write`.
 
     Returns:
-        Rows with the settings shown, those that alone tell two rows apart,
+        Rows with the settings shown, other settings in which rows differ,
         `seeds`, and for each score the mean and the standard deviation over
         generator seeds, in percent; and where runs have been calibrated
         together, `calibrated_h`: the best over penalties, over all classifiers,
@@ -47,15 +47,15 @@ def table(paths: list[str]) -> list[dict]:
                 groups.setdefault(key, {})[seed] = scores
     if not groups:
         raise InputError(
-            "Nothing to summarise.",
+            "There is nothing to summarise.",
             "folders or tables of finished runs",
             "none",
             "Name them, as in: bin/summary runs/flo-*",
         )
     settings = [json.loads(key) for key in groups]
-    telling = _telling_apart(settings)
+    others = _differing(settings)
     return [
-        _row(one, runs, telling) for one, runs in zip(settings, groups.values())
+        _row(one, runs, others) for one, runs in zip(settings, groups.values())
     ]
 
 
@@ -70,11 +70,11 @@ def is_unfinished(path: str) -> bool:
 def markdown(rows: list[dict]) -> str:
     """The rows as a Markdown table."""
     after = list(rows[0]).index("seeds")
-    telling = list(rows[0])[len(SHOWN) : after]
+    others = list(rows[0])[len(SHOWN) : after]
     if len({row["features_file"] for row in rows}) > 1:
-        telling.insert(0, "features_file")
-    joined = len(telling) > MOST_COLUMNS
-    named = ["other settings"] if joined else telling
+        others.insert(0, "features_file")
+    joined = len(others) > MOST_COLUMNS
+    named = ["other settings"] if joined else others
     heading = ["variant", "data", "split", "steps", *named, "seeds"]
     heading += ["T-1", "u", "s", "h"]
     scores = list(metrics.SCORES)
@@ -83,9 +83,9 @@ def markdown(rows: list[dict]) -> str:
         scores.append(CALIBRATED)
     lines = []
     for row in rows:
-        settings = [str(row[name]) for name in telling]
+        settings = [str(row[name]) for name in others]
         if joined:
-            settings = [_unusual(row, rows, telling)]
+            settings = [_unusual(row, rows, others)]
         lines.append(
             [
                 row["variant"],
@@ -108,7 +108,7 @@ def markdown(rows: list[dict]) -> str:
 
 
 def _unusual(row: dict, rows: list[dict], names: list[str]) -> str:
-    """The settings of a row that most rows have otherwise."""
+    """The settings of a row that are not those of most rows."""
     usual = {
         name: statistics.mode(str(other[name]) for other in rows)
         for name in names
@@ -152,7 +152,7 @@ def _experiments(row: dict) -> list[tuple[dict, int, dict]]:
 
 
 def _of_baseline(settings: dict) -> dict:
-    """What a classifier on real samples alone depends on, and no more."""
+    """The settings that a classifier on real samples only depends on."""
     return {
         name: value
         for name, value in settings.items()
@@ -161,8 +161,8 @@ def _of_baseline(settings: dict) -> dict:
     } | {"variant": metrics.BASELINE, "steps": 0}
 
 
-def _telling_apart(settings: list[dict]) -> list[str]:
-    """What differs between rows that look the same by what is shown."""
+def _differing(settings: list[dict]) -> list[str]:
+    """The settings in which rows differ that have the same `SHOWN` ones."""
     names = []
     for first, second in itertools.combinations(settings, 2):
         if all(first[name] == second[name] for name in SHOWN):
@@ -174,9 +174,9 @@ def _telling_apart(settings: list[dict]) -> list[str]:
     return names
 
 
-def _row(config: dict, runs: dict, telling: list[str]) -> dict:
+def _row(config: dict, runs: dict, others: list[str]) -> dict:
     row = {name: config[name] for name in SHOWN}
-    row |= {name: config.get(name, "") for name in telling}
+    row |= {name: config.get(name, "") for name in others}
     row["seeds"] = len(runs)
     for score in metrics.SCORES:
         # As floats: None, for what nobody could score, becomes NaN.

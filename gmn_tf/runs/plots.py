@@ -23,7 +23,7 @@ def class_accuracy_bars(
     baseline: np.ndarray | None = None,
     title: str = "",
 ) -> Figure:
-    """Accuracy of each class, sorted, unseen and seen classes apart.
+    """Accuracy of each class, sorted, for unseen and seen classes.
 
     Names and error bars are drawn where there is room to read them.
 
@@ -31,8 +31,8 @@ def class_accuracy_bars(
         class_names: `C` names, seen classes first.
         num_seen: S.
         accuracies: `[classifiers, C]` shares from 0 to 1; a class with NaN is
-            left out. Drawn are the mean, and the standard deviation.
-        baseline: the same for real samples alone, drawn as marks, or None.
+            left out. The figure shows mean and standard deviation.
+        baseline: the same for the variant real_only, drawn as marks, or None.
         title: what was scored.
     """
     percent = 100.0 * np.mean(accuracies, axis=0)

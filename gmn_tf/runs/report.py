@@ -1,4 +1,4 @@
-"""What a run says in words and tables: terminal and CSV.
+"""Reports of runs in words and tables, for the terminal and as CSV.
 
 A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
 """
@@ -14,17 +14,17 @@ from gmn_tf.method.metrics import BASELINE, SCORES
 
 PARTS = ("mean", "std")
 LEGEND = """\
-T-1: unseen classes, told apart among themselves; u, s: unseen and seen
-classes, told apart among all; h: harmonic mean of u and s. In percent,
+T-1: unseen classes among unseen candidates; u, s: unseen and seen classes
+among all candidates; h: harmonic mean of u and s. In percent,
 """
 UNSCORED = """\
-No unseen class has a sample to score, so T-1, u and h are not known: the same
-with --split=tune estimates them on the validation classes."""
-UNCALIBRATED = f"{BASELINE} has no penalty; it could gain by one too."
+T-1, u and h are unknown, because no unseen class has a sample to score. The
+same command with --split=tune estimates them on the validation classes."""
+UNCALIBRATED = f"{BASELINE} has no penalty; one could improve it, too."
 
 
 def scores_table(metrics: Mapping) -> str:
-    """The scores of a run beside those of real samples alone.
+    """The scores of a run beside those of its baseline.
 
     Args:
         metrics: the contents of metrics.json.
@@ -59,7 +59,7 @@ def scores_table(metrics: Mapping) -> str:
 
 
 def chosen_table(metrics: Mapping) -> str:
-    """What the separate protocol chose, task by task."""
+    """The settings that the separate protocol chose for each score."""
     return "\n".join(
         ["Chosen on the tune splits (h combines the classifiers of u and s):"]
         + [
@@ -83,7 +83,7 @@ def class_accuracy_csv(
         num_seen: S.
         accuracies: `[classifiers, C]` shares from 0 to 1; NaN for a class
             without a sample to score, whose cells stay empty.
-        baseline: the same for real samples alone, or None.
+        baseline: the same for the variant real_only, or None.
     """
     if baseline is None:
         baseline = np.full((1, len(class_names)), np.nan)
@@ -165,11 +165,11 @@ def trials_table(results: Sequence[Mapping]) -> str:
 
 
 def calibration_table(without: Mapping, best: Mapping) -> str:
-    """What the penalty of seen classes that is best on the tune splits gives.
+    """Scores with the best penalty of seen classes on the tune splits.
 
     Args:
-        without: scores by the penalty 0.
-        best: those by the best one.
+        without: scores with the penalty 0.
+        best: scores with the best one.
     """
     rows = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
     return "\n".join(
@@ -182,7 +182,7 @@ def calibration_table(without: Mapping, best: Mapping) -> str:
 
 
 def data_summary(data: ZeroShotData) -> str:
-    """What a run is about to learn from, and what to know about it."""
+    """A summary of the data, with notes on its quality."""
     unseen = data.num_classes - data.num_seen
     tuning = bool(np.any(data.validation_classes >= data.num_seen))
     lines = [
@@ -198,7 +198,7 @@ def data_summary(data: ZeroShotData) -> str:
 
 
 def heading(metrics: Mapping) -> str:
-    """What was scored, and how, in one line."""
+    """One line that says what was scored, and how."""
     seeds = metrics["classifier_seeds"]
     parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
     if metrics["variant"] != BASELINE:

@@ -1,10 +1,10 @@
 """Section 4: the separate protocol (Table 2, and Table 3's double dagger).
 
 For each of T-1, u and s the number of synthetic features (n_zsl, n_u, n_s) and
-the classifier's learning rate are chosen apart, on the tune splits, where a
-generator of its own was trained; then they are used once on the test splits.
-h combines two models, so it is no score of any one classifier: compare it
-with the like alone.
+the classifier's learning rate are chosen separately, on the tune splits, with a
+generator that was trained there; then they are used once on the test splits.
+h combines two models and is not the score of one classifier: compare it only
+with results of the same protocol.
 """
 
 import dataclasses
@@ -35,13 +35,13 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
         quiet: print nothing.
 
     Returns:
-        What separate.json of the test run holds: as metrics.json, with what
-        was chosen and all that was tried.
+        The contents of separate.json of the test run: those of metrics.json,
+        the chosen settings and all that were tried.
 
     Raises:
         InputError: if the runs differ in more than their split.
     """
-    # Lower scores of seen classes would only trade s for u.
+    # A penalty of seen classes would only trade s for u.
     test, tune = (
         dataclasses.replace(one, config=experiment.plain(one.config))
         for one in (test, tune)
@@ -65,14 +65,14 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
 
 
 def check_same_runs(test: dict, tune: dict) -> None:
-    """Raises InputError unless two runs differ in their split alone.
+    """Raises InputError unless two runs differ only in their split.
 
     Args:
         test: what `FinishedRun.identity` says of --workdir.
         tune: the same of --tune_workdir.
     """
     check_same(
-        "The separate protocol needs runs that differ in their split alone.",
+        "The separate protocol needs runs that differ only in their split.",
         {**test, "split": "test and tune"},
         {**tune, "split": f"{test['split']} and {tune['split']}"},
         "Train the same on the same files with --split=tune, and name its "
@@ -91,7 +91,7 @@ def choose(
     Args:
         config: of the run on the tune splits.
         data: the tune splits.
-        generator: trained on them; None for real samples alone.
+        generator: trained on them; None for the variant real_only.
         on_epoch: called after each epoch of a classifier.
 
     Returns:
@@ -127,7 +127,7 @@ def score(
     Args:
         config: of the run on the test splits.
         data: the test splits.
-        generator: trained on them; None for real samples alone.
+        generator: trained on them; None for the variant real_only.
         chosen: from `choose`.
         on_epoch: called after each epoch of a classifier.
 

@@ -1,7 +1,7 @@
-"""Tables of runs, a row for each run and protocol; they outlive the folders.
+"""Tables of runs, with a row for each run and protocol.
 
-A row has the run's name, its protocol, its scores, its data, the versions of
-what it was made with, and all settings: not only the unusual ones, so that it
+Results stay in them when the folders of the runs are removed. A row has the
+name, the protocol, the scores, the data, versions, and all settings, so that it
 stays true when a default changes. No TensorFlow is needed.
 """
 
@@ -18,7 +18,7 @@ from gmn_tf.utils.errors import InputError, first_line
 
 RESULTS = {JOINT: "metrics.json", SEPARATE: "separate.json"}
 CALIBRATED, BASELINE = "calibrated_", "baseline_"
-# What a file that is no such file makes Python raise.
+# What Python raises for a file with other content.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
 _FIRST = ("dataset", "embedding", "variant", "split", "steps", "seed")
 _COLUMNS = {
@@ -64,7 +64,7 @@ def write(path: str | pathlib.Path, rows: Sequence[Mapping]) -> None:
 
 
 def settings(row: Mapping) -> Config:
-    """The settings of a row; what was no setting then has its default."""
+    """The settings of a row; those that it lacks have their default."""
     return Config(**{name: row[name] for name in field_names() if name in row})
 
 
@@ -73,13 +73,13 @@ def scores(row: Mapping, start: str = "") -> dict[str, float | None]:
 
     Args:
         row: from `read`.
-        start: `BASELINE` for the scores of real samples alone.
+        start: `BASELINE` for the scores of the baseline.
     """
     return {score: number(row.get(f"{start}{score}_mean")) for score in SCORES}
 
 
 def has_baseline(row: Mapping) -> bool:
-    """Whether real samples alone were scored beside the variant."""
+    """Whether the row has scores of a baseline."""
     return row.get(f"{BASELINE}s_mean", "") != ""
 
 

@@ -1,8 +1,8 @@
-"""What a run leaves behind, and the rules of the folder it is left in.
+"""The files of a run, and the rules of their folder.
 
 config.json         all settings, the data and its fingerprint, versions
 metrics.json        the scores
-classes.json        the classes, and what features and descriptions are like
+classes.json        the classes, and the form of features and descriptions
 validation.csv      scores during training, if asked for
 separate.json       the scores by the separate protocol, if asked for
 curve.csv           and .png: scores against numbers of synthetic features
@@ -10,8 +10,8 @@ calibration.csv     and .png: scores against the penalty of seen classes
 class_accuracy.csv  and .png: accuracy of each class
 generator.keras     G
 classifier_K.keras  final classifier number K, on real and synthetic samples
-baseline_K.keras    the same on real samples alone
-checkpoints/        while it runs: what it goes on from, if interrupted
+baseline_K.keras    the same on real samples only
+checkpoints/        while it runs: from these an interrupted run resumes
 logs/               for TensorBoard
 """
 
@@ -50,11 +50,11 @@ class Workdir:
 
     @property
     def checkpoints(self) -> str:
-        """What an interrupted run goes on from."""
+        """Where an interrupted run resumes from."""
         return str(self.path / "checkpoints")
 
     def remove_checkpoints(self) -> None:
-        """Makes room, once the run has come to its end."""
+        """Removes the checkpoints of a run that has ended."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     @contextlib.contextmanager
@@ -73,7 +73,7 @@ class Workdir:
 
     @contextlib.contextmanager
     def _reporting_folder_errors(self):
-        """Makes an InputError of what the system says about the folder."""
+        """Turns an OSError about the folder into an InputError."""
         try:
             yield
         except OSError as error:
@@ -99,10 +99,10 @@ class Workdir:
             if (self.path / "config.json").exists():
                 self.check_same_run(config, source)
             if self.finished():
-                return  # and keep the versions its numbers were made with
+                return  # and keep the versions that its scores were made with
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.path.exists(self.checkpoints):
-                # It starts again: old entries would stand beside new.
+                # It starts again; old entries would be shown beside new ones.
                 shutil.rmtree(self.logs, ignore_errors=True)
             self.write_json(
                 "config.json",
@@ -114,7 +114,7 @@ class Workdir:
             )
 
     def read_config(self) -> tuple[Config, dict]:
-        """The settings and the data of the run that lies here.
+        """The settings and the data of the run in this folder.
 
         Raises:
             InputError: if there is none, or it cannot be read.
@@ -143,7 +143,7 @@ class Workdir:
         )
 
     def finished(self) -> bool:
-        """Whether a run has come to its end here."""
+        """Whether the run of this folder has ended."""
         return (self.path / "metrics.json").exists()
 
     def write_json(self, name: str, content: dict) -> None:
@@ -176,7 +176,7 @@ class Workdir:
         """
         path = self.path / f"{name}.keras"
         try:
-            # Safe mode runs no code that a file brings along.
+            # In safe mode, code inside the file is not run.
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
             if not isinstance(model, kind):
                 raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
@@ -184,7 +184,7 @@ class Workdir:
                 raise TypeError("a model without its weights")
             return model
         except Exception as error:
-            # A damaged file makes Keras raise almost anything.
+            # For a damaged file, Keras raises almost anything.
             raise InputError(
                 f"Cannot load {path}.",
                 "a model saved by bin/train",
@@ -193,7 +193,7 @@ class Workdir:
             ) from error
 
     def check_settings_match(self, config: Config) -> None:
-        """Raises InputError for what needs no data to be found."""
+        """Raises InputError for errors that show before any data is read."""
         if (self.path / "config.json").exists():
             self.check_same_run(config, self.read_config()[1])
         if self.finished():
@@ -210,7 +210,7 @@ class Workdir:
             )
 
     def check_same_run(self, config: Config, source: dict) -> None:
-        """Raises InputError if these are not the settings and data here."""
+        """Raises InputError if the run here has other settings or data."""
         state = "a" if self.finished() else "an unfinished"
         check_same(
             f"{self.path} holds {state} run with other settings.",
@@ -221,5 +221,5 @@ class Workdir:
 
 
 def identity(config: Config, source: dict) -> dict:
-    """What tells runs apart: the settings, and the data wherever it lies."""
+    """The settings, and the data without its place: equal for equal runs."""
     return {**config.to_dict(), **source, "data_dir": None}

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, axes, legends; no global state."""
+"""Colours, axes and legends of all figures; no global state."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -56,7 +56,7 @@ def line_with_band(axes, rows: Sequence[Mapping], along, key, style):
 
 
 def log_ticks(axes, values: Sequence[float]) -> None:
-    """A logarithmic x axis with these values alone on it."""
+    """Makes the x axis logarithmic, with ticks at these values only."""
     axes.set_xscale("log")
     axes.set_xticks(values, [f"{value:g}" for value in values])
     axes.minorticks_off()
@@ -75,7 +75,7 @@ def legend(figure, handles, names, place: str, corner=None) -> None:
 
 
 def plain_text(name: str, longest: int = 30) -> str:
-    """A name as it stands: no formula in it, and not too long."""
+    """A name as text that Matplotlib reads no formula in, cut if too long."""
     if len(name) > longest:
         name = name[: longest - 1] + "…"
     return name.replace("$", r"\$")

@@ -56,8 +56,8 @@ def test_many_differences_are_told_in_one_column(tmp_path):
 
     heading, _, *lines = over_seeds.markdown(rows).splitlines()
     column = heading.split(" | ").index("other settings")
-    told = [line.split(" | ")[column] for line in lines]
-    assert told == [
+    settings = [line.split(" | ")[column] for line in lines]
+    assert settings == [
         "",
         "",  # real_only, which all of them have in common
         "beta_1=0.5",
@@ -152,7 +152,7 @@ def test_tables_are_written(tmp_path):
 def test_folders_without_a_run_are_refused(tmp_path):
     with pytest.raises(InputError, match="no finished run"):
         over_seeds.table([str(tmp_path)])
-    with pytest.raises(InputError, match="Nothing to summarise"):
+    with pytest.raises(InputError, match="nothing to summarise"):
         over_seeds.table([])
 
 
@@ -160,9 +160,9 @@ def test_a_table_needs_no_tensorflow():
     code = (
         "import sys, gmn_tf.runs.over_seeds; print('tensorflow' in sys.modules)"
     )
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert told.stdout.strip() == "False"
-    assert not told.stderr
+    assert process.stdout.strip() == "False"
+    assert not process.stderr

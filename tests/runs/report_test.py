@@ -1,4 +1,4 @@
-"""Tables and CSV say what was measured, and no more."""
+"""Tables and CSV say what was measured, and claim no more."""
 
 import csv
 import io
@@ -74,7 +74,9 @@ def test_a_penalty_is_named_and_that_real_only_has_none():
     table = report.scores_table(make_metrics(seen_penalty=0.25))
 
     assert "seen penalty 0.25" in table.splitlines()[0]
-    assert table.endswith("real_only has no penalty; it could gain by one too.")
+    assert table.endswith(
+        "real_only has no penalty; one could improve it, too."
+    )
     assert "penalty" not in report.scores_table(make_metrics())
 
 

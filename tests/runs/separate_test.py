@@ -1,4 +1,4 @@
-"""The separate protocol: settings for T-1, u and s chosen apart."""
+"""The separate protocol: settings for T-1, u and s chosen separately."""
 
 import dataclasses
 import functools
@@ -130,7 +130,7 @@ def test_runs_on_other_data_are_refused(runs, tmp_path):
 def test_other_runs_are_refused(changes, tiny_config):
     test = tiny_config.replace(changes.get("test", {}))
     tune = tiny_config.replace(changes.get("tune", {"split": "tune"}))
-    with pytest.raises(InputError, match="differ in their split alone"):
+    with pytest.raises(InputError, match="differ only in their split"):
         separate.check_same_runs(test.to_dict(), tune.to_dict())
 
 
