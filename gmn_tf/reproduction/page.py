@@ -47,7 +47,9 @@ class Table:
     """A table for one data set.
 
     Attributes:
-        key: start of its file's name.
+        number: that of the paper, as in `table2`; the name of its file, which
+            has it for all data sets.
+        dataset: as in `plan.Request`.
         title: what it is.
         note: how to read it.
         heading: names of the columns.
@@ -55,12 +57,18 @@ class Table:
         records: the same in full precision, by column, for CSV.
     """
 
-    key: str
+    number: str
+    dataset: str
     title: str
     note: str
     heading: Sequence[str]
     lines: Sequence[Sequence[str]]
     records: Sequence[Mapping]
+
+    @property
+    def key(self) -> str:
+        """Its place in the page."""
+        return f"{self.number}-{self.dataset.replace(':', '-')}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,9 +94,15 @@ def write(request: plan.Request, results: Results, command: str) -> None:
     results.collect(jobs)
     results.write()
     tables, drawn = _collect(request, results)
-    for table in tables:
-        text = report.table_csv(table.records)
-        files.write_text(request.out / f"{table.key}.csv", text)
+    for number in dict.fromkeys(table.number for table in tables):
+        same = [table for table in tables if table.number == number]
+        rows = [
+            {"dataset": table.dataset, **row}
+            for table in same
+            for row in table.records
+        ]
+        path = request.out / f"{number}.csv"
+        files.write_text(path, report.table_csv(rows))
     for picture in drawn:
         for kind in ("png", "svg"):
             path = request.out / f"{picture.key}.{kind}"
@@ -117,15 +131,14 @@ def write(request: plan.Request, results: Results, command: str) -> None:
 def _collect(request, results) -> tuple[list[Table], list[Picture]]:
     tables, drawn = [], []
     for dataset in request.datasets:
-        name = dataset.replace(":", "-")
         for number in request.tables:
             rows = table_rows(results, number, dataset, request.seeds)
             if any(row["seeds"] for row in rows):
-                tables.append(_score_table(number, dataset, name, rows))
+                tables.append(_score_table(number, dataset, rows))
         if "4" in request.figures:
             seeds, changes = class_changes(results, dataset, request.seeds)
             if changes:
-                tables.append(_change_table(dataset, name, seeds, changes))
+                tables.append(_change_table(dataset, seeds, changes))
         for number, along, draw in (
             ("3", "n", figures.curves_by_variant),
             ("5", "step", figures.variants_together),
@@ -136,13 +149,15 @@ def _collect(request, results) -> tuple[list[Table], list[Picture]]:
             if found:
                 title = f"Fig. {number}, {dataset}: {FIGURE_TITLES[number]}"
                 figure = draw(found, along, title)
-                drawn.append(Picture(f"figure{number}-{name}", title, figure))
+                key = f"figure{number}-{dataset.replace(':', '-')}"
+                drawn.append(Picture(key, title, figure))
     return tables, drawn
 
 
-def _score_table(number, dataset, name, rows) -> Table:
+def _score_table(number, dataset, rows) -> Table:
     return Table(
-        key=f"table{number}-{name}",
+        number=f"table{number}",
+        dataset=dataset,
         title=f"Table {number}, {dataset}",
         note=PROTOCOL_NOTES[PROTOCOLS[number]],
         heading=HEADING,
@@ -164,13 +179,14 @@ def _score_table(number, dataset, name, rows) -> Table:
     )
 
 
-def _change_table(dataset, name, seeds, changes) -> Table:
+def _change_table(dataset, seeds, changes) -> Table:
     shown = changes
     if len(changes) > 2 * CLASSES_SHOWN:
         shown = changes[:CLASSES_SHOWN] + changes[-CLASSES_SHOWN:]
     _, *columns = changes[0]
     return Table(
-        key=f"figure4-{name}",
+        number="figure4",
+        dataset=dataset,
         title=f"Fig. 4, {dataset}: {FIGURE_TITLES['4']}",
         note="Accuracy among all classes in percent; joint protocol; "
         + (f"mean over {seeds} seeds." if seeds > 1 else "one seed."),

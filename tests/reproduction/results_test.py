@@ -125,11 +125,15 @@ def test_page_needs_nothing_beside_it(tmp_path):
     assert "bin/reproduce &lt;all&gt;" in text
     assert "Table 2, flo" in text and "Fig. 5, cub:att+sent" in text
     assert "bin/train --dataset=flo" in text
-    for name in ("figure3-flo.svg", "figure5-flo.png", "table3-flo.csv"):
+    for name in ("figure3-flo.svg", "figure5-flo.png", "table3.csv"):
         assert (tmp_path / name).stat().st_size
-    with (tmp_path / "table2-flo.csv").open() as file:
+    with (tmp_path / "table2.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert lines[0]["variant"] == "real_only"
+    assert [lines[0]["dataset"], lines[-1]["dataset"]] == [
+        "flo",
+        "cub:att+sent",
+    ]
     row = results.table_rows(collected(asked), "2", "flo", 2)[0]
     assert float(lines[0]["h"]) == row["h"]
     assert float(lines[0]["h_std"]) == row["h_std"]
