@@ -165,7 +165,7 @@ def check_sizes_match(saved: dict, data: ZeroShotData) -> None:
 
     Args:
         saved: sizes of the model: `feature_dim`, `embedding_dim` and
-            `num_classes`; None for one that it does not depend on.
+            `num_classes`, as far as it has them.
         data: the data.
     """
     given = {
@@ -173,10 +173,10 @@ def check_sizes_match(saved: dict, data: ZeroShotData) -> None:
         "embedding_dim": data.embeddings.shape[1],
         "num_classes": data.num_classes,
     }
-    saved = {name: size for name, size in saved.items() if size is not None}
+    known = [name for name in given if saved.get(name) is not None]
     check_same(
         "The data is not what the saved model was trained on.",
-        saved,
-        {name: given[name] for name in saved},
+        {name: saved[name] for name in known},
+        {name: given[name] for name in known},
         "Prepare the data with the --features_file and --embedding of the run.",
     )
