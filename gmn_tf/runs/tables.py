@@ -112,18 +112,20 @@ def _read_folder(folder: pathlib.Path) -> list[dict]:
         if protocol == SEPARATE and not (folder / name).exists():
             continue
         metrics = files.parse_json((folder / name).read_text("utf-8"))
-        calibrated = _calibrated(folder) if protocol == JOINT else {}
-        baseline = {}
+        measured = report.flat(metrics)
         if "baseline" in metrics:
-            baseline = report.flat(metrics["baseline"])
+            for name, value in report.flat(metrics["baseline"]).items():
+                measured[BASELINE + name] = value
+        if any(isinstance(value, str) for value in measured.values()):
+            raise ValueError("a score is a text")
+        if protocol == JOINT:
+            measured |= _calibrated(folder)
         rows.append(
             {
                 "run": folder.absolute().name,
                 "protocol": protocol,
                 **{name: config[name] for name in _FIRST},
-                **report.flat(metrics),
-                **calibrated,
-                **{BASELINE + name: value for name, value in baseline.items()},
+                **measured,
                 "data": stored["data"]["name"],
                 "split_fingerprint": stored["data"].get("split_fingerprint"),
                 "versions": ", ".join(
