@@ -89,9 +89,10 @@ def check_models_present(jobs: Sequence[Job], results: Results) -> None:
                     f"{job.name} needs a model that was not kept.",
                     str(path),
                     "a finished run without it",
-                    f"Remove {path.parent} and the rows of "
-                    f"{path.parent.name} in {results.out / 'runs.csv'}, so "
-                    "that it is trained again, or choose another --out.",
+                    f"Remove the rows of {path.parent.name} in "
+                    f"{results.out / 'runs.csv'} and the folder "
+                    f"{path.parent}, if it is there: then it is trained again. "
+                    "Or choose another --out.",
                 )
 
 
