@@ -35,7 +35,7 @@ setuptools.setup(
     package_data={
         "gmn_tf": ["py.typed"],
         "gmn_tf.inference": ["model_card.md"],
-        "gmn_tf.reproduction": ["paper_page.html", "published.csv"],
+        "gmn_tf.reproduction": ["page.html", "published.csv"],
         "gmn_tf_datasets.zero_shot": [
             "README.md",
             "CITATIONS.bib",

@@ -214,7 +214,7 @@ def train(
             config, data, strategy, execution=execution, checkpoints=saved
         )
         return None
-    with folder.alone():
+    with folder.exclusive():
         folder.start(config, data.source)
         if folder.finished():
             log(f"{folder} already contains this run; its results:\n")

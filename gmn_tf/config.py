@@ -23,12 +23,6 @@ KINDS = {  # what a setting of this type is given as
 }
 # A count is positive, and TensorFlow counts many things in 32 bits.
 BOUNDS = {int: (1, 2**31), tuple: (1, 2**31), float: (0.0, None)}
-# What the separate protocol tries of each setting: so many times its value in
-# the run. Each further value multiplies the classifiers that are trained.
-SEPARATE_FACTORS = {
-    "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
-    "classifier_learning_rate": (0.3, 1.0),
-}
 
 
 def setting(default, help_text: str, choices: tuple[str, ...] = (), **bounds):

@@ -38,11 +38,11 @@ def reproduce(values, arguments) -> None:
     The same command goes on where it was stopped. Further flags of bin/train
     follow after two dashes, as in: -- --manual_dir=DIR --steps=500
     """
-    from gmn_tf.reproduction import paper_page, runner
-    from gmn_tf.reproduction import plan as reproduction
+    from gmn_tf.reproduction import page, plan, runner
+    from gmn_tf.reproduction.results import Results
 
     out = pathlib.Path(values.out)
-    request = reproduction.Request(
+    request = plan.Request(
         tuple(values.tables),
         tuple(values.figures),
         tuple(values.datasets),
@@ -51,38 +51,34 @@ def reproduce(values, arguments) -> None:
         tuple(arguments),
         out,
     )
-    plan = reproduction.plan(request)
-    notes = runner.Notes(out)
-    notes.check_same_jobs(plan)
-    print(
-        f"--preset={values.preset}. "
-        + runner.summary(plan, notes, values.jobs),
-        flush=True,
-    )
+    jobs = plan.plan(request)
+    results = Results(out)
+    results.collect(jobs)
+    results.check_same_settings(jobs)
+    state = runner.Journal(out).summary(jobs, results, values.jobs)
+    print(f"--preset={values.preset}. {state}", flush=True)
     if values.plan:
-        print("A cell is one call of bin/train or bin/evaluate:")
-        for kind in dict.fromkeys(cell.kind for cell in plan):
-            done = [cell.done for cell in plan if cell.kind == kind]
+        print("A job is one call of bin/train or bin/evaluate:")
+        for kind in dict.fromkeys(job.kind for job in jobs):
+            done = [results.has(job) for job in jobs if job.kind == kind]
             print(f"  {kind}: {sum(done)} of {len(done)} done")
         return
     given = [values[n].serialize() for n in values if values[n].present]
     command = shlex.join(
         ["bin/reproduce", *given, *(["--", *arguments] if arguments else [])]
     )
-    common = shlex.join([f"--preset={values.preset}", *arguments])
-    settings = f"All runs: {common}."
 
-    def write() -> list[str]:
-        return paper_page.write(request, command, settings)
+    def write() -> None:
+        page.write(request, results, command)
 
-    failed = runner.run(plan, out, values.jobs, _flushed, write)
+    failed = runner.run(jobs, results, values.jobs, _flushed, write)
     write()
-    print(f"Written to {out}: index.html, tables.md, and each part by itself.")
+    print(f"Written to {out}: index.html, tables.md and what they are made of.")
     if failed:
         raise InputError(
-            f"{len(failed)} of {len(plan)} cells failed.",
-            "runs that end well",
-            listed(cell.name for cell in failed),
+            f"{len(failed)} of {len(jobs)} jobs failed.",
+            "jobs that end well",
+            listed(job.name for job in failed),
             f"Read their logs in {out / 'logs'}, and give the command again.",
         )
 

@@ -1,8 +1,8 @@
 """Tables 2 and 3, Fig. 3-5: which runs they need, as commands.
 
-A cell is one call of bin/train or bin/evaluate for one data set, variant and
-seed. Cells share what they can: a run on the test splits serves both tables
-and Fig. 3, one on the tune splits the separate protocol and Fig. 5.
+A job is one call of bin/train or bin/evaluate for one data set, variant and
+seed. Jobs share what they can: a run on the test splits serves both tables and
+Fig. 3 and 4, one on the tune splits the separate protocol and Fig. 5.
 """
 
 import dataclasses
@@ -10,12 +10,11 @@ import pathlib
 from collections.abc import Iterable, Mapping
 
 from gmn_tf import configs
-from gmn_tf.config import (
-    SEPARATE_FACTORS,
-    Config,
-    check_setting_names,
-)
+from gmn_tf.config import Config, check_setting_names
+from gmn_tf.method.metrics import BASELINE, JOINT, SEPARATE
 from gmn_tf.method.variants import VARIANTS
+from gmn_tf.runs.candidates import candidates
+from gmn_tf.runs.tables import RESULTS
 from gmn_tf.utils.errors import InputError, check_choice
 
 TABLES = {
@@ -36,8 +35,18 @@ FIGURES = {
 }
 COUNTS = (10, 25, 50, 100, 250, 500)  # synthetic features in Fig. 3
 POINTS = 10  # of a curve in Fig. 5
-# What a request says by itself, and what it lets through to bin/train.
-OWN_FLAGS = ("dataset", "embedding", "variant", "split", "seed")
+# Flags that a job has already, and those that decide no result.
+JOB_FLAGS = (
+    "baseline",
+    "dataset",
+    "embedding",
+    "preset",
+    "seed",
+    "split",
+    "validate_every",
+    "variant",
+    "workdir",
+)
 OTHER_FLAGS = (
     "checkpoint_every",
     "data_dir",
@@ -52,20 +61,22 @@ OTHER_FLAGS = (
 )
 # Of those, what bin/evaluate takes too.
 EVALUATION_FLAGS = ("data_dir", "memory_gb")
-DAGGER = "cwgan_gm"  # Table 3 has it by the separate protocol, too
+DAGGER = "cwgan_gm"  # in Table 3 also with the separate protocol
 
 
 @dataclasses.dataclass(frozen=True)
-class Cell:
+class Job:
     """A command that is run once.
 
     Attributes:
-        name: tells cells apart, and says what is done.
-        kind: cells of one kind take about the same time.
+        name: unique, and says what is done.
+        kind: jobs of one kind take about the same time.
         command: a function of `gmn_tf.commands`, and its arguments.
-        result: the file that is there when it is done.
+        result: the file that is written last, in the run's folder.
         settings: what decides the result, with all defaults filled in.
-        needs: files of other cells without which it cannot run.
+        protocol: that of its scores; None for a job without.
+        figure: the figure that it has points for, if any.
+        needs: files of other jobs without which it cannot run.
     """
 
     name: str
@@ -73,11 +84,14 @@ class Cell:
     command: tuple[str, ...]
     result: pathlib.Path
     settings: Mapping = dataclasses.field(default_factory=dict)
+    protocol: str | None = None
+    figure: str | None = None
     needs: tuple[pathlib.Path, ...] = ()
 
     @property
-    def done(self) -> bool:
-        return self.result.exists()
+    def run(self) -> str:
+        """The name of the run's folder."""
+        return self.result.parent.name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,12 +104,12 @@ class Request:
         datasets: names, each with an embedding other than att after a colon.
         seeds: number of generator seeds, from 1 on.
         preset: as in bin/train.
-        flags: for bin/train, beside those of a cell, as `--name=value`.
+        flags: for bin/train, beside those of a job, as `--name=value`.
         out: the folder of all results.
 
     Raises:
         InputError: for a table, a figure or a flag that does not exist, or a
-            flag that cells have already.
+            flag that jobs have already.
     """
 
     tables: tuple[str, ...]
@@ -111,20 +125,17 @@ class Request:
             check_choice("tables", table, tuple(TABLES))
         for figure in self.figures:
             check_choice("figures", figure, tuple(FIGURES))
-        if not (self.tables or self.figures):
-            raise InputError(
-                "Nothing is asked for.",
-                "tables or figures, as in --tables=2,3 --figures=3,5",
-                "neither",
-                "name one",
-            )
-        if not self.datasets:
-            raise InputError(
-                "Which data sets?",
-                "names with commas, as in --datasets=flo,cub",
-                "none",
-                "name one",
-            )
+        for what, given, example in (
+            ("table or figure", self.tables + self.figures, "--tables=2,3"),
+            ("data set", self.datasets, "--datasets=flo,cub"),
+        ):
+            if not given:
+                raise InputError(
+                    f"No {what} is given.",
+                    f"names with commas, as in {example}",
+                    "none",
+                    "Name at least one.",
+                )
         for dataset in self.datasets:
             self.config(dataset)
 
@@ -147,49 +158,46 @@ def _read_flag(flag: str) -> tuple[str, str]:
             f"Unexpected argument: {flag}",
             "flags of bin/train with their value, as in --manual_dir=DIR",
             flag,
-            "write --name=value",
+            "Write --name=value.",
         )
-    if name in (*OWN_FLAGS, "workdir", "preset", "validate_every", "baseline"):
+    if name in JOB_FLAGS:
         raise InputError(
             f"--{name} cannot follow after the two dashes.",
             "flags that all runs have in common",
             flag,
-            "each run has its own; choose by --datasets, --tables, --figures, "
-            "--seeds, --preset and --out",
+            "Leave it out: --datasets, --tables, --figures, --seeds, --preset "
+            "and --out decide it for each run.",
         )
     if name not in OTHER_FLAGS:
         check_setting_names([name])
     return name, value
 
 
-def run_folder(
-    out: pathlib.Path, dataset: str, split: str, variant: str, seed: int
-) -> pathlib.Path:
-    """Where a run lies."""
-    name = dataset.replace(":", "-")
-    return out / "runs" / f"{name}-{split}-{variant}-{seed}"
+def run_name(dataset: str, split: str, variant: str, seed: int) -> str:
+    """The name of a run."""
+    return f"{dataset.replace(':', '-')}-{split}-{variant}-{seed}"
 
 
-def plan(request: Request) -> list[Cell]:
-    """All cells, seed by seed, so that whole tables come early."""
-    cells = {}
+def plan(request: Request) -> list[Job]:
+    """All jobs, seed by seed, so that whole tables come early."""
+    jobs = {}
     for seed in range(1, request.seeds + 1):
         for dataset in request.datasets:
-            for cell in _cells(request, dataset, seed):
-                cells.setdefault(cell.name, cell)
-    return list(cells.values())
+            for job in _jobs(request, dataset, seed):
+                jobs.setdefault(job.name, job)
+    return list(jobs.values())
 
 
-def _cells(request: Request, dataset: str, seed: int) -> Iterable[Cell]:
-    apart = _variants(request, ("2",), ())
-    if "3" in request.tables and DAGGER not in apart:
-        apart.append(DAGGER)
-    tuned = dict.fromkeys([*apart, *_variants(request, (), ("5",))])
+def _jobs(request: Request, dataset: str, seed: int) -> Iterable[Job]:
+    separate = _variants(request, ("2",), ())
+    if "3" in request.tables and DAGGER not in separate:
+        separate.append(DAGGER)
+    tuned = dict.fromkeys([*separate, *_variants(request, (), ("5",))])
     for variant in _variants(request, ("2", "3"), ("3", "4")):
         yield _train(request, dataset, "test", variant, seed)
     for variant in tuned:
         yield _train(request, dataset, "tune", variant, seed)
-    for variant in apart:
+    for variant in separate:
         yield _separate(request, dataset, variant, seed)
     for variant in _variants(request, (), ("3",)):
         yield _curve(request, dataset, variant, seed)
@@ -202,8 +210,9 @@ def _variants(request, tables, figures) -> list[str]:
     return list(dict.fromkeys(variant for row in rows for variant in row))
 
 
-def _train(request, dataset, split, variant, seed) -> Cell:
-    folder = run_folder(request.out, dataset, split, variant, seed)
+def _train(request, dataset, split, variant, seed) -> Job:
+    config, folder = _run(request, dataset, split, variant, seed)
+    settings = config.to_dict()
     name, _, embedding = dataset.partition(":")
     arguments = [
         f"--dataset={name}",
@@ -213,82 +222,84 @@ def _train(request, dataset, split, variant, seed) -> Cell:
         f"--seed={seed}",
         f"--workdir={folder}",
         f"--preset={request.preset}",
-        "--nobaseline",  # real_only has cells of its own
+        "--nobaseline",  # real_only has jobs of its own
         *request.flags,
     ]
-    settings = _settings(request, dataset, split, variant, seed)
+    figure = "4" if split == "test" else "5"
     # Whether or not Fig. 5 is asked for now: it may be later.
-    if split == "tune" and variant in FIGURES["5"]:
-        every = max(1, settings["steps"] // POINTS)
+    if figure == "5" and variant in FIGURES["5"]:
+        every = max(1, config.steps // POINTS)
         arguments.append(f"--validate_every={every}")
         settings["validate_every"] = every
-    return Cell(
+    real_only = " real_only" * (variant == BASELINE)
+    return Job(
         name=folder.name,
-        kind=f"{dataset} {split}"
-        + (" real_only" if variant == "real_only" else ""),
+        kind=f"{dataset} {split}{real_only}",
         command=("train", *arguments),
-        result=folder / "metrics.json",
+        result=folder / RESULTS[JOINT],
         settings=settings,
+        protocol=JOINT,
+        figure=figure if variant in FIGURES[figure] else None,
     )
 
 
-def _separate(request, dataset, variant, seed) -> Cell:
-    tune = run_folder(request.out, dataset, "tune", variant, seed)
-    return _evaluate(
+def _separate(request, dataset, variant, seed) -> Job:
+    config, tune = _run(request, dataset, "tune", variant, seed)
+    tried = candidates(config, VARIANTS[variant].has_generator)
+    job = _evaluate(
         request,
         dataset,
         variant,
         seed,
+        RESULTS[SEPARATE],
         f"--tune_workdir={tune}",
-        result="separate.json",
-        settings={"tried": SEPARATE_FACTORS},
-        runs=(tune,),
+    )
+    return dataclasses.replace(
+        job,
+        settings={**job.settings, "tried": tried},
+        protocol=SEPARATE,
+        needs=(*job.needs, *(tune / path.name for path in job.needs)),
     )
 
 
-def _curve(request, dataset, variant, seed) -> Cell:
-    return _evaluate(
+def _curve(request, dataset, variant, seed) -> Job:
+    counts = ",".join(map(str, COUNTS))
+    job = _evaluate(
         request,
         dataset,
         variant,
         seed,
-        f"--synthetic_per_class={','.join(map(str, COUNTS))}",
-        result="curve.png",
-        settings={"counts": COUNTS},
+        "curve.png",
+        f"--synthetic_per_class={counts}",
     )
+    settings = {**job.settings, "counts": list(COUNTS)}
+    return dataclasses.replace(job, settings=settings, figure="3")
 
 
-def _evaluate(
-    request, dataset, variant, seed, argument, result, settings, runs=()
-) -> Cell:
-    folder = run_folder(request.out, dataset, "test", variant, seed)
+def _evaluate(request, dataset, variant, seed, result, argument) -> Job:
+    config, folder = _run(request, dataset, "test", variant, seed)
     what = result.partition(".")[0]
     flags = [
         flag
         for flag in request.flags
         if _read_flag(flag)[0] in EVALUATION_FLAGS
     ]
-    return Cell(
+    models = ["generator.keras"] * VARIANTS[variant].has_generator
+    return Job(
         name=f"{folder.name} {what}",
         kind=f"{dataset} {what}",
         command=("evaluate", f"--workdir={folder}", argument, *flags),
         result=folder / result,
-        settings=_settings(request, dataset, "test", variant, seed) | settings,
-        needs=tuple(
-            run / name
-            for run in (folder, *runs)
-            for name in (
-                "metrics.json",
-                *(["generator.keras"] * VARIANTS[variant].has_generator),
-            )
-        ),
+        settings=config.to_dict(),
+        needs=tuple(folder / name for name in (RESULTS[JOINT], *models)),
     )
 
 
-def _settings(request, dataset, split, variant, seed) -> dict:
-    """What decides the numbers of a run."""
+def _run(request, dataset, split, variant, seed) -> tuple[Config, pathlib.Path]:
+    """The settings of a run, and its folder."""
     name, _, embedding = dataset.partition(":")
     own = {"dataset": name, "split": split, "variant": variant, "seed": seed}
     if embedding:
         own["embedding"] = embedding
-    return request.config(dataset).replace(own).to_dict()
+    name = run_name(dataset, split, variant, seed)
+    return request.config(dataset).replace(own), request.out / "runs" / name

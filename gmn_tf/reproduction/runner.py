@@ -1,13 +1,12 @@
-"""Runs cells one after the other, or several at once, and resumes.
+"""Runs jobs one after the other, or several at once, and resumes.
 
-Each is a process of its own. Killed at any point, the next call leaves out what
-is done: a cell's result is written last, and whole.
+Each is a process. If this one is killed at any point, the next call leaves out
+finished jobs: the result of a job is written last and atomically.
 """
 
 import concurrent.futures
 import contextlib
 import itertools
-import json
 import os
 import pathlib
 import signal
@@ -15,71 +14,41 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from gmn_tf.reproduction.plan import Cell
+from gmn_tf.reproduction.plan import Job
+from gmn_tf.reproduction.results import Results
 from gmn_tf.utils import files, locks
 from gmn_tf.utils.errors import InputError
 
 START = "from gmn_tf import commands; commands.{}()"
-NOTES = "cells.json"
-HOPELESS = 3  # cells that fail before any ends well: all would fail
+JOURNAL = "journal.json"
+HOPELESS = 3  # failed jobs without a finished one: all would fail
 
 
-class Notes:
-    """What was run, and how long it took, by name of the cell, in a file."""
+class Journal:
+    """How long jobs took, by their name, in a file."""
 
     def __init__(self, out: pathlib.Path):
-        self.path = out / NOTES
+        self.path = out / JOURNAL
         self.entries = {}
-        with contextlib.suppress(OSError, ValueError):
-            text = self.path.read_text(encoding="utf-8")
-            self.entries = files.parse_json(text)
+        with contextlib.suppress(InputError):  # then no time is known
+            self.entries = files.read_json(self.path, "", "")
 
-    def add(self, cell: Cell, seconds: float | None = None) -> None:
-        """Notes a cell that begins, and its time when it has ended well."""
-        self.entries[cell.name] = {
-            "kind": cell.kind,
-            "settings": _as_read(cell.settings),
-            "seconds": seconds,
-        }
-        temporary = self.path.with_suffix(".tmp")
-        text = json.dumps(self.entries, indent=2, sort_keys=True)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(self.path)
+    def add(self, job: Job, seconds: float) -> None:
+        """Notes the time of a finished job."""
+        entry = {"kind": job.kind, "seconds": round(seconds, 1)}
+        self.entries[job.name] = entry
+        files.write_json(self.path, dict(sorted(self.entries.items())))
 
-    def check_same_jobs(self, cells: Sequence[Cell]) -> None:
-        """Raises InputError if results of other settings are there."""
-        for cell in cells:
-            old = self.entries.get(cell.name, {}).get("settings")
-            new = _as_read(cell.settings)
-            if not cell.done or old == new:
-                continue
-            if old is None:
-                before, asked = f"unknown: {self.path} has none", "any"
-            else:
-                changed = [k for k in old | new if old.get(k) != new.get(k)]
-                before, asked = (
-                    ", ".join(f"{k}={one.get(k)!r}" for k in changed)
-                    for one in (old, new)
-                )
-            raise InputError(
-                f"{self.path.parent} holds results of other settings.",
-                f"those of before: {before}",
-                f"those asked for ({cell.name}): {asked}",
-                "choose another --out, or give the flags of before",
-            )
+    def estimate(self, jobs: Sequence[Job]) -> float | None:
+        """Seconds that jobs will take, one after the other.
 
-    def estimate(self, cells: Sequence[Cell]) -> float | None:
-        """Seconds that cells will take, one after the other.
-
-        Cells of a kind that was never timed count as the mean of all others;
+        Jobs of a kind that was never timed count as the mean of all others;
         None if nothing was.
         """
         known = {}
         for entry in self.entries.values():
-            if entry["seconds"] is None:
-                continue
             known.setdefault(entry["kind"], []).append(entry["seconds"])
         if not known:
             return None
@@ -87,120 +56,130 @@ class Notes:
             kind: statistics.median(all_) for kind, all_ in known.items()
         }
         other = statistics.mean(medians.values())
-        return sum(medians.get(cell.kind, other) for cell in cells)
+        return sum(medians.get(job.kind, other) for job in jobs)
+
+    def summary(
+        self, jobs: Sequence[Job], results: Results, at_once: int
+    ) -> str:
+        """What is done, what is left, and how long that may take."""
+        left = [job for job in jobs if not results.has(job)]
+        text = f"{len(jobs)} jobs: {len(jobs) - len(left)} done"
+        if not left:
+            return text + "."
+        seconds = self.estimate(left)
+        if seconds is None:
+            return f"{text}, {len(left)} left, for an unknown time."
+        minutes = seconds / 60.0 / at_once
+        time_left = (
+            f"{minutes:.0f} min"
+            if minutes < 90.0
+            else f"{minutes / 60.0:.1f} hours"
+        )
+        return f"{text}, {len(left)} left, about {time_left}."
 
 
-def check_models_present(cells: Sequence[Cell]) -> None:
-    """Raises InputError if a cell that is left needs what is there no more."""
-    left = [cell for cell in cells if not cell.done]
-    training = {c.result.parent for c in left if c.command[0] == "train"}
-    for cell in left:
-        for path in cell.needs:
+def check_models_present(jobs: Sequence[Job], results: Results) -> None:
+    """Raises InputError if a job that is left needs a model that is gone."""
+    left = [job for job in jobs if not results.has(job)]
+    training = {job.result.parent for job in left if job.command[0] == "train"}
+    for job in left:
+        for path in job.needs:
             if not path.exists() and path.parent not in training:
                 raise InputError(
-                    f"{cell.name} needs a model that was not kept.",
+                    f"{job.name} needs a model that was not kept.",
                     str(path),
                     "a finished run without it",
-                    f"remove {path.parent}, and it is trained again",
+                    f"Remove the rows of {path.parent.name} in "
+                    f"{results.out / 'runs.csv'} and the folder "
+                    f"{path.parent}, if it is there: then it is trained again. "
+                    "Or choose another --out.",
                 )
 
 
-def summary(cells: Sequence[Cell], notes: Notes, jobs: int) -> str:
-    """What is done, what is left, and how long that may take."""
-    left = [cell for cell in cells if not cell.done]
-    text = f"{len(cells)} cells: {len(cells) - len(left)} done"
-    if not left:
-        return text + "."
-    return f"{text}, {len(left)} left{_time_left(notes, left, jobs)}."
-
-
 def run(
-    cells: Sequence[Cell],
-    out: pathlib.Path,
-    jobs: int = 1,
+    jobs: Sequence[Job],
+    results: Results,
+    at_once: int = 1,
     log: Callable[[str], object] = print,
     after_each: Callable[[], object] = lambda: None,
-) -> list[Cell]:
-    """Runs the cells that are not done.
+) -> list[Job]:
+    """Runs the jobs that are not done.
 
     Args:
-        cells: in the order in which they are begun; one that needs another's
-            results comes after it.
-        out: gets cells.json, and a log for each cell in logs/.
-        jobs: how many at once; each gets its share of the cores.
-        log: is told each line to print.
-        after_each: called after each cell that ended well.
+        jobs: in the order in which they start; a job comes after those whose
+            results it needs.
+        results: what is done; its folder gets the journal, and a log for each
+            job in logs/.
+        at_once: number of jobs at a time, which share the cores.
+        log: gets each line to print.
+        after_each: called after each finished job.
 
     Returns:
         Those that failed.
 
     Raises:
-        InputError: if another process runs cells in this folder, it holds
+        InputError: if another process runs jobs in this folder, it holds
             results of other settings, models that are needed are gone, or the
-            first cells all failed.
+            first jobs all failed.
     """
+    out = results.out
     failed, succeeded, running = [], 0, set()
     with locks.exclusive(out) as lock, _stopped_by_sigterm():
-        notes = Notes(out)
-        notes.check_same_jobs(cells)
-        check_models_present(cells)
+        journal = Journal(out)
+        results.collect(jobs)
+        results.check_same_settings(jobs)
+        check_models_present(jobs, results)
         # What evaluates comes after the training that it needs.
-        for _, stage in itertools.groupby(cells, lambda cell: cell.command[0]):
+        for _, stage in itertools.groupby(jobs, lambda job: job.command[0]):
             left = []
-            for cell in stage:
-                if cell.done:
+            for job in stage:
+                if results.has(job):
                     continue
-                if all(path.exists() for path in cell.needs):
-                    notes.add(cell)
-                    left.append(cell)
+                if all(path.exists() for path in job.needs):
+                    left.append(job)
                 else:
-                    failed.append(cell)
-                    log(f"LEFT OUT {cell.name}: a run that it needs failed")
-            with _pool(jobs, running) as pool:
+                    failed.append(job)
+                    log(f"LEFT OUT {job.name}: a run that it needs failed.")
+            with _pool(at_once, running) as pool:
                 futures = {
-                    pool.submit(_run_one, cell, out, jobs, lock, running): cell
-                    for cell in left
+                    pool.submit(_run_one, job, out, at_once, lock, running): job
+                    for job in left
                 }
                 for future in concurrent.futures.as_completed(futures):
-                    cell, seconds = futures[future], future.result()
-                    if not cell.done:
-                        failed.append(cell)
-                        place = _log(out, cell)
-                        log(f"FAILED {cell.name}: see {place}")
+                    job, seconds = futures[future], future.result()
+                    if not results.has(job):
+                        failed.append(job)
+                        place = _log(out, job)
+                        log(f"FAILED {job.name}: see {place}.")
                         if not succeeded and len(failed) >= HOPELESS:
                             raise _hopeless(place)
                         continue
                     succeeded += 1
-                    notes.add(cell, seconds)
+                    journal.add(job, seconds)
                     after_each()
                     log(
-                        f"{cell.name}: {seconds / 60.0:.1f} min. "
-                        + summary(cells, notes, jobs)
+                        f"{job.name}: {seconds / 60.0:.1f} min. "
+                        + journal.summary(jobs, results, at_once)
                     )
     return failed
 
 
 def _hopeless(log: pathlib.Path) -> InputError:
-    """The error for cells that all fail, with the reason of the last."""
+    """The error if all jobs fail, with the reason of the last."""
     lines = log.read_text(encoding="utf-8").splitlines() or ["nothing"]
     starts = [n for n, line in enumerate(lines) if line.startswith("Error:")]
     return InputError(
-        f"The first {HOPELESS} cells all failed.",
-        "runs that end well",
+        f"The first {HOPELESS} jobs all failed.",
+        "jobs that end well",
         "\n    ".join(lines[starts[-1] if starts else -1 :]),
-        "correct the command, and give it again",
+        "Correct the command, and give it again.",
     )
 
 
-def _as_read(settings: Mapping) -> dict:
-    """Settings as a JSON file gives them back: tuples become lists."""
-    return json.loads(json.dumps(settings))
-
-
 @contextlib.contextmanager
-def _pool(jobs: int, running: set) -> Iterator[concurrent.futures.Executor]:
-    """Threads that begin nothing more once one was interrupted."""
-    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+def _pool(at_once: int, running: set) -> Iterator[concurrent.futures.Executor]:
+    """Threads that start no further jobs after an interruption."""
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
         try:
             yield pool
         except BaseException:
@@ -212,14 +191,14 @@ def _pool(jobs: int, running: set) -> Iterator[concurrent.futures.Executor]:
 
 @contextlib.contextmanager
 def _stopped_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM do what Ctrl-C does, so that no cell outlives this."""
+    """Makes SIGTERM act like Ctrl-C, so that no job keeps running."""
 
     def stop(number, frame):
         raise KeyboardInterrupt
 
     try:
         before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # not in the main thread, which alone gets signals
+    except ValueError:  # only the main thread gets signals
         yield
         return
     try:
@@ -229,16 +208,16 @@ def _stopped_by_sigterm() -> Iterator[None]:
 
 
 def _run_one(
-    cell: Cell, out: pathlib.Path, jobs: int, lock: int, running: set
+    job: Job, out: pathlib.Path, at_once: int, lock: int, running: set
 ) -> float:
-    log = _log(out, cell)
+    log = _log(out, job)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
-    if jobs > 1:
-        environment["TF_NUM_INTRAOP_THREADS"] = str(max(1, _cores() // jobs))
+    if at_once > 1:
+        environment["TF_NUM_INTRAOP_THREADS"] = str(max(1, _cores() // at_once))
         # Or else the first would take all memory of a GPU.
         environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-    name, *arguments = cell.command
+    name, *arguments = job.command
     begun = time.monotonic()
     with (
         log.open("w", encoding="utf-8") as file,
@@ -248,7 +227,7 @@ def _run_one(
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             env=environment,
-            # Held as long as a cell runs, should this process be killed.
+            # Held as long as a job runs, should this process be killed.
             pass_fds=[lock],
         ) as process,
     ):
@@ -265,15 +244,5 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _log(out: pathlib.Path, cell: Cell) -> pathlib.Path:
-    return out / "logs" / f"{cell.name.replace(' ', '-')}.log"
-
-
-def _time_left(notes: Notes, left: Sequence[Cell], jobs: int) -> str:
-    seconds = notes.estimate(left)
-    if seconds is None:
-        return ", for an unknown time"
-    minutes = seconds / 60.0 / jobs
-    if minutes < 90.0:
-        return f", about {minutes:.0f} min"
-    return f", about {minutes / 60.0:.1f} hours"
+def _log(out: pathlib.Path, job: Job) -> pathlib.Path:
+    return out / "logs" / f"{job.name.replace(' ', '-')}.log"

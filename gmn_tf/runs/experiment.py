@@ -1,8 +1,9 @@
-"""One experiment: a generator is trained, classifiers are, and all is scored.
+"""One experiment: trains a generator and final classifiers, and scores them.
 
-Everything a run leaves is written here, into its `Workdir`.
+All files of a run are written here, into its `Workdir`.
 """
 
+import csv
 import dataclasses
 from collections.abc import Callable
 
@@ -13,8 +14,7 @@ from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import classifier, synthesis, variants
-from gmn_tf.method import metrics as evaluation
+from gmn_tf.method import classifier, metrics, synthesis, variants
 from gmn_tf.runs import plots, report
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
@@ -32,16 +32,16 @@ from gmn_tf.utils import progress
 
 @dataclasses.dataclass(frozen=True)
 class MonitoringOptions:
-    """How a run is watched; none of it changes a number.
+    """How a run is monitored; no option changes a result.
 
     Attributes:
         quiet: print nothing.
         log_every: steps between entries for TensorBoard.
         picture_every: steps between pictures for TensorBoard.
-        validate_every: steps between scores on the validation classes; 0
-            leaves them out, and the test splits allow nothing else.
-        checkpoint_every: steps between checkpoints, from which a run that was
-            interrupted goes on; 0 leaves them out.
+        validate_every: steps between scores on the validation classes; 0: none,
+            which the test splits require.
+        checkpoint_every: steps between checkpoints, from which an interrupted
+            run resumes; 0: none.
     """
 
     quiet: bool = False
@@ -61,17 +61,17 @@ def run(
     execution: fit.Execution = fit.DEFAULT_EXECUTION,
     with_baseline: bool = True,
 ) -> dict:
-    """Trains, scores and writes down a whole run.
+    """Trains and scores a whole run, and writes its files.
 
     Args:
         config: the settings.
         data: what to learn from, and to score on.
-        workdir: gets all that the run leaves.
+        workdir: gets the files of the run.
         strategy: how training is spread over devices.
-        monitoring_options: how the run is watched.
+        monitoring_options: how the run is monitored.
         execution: how steps are run.
-        with_baseline: whether `real_only` is trained and scored beside the
-            variant, if that is another.
+        with_baseline: whether to train and score `real_only` too, unless that
+            is the variant.
 
     Returns:
         What metrics.json holds.
@@ -89,11 +89,9 @@ def run(
         "classifiers", epochs * (1 + with_baseline), monitoring_options.quiet
     ) as advance:
         main = fit_classifiers(config, data, generator, advance)
-        baseline = (
-            fit_classifiers(plain(config), data, None, advance)
-            if with_baseline
-            else []
-        )
+        baseline = []
+        if with_baseline:
+            baseline = fit_classifiers(plain(config), data, None, advance)
     for name, models in (("classifier", main), ("baseline", baseline)):
         for number, model in enumerate(models):
             workdir.save_model(f"{name}_{number}", model)
@@ -111,14 +109,14 @@ def train_generator(
     monitoring_options: MonitoringOptions,
     execution: fit.Execution = fit.DEFAULT_EXECUTION,
 ):
-    """Trains a generator, or goes on with it from the folder's checkpoints.
+    """Trains a generator, or resumes from the checkpoints in the folder.
 
     Args:
         config: the settings.
         data: what to learn from.
         workdir: gets checkpoints and logs.
         strategy: how training is spread over devices.
-        monitoring_options: how the run is watched.
+        monitoring_options: how the run is monitored.
         execution: how steps are run.
     """
     model = fit.train(
@@ -145,8 +143,8 @@ def fit_classifiers(
     Args:
         config: the settings.
         data: what to learn from.
-        generator: makes the samples of unseen classes; None leaves real ones
-            alone.
+        generator: makes the samples of unseen classes; None for real samples
+            only.
         on_epoch: called after each epoch.
     """
     samples = data.train
@@ -155,7 +153,7 @@ def fit_classifiers(
         fake = draw_synthetic(config, data, generator)
         samples = synthesis.joined(samples, fake)
         num_competing = data.num_classes
-    # Without samples of unseen classes only their embeddings tell them apart.
+    # Without samples of unseen classes, only embeddings distinguish them.
     linear = config.compatibility == "linear" and generator is not None
     models = [
         classifier.fit(
@@ -191,58 +189,49 @@ def plain(config: Config) -> Config:
     return config.replace({"seen_penalty": 0.0})
 
 
-def metrics(config: Config, scores, baseline_scores) -> dict:
+def scores_record(
+    config: Config, scores: list, baseline_scores: list = ()
+) -> dict:
     """The contents of metrics.json, in percent."""
     penalty = config.seen_penalty
     return {
         "dataset": config.dataset,
         "variant": config.variant,
-        "protocol": evaluation.JOINT,
+        "protocol": metrics.JOINT,
         "split": config.split,
         "steps": config.steps,
         "seed": config.seed,
         "classifier_seeds": config.classifier_seeds,
         **({"seen_penalty": penalty} if penalty else {}),
-        **evaluation.mean_and_std(scores),
+        **metrics.mean_and_std(scores),
         **(
-            {"baseline": evaluation.mean_and_std(baseline_scores)}
+            {"baseline": metrics.mean_and_std(baseline_scores)}
             if baseline_scores
             else {}
         ),
     }
 
 
-def _write_scores(config, data, workdir, main, baseline) -> dict:
-    scores = [evaluation.score(model, data) for model in main]
-    baseline_scores = [evaluation.score(model, data) for model in baseline]
-    result = metrics(config, scores, baseline_scores)
-    accuracies = np.stack([one.class_accuracies for one in scores])
-    baseline_accuracies = (
-        np.stack([one.class_accuracies for one in baseline_scores])
-        if baseline_scores
-        else None
-    )
-    workdir.write_text(
-        "class_accuracy.csv",
-        report.class_accuracy_csv(
-            data.class_names, data.num_seen, accuracies, baseline_accuracies
-        ),
-    )
+def _write_scores(config, data, workdir, *models) -> dict:
+    """Scores final classifiers, and those of the baseline if there are any."""
+    scores = [[metrics.score(one, data) for one in kind] for kind in models]
+    record = scores_record(config, *scores)
+    accuracies = [
+        np.stack([one.class_accuracies for one in kind])
+        for kind in scores
+        if kind
+    ]
+    classes = data.class_names, data.num_seen
+    text = report.class_accuracy_csv(*classes, *accuracies)
+    workdir.write_text("class_accuracy.csv", text)
     figure = plots.class_accuracy_bars(
-        accuracies.mean(axis=0),
-        data.class_names,
-        data.num_seen,
-        accuracies.std(axis=0),
-        None
-        if baseline_accuracies is None
-        else baseline_accuracies.mean(axis=0),
-        title=report.heading(result),
+        *classes, *accuracies, title=report.heading(record)
     )
     workdir.save_picture("class_accuracy.png", figure)
-    monitoring.write_scores(workdir.logs, result, figure)
-    monitoring.write_hparams(workdir.logs, config.to_dict(), result)
-    workdir.write_json("metrics.json", result)
-    return result
+    monitoring.write_scores(workdir.logs, record, figure)
+    monitoring.write_hparams(workdir.logs, config.to_dict(), record)
+    workdir.write_json("metrics.json", record)
+    return record
 
 
 def checkpoints(
@@ -250,7 +239,7 @@ def checkpoints(
     strategy: tf.distribute.Strategy,
     monitoring_options: MonitoringOptions,
 ) -> Checkpoints | None:
-    """Where a run saves, and goes on from; None leaves that out."""
+    """The checkpoints of a run; None if it saves none."""
     if not monitoring_options.checkpoint_every:
         return None
     return Checkpoints(
@@ -273,34 +262,29 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
     )
     callbacks = [monitor]
     if monitoring_options.validate_every:
-        one = config.replace({"classifier_seeds": 1})
+        path = workdir.path / "validation.csv"
+        rows = []
+        if first_step and path.exists():
+            lines = csv.DictReader(path.read_text("utf-8").splitlines())
+            rows = report.read_curve(lines, "step")
 
         def score(generator):
+            one = config.replace({"classifier_seeds": 1})
             models = fit_classifiers(one, data, generator)
-            return [evaluation.score(model, data) for model in models]
-
-        def write(rows):
-            workdir.write_text("validation.csv", report.curve_csv(rows, "step"))
+            return [metrics.score(model, data) for model in models]
 
         callbacks.append(
             validation.ValidationMonitor(
                 workdir.logs,
                 score,
                 monitoring_options.validate_every,
-                write,
+                lambda rows: workdir.write_text(
+                    path.name, report.curve_csv(rows, "step")
+                ),
                 first_step,
-                _validated(workdir, first_step),
+                [row for row in rows if row["step"] <= first_step],
             )
         )
     if not monitoring_options.quiet:
         callbacks.append(ProgressLine(first_step))
     return tuple(callbacks)
-
-
-def _validated(workdir: Workdir, first_step: int) -> list[dict]:
-    """What validation.csv says of the steps that are done."""
-    path = workdir.path / "validation.csv"
-    if not first_step or not path.exists():
-        return []
-    rows = report.read_curve(path.read_text(encoding="utf-8"), "step")
-    return [row for row in rows if row["step"] <= first_step]

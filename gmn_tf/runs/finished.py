@@ -1,4 +1,4 @@
-"""What is done with finished runs: scored again, Fig. 3, calibration."""
+"""Finished runs: scoring them again, Fig. 3, calibration."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from gmn_tf.method import calibration, metrics, variants
 from gmn_tf.method.classifier import Classifier
 from gmn_tf.method.generator import Generator
 from gmn_tf.runs import experiment, plots, report
-from gmn_tf.runs.workdir import Workdir
+from gmn_tf.runs.workdir import Workdir, identity
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, check_same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class FinishedRun:
 
     @property
     def title(self) -> str:
-        """What a picture of it shows."""
+        """What the run is, as the title of a figure."""
         config = self.config
         return (
             f"{config.dataset}, {config.variant}, {config.split} split, "
@@ -33,12 +33,17 @@ class FinishedRun:
         )
 
     @property
+    def identity(self) -> dict:
+        """All settings, and what the data is: equal for equal runs."""
+        return identity(self.config, self.workdir.read_config()[1])
+
+    @property
     def scores(self) -> dict:
         """The contents of its metrics.json: `mean` and `std` of each score."""
         return self.workdir.read_json("metrics.json")
 
     def load_generator(self):
-        """Its generator; None for real samples alone."""
+        """The generator of the run; None for the variant real_only."""
         if not variants.VARIANTS[self.config.variant].has_generator:
             return None
         generator = self.workdir.load_model("generator", Generator)
@@ -52,7 +57,7 @@ class FinishedRun:
         return generator
 
     def load_classifiers(self, name: str = "classifier") -> list:
-        """Its final classifiers, or those called `baseline`."""
+        """The final classifiers, or those of the `baseline`."""
         models = [
             self.workdir.load_model(f"{name}_{number}", Classifier)
             for number in range(self.config.classifier_seeds)
@@ -69,15 +74,12 @@ def evaluate(run: FinishedRun) -> dict:
     Returns:
         The same as metrics.json.
     """
-    has_baseline = "baseline" in run.workdir.read_json("metrics.json")
-    main, baseline = (
-        [metrics.score(model, run.data) for model in models]
-        for models in (
-            run.load_classifiers(),
-            run.load_classifiers("baseline") if has_baseline else [],
-        )
-    )
-    return experiment.metrics(run.config, main, baseline)
+    names = ["classifier"] + ["baseline"] * ("baseline" in run.scores)
+    scores = [
+        [metrics.score(model, run.data) for model in run.load_classifiers(name)]
+        for name in names
+    ]
+    return experiment.scores_record(run.config, *scores)
 
 
 @on_disk.reporting_data_loss()
@@ -97,7 +99,7 @@ def synthetic_count_curve(
             f"The variant {run.config.variant} makes no synthetic features.",
             "the folder of a run with a generator",
             str(run.workdir),
-            "leave --synthetic_per_class out, or choose another --workdir",
+            "Leave --synthetic_per_class out, or choose another --workdir.",
         )
     rows = []
     each = run.config.classifier_seeds * run.config.classifier_epochs
@@ -122,19 +124,26 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
     Writes calibration.csv and calibration.png, the same for each run.
 
     Args:
-        runs: one, or several that differ in their seed alone.
+        runs: one, or several that differ only in their seed.
 
     Returns:
         What `calibration.curve` does, over the classifiers of all runs.
 
     Raises:
-        InputError: for runs on the test splits, or that differ in more.
+        InputError: for runs on the test splits, or runs that differ in more
+            than their seed.
     """
     for run in runs:
         calibration.check_tune_split(run.config.split, run.workdir)
     first, *others = runs
     for other in others:
-        _check_differ_in_seed_only(first, other)
+        check_same(
+            f"{first.workdir} and {other.workdir} differ in more than their "
+            "seed.",
+            {**first.identity, "seed": None},
+            {**other.identity, "seed": None},
+            "Calibrate them one by one.",
+        )
     models = [model for run in runs for model in run.load_classifiers()]
     for model in models:
         model.penalise_seen(first.data.num_seen, 0.0)
@@ -143,11 +152,10 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
     title = first.title
     if others:
         title = title.rpartition(",")[0] + f", {len(runs)} seeds"
+    text = report.curve_csv(rows, "penalty")
+    figure = plots.calibration_curve(rows, chosen, title)
     for run in runs:
-        run.workdir.write_text(
-            "calibration.csv", report.curve_csv(rows, "penalty")
-        )
-        figure = plots.calibration_curve(rows, chosen, title)
+        run.workdir.write_text("calibration.csv", text)
         run.workdir.save_picture("calibration.png", figure)
     return rows
 
@@ -165,31 +173,10 @@ def check_sizes_match(saved: dict, data: ZeroShotData) -> None:
         "embedding_dim": data.embeddings.shape[1],
         "num_classes": data.num_classes,
     }
-    for name, size in given.items():
-        if saved.get(name) not in (None, size):
-            raise InputError(
-                "The data is not what the saved model was trained on.",
-                f"{name} {saved[name]}",
-                f"{name} {size}",
-                "prepare the data with the --features_file and --embedding of "
-                "the run",
-            )
-
-
-def _check_differ_in_seed_only(first: FinishedRun, other: FinishedRun) -> None:
-    told = []
-    for run in (first, other):
-        source = run.workdir.read_config()[1]
-        told.append(
-            {**run.config.replace({"seed": 1}).to_dict(), **source}
-            | {"data_dir": None}  # the same data may lie elsewhere
-        )
-    changed = [name for name in told[0] if told[0][name] != told[1][name]]
-    if changed:
-        values = [", ".join(f"{n}={one[n]!r}" for n in changed) for one in told]
-        raise InputError(
-            "These runs differ in more than their seed.",
-            f"{values[0]} ({first.workdir})",
-            f"{values[1]} ({other.workdir})",
-            "calibrate them one by one",
-        )
+    known = [name for name in given if saved.get(name) is not None]
+    check_same(
+        "The data is not what the saved model was trained on.",
+        {name: saved[name] for name in known},
+        {name: given[name] for name in known},
+        "Prepare the data with the --features_file and --embedding of the run.",
+    )

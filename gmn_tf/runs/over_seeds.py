@@ -1,6 +1,5 @@
 """Runs that differ only in their seed -> mean and std over the seeds."""
 
-import csv
 import itertools
 import json
 import pathlib
@@ -8,52 +7,55 @@ import statistics
 
 import numpy as np
 
-from gmn_tf.config import Config
-from gmn_tf.method import metrics as evaluation
+from gmn_tf.method import metrics
+from gmn_tf.runs import report, tables
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
 
 CALIBRATED = "calibrated_h"
-MOST_COLUMNS = 3  # of settings that tell rows apart, in a Markdown table
+MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
 def table(paths: list[str]) -> list[dict]:
-    """One row per experiment, from the folders of its finished runs.
+    """One row per experiment, from finished runs, by the joint protocol.
 
     The `real_only` baseline of each run is an experiment too, unless the same
     data has runs of that variant.
 
     Args:
-        paths: folders written by bin/train.
+        paths: folders written by bin/train, or tables written by `write`.
 
     Returns:
-        Rows with the settings shown, those that alone tell two rows apart,
+        Rows with the settings shown, other settings in which rows differ,
         `seeds`, and for each score the mean and the standard deviation over
         generator seeds, in percent; and where runs have been calibrated
         together, `calibrated_h`: the best over penalties, over all classifiers,
         and on the samples it was chosen on.
 
     Raises:
-        InputError: if there is no folder, or one holds no finished run.
+        InputError: if there is no path, or one holds no finished run.
     """
-    if not paths:
-        raise InputError(
-            "Nothing to summarise.",
-            "folders of finished runs",
-            "none",
-            "name them, as in: bin/summary runs/flo-*",
-        )
     groups = {}
     for path in paths:
-        for settings, seed, scores in _read(pathlib.Path(path)):
-            key = json.dumps(settings, sort_keys=True)
-            # By seed, because a baseline is the same beside every variant.
-            groups.setdefault(key, {})[seed] = scores
+        for row in tables.read(path):
+            if row["protocol"] != metrics.JOINT:
+                continue
+            for settings, seed, scores in _experiments(row):
+                key = json.dumps(settings, sort_keys=True)
+                # By seed: a baseline is the same beside every variant.
+                groups.setdefault(key, {})[seed] = scores
+    if not groups:
+        raise InputError(
+            "There is nothing to summarise.",
+            "folders or tables of finished runs",
+            "none",
+            "Name them, as in: bin/summary runs/flo-*",
+        )
     settings = [json.loads(key) for key in groups]
-    telling = _telling_apart(settings)
+    others = _differing(settings)
     return [
-        _row(one, runs, telling) for one, runs in zip(settings, groups.values())
+        _row(one, runs, others) for one, runs in zip(settings, groups.values())
     ]
 
 
@@ -68,39 +70,45 @@ def is_unfinished(path: str) -> bool:
 def markdown(rows: list[dict]) -> str:
     """The rows as a Markdown table."""
     after = list(rows[0]).index("seeds")
-    telling = list(rows[0])[len(SHOWN) : after]
+    others = list(rows[0])[len(SHOWN) : after]
     if len({row["features_file"] for row in rows}) > 1:
-        telling.insert(0, "features_file")
-    joined = len(telling) > MOST_COLUMNS
-    named = ["other settings"] if joined else telling
+        others.insert(0, "features_file")
+    joined = len(others) > MOST_COLUMNS
+    named = ["other settings"] if joined else others
     heading = ["variant", "data", "split", "steps", *named, "seeds"]
     heading += ["T-1", "u", "s", "h"]
-    scores = list(evaluation.SCORES)
+    scores = list(metrics.SCORES)
     if any(CALIBRATED in row for row in rows):
         heading.append("best h by a penalty, on the same samples")
         scores.append(CALIBRATED)
-    lines = [heading, ["---"] * len(heading)]
+    lines = []
     for row in rows:
+        settings = [str(row[name]) for name in others]
+        if joined:
+            settings = [_unusual(row, rows, others)]
         lines.append(
             [
                 row["variant"],
                 f"{row['dataset']} {row['embedding']}",
                 row["split"],
                 str(row["steps"]),
-                *(
-                    [_unusual(row, rows, telling)]
-                    if joined
-                    else [str(row[name]) for name in telling]
-                ),
+                *settings,
                 str(row["seeds"]),
-                *(_mean_and_std(row, score) for score in scores),
+                *(
+                    report.mean_and_std(
+                        row[score], row[f"{score}_std"], row["seeds"]
+                    )
+                    if score in row
+                    else ""
+                    for score in scores
+                ),
             ]
         )
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return report.markdown_table(heading, lines)
 
 
 def _unusual(row: dict, rows: list[dict], names: list[str]) -> str:
-    """The settings of a row that most rows have otherwise."""
+    """The settings of a row that are not those of most rows."""
     usual = {
         name: statistics.mode(str(other[name]) for other in rows)
         for name in names
@@ -112,90 +120,49 @@ def _unusual(row: dict, rows: list[dict], names: list[str]) -> str:
     )
 
 
-def write(rows: list[dict], out: str) -> None:
-    """Writes OUT.md and OUT.csv."""
-    pathlib.Path(out).parent.mkdir(parents=True, exist_ok=True)
-    with open(f"{out}.md", "w", encoding="utf-8") as file:
-        file.write(markdown(rows) + "\n")
-    with open(f"{out}.csv", "w", newline="", encoding="utf-8") as file:
-        columns = max(rows, key=len)  # some rows may be calibrated
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(
-                {k: "" if _is_nan(v) else v for k, v in row.items()}
-            )
+def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
+    """Writes the table as OUT.md and OUT.csv, and its runs as OUT_runs.csv.
+
+    Args:
+        rows: from `table`.
+        out: the start of the names.
+        paths: what the table is of.
+    """
+    runs = [row for path in paths for row in tables.read(path)]
+    files.write_text(pathlib.Path(f"{out}.md"), markdown(rows) + "\n")
+    files.write_text(pathlib.Path(f"{out}.csv"), report.table_csv(rows))
+    if runs:
+        tables.write(f"{out}_runs.csv", runs)
 
 
-def _is_nan(value) -> bool:
-    return isinstance(value, float) and np.isnan(value)
-
-
-def _read(path: pathlib.Path) -> list[tuple[dict, int, dict]]:
+def _experiments(row: dict) -> list[tuple[dict, int, dict]]:
     """Settings, seed and scores of a run, and of its baseline."""
-    try:
-        stored, metrics = (
-            files.parse_json((path / name).read_text(encoding="utf-8"))
-            for name in ("config.json", "metrics.json")
-        )
-        # Of older runs, what was no setting then has its default.
-        config = Config(**stored["config"]).to_dict()
-        data = stored["data"]["name"]
-        is_baseline = config["variant"] == evaluation.BASELINE
-        runs = [_run(config, data, metrics, is_baseline)]
-        runs[0][-1].update(_calibrated(path))
-        if "baseline" in metrics:
-            plain = {**config, "seen_penalty": 0.0}
-            runs.append(_run(plain, data, metrics["baseline"], True))
-        return runs
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise InputError(
-            f"{path} holds no finished run.",
-            "config.json and metrics.json, as bin/train writes them",
-            f"{type(error).__name__}: {error}",
-            "leave it out, or let bin/train finish there",
-        ) from error
+    config = tables.settings(row).to_dict()
+    seed = config.pop("seed")
+    settings = {**config, "data": row["data"]}
+    if config["variant"] == metrics.BASELINE:
+        settings = _of_baseline(settings)
+    scores = tables.scores(row)
+    best = [tables.number(row.get(f"{CALIBRATED}_{p}")) for p in report.PARTS]
+    found = [(settings, seed, {**scores, CALIBRATED: tuple(best)})]
+    if tables.has_baseline(row):
+        plain = _of_baseline({**settings, "seen_penalty": 0.0})
+        found.append((plain, seed, tables.scores(row, tables.BASELINE)))
+    return found
 
 
-def _run(config: dict, data: str, scores: dict, is_baseline: bool):
-    settings = {k: v for k, v in config.items() if k != "seed"}
-    if is_baseline:
-        # What a classifier on real samples alone depends on, and no more.
-        settings = {
-            name: value
-            for name, value in settings.items()
-            if name in SHOWN
-            or name in ("embedding_norm", "seen_penalty")
-            or name.startswith("classifier_")
-        } | {"variant": evaluation.BASELINE, "steps": 0}
-    means = {
-        score: _percent(scores[score]["mean"]) for score in evaluation.SCORES
-    }
-    if np.isnan(means["s"]):
-        raise ValueError("seen classes have no score")
-    return {**settings, "data": data}, config["seed"], means
+def _of_baseline(settings: dict) -> dict:
+    """The settings that a classifier on real samples only depends on."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in (*SHOWN, "embedding_norm", "seen_penalty", "data")
+        or name.startswith("classifier_")
+    } | {"variant": metrics.BASELINE, "steps": 0}
 
 
-def _percent(value: float | None) -> float:
-    if value is None:  # No unseen class had a sample to score.
-        return float("nan")
-    if isinstance(value, bool) or not 0.0 <= value <= 100.0:
-        raise ValueError(f"{value!r} is no score in percent")
-    return value
-
-
-def _calibrated(path: pathlib.Path) -> dict:
-    """The best h that bin/evaluate --calibrate has found for a run, if any."""
-    if not (path / "calibration.csv").exists():
-        return {}
-    with (path / "calibration.csv").open(newline="") as file:
-        best = max(csv.DictReader(file), key=lambda row: float(row["h_mean"]))
-    h = _percent(float(best["h_mean"])), _percent(float(best["h_std"]))
-    return {CALIBRATED: h}
-
-
-def _telling_apart(settings: list[dict]) -> list[str]:
-    """What differs between rows that look the same by what is shown."""
+def _differing(settings: list[dict]) -> list[str]:
+    """The settings in which rows differ that have the same `SHOWN` ones."""
     names = []
     for first, second in itertools.combinations(settings, 2):
         if all(first[name] == second[name] for name in SHOWN):
@@ -207,25 +174,16 @@ def _telling_apart(settings: list[dict]) -> list[str]:
     return names
 
 
-def _row(config: dict, runs: dict, telling: list[str]) -> dict:
+def _row(config: dict, runs: dict, others: list[str]) -> dict:
     row = {name: config[name] for name in SHOWN}
-    row |= {name: config.get(name, "") for name in telling}
+    row |= {name: config.get(name, "") for name in others}
     row["seeds"] = len(runs)
-    for score in evaluation.SCORES:
-        values = [run[score] for run in runs.values()]
+    for score in metrics.SCORES:
+        # As floats: None, for what nobody could score, becomes NaN.
+        values = np.array([run[score] for run in runs.values()], float)
         row[score] = round(float(np.mean(values)), 3)
         row[f"{score}_std"] = round(float(np.std(values)), 3)
-    best = {run.get(CALIBRATED) for run in runs.values()}
-    if len(best) == 1 and None not in best:  # by one penalty for all seeds
+    best = {run.get(CALIBRATED, (None, None)) for run in runs.values()}
+    if len(best) == 1 and (None, None) not in best:  # one penalty for all
         ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
     return row
-
-
-def _mean_and_std(row: dict, score: str) -> str:
-    if score not in row:
-        return ""
-    if np.isnan(row[score]):
-        return "-"
-    if row["seeds"] == 1:
-        return f"{row[score]:.1f}"
-    return f"{row[score]:.1f} ± {row[f'{score}_std']:.1f}"

@@ -17,27 +17,26 @@ SCORE_STYLES = {
 
 
 def class_accuracy_bars(
-    accuracies: np.ndarray,
     class_names: Sequence[str],
     num_seen: int,
-    std: np.ndarray | None = None,
+    accuracies: np.ndarray,
     baseline: np.ndarray | None = None,
     title: str = "",
 ) -> Figure:
-    """Accuracy of each class, sorted, unseen and seen classes apart.
+    """Accuracy of each class, sorted, for unseen and seen classes.
 
     Names and error bars are drawn where there is room to read them.
 
     Args:
-        accuracies: `[C]` shares from 0 to 1; a class with NaN is left out.
         class_names: `C` names, seen classes first.
         num_seen: S.
-        std: `[C]` standard deviations of the accuracies, or None.
-        baseline: `[C]` shares for real samples alone, drawn as marks, or None.
+        accuracies: `[classifiers, C]` shares from 0 to 1; a class with NaN is
+            left out. The figure shows mean and standard deviation.
+        baseline: the same for the variant real_only, drawn as marks, or None.
         title: what was scored.
     """
-    percent = 100.0 * np.asarray(accuracies)
-    errors = None if std is None else 100.0 * np.asarray(std)
+    percent = 100.0 * np.mean(accuracies, axis=0)
+    errors = 100.0 * np.std(accuracies, axis=0)
     unseen, seen = np.arange(num_seen, len(percent)), np.arange(num_seen)
     named = [len(group) for group in (unseen, seen) if len(group) <= MAX_NAMES]
     height = 1.3 + 0.17 * max(named, default=0)
@@ -48,11 +47,18 @@ def class_accuracy_bars(
         (panels[0], "Unseen", unseen, figures.COLOURS[1]),
         (panels[1], "Seen", seen, figures.COLOURS[0]),
     ):
-        labels, without = _best_first(labels, percent)
+        kept = labels[~np.isnan(percent[labels])]
+        heading = f"{name} classes"
+        if len(kept):
+            heading += f", mean {percent[kept].mean():.1f} %"
+        if len(kept) < len(labels):
+            heading += f"\n({len(labels) - len(kept)} without a sample)"
+        # The best first.
+        labels = kept[np.argsort(-percent[kept], kind="stable")]
         _bars(axes, labels, percent, errors, class_names, colour)
         if baseline is not None:
             axes.scatter(
-                100.0 * np.asarray(baseline)[labels],
+                100.0 * np.mean(baseline, axis=0)[labels],
                 np.arange(len(labels)),
                 9,
                 "black",
@@ -61,9 +67,7 @@ def class_accuracy_bars(
         # Bars of one thickness, if both panels have room for names.
         rows = max(named) if len(named) == 2 else len(labels)
         axes.set_ylim(max(rows, 1) - 0.4, -0.6)
-        axes.set_title(
-            _group_title(name, percent[labels], without), loc="left", size=11
-        )
+        axes.set_title(heading, loc="left", size=11)
     if baseline is not None:
         handles, names = panels[0].get_legend_handles_labels()
         figures.legend(figure, handles, names, "upper right")
@@ -79,11 +83,8 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
         title: what was scored.
     """
     rows = sorted(rows, key=lambda row: row["n"])
-    counts = [row["n"] for row in rows]
     figure, axes = _scores_along(rows, "n", title)
-    axes.set_xscale("log")
-    axes.set_xticks(counts, [str(n) for n in counts])
-    axes.minorticks_off()
+    figures.log_ticks(axes, [row["n"] for row in rows])
     axes.set_xlabel("Synthetic features per unseen class (log scale)")
     return figure
 
@@ -110,37 +111,21 @@ def calibration_curve(
     return figure
 
 
-def _scores_along(
-    rows: Sequence[Mapping], along: str, title: str, markers: bool = True
-):
+def _scores_along(rows, along, title, markers=True):
     figure, axes = figures.new_figure(7.5, 4.5)
     # The legend has the order of the lines' ends beside it.
     last = rows[-1]
     known = [key for key in SCORE_STYLES if last[key]["mean"] is not None]
     lines = {}
     for key in sorted(known, key=lambda key: -last[key]["mean"]):
-        label, colour, marker, style = SCORE_STYLES[key]
-        curve = {
-            along: [row[along] for row in rows],
-            key: [row[key]["mean"] for row in rows],
-            f"{key}_std": [row[key]["std"] for row in rows],
-        }
-        marker = marker if markers else ""
-        lines[label] = figures.line_with_band(
-            axes, curve, along, key, colour, marker, style
-        )
+        label, colour, marker, kind = SCORE_STYLES[key]
+        style = colour, marker if markers else "", kind
+        lines[label] = figures.line_with_band(axes, rows, along, key, style)
     figures.legend(figure, lines.values(), lines.keys(), "outside right center")
     axes.set_ylim(bottom=0.0)
     axes.set_ylabel("Accuracy (%), mean ± standard deviation")
     axes.set_title(figures.plain_text(title, 70), loc="left")
     return figure, axes
-
-
-def _best_first(labels: np.ndarray, percent: np.ndarray):
-    """The labels that have an accuracy, and the number of those without."""
-    kept = labels[~np.isnan(percent[labels])]
-    order = np.argsort(-percent[kept], kind="stable")
-    return kept[order], len(labels) - len(kept)
 
 
 def _bars(axes, labels, percent, errors, class_names, colour) -> None:
@@ -150,15 +135,12 @@ def _bars(axes, labels, percent, errors, class_names, colour) -> None:
         percent[labels],
         color=colour,
         height=0.75 if named else 1.0,
-        xerr=errors[labels] if named and errors is not None else None,
+        xerr=errors[labels] if named else None,
         error_kw={"ecolor": figures.GREY, "elinewidth": 1.0},
     )
-    names = (
-        [figures.plain_text(class_names[label]) for label in labels]
-        if named
-        else []
-    )
-    axes.set_yticks(np.arange(len(names)), names, size=8)
+    names = [class_names[label] for label in labels] if named else []
+    texts = [figures.plain_text(name) for name in names]
+    axes.set_yticks(np.arange(len(texts)), texts, size=8)
     axes.tick_params(axis="y", length=0)
     if not named:
         axes.set_ylabel(f"{len(labels)} classes, best first")
@@ -167,10 +149,3 @@ def _bars(axes, labels, percent, errors, class_names, colour) -> None:
     axes.spines[["top", "right", "left"]].set_visible(False)
     if len(labels):
         axes.axvline(percent[labels].mean(), color="black", lw=1.0, ls=":")
-
-
-def _group_title(name: str, percent: np.ndarray, without: int) -> str:
-    title = f"{name} classes"
-    if len(percent):
-        title += f", mean {percent.mean():.1f} %"
-    return title + (f"\n({without} without a sample)" if without else "")

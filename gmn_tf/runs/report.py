@@ -1,11 +1,10 @@
-"""What a run says in words and tables: terminal and CSV.
+"""Reports of runs in words and tables, for the terminal and as CSV.
 
 A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
 """
 
 import csv
 import io
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -15,17 +14,17 @@ from gmn_tf.method.metrics import BASELINE, SCORES
 
 PARTS = ("mean", "std")
 LEGEND = """\
-T-1: unseen classes, told apart among themselves; u, s: unseen and seen
-classes, told apart among all; h: harmonic mean of u and s. In percent,
+T-1: unseen classes among unseen candidates; u, s: unseen and seen classes
+among all candidates; h: harmonic mean of u and s. In percent,
 """
 UNSCORED = """\
-No unseen class has a sample to score, so T-1, u and h are not known: the same
-with --split=tune estimates them on the validation classes."""
-UNCALIBRATED = f"{BASELINE} has no penalty; it could gain by one too."
+T-1, u and h are unknown, because no unseen class has a sample to score. The
+same command with --split=tune estimates them on the validation classes."""
+UNCALIBRATED = f"{BASELINE} has no penalty; one could improve it, too."
 
 
 def scores_table(metrics: Mapping) -> str:
-    """The scores of a run beside those of real samples alone.
+    """The scores of a run beside those of its baseline.
 
     Args:
         metrics: the contents of metrics.json.
@@ -60,7 +59,7 @@ def scores_table(metrics: Mapping) -> str:
 
 
 def chosen_table(metrics: Mapping) -> str:
-    """What the separate protocol chose, task by task."""
+    """The settings that the separate protocol chose for each score."""
     return "\n".join(
         ["Chosen on the tune splits (h combines the classifiers of u and s):"]
         + [
@@ -84,26 +83,24 @@ def class_accuracy_csv(
         num_seen: S.
         accuracies: `[classifiers, C]` shares from 0 to 1; NaN for a class
             without a sample to score, whose cells stay empty.
-        baseline: the same for real samples alone, or None.
+        baseline: the same for the variant real_only, or None.
     """
     if baseline is None:
         baseline = np.full((1, len(class_names)), np.nan)
-    columns = 100.0 * np.stack(
-        [accuracies.mean(axis=0), accuracies.std(axis=0), baseline.mean(axis=0)]
-    )
-    header = (
-        "class",
-        "seen",
-        "accuracy_percent",
-        "std_percent",
-        f"{BASELINE}_percent",
-    )
-    return _csv(
-        header,
-        (
-            [name, "yes" if label < num_seen else "no", *map(_cell, values)]
-            for label, (name, values) in enumerate(zip(class_names, columns.T))
-        ),
+    columns = {
+        "accuracy_percent": accuracies.mean(axis=0),
+        "std_percent": accuracies.std(axis=0),
+        f"{BASELINE}_percent": baseline.mean(axis=0),
+    }
+    return table_csv(
+        [
+            {
+                "class": name,
+                "seen": "yes" if label < num_seen else "no",
+                **{k: _cell(100.0 * v[label]) for k, v in columns.items()},
+            }
+            for label, name in enumerate(class_names)
+        ]
     )
 
 
@@ -116,18 +113,26 @@ def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
         along: the name of that, such as `n`, the number of synthetic features
             per class.
     """
-    columns = list(itertools.product(SCORES, PARTS))
-    return _csv(
-        [along, *(f"{score}_{part}" for score, part in columns)],
-        (
-            [row[along], *(_cell(row[score][part]) for score, part in columns)]
+    return table_csv(
+        [
+            {along: row[along]}
+            | {name: _cell(value) for name, value in flat(row).items()}
             for row in rows
-        ),
+        ]
     )
 
 
-def read_curve(text: str, along: str) -> list[dict]:
-    """The rows that `curve_csv` has written."""
+def flat(scores: Mapping[str, Mapping]) -> dict:
+    """The columns `t1_mean`, `t1_std` and so on of some scores."""
+    return {
+        f"{score}_{part}": scores[score][part]
+        for score in SCORES
+        for part in PARTS
+    }
+
+
+def read_curve(lines: Iterable[Mapping[str, str]], along: str) -> list[dict]:
+    """The rows that `curve_csv` has written, from the lines of its CSV."""
     return [
         {
             along: int(line[along]),
@@ -139,7 +144,7 @@ def read_curve(text: str, along: str) -> list[dict]:
                 for score in SCORES
             },
         }
-        for line in csv.DictReader(io.StringIO(text))
+        for line in lines
     ]
 
 
@@ -160,11 +165,11 @@ def trials_table(results: Sequence[Mapping]) -> str:
 
 
 def calibration_table(without: Mapping, best: Mapping) -> str:
-    """What the penalty of seen classes that is best on the tune splits gives.
+    """Scores with the best penalty of seen classes on the tune splits.
 
     Args:
-        without: scores by the penalty 0.
-        best: those by the best one.
+        without: scores with the penalty 0.
+        best: scores with the best one.
     """
     rows = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
     return "\n".join(
@@ -177,7 +182,7 @@ def calibration_table(without: Mapping, best: Mapping) -> str:
 
 
 def data_summary(data: ZeroShotData) -> str:
-    """What a run is about to learn from, and what to know about it."""
+    """A summary of the data, with notes on its quality."""
     unseen = data.num_classes - data.num_seen
     tuning = bool(np.any(data.validation_classes >= data.num_seen))
     lines = [
@@ -193,7 +198,7 @@ def data_summary(data: ZeroShotData) -> str:
 
 
 def heading(metrics: Mapping) -> str:
-    """What was scored, and how, in one line."""
+    """One line that says what was scored, and how."""
     seeds = metrics["classifier_seeds"]
     parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
     if metrics["variant"] != BASELINE:
@@ -215,28 +220,53 @@ def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
     return (
         f"With this seed, h is {abs(points):.1f} points {direction} that of "
         + BASELINE
-        + (",\nno more than classifiers differ by chance." if within else ".")
+        + (",\nwithin the spread between classifiers." if within else ".")
     )
 
 
 def _row(name: str, scores: Mapping, seeds: int = 2) -> list[str]:
     return [
         name,
-        *(_score(scores[key], seeds) for key in SCORES),
+        *(
+            mean_and_std(scores[key]["mean"], scores[key]["std"], seeds)
+            for key in SCORES
+        ),
     ]
 
 
-def _score(score: Mapping, seeds: int) -> str:
-    if score["mean"] is None:
+def mean_and_std(mean: float | None, std: float | None, number: int) -> str:
+    """A score as text; a mean of one number has no deviation."""
+    if mean is None or np.isnan(mean):
         return "-"
-    spread = f" ± {score['std']:.1f}" if seeds > 1 else ""
-    return f"{score['mean']:.1f}{spread}"
+    return f"{mean:.1f} ± {std:.1f}" if number > 1 else f"{mean:.1f}"
+
+
+def markdown_table(
+    heading: Sequence[str], lines: Iterable[Sequence[str]]
+) -> str:
+    """A Markdown table of texts."""
+    rows = heading, ["---"] * len(heading), *lines
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def table_csv(rows: Sequence[Mapping]) -> str:
-    """Rows of any columns, in the order in which these first come."""
+    """CSV of any columns, in the order in which these first come.
+
+    A list becomes its items with commas; NaN and None an empty cell.
+    """
+    text = io.StringIO()
     names = dict.fromkeys(name for row in rows for name in row)
-    return _csv(names, ([row.get(name) for name in names] for row in rows))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        cells = dict(row)
+        for name, value in row.items():
+            if isinstance(value, list):
+                cells[name] = ",".join(map(str, value))
+            elif value != value:  # NaN
+                cells[name] = None
+        writer.writerow(cells)
+    return text.getvalue()
 
 
 def _aligned(rows: list[list[str]], corner: str = "") -> str:
@@ -251,14 +281,6 @@ def _aligned(rows: list[list[str]], corner: str = "") -> str:
         )
         for row in rows
     )
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _cell(value: float | None) -> str:

@@ -1,8 +1,8 @@
-"""What a run leaves behind, and the rules of the folder it is left in.
+"""The files of a run, and the rules of their folder.
 
 config.json         all settings, the data and its fingerprint, versions
 metrics.json        the scores
-classes.json        the classes, and what features and descriptions are like
+classes.json        the classes, and the form of features and descriptions
 validation.csv      scores during training, if asked for
 separate.json       the scores by the separate protocol, if asked for
 curve.csv           and .png: scores against numbers of synthetic features
@@ -10,13 +10,12 @@ calibration.csv     and .png: scores against the penalty of seen classes
 class_accuracy.csv  and .png: accuracy of each class
 generator.keras     G
 classifier_K.keras  final classifier number K, on real and synthetic samples
-baseline_K.keras    the same on real samples alone
-checkpoints/        while it runs: what it goes on from, if interrupted
+baseline_K.keras    the same on real samples only
+checkpoints/        while it runs: from these an interrupted run resumes
 logs/               for TensorBoard
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import shutil
@@ -24,8 +23,8 @@ import shutil
 import keras
 
 from gmn_tf.config import Config
-from gmn_tf.utils import files, locks
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils import figures, files, locks
+from gmn_tf.utils.errors import InputError, check_same, first_line
 from gmn_tf.utils.versions import versions
 
 SOURCE = ("name", "data_dir", "split_fingerprint")
@@ -51,16 +50,16 @@ class Workdir:
 
     @property
     def checkpoints(self) -> str:
-        """What an interrupted run goes on from."""
+        """Where an interrupted run resumes from."""
         return str(self.path / "checkpoints")
 
     def remove_checkpoints(self) -> None:
-        """Makes room, once the run has come to its end."""
+        """Removes the checkpoints of a run that has ended."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     @contextlib.contextmanager
-    def alone(self):
-        """Keeps other runs out of the folder, unless its run has ended.
+    def exclusive(self):
+        """Keeps other processes out of the folder, unless its run has ended.
 
         Raises:
             InputError: if another process runs in this folder, or it cannot
@@ -74,7 +73,7 @@ class Workdir:
 
     @contextlib.contextmanager
     def _reporting_folder_errors(self):
-        """Makes an InputError of what the system says about the folder."""
+        """Turns an OSError about the folder into an InputError."""
         try:
             yield
         except OSError as error:
@@ -82,7 +81,7 @@ class Workdir:
                 f"Cannot write to the folder {self.path}.",
                 "a folder that can be made and written",
                 str(error),
-                "choose another --workdir, or make room",
+                "Choose another --workdir, or make room.",
             ) from error
 
     def start(self, config: Config, source: dict) -> None:
@@ -100,10 +99,10 @@ class Workdir:
             if (self.path / "config.json").exists():
                 self.check_same_run(config, source)
             if self.finished():
-                return  # and keep the versions its numbers were made with
+                return  # and keep the versions that its scores were made with
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.path.exists(self.checkpoints):
-                # It begins anew, and its old entries would stand beside these.
+                # It starts again; old entries would be shown beside new ones.
                 shutil.rmtree(self.logs, ignore_errors=True)
             self.write_json(
                 "config.json",
@@ -115,7 +114,7 @@ class Workdir:
             )
 
     def read_config(self) -> tuple[Config, dict]:
-        """The settings and the data of the run that lies here.
+        """The settings and the data of the run in this folder.
 
         Raises:
             InputError: if there is none, or it cannot be read.
@@ -132,36 +131,28 @@ class Workdir:
                 f"{self.path / 'config.json'} is not the file of a run.",
                 'an object with "config" and "data"',
                 str(error),
-                "train again into another --workdir",
+                "Train again into another --workdir.",
             ) from error
 
     def read_json(self, name: str) -> dict:
         """Contents of a file of the run; InputError if it cannot be read."""
-        try:
-            content = files.parse_json((self.path / name).read_text("utf-8"))
-            if not isinstance(content, dict):
-                raise ValueError(f"{type(content).__name__}, not an object")
-            return content
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"Cannot read {self.path / name}.",
-                "the folder of a finished run of bin/train",
-                str(error),
-                "check --workdir, or run bin/train first",
-            ) from error
+        return files.read_json(
+            self.path / name,
+            "a file in the folder of a finished run of bin/train",
+            "Check --workdir, or run bin/train first.",
+        )
 
     def finished(self) -> bool:
-        """Whether a run has come to its end here."""
+        """Whether the run of this folder has ended."""
         return (self.path / "metrics.json").exists()
 
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file, whole or not at all."""
-        self.write_text(name, json.dumps(content, indent=2) + "\n")
+        files.write_json(self.path / name, content)
 
     def write_text(self, name: str, text: str) -> None:
         """Writes a text file, whole or not at all."""
-        with files.replacing(self.path / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        files.write_text(self.path / name, text)
 
     def save_model(self, name: str, model: keras.Model) -> None:
         """Saves a model as `name`.keras, whole or not at all."""
@@ -171,7 +162,7 @@ class Workdir:
     def save_picture(self, name: str, figure) -> None:
         """Saves a figure as a PNG or SVG file, whole or not at all."""
         with files.replacing(self.path / name) as temporary:
-            figure.savefig(temporary, dpi=150)
+            figures.save(figure, temporary, temporary.suffix[1:])
 
     def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
         """Loads `name`.keras.
@@ -185,7 +176,7 @@ class Workdir:
         """
         path = self.path / f"{name}.keras"
         try:
-            # Safe mode runs no code that a file brings along.
+            # In safe mode, code inside the file is not run.
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
             if not isinstance(model, kind):
                 raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
@@ -193,16 +184,16 @@ class Workdir:
                 raise TypeError("a model without its weights")
             return model
         except Exception as error:
-            # A damaged file makes Keras raise almost anything.
+            # For a damaged file, Keras raises almost anything.
             raise InputError(
                 f"Cannot load {path}.",
                 "a model saved by bin/train",
-                (str(error).splitlines() or [type(error).__name__])[0],
-                "train again into another --workdir",
+                first_line(error),
+                "Train again into another --workdir.",
             ) from error
 
     def check_settings_match(self, config: Config) -> None:
-        """Raises InputError for what can be told before any data is read."""
+        """Raises InputError for errors that show before any data is read."""
         if (self.path / "config.json").exists():
             self.check_same_run(config, self.read_config()[1])
         if self.finished():
@@ -215,28 +206,20 @@ class Workdir:
                 f"Cannot write to the folder {self.path}.",
                 "a folder that can be made and written",
                 f"{there} is not a folder to write to",
-                "choose another --workdir",
+                "Choose another --workdir.",
             )
 
     def check_same_run(self, config: Config, source: dict) -> None:
-        """Raises InputError if these are not the settings and data here."""
-        stored, stored_source = self.read_config()
-        old = {**stored.to_dict(), **_identity(stored_source)}
-        new = {**config.to_dict(), **_identity(source)}
-        changed = [name for name in new if new[name] != old.get(name)]
-        if changed:
-            raise InputError(
-                f"{self.path} holds "
-                f"{'a' if self.finished() else 'an unfinished'} run with other "
-                "settings.",
-                "those of that run: "
-                + ", ".join(f"{name}={old.get(name)!r}" for name in changed),
-                "those asked for: "
-                + ", ".join(f"{name}={new[name]!r}" for name in changed),
-                "choose another --workdir, or remove that folder",
-            )
+        """Raises InputError if the run here has other settings or data."""
+        state = "a" if self.finished() else "an unfinished"
+        check_same(
+            f"{self.path} holds {state} run with other settings.",
+            identity(*self.read_config()),
+            identity(config, source),
+            "Choose another --workdir, or remove that folder.",
+        )
 
 
-def _identity(source: dict) -> dict:
-    """The data apart from the place it lies in."""
-    return {k: v for k, v in source.items() if k != "data_dir"}
+def identity(config: Config, source: dict) -> dict:
+    """The settings, and the data without its place: equal for equal runs."""
+    return {**config.to_dict(), **source, "data_dir": None}

@@ -1,8 +1,9 @@
-"""What all pictures share: colours, axes, legends; no global state."""
+"""Colours, axes and legends of all figures; no global state."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -29,23 +30,40 @@ def new_figure(width: float, height: float, layout="constrained"):
     return figure, axes
 
 
-def line_with_band(axes, curve: Mapping, along, key, colour, marker, style):
-    """A line with the band of a standard deviation about it."""
-    mean, std = np.asarray(curve[key]), np.asarray(curve[f"{key}_std"])
-    (line,) = axes.plot(
-        curve[along], mean, color=colour, marker=marker, linestyle=style
+def line_with_band(axes, rows: Sequence[Mapping], along, key, style):
+    """A line with the band of a standard deviation about it.
+
+    Args:
+        axes: where it is drawn.
+        rows: dictionaries with a number `along`, and with `mean` and `std` of
+            `key`, None where they are not known.
+        along: what `key` is drawn against.
+        key: what is drawn.
+        style: colour, marker and kind of the line.
+    """
+    colour, marker, kind = style
+    x = [row[along] for row in rows]
+    mean, std = (
+        np.array([row[key][part] for row in rows], float)
+        for part in ("mean", "std")
     )
-    axes.fill_between(
-        curve[along], mean - std, mean + std, color=colour, alpha=0.2, lw=0
-    )
+    (line,) = axes.plot(x, mean, color=colour, marker=marker, linestyle=kind)
+    axes.fill_between(x, mean - std, mean + std, color=colour, alpha=0.2, lw=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_axisbelow(True)
     axes.grid(axis="y", color="#dddddd")
     return line
 
 
+def log_ticks(axes, values: Sequence[float]) -> None:
+    """Makes the x axis logarithmic, with ticks at these values only."""
+    axes.set_xscale("log")
+    axes.set_xticks(values, [f"{value:g}" for value in values])
+    axes.minorticks_off()
+
+
 def legend(figure, handles, names, place: str, corner=None) -> None:
-    """A legend beside the axes, by default where there is room."""
+    """A legend outside the axes."""
     figure.legend(
         handles,
         names,
@@ -57,14 +75,28 @@ def legend(figure, handles, names, place: str, corner=None) -> None:
 
 
 def plain_text(name: str, longest: int = 30) -> str:
-    """A name as it stands: no formula in it, and not too long."""
+    """A name as text that Matplotlib reads no formula in, cut if too long."""
     if len(name) > longest:
         name = name[: longest - 1] + "…"
     return name.replace("$", r"\$")
 
 
-def to_png(figure: Figure, dpi: int = 100) -> bytes:
-    """The picture as the bytes of a PNG file."""
+def save(figure: Figure, target, kind: str, dpi: int = 150) -> None:
+    """Writes a PNG or SVG picture: the same bytes for the same figure.
+
+    Args:
+        figure: the figure.
+        target: a path, or a buffer.
+        kind: `png` or `svg`.
+        dpi: dots per inch, for a PNG picture.
+    """
+    metadata = {"Date": None} if kind == "svg" else None
+    with matplotlib.rc_context({"svg.hashsalt": "gmn_tf"}):
+        figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
+
+
+def to_png(figure: Figure) -> bytes:
+    """The picture as the bytes of a PNG file, for TensorBoard."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    save(figure, buffer, "png", dpi=100)
     return buffer.getvalue()

@@ -242,7 +242,7 @@ def test_a_model_for_other_features_is_refused(
         tiny_data, train=Samples(np.zeros((6, 15)), np.arange(6))
     )
 
-    with pytest.raises(InputError, match="feature_dim 14"):
+    with pytest.raises(InputError, match="feature_dim=14"):
         finished.evaluate(FinishedRun(workdir, config, wider))
 
 

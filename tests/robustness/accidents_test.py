@@ -193,7 +193,7 @@ def test_folders_below_a_file_cannot_be_written(tiny_config, tmp_path):
     workdir = Workdir(tmp_path / "file" / "run")
     with pytest.raises(InputError, match="Cannot write"):
         workdir.start(tiny_config, SOURCE)
-    with pytest.raises(InputError, match="Cannot write"), workdir.alone():
+    with pytest.raises(InputError, match="Cannot write"), workdir.exclusive():
         pass
 
 
@@ -210,29 +210,29 @@ def test_a_finished_run_is_shown_from_a_read_only_folder(
 
     monkeypatch.setattr(pathlib.Path, "mkdir", refuse)
     monkeypatch.setattr(pathlib.Path, "open", refuse)
-    with workdir.alone():
+    with workdir.exclusive():
         pass
     assert files(tmp_path) == before
 
 
 def test_two_runs_in_one_folder(tmp_path):
     workdir = Workdir(tmp_path / "run")
-    with workdir.alone():
+    with workdir.exclusive():
         with (
             pytest.raises(InputError, match="Another process works in"),
-            Workdir(tmp_path / "run").alone(),
+            Workdir(tmp_path / "run").exclusive(),
         ):
             pass
-        with Workdir(tmp_path / "other").alone():
+        with Workdir(tmp_path / "other").exclusive():
             pass
-    with workdir.alone():
+    with workdir.exclusive():
         pass
 
 
 @pytest.mark.parametrize("command", [commands.train, commands.tune])
 def test_the_second_run_of_two_is_refused(command, synthetic_flags, tmp_path):
     flags = ("--preset=cpu", "--steps=2", f"--workdir={tmp_path / 'run'}")
-    with Workdir(tmp_path / "run").alone():
+    with Workdir(tmp_path / "run").exclusive():
         message = in_process.fail(command, *synthetic_flags, *flags)
     assert "Another process works in" in message
     # A search notes beforehand what it is, so that others can join it.

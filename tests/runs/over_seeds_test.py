@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from gmn_tf.config import Config
-from gmn_tf.runs import over_seeds
+from gmn_tf.runs import over_seeds, tables
 from gmn_tf.utils.errors import InputError
 
 
@@ -56,8 +56,8 @@ def test_many_differences_are_told_in_one_column(tmp_path):
 
     heading, _, *lines = over_seeds.markdown(rows).splitlines()
     column = heading.split(" | ").index("other settings")
-    told = [line.split(" | ")[column] for line in lines]
-    assert told == [
+    settings = [line.split(" | ")[column] for line in lines]
+    assert settings == [
         "",
         "",  # real_only, which all of them have in common
         "beta_1=0.5",
@@ -149,10 +149,77 @@ def test_tables_are_written(tmp_path):
     assert len((tmp_path / "out" / "h0.5.csv").read_text().splitlines()) == 3
 
 
+def test_a_table_of_runs_stands_in_for_their_folders(tmp_path):
+    paths = [
+        finished_run(tmp_path / "a", 10.1, seed=1),
+        finished_run(tmp_path / "b", 0.1 + 0.2, seed=2, generator_units=(4, 5)),
+        finished_run(tmp_path / "c", 20.0, split="tune"),
+    ]
+    separate = json.loads((tmp_path / "a" / "metrics.json").read_text())
+    del separate["baseline"]
+    (tmp_path / "a" / "separate.json").write_text(json.dumps(separate))
+    curve = "penalty,h_mean,h_std\n0.5,22,2\n"
+    (tmp_path / "c" / "calibration.csv").write_text(curve)
+    unknown = {"mean": None, "std": None}
+    for name in ("metrics.json", "separate.json"):
+        metrics = json.loads((tmp_path / "a" / name).read_text())
+        content = json.dumps({**metrics, "u": unknown})
+        (tmp_path / "a" / name).write_text(content)
+
+    rows = over_seeds.table(paths)
+    over_seeds.write(rows, str(tmp_path / "out"), paths)
+    runs = tmp_path / "out_runs.csv"
+    written = {path.name: path.read_bytes() for path in tmp_path.glob("out*.*")}
+
+    assert set(written) == {"out.md", "out.csv", "out_runs.csv"}
+    again = over_seeds.table([str(runs)])
+    assert over_seeds.markdown(again) == over_seeds.markdown(rows)
+    over_seeds.write(again, str(tmp_path / "out"), [str(runs)])
+    for name, content in written.items():
+        assert (tmp_path / name).read_bytes() == content
+    read = tables.read(runs)
+    assert [(row["run"], row["protocol"]) for row in read] == [
+        ("a", "joint"),
+        ("a", "separate"),
+        ("b", "joint"),
+        ("c", "joint"),
+    ]
+    assert float(read[2]["h_mean"]) == 0.1 + 0.2
+    assert tables.settings(read[2]).generator_units == (4, 5)
+    assert tables.scores(read[0])["u"] is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "received"),
+    [
+        ("batch_size", "batchsize", "the columns"),
+        (",joint,", ",loose,", "the protocol 'loose'"),
+        (",256,", ",few,", "--batch_size"),
+        (",30.0,", ",130.0,", "no score in percent"),
+        (",30.0,", ",,", "seen classes have no score"),
+        (",joint", "", "cells in line"),
+        ("protocol", "data", "a column twice"),
+    ],
+)
+def test_damaged_tables_are_refused(old, new, received, tmp_path):
+    over_seeds.write(
+        over_seeds.table([path := finished_run(tmp_path / "a", 10.0)]),
+        str(tmp_path / "out"),
+        [path],
+    )
+    runs = tmp_path / "out_runs.csv"
+    text = runs.read_text()
+    assert old in text
+    runs.write_text(text.replace(old, new))
+
+    with pytest.raises(InputError, match=f"no finished run(.|\n)*{received}"):
+        over_seeds.table([str(runs)])
+
+
 def test_folders_without_a_run_are_refused(tmp_path):
     with pytest.raises(InputError, match="no finished run"):
         over_seeds.table([str(tmp_path)])
-    with pytest.raises(InputError, match="Nothing to summarise"):
+    with pytest.raises(InputError, match="nothing to summarise"):
         over_seeds.table([])
 
 
@@ -160,9 +227,9 @@ def test_a_table_needs_no_tensorflow():
     code = (
         "import sys, gmn_tf.runs.over_seeds; print('tensorflow' in sys.modules)"
     )
-    told = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
 
-    assert told.stdout.strip() == "False"
-    assert not told.stderr
+    assert process.stdout.strip() == "False"
+    assert not process.stderr

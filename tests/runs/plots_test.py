@@ -79,12 +79,19 @@ def test_names_that_are_the_same_when_cut_keep_their_entries():
 def test_bars_are_sorted_apart_and_leave_out_what_has_no_sample():
     accuracies = np.array([0.2, np.nan, 0.6, 0.1, 0.9])
     std = np.array([0.01, 0.0, 0.02, 0.03, 0.04])
-    figure = plots.class_accuracy_bars(accuracies, "abcde", 3, std)
+    figure = plots.class_accuracy_bars(
+        "abcde", 3, np.stack([accuracies - std, accuracies + std])
+    )
     unseen, seen = figure.axes
 
     assert texts(unseen) == ["e", "d"]
     assert texts(seen) == ["c", "a"]
     widths = [bar.get_width() for bar in seen.patches]
+    (errors,) = (
+        one for one in seen.collections if len(one.get_segments()) == 2
+    )
+    lengths = [np.ptp(segment[:, 0]) for segment in errors.get_segments()]
+    np.testing.assert_allclose(lengths, [4.0, 2.0])
     np.testing.assert_allclose(widths, [60.0, 20.0])
     assert "mean 50.0 %" in unseen.get_title(loc="left")
     assert "mean 40.0 %" in seen.get_title(loc="left")
@@ -101,7 +108,7 @@ def test_bars_are_sorted_apart_and_leave_out_what_has_no_sample():
 def test_names_only_where_they_can_be_read(num_seen, num_classes):
     accuracies = np.linspace(0.0, 1.0, num_classes)
     names = [f"class {label}" for label in range(num_classes)]
-    figure = plots.class_accuracy_bars(accuracies, names, num_seen)
+    figure = plots.class_accuracy_bars(names, num_seen, accuracies[np.newaxis])
 
     for axes, size in zip(figure.axes, (num_classes - num_seen, num_seen)):
         assert len(axes.patches) == size
@@ -111,13 +118,13 @@ def test_names_only_where_they_can_be_read(num_seen, num_classes):
 
 def test_bars_have_marks_of_the_baseline_and_a_title():
     accuracies = np.array([0.2, 0.6, 0.1, 0.9])
-    baseline = np.array([0.3, 0.4, 0.5, 0.7])
+    baseline = np.array([[0.3, 0.4, 0.5, 0.9], [0.3, 0.4, 0.5, 0.5]])
     figure = plots.class_accuracy_bars(
-        accuracies, "abcd", 2, baseline=baseline, title="birds"
+        "abcd", 2, accuracies[np.newaxis], baseline, "birds"
     )
 
     for axes, expected in zip(figure.axes, ([70.0, 50.0], [40.0, 30.0])):
-        (marks,) = axes.collections
+        (marks,) = (c for c in axes.collections if len(c.get_offsets()) == 2)
         np.testing.assert_allclose(marks.get_offsets()[:, 0], expected)
         np.testing.assert_allclose(marks.get_offsets()[:, 1], [0, 1])
     assert figure.get_suptitle() == "birds"
@@ -125,7 +132,7 @@ def test_bars_have_marks_of_the_baseline_and_a_title():
 
 
 def test_bars_without_any_accuracy():
-    figure = plots.class_accuracy_bars(np.full(4, np.nan), "abcd", 2)
+    figure = plots.class_accuracy_bars("abcd", 2, np.full((1, 4), np.nan))
 
     assert "2 without" in figure.axes[0].get_title(loc="left")
     figures.to_png(figure)

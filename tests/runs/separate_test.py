@@ -1,38 +1,43 @@
-"""The separate protocol: settings for T-1, u and s chosen apart."""
+"""The separate protocol: settings for T-1, u and s chosen separately."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
 
 from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method import metrics as evaluation
+from gmn_tf.method import metrics as scoring
 from gmn_tf.runs import experiment, separate
+from gmn_tf.runs.candidates import candidates
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
 
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
-WATCHING = experiment.MonitoringOptions(quiet=True)
+QUIET = experiment.MonitoringOptions(quiet=True)
 
 
-@pytest.fixture
-def runs(tiny_config, tiny_name, tiny_dir, tmp_path):
-    """A finished run for each split, of a variant."""
+@pytest.fixture(scope="module")
+def runs(tiny_config, tiny_name, tiny_dir, tmp_path_factory):
+    """A finished run for each split, of a variant, and their separate.json."""
 
+    @functools.cache
     def make(variant):
         made = []
         for split in ("test", "tune"):
             config = tiny_config.replace({"variant": variant, "split": split})
             loaded = zero_shot_data.load(tiny_name, tiny_dir, split)
-            workdir = Workdir(tmp_path / split)
+            workdir = Workdir(tmp_path_factory.mktemp(variant) / split)
             workdir.start(config, SOURCE)
             strategy = fit.make_strategy("one")
-            experiment.run(config, loaded, workdir, strategy, WATCHING)
+            experiment.run(
+                config, loaded, workdir, strategy, QUIET, with_baseline=False
+            )
             made.append(FinishedRun(workdir, config, loaded))
-        return made
+        return *made, separate.run(*made, quiet=True)
 
     return make
 
@@ -41,14 +46,12 @@ def scores_of(config, loaded, generator, settings):
     models = experiment.fit_classifiers(
         config.replace(settings), loaded, generator
     )
-    return [evaluation.score(model, loaded) for model in models]
+    return [scoring.score(model, loaded) for model in models]
 
 
 @pytest.mark.parametrize("variant", ["cwgan_gm", "real_only"])
 def test_each_score_is_of_the_settings_chosen_for_it(variant, runs):
-    test, tune = runs(variant)
-
-    metrics = separate.run(test, tune, quiet=True)
+    test, tune, metrics = runs(variant)
 
     assert test.workdir.read_json("separate.json") == metrics
     assert metrics["protocol"] == "separate"
@@ -84,8 +87,7 @@ def test_each_score_is_of_the_settings_chosen_for_it(variant, runs):
 
 
 def test_the_test_samples_do_not_matter_to_the_choice(runs):
-    test, tune = runs("cwgan_gm")
-    metrics = separate.run(test, tune, quiet=True)
+    test, tune, metrics = runs("cwgan_gm")
     rng = np.random.default_rng(0)
     others = {
         part: Samples(
@@ -109,11 +111,11 @@ def test_the_test_samples_do_not_matter_to_the_choice(runs):
 
 
 def test_runs_on_other_data_are_refused(runs, tmp_path):
-    test, tune = runs("real_only")
+    test, tune, _ = runs("real_only")
     other = Workdir(tmp_path / "other")
     other.start(tune.config, {**SOURCE, "split_fingerprint": "g"})
 
-    with pytest.raises(InputError, match="the same data"):
+    with pytest.raises(InputError, match="split_fingerprint='g'"):
         separate.run(test, dataclasses.replace(tune, workdir=other), quiet=True)
 
 
@@ -128,23 +130,23 @@ def test_runs_on_other_data_are_refused(runs, tmp_path):
 def test_other_runs_are_refused(changes, tiny_config):
     test = tiny_config.replace(changes.get("test", {}))
     tune = tiny_config.replace(changes.get("tune", {"split": "tune"}))
-    with pytest.raises(InputError, match="differ in their split alone"):
-        separate.check_same_runs(test, tune)
+    with pytest.raises(InputError, match="differ only in their split"):
+        separate.check_same_runs(test.to_dict(), tune.to_dict())
 
 
 def test_candidates_are_multiples_of_the_run(tiny_config):
-    tried = separate.candidates(tiny_config, has_generator=True)
+    tried = candidates(tiny_config, has_generator=True)
 
     assert {one["synthetic_per_class"] for one in tried} == {1, 2, 5, 10}
     still = tiny_config.replace({"classifier_learning_rate": 0})
     assert {
         one["classifier_learning_rate"]
-        for one in separate.candidates(still, has_generator=True)
+        for one in candidates(still, has_generator=True)
     } == {0.0}
     assert tiny_config.classifier_learning_rate in {
         one["classifier_learning_rate"] for one in tried
     }
     assert all(
         "synthetic_per_class" not in one
-        for one in separate.candidates(tiny_config, has_generator=False)
+        for one in candidates(tiny_config, has_generator=False)
     )

@@ -1,0 +1,78 @@
+"""Fig. 3 and 5 of the paper.
+
+Curves by variant are those of `results.curves`: rows of scores, each a mean and
+a standard deviation over generator seeds, and the number of these seeds.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from gmn_tf.runs import plots
+from gmn_tf.utils import figures
+
+Curves = Mapping[str, tuple[Sequence[Mapping], int]]
+
+
+def curves_by_variant(curves: Curves, along: str, title: str) -> Figure:
+    """Fig. 3 for several variants: a panel for each, with all scores.
+
+    Args:
+        curves: rows and number of seeds of each variant.
+        along: the name of what scores are drawn against, on a log scale.
+        title: what was scored.
+    """
+    figure = Figure((3.6 * len(curves) + 2.2, 4.0), layout="constrained")
+    figure.suptitle(figures.plain_text(title, 90), x=0.01, ha="left", size=12)
+    panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    lines = {}
+    for axes, (variant, (rows, seeds)) in zip(panels, curves.items()):
+        for key, (label, *style) in plots.SCORE_STYLES.items():
+            lines[label] = figures.line_with_band(axes, rows, along, key, style)
+        figures.log_ticks(axes, [row[along] for row in rows])
+        axes.set_xlabel("Synthetic features per unseen class")
+        axes.set_title(_with_seeds(variant, seeds), loc="left", size=11)
+    panels[0].set_ylim(0.0, 1.05 * panels[0].get_ylim()[1])
+    panels[0].set_ylabel(_measure("Accuracy", curves))
+    figures.legend(figure, lines.values(), lines.keys(), "outside right center")
+    return figure
+
+
+def variants_together(
+    curves: Curves, along: str, title: str, score: str = "u"
+) -> Figure:
+    """Fig. 5: one score of several variants in one panel.
+
+    Args:
+        curves: rows and number of seeds of each variant.
+        along: the name of what the score is drawn against.
+        title: what was scored.
+        score: which.
+    """
+    figure, axes = figures.new_figure(7.5, 4.5)
+    lines = {}
+    for number, (variant, (rows, seeds)) in enumerate(curves.items()):
+        style = (
+            figures.COLOURS[number % len(figures.COLOURS)],
+            "os^Dvx"[number % 6],
+            ("-", "--", "-.", ":")[number % 4],
+        )
+        lines[_with_seeds(variant, seeds)] = figures.line_with_band(
+            axes, rows, along, score, style
+        )
+    figures.legend(figure, lines.values(), lines.keys(), "outside right center")
+    axes.set_ylim(bottom=0.0)
+    axes.set_xlabel("Generator steps")
+    axes.set_ylabel(_measure(score, curves))
+    axes.set_title(figures.plain_text(title, 70), loc="left")
+    return figure
+
+
+def _with_seeds(variant: str, seeds: int) -> str:
+    return f"{variant}, {seeds} seed{'s' * (seeds > 1)}"
+
+
+def _measure(what: str, curves: Curves) -> str:
+    """The label of an axis; of single seeds there is no deviation."""
+    several = any(seeds > 1 for _, seeds in curves.values())
+    return f"{what} (%)" + (", mean ± standard deviation" if several else "")

@@ -1,0 +1,219 @@
+"""The files of bin/reproduce: tables, figures, and one page with everything.
+
+The page needs no network and no other file: it contains the figures.
+"""
+
+import dataclasses
+import importlib.resources
+import io
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+import jinja2
+from matplotlib.figure import Figure
+
+from gmn_tf.method.metrics import SCORES
+from gmn_tf.reproduction import figures, plan
+from gmn_tf.reproduction.results import (
+    PROTOCOLS,
+    Results,
+    class_changes,
+    curves,
+    table_rows,
+)
+from gmn_tf.runs import report
+from gmn_tf.utils import files
+from gmn_tf.utils.figures import save
+
+HEADING = ("variant", "seeds", "T-1", "u", "s", "h", "source")
+PROTOCOL_NOTES = {
+    "separate": "Separate protocol: the number of synthetic features and the "
+    "classifier's learning rate are chosen separately for T-1, u and s, on "
+    "validation classes; h combines two classifiers.",
+    "joint": "Joint protocol: one classifier gives T-1, u and s. ‡: separate "
+    "protocol, as in Table 2; compare it only with that table.",
+}
+FIGURE_TITLES = {
+    "3": "scores against the number of synthetic features",
+    "4": "unseen classes that gain and lose most by matching",
+    "5": "u of validation classes while the generator trains",
+}
+CLASSES_SHOWN = 5  # that gain most, and that lose most
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table for one data set.
+
+    Attributes:
+        number: that of the paper, as in `table2`; the name of its file, which
+            has it for all data sets.
+        dataset: as in `plan.Request`.
+        title: what it is.
+        note: how to read it.
+        heading: names of the columns.
+        lines: texts to read.
+        records: the same in full precision, by column, for CSV.
+    """
+
+    number: str
+    dataset: str
+    title: str
+    note: str
+    heading: Sequence[str]
+    lines: Sequence[Sequence[str]]
+    records: Sequence[Mapping]
+
+    @property
+    def key(self) -> str:
+        """Its place in the page."""
+        return f"{self.number}-{self.dataset.replace(':', '-')}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A figure for one data set."""
+
+    key: str
+    title: str
+    figure: Figure
+
+
+def write(request: plan.Request, results: Results, command: str) -> None:
+    """Writes the results of finished jobs into `request.out`.
+
+    Args:
+        request: what was asked for.
+        results: what was measured.
+        command: the command line that reproduces these results.
+    """
+    common = shlex.join([f"--preset={request.preset}", *request.flags])
+    settings = f"All runs: {common}."
+    jobs = plan.plan(request)
+    results.collect(jobs)
+    results.write()
+    tables, drawn = _collect(request, results)
+    for number in dict.fromkeys(table.number for table in tables):
+        same = [table for table in tables if table.number == number]
+        rows = [
+            {"dataset": table.dataset, **row}
+            for table in same
+            for row in table.records
+        ]
+        path = request.out / f"{number}.csv"
+        files.write_text(path, report.table_csv(rows))
+    for picture in drawn:
+        for kind in ("png", "svg"):
+            path = request.out / f"{picture.key}.{kind}"
+            with files.replacing(path) as temporary:
+                save(picture.figure, temporary, kind)
+    text = _markdown(tables, command, settings)
+    files.write_text(request.out / "tables.md", text)
+    template = importlib.resources.files(__package__).joinpath("page.html")
+    page = jinja2.Environment(autoescape=True).from_string(
+        template.read_text(encoding="utf-8")
+    )
+    text = page.render(
+        tables=tables,
+        figures=[(one, _svg(one.figure)) for one in drawn],
+        command=command,
+        settings=settings,
+        jobs=[
+            (job.name, shlex.join([f"bin/{job.command[0]}", *job.command[1:]]))
+            for job in jobs
+            if results.has(job)
+        ],
+    )
+    files.write_text(request.out / "index.html", text)
+
+
+def _collect(request, results) -> tuple[list[Table], list[Picture]]:
+    tables, drawn = [], []
+    for dataset in request.datasets:
+        for number in request.tables:
+            rows = table_rows(results, number, dataset, request.seeds)
+            if any(row["seeds"] for row in rows):
+                tables.append(_score_table(number, dataset, rows))
+        if "4" in request.figures:
+            seeds, changes = class_changes(results, dataset, request.seeds)
+            if changes:
+                tables.append(_change_table(dataset, seeds, changes))
+        for number, along, draw in (
+            ("3", "n", figures.curves_by_variant),
+            ("5", "step", figures.variants_together),
+        ):
+            found = {}
+            if number in request.figures:
+                found = curves(results, number, along, dataset, request.seeds)
+            if found:
+                title = f"Fig. {number}, {dataset}: {FIGURE_TITLES[number]}"
+                figure = draw(found, along, title)
+                key = f"figure{number}-{dataset.replace(':', '-')}"
+                drawn.append(Picture(key, title, figure))
+    return tables, drawn
+
+
+def _score_table(number, dataset, rows) -> Table:
+    return Table(
+        number=f"table{number}",
+        dataset=dataset,
+        title=f"Table {number}, {dataset}",
+        note=PROTOCOL_NOTES[PROTOCOLS[number]],
+        heading=HEADING,
+        lines=[
+            [
+                row["variant"],
+                str(row["seeds"] or ""),
+                *(
+                    report.mean_and_std(
+                        row[score], row[f"{score}_std"], row["seeds"]
+                    )
+                    for score in SCORES
+                ),
+                row["source"],
+            ]
+            for row in rows
+        ],
+        records=rows,
+    )
+
+
+def _change_table(dataset, seeds, changes) -> Table:
+    shown = changes
+    if len(changes) > 2 * CLASSES_SHOWN:
+        shown = changes[:CLASSES_SHOWN] + changes[-CLASSES_SHOWN:]
+    _, *columns = changes[0]
+    return Table(
+        number="figure4",
+        dataset=dataset,
+        title=f"Fig. 4, {dataset}: {FIGURE_TITLES['4']}",
+        note="Accuracy among all classes in percent; joint protocol; "
+        + (f"mean over {seeds} seeds." if seeds > 1 else "one seed."),
+        heading=("unseen class", *columns),
+        lines=[
+            [name, f"{one:.1f}", f"{other:.1f}", f"{change:+.1f}"]
+            for name, one, other, change in (row.values() for row in shown)
+        ],
+        records=changes,
+    )
+
+
+def _markdown(tables: list[Table], command: str, settings: str) -> str:
+    parts = [f"Made by `{command}`. {settings}", ""]
+    for table in tables:
+        parts += [f"## {table.title}", "", table.note, ""]
+        parts += [report.markdown_table(table.heading, table.lines), ""]
+    return "\n".join(parts)
+
+
+def _svg(figure: Figure) -> str:
+    """The picture as an element for a page."""
+    buffer = io.StringIO()
+    save(figure, buffer, "svg")
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    # As wide as the page lets it be.
+    return re.sub(
+        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", text, count=1
+    )

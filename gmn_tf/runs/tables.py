@@ -1,0 +1,151 @@
+"""Tables of runs, with a row for each run and protocol.
+
+Results stay in them when the folders of the runs are removed. A row has the
+name, the protocol, the scores, the data, versions, and all settings, so that it
+stays true when a default changes. No TensorFlow is needed.
+"""
+
+import csv
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from gmn_tf.config import Config, field_names
+from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
+from gmn_tf.runs import report
+from gmn_tf.utils import files
+from gmn_tf.utils import tables as csv_tables
+from gmn_tf.utils.errors import InputError, first_line
+
+RESULTS = {JOINT: "metrics.json", SEPARATE: "separate.json"}
+CALIBRATED, BASELINE = "calibrated_", "baseline_"
+# What Python raises for a file with other content.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
+_FIRST = ("dataset", "embedding", "variant", "split", "steps", "seed")
+_COLUMNS = {
+    *("run", "protocol", "data", "split_fingerprint", "versions"),
+    *field_names(),
+    *(
+        f"{start}{score}_{part}"
+        for start in ("", CALIBRATED, BASELINE)
+        for score in SCORES
+        for part in report.PARTS
+    ),
+}
+
+
+def read(path: str | pathlib.Path) -> list[dict]:
+    """The rows of a run's folder, or of a table that `write` has written.
+
+    Raises:
+        InputError: if there is no finished run, or no such table.
+    """
+    path = pathlib.Path(path)
+    try:
+        rows = _read_folder(path) if path.is_dir() else _read_table(path)
+        for row in rows:
+            settings(row)
+            for start in ("", BASELINE) if has_baseline(row) else ("",):
+                if scores(row, start)["s"] is None:
+                    raise ValueError("seen classes have no score")
+        return rows
+    except (*_DAMAGED, csv.Error) as error:
+        raise InputError(
+            f"{path} holds no finished run.",
+            "a folder with config.json and metrics.json, as bin/train writes "
+            "them, or a table of runs, as bin/summary writes it",
+            f"{type(error).__name__}: {first_line(error)}",
+            "Leave it out, or let bin/train finish there.",
+        ) from error
+
+
+def write(path: str | pathlib.Path, rows: Sequence[Mapping]) -> None:
+    """Writes a table that `read` reads; InputError if that is impossible."""
+    files.write_text(pathlib.Path(path), report.table_csv(rows))
+
+
+def settings(row: Mapping) -> Config:
+    """The settings of a row; those that it lacks have their default."""
+    return Config(**{name: row[name] for name in field_names() if name in row})
+
+
+def scores(row: Mapping, start: str = "") -> dict[str, float | None]:
+    """The mean of each score of a row in percent; None for an unknown one.
+
+    Args:
+        row: from `read`.
+        start: `BASELINE` for the scores of the baseline.
+    """
+    return {score: number(row.get(f"{start}{score}_mean")) for score in SCORES}
+
+
+def has_baseline(row: Mapping) -> bool:
+    """Whether the row has scores of a baseline."""
+    return row.get(f"{BASELINE}s_mean", "") != ""
+
+
+def number(value: float | str | None) -> float | None:
+    """A score in percent, from a cell or a JSON file."""
+    if value in (None, ""):  # No unseen class had a sample to score.
+        return None
+    if isinstance(value, str):
+        value = csv_tables.number(value)
+    if isinstance(value, bool) or not 0.0 <= value <= 100.0:
+        raise ValueError(f"{value!r} is no score in percent")
+    return value
+
+
+def _read_table(path: pathlib.Path) -> list[dict]:
+    table = csv_tables.read(path)
+    unknown = set(table.header) - _COLUMNS
+    if unknown or not {"run", "protocol", "data"} <= set(table.header):
+        raise ValueError(f"the columns {', '.join(table.header):.200}")
+    if unknown := set(table.column("protocol")) - set(RESULTS):
+        raise ValueError(f"the protocol {unknown.pop()!r}")
+    return [dict(zip(table.header, row)) for row in table.rows]
+
+
+def _read_folder(folder: pathlib.Path) -> list[dict]:
+    stored = files.parse_json((folder / "config.json").read_text("utf-8"))
+    config = Config(**stored["config"]).to_dict()
+    rows = []
+    for protocol, name in RESULTS.items():
+        if protocol == SEPARATE and not (folder / name).exists():
+            continue
+        metrics = files.parse_json((folder / name).read_text("utf-8"))
+        measured = report.flat(metrics)
+        if "baseline" in metrics:
+            for name, value in report.flat(metrics["baseline"]).items():
+                measured[BASELINE + name] = value
+        if any(isinstance(value, str) for value in measured.values()):
+            raise ValueError("a score is a text")
+        if protocol == JOINT:
+            measured |= _calibrated(folder)
+        rows.append(
+            {
+                "run": folder.absolute().name,
+                "protocol": protocol,
+                **{name: config[name] for name in _FIRST},
+                **measured,
+                "data": stored["data"]["name"],
+                "split_fingerprint": stored["data"].get("split_fingerprint"),
+                "versions": ", ".join(
+                    f"{name} {version}"
+                    for name, version in stored.get("versions", {}).items()
+                ),
+                **config,
+            }
+        )
+    return rows
+
+
+def _calibrated(folder: pathlib.Path) -> dict:
+    """The best h that bin/evaluate --calibrate has found for a run, if any."""
+    if not (folder / "calibration.csv").exists():
+        return {}
+    table = csv_tables.read(folder / "calibration.csv")
+    means = [csv_tables.number(cell) for cell in table.column("h_mean")]
+    best = means.index(max(means))
+    return {
+        f"{CALIBRATED}h_{part}": number(table.column(f"h_{part}")[best])
+        for part in report.PARTS
+    }
