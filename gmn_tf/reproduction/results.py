@@ -6,7 +6,6 @@ curves are means and standard deviations over generator seeds, of the mean over
 the classifiers of each run. No TensorFlow is needed.
 """
 
-import csv
 import pathlib
 from collections.abc import Sequence
 
@@ -18,7 +17,7 @@ from gmn_tf.runs import report, tables
 from gmn_tf.runs.candidates import FACTORS
 from gmn_tf.utils import files
 from gmn_tf.utils import tables as csv_tables
-from gmn_tf.utils.errors import InputError, check_same, first_line
+from gmn_tf.utils.errors import check_same
 
 PROTOCOLS = {"2": SEPARATE, "3": JOINT}
 # The file in a run's folder with its points, by figure.
@@ -44,7 +43,7 @@ class Results:
         self.by_run |= {f"figure{figure}_runs": {} for figure in POINTS}
         for name, by_run in self.by_run.items():
             if (out / f"{name}.csv").exists():
-                for row in _read(out / f"{name}.csv"):
+                for row in csv_tables.read(out / f"{name}.csv"):
                     by_run.setdefault(row.pop("run"), []).append(row)
 
     def points(self, figure: str, run: str) -> list[dict]:
@@ -72,7 +71,7 @@ class Results:
             if job.figure and points.exists():
                 self.by_run[f"figure{job.figure}_runs"][job.run] = [
                     row
-                    for row in _read(points)
+                    for row in csv_tables.read(points)
                     # Fig. 4 is of unseen classes that have samples to score.
                     if job.figure != "4"
                     or (row["seen"] == "no" and row["accuracy_percent"])
@@ -124,19 +123,6 @@ class Results:
     def _add_scores(self, rows: Sequence[dict]) -> None:
         for row in rows:
             self.runs[row["run"], row["protocol"]] = row
-
-
-def _read(path: pathlib.Path) -> list[dict]:
-    try:
-        table = csv_tables.read(path)
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(
-            f"Cannot read {path}.",
-            "a table as bin/reproduce or bin/evaluate writes it",
-            first_line(error),
-            "Restore or remove it.",
-        ) from error
-    return [dict(zip(table.header, row)) for row in table.rows]
 
 
 def _tried(path: pathlib.Path) -> list[dict]:
@@ -216,7 +202,9 @@ def _published(protocol, dataset, variant) -> list[dict]:
             for score in SCORES
             for column in (score, f"{score}_std")
         }
-        for line in _read(pathlib.Path(__file__).parent / "published.csv")
+        for line in csv_tables.read(
+            pathlib.Path(__file__).parent / "published.csv"
+        )
         if (line["protocol"], line["dataset"]) == (protocol, name)
         and line["variant"] == variant
         and line["embedding"] in ("", embedding or "att")

@@ -3,7 +3,6 @@
 All files of a run are written here, into its `Workdir`.
 """
 
-import csv
 import dataclasses
 from collections.abc import Callable
 
@@ -27,7 +26,7 @@ from gmn_tf.training import (
 )
 from gmn_tf.training.callbacks import ProgressLine
 from gmn_tf.training.checkpoints import Checkpoints
-from gmn_tf.utils import progress
+from gmn_tf.utils import progress, tables
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,8 +264,7 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
         path = workdir.path / "validation.csv"
         rows = []
         if first_step and path.exists():
-            lines = csv.DictReader(path.read_text("utf-8").splitlines())
-            rows = report.read_curve(lines, "step")
+            rows = report.read_curve(tables.read(path), "step")
 
         def score(generator):
             one = config.replace({"classifier_seeds": 1})

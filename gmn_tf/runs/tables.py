@@ -5,7 +5,6 @@ name, the protocol, the scores, the data, versions, and all settings, so that it
 stays true when a default changes. No TensorFlow is needed.
 """
 
-import csv
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -48,12 +47,13 @@ def read(path: str | pathlib.Path) -> list[dict]:
                 if scores(row, start)["s"] is None:
                     raise ValueError("seen classes have no score")
         return rows
-    except (*_DAMAGED, csv.Error) as error:
+    except _DAMAGED as error:
+        kind = "" if isinstance(error, InputError) else type(error).__name__
         raise InputError(
             f"{path} holds no finished run.",
             "a folder with config.json and metrics.json, as bin/train writes "
             "them, or a table of runs, as bin/summary writes it",
-            f"{type(error).__name__}: {first_line(error)}",
+            f"{kind}: {first_line(error)}".removeprefix(": "),
             "Leave it out, or let bin/train finish there.",
         ) from error
 
@@ -95,13 +95,12 @@ def number(value: float | str | None) -> float | None:
 
 
 def _read_table(path: pathlib.Path) -> list[dict]:
-    table = csv_tables.read(path)
-    unknown = set(table.header) - _COLUMNS
-    if unknown or not {"run", "protocol", "data"} <= set(table.header):
-        raise ValueError(f"the columns {', '.join(table.header):.200}")
-    if unknown := set(table.column("protocol")) - set(RESULTS):
+    rows = csv_tables.read(path, ("run", "protocol", "data"))
+    if unknown := {name for row in rows for name in row} - _COLUMNS:
+        raise ValueError(f"the column {unknown.pop()!r}")
+    if unknown := {row["protocol"] for row in rows} - set(RESULTS):
         raise ValueError(f"the protocol {unknown.pop()!r}")
-    return [dict(zip(table.header, row)) for row in table.rows]
+    return rows
 
 
 def _read_folder(folder: pathlib.Path) -> list[dict]:
@@ -142,10 +141,11 @@ def _calibrated(folder: pathlib.Path) -> dict:
     """The best h that bin/evaluate --calibrate has found for a run, if any."""
     if not (folder / "calibration.csv").exists():
         return {}
-    table = csv_tables.read(folder / "calibration.csv")
-    means = [csv_tables.number(cell) for cell in table.column("h_mean")]
-    best = means.index(max(means))
+    best = max(
+        csv_tables.read(folder / "calibration.csv", ("h_mean",)),
+        key=lambda row: csv_tables.number(row["h_mean"]),
+    )
     return {
-        f"{CALIBRATED}h_{part}": number(table.column(f"h_{part}")[best])
+        f"{CALIBRATED}h_{part}": number(best[f"h_{part}"])
         for part in report.PARTS
     }

@@ -3,6 +3,7 @@
 import contextlib
 import csv
 import io
+import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -105,6 +106,21 @@ def read_rows(
             f"{type(error).__name__}: {first_line(error)}",
             "Correct the path, or write the file again.",
         ) from error
+
+
+def read(
+    path: str | os.PathLike, required: Sequence[str] = ()
+) -> list[dict[str, str]]:
+    """All rows of a small .csv file, each a text by column; see `read_rows`."""
+    return [row.cells for row in read_rows(epath.Path(path), required)]
+
+
+def number(text: str) -> float:
+    """The finite number that a cell says; ValueError for any other text."""
+    (value,) = _numbers([text])
+    if not np.isfinite(value):
+        raise ValueError(f"{text!r} is not a number")
+    return float(value)
 
 
 def _check_header(

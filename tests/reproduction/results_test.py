@@ -198,7 +198,7 @@ def test_what_was_chosen_is_marked(tmp_path):
         ("tried.csv", ",0.009,", ",0.008,", "tried=.*0.008"),
         ("figure3_runs.csv", "-1,25,", "-1,26,", r"counts=\[10, 26"),
         ("figure5_runs.csv", "-1,10,", "-1,11,", "validate_every=11"),
-        ("figure5_runs.csv", "-1,10,", "-1,", "Cannot read"),
+        ("figure5_runs.csv", "-1,10,", "-1,", "Line 2 of"),
         ("runs.csv", "joint", "", "no finished run"),
         ("runs.csv", "run,", "name,", "no finished run"),
     ],

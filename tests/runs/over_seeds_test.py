@@ -192,13 +192,13 @@ def test_a_table_of_runs_stands_in_for_their_folders(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "received"),
     [
-        ("batch_size", "batchsize", "the columns"),
+        ("batch_size", "batchsize", "the column 'batchsize'"),
         (",joint,", ",loose,", "the protocol 'loose'"),
         (",256,", ",few,", "--batch_size"),
         (",30.0,", ",130.0,", "no score in percent"),
         (",30.0,", ",,", "seen classes have no score"),
-        (",joint", "", "cells in line"),
-        ("protocol", "data", "a column twice"),
+        (",joint", "", "does not fit the first line"),
+        ("protocol", "data", "lacks the column 'protocol'"),
     ],
 )
 def test_damaged_tables_are_refused(old, new, received, tmp_path):
