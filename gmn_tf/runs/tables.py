@@ -13,7 +13,7 @@ from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
 from gmn_tf.runs import report
 from gmn_tf.utils import files
 from gmn_tf.utils import tables as csv_tables
-from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.errors import InputError, first_line, listed
 
 RESULTS = {JOINT: "metrics.json", SEPARATE: "separate.json"}
 CALIBRATED, BASELINE = "calibrated_", "baseline_"
@@ -97,9 +97,9 @@ def number(value: float | str | None) -> float | None:
 def _read_table(path: pathlib.Path) -> list[dict]:
     rows = csv_tables.read(path, ("run", "protocol", "data"))
     if unknown := {name for row in rows for name in row} - _COLUMNS:
-        raise ValueError(f"the column {unknown.pop()!r}")
+        raise ValueError(f"the columns {listed(sorted(unknown))}")
     if unknown := {row["protocol"] for row in rows} - set(RESULTS):
-        raise ValueError(f"the protocol {unknown.pop()!r}")
+        raise ValueError(f"the protocols {listed(sorted(unknown))}")
     return rows
 
 
