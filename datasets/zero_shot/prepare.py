@@ -160,7 +160,7 @@ def _check_downloadable(request: Request, custom: list[str]) -> None:
     dataset, features_file, embedding = request
     if dataset in custom:
         raise InputError(
-            f"{dataset} is data of your own, prepared as a whole.",
+            f"{dataset} is custom data, prepared as a whole.",
             f"no features_file, and the embedding {folders.EMBEDDING}",
             f"features_file={features_file}, embedding={embedding}",
             "Leave both out, or prepare other features or descriptions under "

@@ -59,7 +59,7 @@ class Source:
       validation_names: names in `validation_file`, none without that file.
       feature_file: name of the file of features.
       files: the files that were read.
-      origin: `manual`, an address, `synthetic`, or `own`.
+      origin: `manual`, an address, `synthetic`, or `custom`.
       validation_file: the file that may name validation classes.
       split_source: how custom data were split; empty where the files of the
         field contain the splits.

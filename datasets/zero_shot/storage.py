@@ -22,7 +22,7 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     ZeroShotConfig,
 )
 
-_CUSTOM = "own-data"  # No features file can have such a name.
+_CUSTOM = "custom-data"  # No features file can have such a name.
 _DIGEST_LENGTH = 8
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
@@ -37,7 +37,7 @@ def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
 
 
 def custom_prefix(dataset: str, embedding: str) -> str:
-    """The same for custom data: a folder of the user's own."""
+    """The same for custom data."""
     return config_prefix(dataset, "", embedding).replace("-", f"-{_CUSTOM}", 1)
 
 
@@ -134,7 +134,7 @@ def write(
                 return  # By another process, while this one waited.
             for remains in folder.glob("incomplete.*"):
                 remains.rmtree()  # Of a process that was killed.
-            # Beam shows the progress of its workers by means of its own.
+            # Beam shows the progress of its workers in its own way.
             no_bar = quiet or config.beam
             with (
                 _silent_tfds(),

@@ -446,7 +446,7 @@ def test_help_lists_every_setting(commands_dir):
         (("--variant=cwgan_mg",), "cwgan_gm"),
         (("--dataset=cubb",), "cub"),
         (("--preset=relase",), "release"),
-        (("synthetic",), "did you mean --synthetic"),
+        (("synthetic",), "Did you mean --synthetic"),
         (("--embedding=att,sent",), "join the parts"),
         (("--steps=-1",), "at least 1"),
         (("--batch_size=many",), "batch_size"),

@@ -65,7 +65,7 @@ def load_arrays(
                 listed(found),
                 f"Save it with numpy.savez({path.name!r}, "
                 + ", ".join(f"{one}=..." for one in names)
-                + f"); {hint(name, found)}",
+                + f"). {hint(name, found)}",
             )
     return arrays
 

@@ -1,4 +1,4 @@
-"""A user's own data, a folder of tables and arrays -> a prepared data set.
+"""Custom data, a folder of tables and arrays -> a prepared data set.
 
 docs/custom_data.md says what the folder holds.
 """
@@ -37,7 +37,7 @@ def prepare(
     replace: bool = False,
     quiet: bool = False,
 ) -> summary.Prepared:
-    """Prepares a folder of a user's own data, unless that has been done.
+    """Prepares a folder of custom data, unless that has been done.
 
     Args:
         dataset: the name to find it by from now on.
@@ -143,7 +143,7 @@ def read(
 
 
 def check_name(dataset: str) -> None:
-    """Raises InputError for a name that a user's own data cannot have."""
+    """Raises InputError for a name that custom data cannot have."""
     if dataset in names.DATASETS:
         raise InputError(
             f"The name {dataset} is that of a known data set.",
