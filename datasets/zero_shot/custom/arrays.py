@@ -77,20 +77,3 @@ def _unreadable(path: epath.Path, error: Exception) -> InputError:
         f"{type(error).__name__}: {first_line(error)}",
         "Correct the path, or save the file again.",
     )
-
-
-def check_matrix(path: epath.Path, values: np.ndarray, rows: str) -> None:
-    """Raises InputError unless `values` is a matrix of real numbers.
-
-    Args:
-        path: of the file, for the message.
-        values: what it holds.
-        rows: what each row describes, as in `sample`.
-    """
-    if values.dtype.kind not in "fiu" or values.ndim != 2 or not values.size:
-        raise InputError(
-            f"{path} does not hold a matrix of numbers.",
-            f"two dimensions, one row per {rows}, not empty",
-            f"shape {values.shape}, type {values.dtype}",
-            "Save the matrix again.",
-        )

@@ -14,6 +14,7 @@ from etils import epath
 
 from gmn_tf.utils import tables
 from gmn_tf.utils.errors import InputError, hint, listed
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.custom import arrays
 
 CLASSES_FILE = "classes.csv"
@@ -200,7 +201,7 @@ def _read_table(
 def _read_npy(path: epath.Path, classes: Classes):
     """One row per class, in the order of classes.csv."""
     values = arrays.load_array(path)
-    arrays.check_matrix(path, values, "class")
+    source.check_matrix(values, f"{path}", "a matrix with a row per class")
     if len(values) != len(classes.names):
         raise InputError(
             f"{path} does not describe the classes of {CLASSES_FILE}.",

@@ -14,6 +14,7 @@ from etils import epath
 
 from gmn_tf.utils import files, tables
 from gmn_tf.utils.errors import InputError, listed
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.custom import arrays
 from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
 
@@ -24,7 +25,6 @@ EXTRACTION_FILE = "extraction.json"
 # may have the first two.
 TEXT_COLUMNS = ("class", "file", "label", "sample", "split")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
-_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,15 +76,12 @@ def read(
         )
     read_file = _READERS[path.suffix]
     values, labels, names, paths = read_file(path, classes, quiet)
-    arrays.check_matrix(path, values, "sample")
-    if labels is not None and len(labels) != len(values):
-        raise InputError(
-            f"Features and labels in {path.parent} do not fit.",
-            f"one row of features for each of {len(labels)} labels",
-            f"features of shape {values.shape}",
-            "Check that both were written from the same list of images.",
-        )
-    lowest = _checked_lowest(path, values)
+    source.check_matrix(values, f"{path}", "a matrix with a row per sample")
+    if labels is not None:
+        source.check_lengths(values, labels, path.parent)
+    lowest = source.check_finite(
+        values, f"{path}", "samples", "Compute the features of these again.", 0
+    )
     extraction, backbone = path.parent / EXTRACTION_FILE, None
     if extraction.exists():
         backbone = _read_backbone(extraction)
@@ -219,27 +216,6 @@ def _numbered(
             "Number the classes from 0, or save their names.",
         )
     return flat.astype(np.int64)
-
-
-def _checked_lowest(path: epath.Path, features: np.ndarray) -> float:
-    """The lowest feature; raises InputError for rows that are not finite."""
-    wrong, lowest = [], np.inf
-    for start in range(0, len(features), _BLOCK):
-        # As float32, because that is how they will be used.
-        with np.errstate(over="ignore"):
-            block = features[start : start + _BLOCK].astype(np.float32)
-        finite = np.isfinite(block).all(axis=1)
-        wrong.extend(np.flatnonzero(~finite) + start)
-        lowest = min(lowest, block.min())
-    if wrong:
-        raise InputError(
-            f"{path} has values that are not finite.",
-            "finite numbers (as float32) for every sample",
-            f"NaN or infinity for {len(wrong)} samples, counted from 0: "
-            f"{listed(wrong)}",
-            "Compute the features of these again.",
-        )
-    return float(lowest)
 
 
 def _read_backbone(path: epath.Path) -> dict:

@@ -9,6 +9,7 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils.errors import InputError, first_line, listed
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.xlsa17 import mat5
 
 IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
@@ -102,18 +103,10 @@ class MatFile:
                 "Take the file from xlsa17, or add the variable.",
             )
         values = self.variables[name]
-        if isinstance(values, np.ndarray | OnDiskMatrix) and (
-            values.dtype.kind in "fiu" and values.ndim == 2 and values.size
-        ):
-            return values
-        raise InputError(
-            f"{name} in {self.path} is not a matrix of numbers.",
-            "a full matrix of two dimensions, not empty",
-            values
-            if isinstance(values, str)
-            else f"shape {values.shape}, type {values.dtype}",
-            "Save the variable as a full (not sparse) matrix.",
+        source.check_matrix(
+            values, f"{name} in {self.path}", "a full matrix of two dimensions"
         )
+        return values
 
     def integers(self, name: str) -> np.ndarray:
         """The same as one row of int64, whatever type and shape it has.
