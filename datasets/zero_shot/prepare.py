@@ -63,17 +63,10 @@ def prepare(
         name, read = _from_files(request, data_dir, manual_dir, url, quiet)
     if not storage.is_prepared(data_dir, name):
         data = read()
-        config = ZeroShotConfig(
-            name=name, source=data, splits=splits.make(data)
-        )
-        _log(f"Preparing {storage.full_name(name)} in {data_dir}", quiet)
+        made = splits.make(data)
+        config = ZeroShotConfig(name=name, source=data, splits=made)
         storage.write(data_dir, config, quiet, beam_options)
     return storage.full_name(name)
-
-
-def _log(text: str, quiet: bool) -> None:
-    if not quiet:
-        print(text, file=sys.stderr, flush=True)
 
 
 def _drawn(
@@ -120,7 +113,8 @@ def _from_files(
     elif not download.is_unpacked(data_dir, request.dataset):
         prepared = _prepared_earlier(request, data_dir)
         if prepared:
-            _log(f"Using {prepared}, prepared earlier.", quiet)
+            if not quiet:
+                print(f"Using {prepared}, prepared earlier.", file=sys.stderr)
             return prepared, None
         _check_downloadable(request, storage.custom_names(data_dir))
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)

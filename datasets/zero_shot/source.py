@@ -35,11 +35,13 @@ class Embedding:
       name: of the description.
       values: `[num_classes, dim]` float32, raw (not normalised).
       columns: the name of each of the `dim` numbers; empty if unknown.
+      file: name of the file that it was read from.
     """
 
     name: str
     values: np.ndarray
     columns: tuple[str, ...] = ()
+    file: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -110,8 +111,8 @@ def write(
     config: ZeroShotConfig,
     quiet: bool,
     beam_options: Sequence[str] | None = None,
-) -> None:
-    """Writes the data, all of it or nothing.
+) -> bool:
+    """Writes the data, all of it or nothing; False if it is there already.
 
     Args:
       data_dir: where to.
@@ -124,6 +125,12 @@ def write(
       InputError: if the folder cannot be written, if Beam is not installed or
         fails, or if features are too large to be sent to its workers.
     """
+    if is_prepared(data_dir, config.name):
+        return False
+    if not quiet:
+        print(
+            f"Preparing {full_name(config.name)} in {data_dir}", file=sys.stderr
+        )
     config.beam = beam_options is not None
     options = _beam_options(config, beam_options) if config.beam else None
     total = sum(len(rows) for rows in config.splits.rows.values())
@@ -131,7 +138,7 @@ def write(
     try:
         with locks.exclusive(folder, wait=True):
             if is_prepared(data_dir, config.name):
-                return  # By another process, while this one waited.
+                return False  # By another process, while this one waited.
             for remains in folder.glob("incomplete.*"):
                 remains.rmtree()  # Of a process that was killed.
             # Beam shows the progress of its workers in its own way.
@@ -142,9 +149,9 @@ def write(
                 _reporting_beam_errors(config.beam),
             ):
                 config.progress = None if config.beam else advance
-                Builder(data_dir=data_dir, config=config).download_and_prepare(
-                    download_config=options
-                )
+                builder = Builder(data_dir=data_dir, config=config)
+                builder.download_and_prepare(download_config=options)
+                return True
     except (OSError, tf.errors.OpError, RuntimeError) as error:
         cause = error
         while isinstance(cause, RuntimeError):  # TFDS wraps a file error in it

@@ -77,7 +77,7 @@ def write(folder, **texts):
 
 def read(folder, features=None):
     folder = epath.Path(folder)
-    return custom_data.read("birds", folder, epath.Path(features or folder))[0]
+    return custom_data.read("birds", folder, epath.Path(features or folder))
 
 
 def assert_as_written(found) -> None:

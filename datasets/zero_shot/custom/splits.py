@@ -11,6 +11,7 @@ from etils import epath
 
 from gmn_tf.utils import tables
 from gmn_tf.utils.errors import InputError, hint, listed
+from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
 from gmn_tf_datasets.zero_shot.custom.features import Features
 
@@ -51,9 +52,7 @@ def make(
                 "Change the split, or mark the class seen.",
             )
     else:
-        test, source, paths = np.zeros(len(labels), bool), RULE, ()
-        for label in np.unique(labels):
-            test[np.flatnonzero(labels == label)[2::5]] = True
+        test, source, paths = splits.a_fifth(labels), RULE, ()
     rows = {
         "trainval": np.flatnonzero(~unseen & ~test),
         "test_seen": np.flatnonzero(~unseen & test),
