@@ -86,11 +86,7 @@ class Source:
 
 
 def describe(path: epath.Path) -> SourceFile:
-    """Name, size and digest of a file.
-
-    Raises:
-      InputError: if it cannot be read.
-    """
+    """Name, size and digest of a file; InputError if it cannot be read."""
     digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as stream:

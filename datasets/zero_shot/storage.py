@@ -31,10 +31,8 @@ MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
     """The part of the name that does not depend on the content."""
     stem = features_file.removesuffix(".mat")
-    return "-".join(
-        re.sub(r"\W", "_", part)
-        for part in (dataset, stem, embedding.replace("+", "_and_"))
-    )
+    parts = (dataset, stem, embedding.replace("+", "_and_"))
+    return "-".join(re.sub(r"\W", "_", part) for part in parts)
 
 
 def custom_prefix(dataset: str, embedding: str) -> str:
@@ -43,12 +41,7 @@ def custom_prefix(dataset: str, embedding: str) -> str:
 
 
 def config_name(prefix: str, content: list) -> str:
-    """A name that differs whenever the content does.
-
-    Args:
-      prefix: from `config_prefix`.
-      content: all that the prepared data depends on, as JSON can hold it.
-    """
+    """A name that differs whenever the content (for JSON) does."""
     text = json.dumps([FORMAT_VERSION, *content], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f"{prefix}-{digest[:_DIGEST_LENGTH]}"
@@ -89,11 +82,7 @@ def _names(data_dir: epath.Path) -> list[str]:
 
 
 def remove(data_dir: epath.Path, config: str) -> None:
-    """Removes a preparation.
-
-    Raises:
-      InputError: if it cannot be removed.
-    """
+    """Removes a preparation; InputError if that is not possible."""
     folder = data_dir / Builder.name / config
     try:
         folder.rmtree()
@@ -202,10 +191,8 @@ def _reporting_beam_errors(used: bool) -> Iterator[None]:
     """Turns every error into an InputError, if Beam is used."""
     try:
         yield
-    except InputError:
-        raise
     except Exception as error:  # Beam's runners raise almost anything.
-        if not used:
+        if not used or isinstance(error, InputError):
             raise
         raise InputError(
             "Apache Beam could not prepare the data.",

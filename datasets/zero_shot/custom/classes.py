@@ -6,6 +6,7 @@ format of descriptions needs a function and a line in `_READERS`.
 
 import dataclasses
 import functools
+import itertools
 import os
 from typing import NamedTuple
 
@@ -66,26 +67,15 @@ class Classes:
     @property
     def validation(self) -> tuple[str, ...]:
         """Names of the classes that are marked for validation."""
-        return tuple(
-            name
-            for name, kind in zip(self.names, self.kinds)
-            if kind == "validation"
-        )
+        is_validation = [kind == "validation" for kind in self.kinds]
+        return tuple(itertools.compress(self.names, is_validation))
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.names)}
 
     def number(self, name: str, place: str) -> int:
-        """The number of a class.
-
-        Args:
-            name: of the class.
-            place: where it stands, for the message.
-
-        Raises:
-            InputError: if there is no such class.
-        """
+        """The number of a class; InputError, with its place, if unknown."""
         if name not in self._numbers:
             raise InputError(
                 f"{place} names a class that {CLASSES_FILE} lacks.",
@@ -233,9 +223,11 @@ _READERS = {"embeddings.npy": _read_npy, "embeddings.csv": _read_csv}
 
 def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
     """Raises InputError for a row without numbers, not finite, or zero."""
-    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    empty = np.flatnonzero(~values.any(axis=1))
-    for rows, what in ((wrong, "NaN or infinity"), (empty, "no number but 0")):
+    for is_wrong, what in (
+        (~np.isfinite(values).all(axis=1), "NaN or infinity"),
+        (~values.any(axis=1), "no number but 0"),
+    ):
+        rows = np.flatnonzero(is_wrong)
         if len(rows):
             raise InputError(
                 f"{path} does not describe {names[rows[0]]}.",

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import json
 import os
-from typing import NoReturn
 
 import numpy as np
 from etils import epath
@@ -65,7 +64,22 @@ def read(
     """
     path = epath.Path(path).expanduser()
     if path.is_dir():
-        path = arrays.only(path, FEATURE_FILES) or _no_features(path, classes)
+        folder, path = path, arrays.only(path, FEATURE_FILES)
+        if not path:
+            images = classes and find_images(folder, classes)
+            raise InputError(
+                f"{folder} has {'images and ' if images else ''}no features.",
+                f"one of {', '.join(FEATURE_FILES)}, there or in --features; "
+                "or a folder of images per class",
+                f"images in {images}"
+                if images
+                else listed(sorted(one.name for one in folder.iterdir()), 8),
+                f"Run bin/extract_features --images={images} --out=FEATURES, "
+                "and give --features=FEATURES."
+                if images
+                else "Put the features there, or name their folder with "
+                "--features.",
+            )
     if path.suffix not in _READERS or not path.exists():
         raise InputError(
             f"{path} cannot be read as features.",
@@ -90,31 +104,8 @@ def read(
     return Features(values, labels, tuple(names), lowest, backbone, paths)
 
 
-def _no_features(folder: epath.Path, classes: Classes | None) -> NoReturn:
-    images = classes and find_images(folder, classes)
-    if images:
-        raise InputError(
-            f"{folder} has images and no features.",
-            f"one of {', '.join(FEATURE_FILES)}, there or in --features",
-            f"images in {images}",
-            f"Run bin/extract_features --images={images} --out=FEATURES, and "
-            "give --features=FEATURES.",
-        )
-    raise InputError(
-        f"{folder} has no features.",
-        f"one of {', '.join(FEATURE_FILES)}, or a folder of images per class",
-        listed(sorted(one.name for one in folder.iterdir()), 8),
-        "Put the features there, or name their folder with --features.",
-    )
-
-
 def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
-    """The folder with a folder of images for each class, if there is one.
-
-    Args:
-        folder: of the user's data.
-        classes: the classes whose folders are looked for.
-    """
+    """The folder with a folder of images for each class, if there is one."""
     for images in (folder / "images", folder):
         for name in classes.names:
             one = images / name
@@ -139,7 +130,7 @@ def _read_npy(path: epath.Path, classes: Classes | None, quiet: bool):
         )
     labels, names = None, ()
     if beside and beside.suffix == ".csv":
-        _, labels, names = _read_table(beside, classes, quiet, False)
+        _, labels, names, _ = _read_csv(beside, classes, quiet, False)
     elif classes:
         labels = _numbered(beside, arrays.load_array(beside), classes)
     return values, labels, names, (path, beside) if beside else (path,)
@@ -152,18 +143,13 @@ def _read_npz(path: epath.Path, classes: Classes | None, quiet: bool):
     return found["features"], labels, (), (path,)
 
 
-def _read_csv(path: epath.Path, classes: Classes | None, quiet: bool):
-    return *_read_table(path, classes, quiet, True), (path,)
-
-
-# Each gives features, labels, names of the samples, and the files read.
-_READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
-
-
-def _read_table(
-    path: epath.Path, classes: Classes | None, quiet: bool, has_features: bool
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Features (none of a table of labels), labels, and names of samples."""
+def _read_csv(
+    path: epath.Path,
+    classes: Classes | None,
+    quiet: bool,
+    has_features: bool = True,
+):
+    """The same of a table, which may have labels only."""
     features, labels, names = [], [], []
     texts = TEXT_COLUMNS[:2] if classes else TEXT_COLUMNS
     required = ("class",) if classes or not has_features else ()
@@ -176,7 +162,11 @@ def _read_table(
         named = [c for c in ("sample", "file") if c in texts and c in row.cells]
         names += [row.cells[column] for column in named[:1]]
     values = np.stack(features) if features else np.zeros((0, 0), np.float32)
-    return values, np.array(labels, np.int64), names
+    return values, np.array(labels, np.int64), names, (path,)
+
+
+# Each gives features, labels, names of the samples, and the files read.
+_READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
 
 
 def _numbered(
@@ -190,8 +180,8 @@ def _numbered(
             texts = np.char.decode(texts, "utf-8", "replace")
         numbers = [classes.number(text, f"{path}") for text in texts.tolist()]
         return np.array(numbers, np.int64)[places.ravel()]
-    whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
-    if not whole or max(labels.shape, default=0) != flat.size:
+    is_whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
+    if not is_whole or max(labels.shape, default=0) != flat.size:
         raise InputError(
             f"{path} does not hold labels.",
             f"one name, or row number of {CLASSES_FILE} from 0, per sample",
