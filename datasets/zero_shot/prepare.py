@@ -133,11 +133,7 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
     prefixes = [storage.config_prefix(*request)]
     if dataset not in names.DATASETS and features_file == folders.FEATURES_FILE:
         prefixes.append(storage.custom_prefix(dataset, embedding))
-    prepared = [
-        name
-        for prefix in prefixes
-        for name in storage.find_prepared(data_dir, prefix)
-    ]
+    prepared = storage.find_prepared(data_dir, *prefixes)
     if len(prepared) > 1:
         raise InputError(
             f"data_dir has {len(prepared)} preparations of {dataset} from "

@@ -59,9 +59,10 @@ def is_prepared(data_dir: epath.Path, config: str) -> bool:
     return (folder / "dataset_info.json").exists()
 
 
-def find_prepared(data_dir: epath.Path, prefix: str) -> list[str]:
+def find_prepared(data_dir: epath.Path, *prefixes: str) -> list[str]:
     """Names of the preparations that differ in content only."""
-    pattern = re.compile(re.escape(prefix) + f"-[0-9a-f]{{{_DIGEST_LENGTH}}}")
+    any_prefix = "|".join(map(re.escape, prefixes))
+    pattern = re.compile(f"({any_prefix})-[0-9a-f]{{{_DIGEST_LENGTH}}}")
     return [
         name
         for name in _names(data_dir)

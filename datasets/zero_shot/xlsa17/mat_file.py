@@ -19,11 +19,8 @@ class OnDiskMatrix:
     """A matrix in a MATLAB 7.3 file; rows are read when it is indexed.
 
     For features that memory cannot hold. It can be pickled, as long as the
-    file stays where it is.
-
-    Attributes:
-      T: the same matrix, transposed.
-      shape, dtype, ndim, size: as of an array.
+    file stays where it is. `T`, `shape`, `dtype`, `ndim` and `size` are as of
+    an array.
 
     Args:
       path: the file.
@@ -109,11 +106,7 @@ class MatFile:
         return values
 
     def integers(self, name: str) -> np.ndarray:
-        """The same as one row of int64, whatever type and shape it has.
-
-        Raises:
-          InputError: for numbers that are not whole, too.
-        """
+        """The same in one row of int64; InputError if they are not whole."""
         flat = self.numbers(name)[:].ravel()
         wrong = np.flatnonzero(~np.isfinite(flat) | (flat != np.rint(flat)))
         if len(wrong):
@@ -175,11 +168,10 @@ def _text(characters) -> str:
 
 
 def _unreadable(path: epath.Path, error: Exception) -> InputError:
-    size = path.stat().length
     return InputError(
         f"{path} cannot be read.",
         "a complete MATLAB file",
-        f"{size} bytes that end in an error ({type(error).__name__}: "
-        f"{first_line(error, 80)})",
+        f"{path.stat().length} bytes that end in an error "
+        f"({type(error).__name__}: {first_line(error, 80)})",
         "The file is damaged or was cut short: fetch it again.",
     )
