@@ -121,14 +121,10 @@ def check_matrix(values, name: str, expected: str) -> None:
 def check_finite(
     matrix, name: str, rows: str, action: str, first: int = 1
 ) -> float:
-    """The lowest value; raises InputError for NaN and infinity.
+    """The lowest of `[num_rows, dim]` values, which are read block by block.
 
-    Args:
-      matrix: `[num_rows, dim]`, read block by block.
-      name: what it is called, and the file that holds it.
-      rows: what its rows are, in the plural.
-      action: what the user can do about it.
-      first: the number of the first row.
+    Raises:
+      InputError: for NaN and infinity; the message counts `rows` from `first`.
     """
     wrong, lowest = [], np.inf
     for start in range(0, len(matrix), _BLOCK):

@@ -104,12 +104,7 @@ def write(
 ) -> bool:
     """Writes the data, all of it or nothing; False if it is there already.
 
-    Args:
-      data_dir: where to.
-      config: what.
-      quiet: whether to show no progress.
-      beam_options: flags of an Apache Beam pipeline that is to do it; None
-        does it here.
+    With `beam_options`, flags of a pipeline (perhaps none), Apache Beam does it.
 
     Raises:
       InputError: if the folder cannot be written, if Beam is not installed or

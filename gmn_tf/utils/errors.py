@@ -87,13 +87,9 @@ def check_same(
     received: Mapping[str, object],
     action: str,
 ) -> None:
-    """Raises InputError that names what differs, on both sides.
+    """Raises InputError with the values by name that differ, on both sides.
 
-    Args:
-        problem: what is wrong if something differs.
-        expected: values by name. What only one side has differs from None.
-        received: the same of the other side.
-        action: what the user can do about it.
+    What only one side has differs from None.
     """
     names = [
         name

@@ -101,7 +101,7 @@ def read(folder: epath.Path) -> Classes:
             "no such file" if folder.is_dir() else "no such folder",
             "Write the file; docs/custom_data.md has an example.",
         )
-    table, kinds, _ = _read_table(path, ("class", "seen"))
+    table, kinds, _ = _read_table(path, "class", "seen")
     classes = Classes(table.names, kinds, table.values, table.columns, (path,))
     file = arrays.only(folder, _READERS)
     if bool(file) == bool(table.columns):
@@ -118,7 +118,7 @@ def read(folder: epath.Path) -> Classes:
         values, columns = _READERS[file.name](file, classes)
         classes = Classes(table.names, kinds, values, columns, (path, file))
     _check_descriptions(classes.paths[-1], classes.embeddings, classes.names)
-    unseen, seen = len(classes.unseen), kinds.count("seen")
+    unseen, seen = kinds.count("unseen"), kinds.count("seen")
     if not unseen or not seen or len(kinds) - unseen < 2:
         raise InputError(
             f"{path} has too few classes.",
@@ -144,13 +144,13 @@ def read_new(path: str | os.PathLike) -> Descriptions:
         InputError: for a file that cannot be right, with the line.
     """
     path = epath.Path(path).expanduser()
-    table, _, _ = _read_table(path, ("class",), not_read=("seen",))
+    table, _, _ = _read_table(path, "class")
     _check_descriptions(path, table.values, table.names)
     return table
 
 
 def _read_table(
-    path: epath.Path, required: tuple[str, ...], not_read: tuple[str, ...] = ()
+    path: epath.Path, *required: str
 ) -> tuple[Descriptions, tuple[str, ...], tuple[str, ...]]:
     """Descriptions, the kinds if `seen` is required, and places in the file."""
     places, kinds, values, columns = {}, [], [], ()
@@ -175,7 +175,7 @@ def _read_table(
                     f"Correct the column seen. {hint(text, KINDS)}",
                 )
             kinds.append(KINDS[text])
-        columns = row.columns_except(*required, *not_read)
+        columns = row.columns_except("class", "seen")
         values.append(row.numbers(columns))
     if not places:
         raise InputError(
@@ -205,7 +205,7 @@ def _read_npy(path: epath.Path, classes: Classes):
 
 def _read_csv(path: epath.Path, classes: Classes):
     """One line per class, in any order."""
-    table, _, places = _read_table(path, ("class",))
+    table, _, places = _read_table(path, "class")
     numbers = [*map(classes.number, table.names, places)]
     missing = np.setdiff1d(np.arange(len(classes.names)), numbers)
     if len(missing):

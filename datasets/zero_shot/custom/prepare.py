@@ -93,13 +93,7 @@ def read(
     features_folder: str | os.PathLike,
     quiet: bool = True,
 ) -> source.Source:
-    """The plain data of a folder.
-
-    Args:
-        dataset: its name.
-        folder: with classes.csv and, perhaps, splits.csv.
-        features_folder: with features and labels; mostly the same.
-        quiet: whether to show no progress.
+    """The plain data: `folder` has classes.csv and, perhaps, splits.csv.
 
     Raises:
         InputError: for a file that is missing or cannot be right.

@@ -28,11 +28,6 @@ def make(
 ) -> tuple[dict[str, np.ndarray], str, tuple[epath.Path, ...]]:
     """The rows of each split, how they came about, and the files read.
 
-    Args:
-        folder: of the user's data, which may hold splits.csv.
-        classes: its classes.
-        samples: its samples.
-
     Raises:
         InputError: for a seen class without a training sample, if no sample of
             a seen class is for testing, or if splits.csv is wrong.

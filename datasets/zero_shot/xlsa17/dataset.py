@@ -31,13 +31,7 @@ def read(
     files: tuple[source.SourceFile, ...],
     origin: str,
 ) -> source.Source:
-    """Reads a data set and refuses what cannot be right.
-
-    Args:
-      request: which data set, features and embedding.
-      folder: where the files are.
-      files: what they are, from `folders.list_files`.
-      origin: where they come from, for the metadata.
+    """Reads a data set from a folder with `files`, of `folders.list_files`.
 
     Raises:
       InputError: for files that cannot be read or do not fit each other.

@@ -66,14 +66,8 @@ def fetch(
 ) -> None:
     """Downloads xlsa17.zip, unless it is there, and unpacks one data set.
 
-    Beside the archive, a file `xlsa17.zip.json` records its address, size and
-    SHA-256.
-
-    Args:
-      dataset: a name in `PUBLISHED`.
-      data_dir: the archive goes to its folder `downloads`.
-      url: address of the archive.
-      quiet: whether to hide the progress.
+    It goes to `data_dir / "downloads"`. Beside it, a file `xlsa17.zip.json`
+    records its address, size and SHA-256.
 
     Raises:
       InputError: if the archive cannot be downloaded, stored or unpacked.
@@ -188,13 +182,8 @@ def _failed(url: str, reason: str) -> InputError:
 def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
     """Unpacks the files of `.../data/FOLDER/` into `target / folder`.
 
-    All of them are unpacked or none.
-
-    Args:
-      archive: xlsa17.zip; removed if it is damaged, because it would be in
-        the way of a new download.
-      folder: name of the folder.
-      target: where the folder appears when all its files are complete.
+    All of them are unpacked or none. A damaged archive is removed, because it
+    would be in the way of a new download.
 
     Raises:
       InputError: if the archive is damaged, or lacks the folder.

@@ -13,14 +13,7 @@ _SPLITS = "_splits.mat"
 
 
 class Request(NamedTuple):
-    """What a user asked for.
-
-    Attributes:
-      dataset: a published data set, or the name of a folder.
-      features_file: the .mat file with features and labels.
-      embedding: which `NAME_splits.mat` describes the classes; `a+b` joins
-        two, and takes the rows of the splits from the first.
-    """
+    """What a user asked for, as `prepare.prepare` explains it."""
 
     dataset: str
     features_file: str = FEATURES_FILE

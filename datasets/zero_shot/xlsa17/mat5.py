@@ -34,11 +34,7 @@ def is_version_5(start: bytes) -> bool:
 
 
 def read(stream: BinaryIO, wanted: tuple[str, ...]) -> dict:
-    """Reads the wanted variables that the file has.
-
-    Args:
-      stream: the file, from its start.
-      wanted: names of variables.
+    """Reads the wanted variables that the file has, from its start.
 
     Returns:
       Name to array, as MATLAB shows it. Texts, and cells of them, are object

@@ -20,12 +20,7 @@ class OnDiskMatrix:
 
     For features that memory cannot hold. It can be pickled, as long as the
     file stays where it is. `T`, `shape`, `dtype`, `ndim` and `size` are as of
-    an array.
-
-    Args:
-      path: the file.
-      name: of the variable.
-      transposed: whether to swap the axes that MATLAB shows.
+    an array; `transposed` swaps the axes that MATLAB shows.
     """
 
     ndim = 2
@@ -87,11 +82,7 @@ class MatFile:
     variables: dict[str, np.ndarray | OnDiskMatrix | str]
 
     def numbers(self, name: str) -> np.ndarray | OnDiskMatrix:
-        """A variable that has to be a matrix of real numbers.
-
-        Raises:
-          InputError: if it is missing, or something else.
-        """
+        """A matrix of real numbers; InputError for anything else, or none."""
         if name not in self.variables:
             raise InputError(
                 f"{self.path} lacks {name}.",
