@@ -54,7 +54,7 @@ def full_name(config: str) -> str:
 
 def is_prepared(data_dir: epath.Path, config: str) -> bool:
     """Whether a whole preparation of that name exists."""
-    folder = data_dir / Builder.name / config / str(Builder.VERSION)
+    folder = data_dir / full_name(config) / str(Builder.VERSION)
     # TFDS renames the folder when all is written, so its presence suffices.
     return (folder / "dataset_info.json").exists()
 
@@ -104,7 +104,7 @@ def write(
 ) -> bool:
     """Writes the data, all of it or nothing; False if it is there already.
 
-    With `beam_options`, flags of a pipeline (perhaps none), Apache Beam does it.
+    With `beam_options`, flags of a pipeline, perhaps none, Apache Beam does it.
 
     Raises:
       InputError: if the folder cannot be written, if Beam is not installed or
@@ -112,14 +112,13 @@ def write(
     """
     if is_prepared(data_dir, config.name):
         return False
+    name = full_name(config.name)
     if not quiet:
-        print(
-            f"Preparing {full_name(config.name)} in {data_dir}", file=sys.stderr
-        )
+        print(f"Preparing {name} in {data_dir}", file=sys.stderr)
     config.beam = beam_options is not None
     options = _beam_options(config, beam_options) if config.beam else None
     total = sum(len(rows) for rows in config.splits.rows.values())
-    folder = data_dir / Builder.name / config.name
+    folder = data_dir / name
     try:
         with locks.exclusive(folder, wait=True):
             if is_prepared(data_dir, config.name):
@@ -129,9 +128,8 @@ def write(
             # Beam shows the progress of its workers in its own way.
             no_bar = quiet or config.beam
             with (
-                _silent_tfds(),
                 progress("Writing", total, no_bar, " rows", False) as advance,
-                _reporting_beam_errors(config.beam),
+                _running_tfds(config.beam),
             ):
                 config.progress = None if config.beam else advance
                 builder = Builder(data_dir=data_dir, config=config)
@@ -183,25 +181,8 @@ def _beam_options(
 
 
 @contextlib.contextmanager
-def _reporting_beam_errors(used: bool) -> Iterator[None]:
-    """Turns every error into an InputError, if Beam is used."""
-    try:
-        yield
-    except Exception as error:  # Beam's runners raise almost anything.
-        if not used or isinstance(error, InputError):
-            raise
-        raise InputError(
-            "Apache Beam could not prepare the data.",
-            "a pipeline that ends without an error",
-            f"{type(error).__name__}: {first_line(error)}",
-            "Check the Beam options and that workers find all files, or "
-            "prepare without Beam.",
-        ) from error
-
-
-@contextlib.contextmanager
-def _silent_tfds() -> Iterator[None]:
-    """Hides the messages and progress bars of TFDS."""
+def _running_tfds(beam: bool) -> Iterator[None]:
+    """Hides what TFDS shows; turns every error of Beam into an InputError."""
     # It announces a download on stdout, warns of each configuration that is
     # not built in, and has two bars per split that name temporary files.
     verbosity = logging.get_verbosity()
@@ -210,6 +191,16 @@ def _silent_tfds() -> Iterator[None]:
         tfds.disable_progress_bar()
         with contextlib.redirect_stdout(io.StringIO()):
             yield
+    except Exception as error:  # Beam's runners raise almost anything.
+        if not beam or isinstance(error, InputError):
+            raise
+        raise InputError(
+            "Apache Beam could not prepare the data.",
+            "a pipeline that ends without an error",
+            f"{type(error).__name__}: {first_line(error)}",
+            "Check the Beam options and that workers find all files, or "
+            "prepare without Beam.",
+        ) from error
     finally:
         logging.set_verbosity(verbosity)
         tfds.enable_progress_bar()
