@@ -69,12 +69,7 @@ def check_names(dataset: str, features_file: str, embedding: str) -> None:
 
 
 def unknown_dataset(dataset: str, custom: Collection[str] = ()) -> InputError:
-    """The error for a name that is no known data set.
-
-    Args:
-      dataset: the name.
-      custom: names of the custom data sets that have been prepared.
-    """
+    """The error for a name that neither known nor `custom` data has."""
     known = [*custom, *DATASETS]
     return InputError(
         f"There is no data set {dataset!r}.",

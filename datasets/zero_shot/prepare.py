@@ -63,17 +63,10 @@ def prepare(
         name, read = _from_files(request, data_dir, manual_dir, url, quiet)
     if not storage.is_prepared(data_dir, name):
         data = read()
-        config = ZeroShotConfig(
-            name=name, source=data, splits=splits.make(data)
-        )
-        _log(f"Preparing {storage.full_name(name)} in {data_dir}", quiet)
+        made = splits.make(data)
+        config = ZeroShotConfig(name=name, source=data, splits=made)
         storage.write(data_dir, config, quiet, beam_options)
     return storage.full_name(name)
-
-
-def _log(text: str, quiet: bool) -> None:
-    if not quiet:
-        print(text, file=sys.stderr, flush=True)
 
 
 def _drawn(
@@ -120,7 +113,8 @@ def _from_files(
     elif not download.is_unpacked(data_dir, request.dataset):
         prepared = _prepared_earlier(request, data_dir)
         if prepared:
-            _log(f"Using {prepared}, prepared earlier.", quiet)
+            if not quiet:
+                print(f"Using {prepared}, prepared earlier.", file=sys.stderr)
             return prepared, None
         _check_downloadable(request, storage.custom_names(data_dir))
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
@@ -139,11 +133,7 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
     prefixes = [storage.config_prefix(*request)]
     if dataset not in names.DATASETS and features_file == folders.FEATURES_FILE:
         prefixes.append(storage.custom_prefix(dataset, embedding))
-    prepared = [
-        name
-        for prefix in prefixes
-        for name in storage.find_prepared(data_dir, prefix)
-    ]
+    prepared = storage.find_prepared(data_dir, *prefixes)
     if len(prepared) > 1:
         raise InputError(
             f"data_dir has {len(prepared)} preparations of {dataset} from "
@@ -160,7 +150,7 @@ def _check_downloadable(request: Request, custom: list[str]) -> None:
     dataset, features_file, embedding = request
     if dataset in custom:
         raise InputError(
-            f"{dataset} is data of your own, prepared as a whole.",
+            f"{dataset} is custom data, prepared as a whole.",
             f"no features_file, and the embedding {folders.EMBEDDING}",
             f"features_file={features_file}, embedding={embedding}",
             "Leave both out, or prepare other features or descriptions under "

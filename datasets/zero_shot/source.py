@@ -2,7 +2,7 @@
 
 Every file format ends here: what reads one (`xlsa17/`, `custom/`, `synthetic`)
 returns a `Source`, and `prepare` writes it. A further format is one more such
-reader, and one more call in `prepare`.
+reader, and one more call in `prepare`; what readers check alike is below.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from etils import epath
 from gmn_tf.utils.errors import InputError, first_line, listed
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
-_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the check.
+_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +35,13 @@ class Embedding:
       name: of the description.
       values: `[num_classes, dim]` float32, raw (not normalised).
       columns: the name of each of the `dim` numbers; empty if unknown.
+      file: name of the file that it was read from.
     """
 
     name: str
     values: np.ndarray
     columns: tuple[str, ...] = ()
+    file: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Source:
       validation_names: names in `validation_file`, none without that file.
       feature_file: name of the file of features.
       files: the files that were read.
-      origin: `manual`, an address, `synthetic`, or `own`.
+      origin: `manual`, an address, `synthetic`, or `custom`.
       validation_file: the file that may name validation classes.
       split_source: how custom data were split; empty where the files of the
         field contain the splits.
@@ -84,11 +86,7 @@ class Source:
 
 
 def describe(path: epath.Path) -> SourceFile:
-    """Name, size and digest of a file.
-
-    Raises:
-      InputError: if it cannot be read.
-    """
+    """Name, size and digest of a file; InputError if it cannot be read."""
     digest, size = hashlib.sha256(), 0
     try:
         with path.open("rb") as stream:
@@ -105,27 +103,54 @@ def describe(path: epath.Path) -> SourceFile:
     return SourceFile(path.name, size, digest.hexdigest())
 
 
-def check_finite(matrix, name: str, rows: str, action: str) -> None:
-    """Raises InputError for NaN and infinity.
+def check_matrix(values, name: str, expected: str) -> None:
+    """Raises InputError unless it is a matrix of real numbers, not words."""
+    received = values
+    if not isinstance(values, str):
+        if values.dtype.kind in "fiu" and values.ndim == 2 and values.size:
+            return
+        received = f"shape {values.shape}, type {values.dtype}"
+    raise InputError(
+        f"{name} is not a matrix of numbers.",
+        f"{expected}, not empty",
+        received,
+        "Save it as a full (not sparse) matrix.",
+    )
 
-    Args:
-      matrix: `[num_rows, dim]`, read block by block. It is looked at as
-        float32, because that is how it will be written.
-      name: what it is called, and the file that holds it.
-      rows: what its rows are, in the plural.
-      action: what the user can do about it.
+
+def check_finite(
+    matrix, name: str, rows: str, action: str, first: int = 1
+) -> float:
+    """The lowest of `[num_rows, dim]` values, which are read block by block.
+
+    Raises:
+      InputError: for NaN and infinity; the message counts `rows` from `first`.
     """
-    wrong = []
+    wrong, lowest = [], np.inf
     for start in range(0, len(matrix), _BLOCK):
+        # As float32, because that is how they will be written.
         with np.errstate(over="ignore"):
             block = matrix[start : start + _BLOCK].astype(np.float32)
         finite = np.isfinite(block).all(axis=1)
-        wrong.extend(np.flatnonzero(~finite) + start + 1)
+        wrong.extend(np.flatnonzero(~finite) + start + first)
+        lowest = min(lowest, block.min())
     if wrong:
         raise InputError(
             f"{name} has values that are not finite.",
             f"finite numbers (as float32) for all {rows}",
-            f"NaN or infinity for {len(wrong)} {rows}, counted from 1: "
+            f"NaN or infinity for {len(wrong)} {rows}, counted from {first}: "
             f"{listed(wrong)}",
             action,
+        )
+    return float(lowest)
+
+
+def check_lengths(features, labels: np.ndarray, place: object) -> None:
+    """Raises InputError unless there is one label for each row of features."""
+    if len(features) != len(labels):
+        raise InputError(
+            f"Features and labels in {place} do not fit.",
+            f"one row of features for each of {len(labels)} labels",
+            f"features of shape {features.shape}",
+            "Check that both were written from the same list of images.",
         )

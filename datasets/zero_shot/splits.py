@@ -34,8 +34,7 @@ class Splits:
       version: `v1` if train_loc or val_loc hold test rows, `v2` if they do
         not, `unknown` without them.
       leaked: number of rows removed from train_loc and val_loc, by test split.
-      source: how custom data were split; empty where the files of the field
-        contain the splits.
+      source: see `Source.split_source`.
     """
 
     rows: dict[str, np.ndarray]
@@ -88,12 +87,23 @@ def make(source: Source) -> Splits:
       InputError: for rows that cannot give an honest score, and if no row is
         left to tune on.
     """
-    labels, rows = source.labels, source.rows
+    rows = source.rows
     _check_rows({name: rows[name] for name in ("trainval", *_TESTS)})
-    _check_classes(source)
-    seen = np.unique(labels[rows["trainval"]])
+    seen = _checked_seen(source)
     unseen = np.setdiff1d(np.arange(len(source.class_names)), seen)
     validation, validation_source = _validation_classes(source, seen)
+    train = np.sort(rows["trainval"])
+    labels = source.labels[train]
+    held_out = np.isin(labels, validation)
+    is_fifth = a_fifth(labels) & ~held_out
+    if not is_fifth.any():
+        raise InputError(
+            "The training classes are too small to hold out rows for tuning.",
+            "at least one seen class, not held out, of three rows or more",
+            "no more than two training rows in each",
+            "Add training rows. Custom data without splits.csv trains on three "
+            "of a class's first four samples, so four of such a class suffice.",
+        )
     leaked = {
         test: {
             f"{key}_loc": len(np.intersect1d(rows[key], rows[test]))
@@ -108,7 +118,9 @@ def make(source: Source) -> Splits:
         rows={
             "train": rows["trainval"],
             **{test: rows[test] for test in _TESTS},
-            **_tuning_rows(rows["trainval"], labels, validation),
+            "tune_train": train[~held_out & ~is_fifth],
+            "tune_seen": train[is_fifth],
+            "tune_unseen": train[held_out],
         },
         seen=tuple(seen.tolist()),
         unseen=tuple(unseen.tolist()),
@@ -118,6 +130,14 @@ def make(source: Source) -> Splits:
         leaked=leaked,
         source=source.split_source,
     )
+
+
+def a_fifth(labels: np.ndarray) -> np.ndarray:
+    """Marks the third, eighth, thirteenth, ... row of each class."""
+    marked = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        marked[np.flatnonzero(labels == label)[2::5]] = True
+    return marked
 
 
 def _check_rows(published: dict[str, np.ndarray]) -> None:
@@ -144,7 +164,9 @@ def _check_rows(published: dict[str, np.ndarray]) -> None:
             )
 
 
-def _check_classes(source: Source) -> None:
+def _checked_seen(source: Source) -> np.ndarray:
+    """The seen classes."""
+
     def named(classes: np.ndarray) -> str:
         return listed((source.class_names[one] for one in classes), most=3)
 
@@ -175,6 +197,7 @@ def _check_classes(source: Source) -> None:
             f"{len(seen)} ({named(seen)})",
             "Add training rows of other classes.",
         )
+    return seen
 
 
 def _validation_classes(
@@ -185,12 +208,9 @@ def _validation_classes(
     named = seen[np.isin(names, source.validation_names)]
     candidates = [(named, source.validation_file)]
     if {"train", "val"} <= source.rows.keys():
+        trainval = source.rows["trainval"]
         train, val = (
-            np.unique(
-                source.labels[
-                    np.intersect1d(source.rows[key], source.rows["trainval"])
-                ]
-            )
+            np.unique(source.labels[np.intersect1d(source.rows[key], trainval)])
             for key in ("train", "val")
         )
         if not np.intersect1d(train, val).size:
@@ -201,27 +221,3 @@ def _validation_classes(
     # The rule always works, because there are at least two seen classes.
     rule = seen[2::3] if len(seen) > 2 else seen[-1:]
     return rule, "rule: every third seen class, in the order of the labels"
-
-
-def _tuning_rows(
-    train: np.ndarray, labels: np.ndarray, validation: np.ndarray
-) -> dict[str, np.ndarray]:
-    train = np.sort(train)
-    held_out = np.isin(labels[train], validation)
-    is_fifth = np.zeros(len(train), bool)
-    for label in np.unique(labels[train[~held_out]]):
-        is_fifth[np.flatnonzero(labels[train] == label)[2::5]] = True
-    tuning = {
-        "tune_train": train[~held_out & ~is_fifth],
-        "tune_seen": train[is_fifth],
-        "tune_unseen": train[held_out],
-    }
-    if not len(tuning["tune_seen"]):
-        raise InputError(
-            "The training classes are too small to hold out rows for tuning.",
-            "at least one seen class, not held out, of three rows or more",
-            "no more than two training rows in each",
-            "Add training rows. Custom data without splits.csv trains on three "
-            "of a class's first four samples, so four of such a class suffice.",
-        )
-    return tuning

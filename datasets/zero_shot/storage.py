@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     ZeroShotConfig,
 )
 
-_CUSTOM = "own-data"  # No features file can have such a name.
+_CUSTOM = "custom-data"  # No features file can have such a name.
 _DIGEST_LENGTH = 8
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
@@ -30,24 +31,17 @@ MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
     """The part of the name that does not depend on the content."""
     stem = features_file.removesuffix(".mat")
-    return "-".join(
-        re.sub(r"\W", "_", part)
-        for part in (dataset, stem, embedding.replace("+", "_and_"))
-    )
+    parts = (dataset, stem, embedding.replace("+", "_and_"))
+    return "-".join(re.sub(r"\W", "_", part) for part in parts)
 
 
 def custom_prefix(dataset: str, embedding: str) -> str:
-    """The same for custom data: a folder of the user's own."""
+    """The same for custom data."""
     return config_prefix(dataset, "", embedding).replace("-", f"-{_CUSTOM}", 1)
 
 
 def config_name(prefix: str, content: list) -> str:
-    """A name that differs whenever the content does.
-
-    Args:
-      prefix: from `config_prefix`.
-      content: all that the prepared data depends on, as JSON can hold it.
-    """
+    """A name that differs whenever the content (for JSON) does."""
     text = json.dumps([FORMAT_VERSION, *content], sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return f"{prefix}-{digest[:_DIGEST_LENGTH]}"
@@ -60,14 +54,15 @@ def full_name(config: str) -> str:
 
 def is_prepared(data_dir: epath.Path, config: str) -> bool:
     """Whether a whole preparation of that name exists."""
-    folder = data_dir / Builder.name / config / str(Builder.VERSION)
+    folder = data_dir / full_name(config) / str(Builder.VERSION)
     # TFDS renames the folder when all is written, so its presence suffices.
     return (folder / "dataset_info.json").exists()
 
 
-def find_prepared(data_dir: epath.Path, prefix: str) -> list[str]:
+def find_prepared(data_dir: epath.Path, *prefixes: str) -> list[str]:
     """Names of the preparations that differ in content only."""
-    pattern = re.compile(re.escape(prefix) + f"-[0-9a-f]{{{_DIGEST_LENGTH}}}")
+    any_prefix = "|".join(map(re.escape, prefixes))
+    pattern = re.compile(f"({any_prefix})-[0-9a-f]{{{_DIGEST_LENGTH}}}")
     return [
         name
         for name in _names(data_dir)
@@ -88,11 +83,7 @@ def _names(data_dir: epath.Path) -> list[str]:
 
 
 def remove(data_dir: epath.Path, config: str) -> None:
-    """Removes a preparation.
-
-    Raises:
-      InputError: if it cannot be removed.
-    """
+    """Removes a preparation; InputError if that is not possible."""
     folder = data_dir / Builder.name / config
     try:
         folder.rmtree()
@@ -110,41 +101,40 @@ def write(
     config: ZeroShotConfig,
     quiet: bool,
     beam_options: Sequence[str] | None = None,
-) -> None:
-    """Writes the data, all of it or nothing.
+) -> bool:
+    """Writes the data, all of it or nothing; False if it is there already.
 
-    Args:
-      data_dir: where to.
-      config: what.
-      quiet: whether to show no progress.
-      beam_options: flags of an Apache Beam pipeline that is to do it; None
-        does it here.
+    With `beam_options`, flags of a pipeline, perhaps none, Apache Beam does it.
 
     Raises:
       InputError: if the folder cannot be written, if Beam is not installed or
         fails, or if features are too large to be sent to its workers.
     """
+    if is_prepared(data_dir, config.name):
+        return False
+    name = full_name(config.name)
+    if not quiet:
+        print(f"Preparing {name} in {data_dir}", file=sys.stderr)
     config.beam = beam_options is not None
     options = _beam_options(config, beam_options) if config.beam else None
     total = sum(len(rows) for rows in config.splits.rows.values())
-    folder = data_dir / Builder.name / config.name
+    folder = data_dir / name
     try:
         with locks.exclusive(folder, wait=True):
             if is_prepared(data_dir, config.name):
-                return  # By another process, while this one waited.
+                return False  # By another process, while this one waited.
             for remains in folder.glob("incomplete.*"):
                 remains.rmtree()  # Of a process that was killed.
-            # Beam shows the progress of its workers by means of its own.
+            # Beam shows the progress of its workers in its own way.
             no_bar = quiet or config.beam
             with (
-                _silent_tfds(),
                 progress("Writing", total, no_bar, " rows", False) as advance,
-                _reporting_beam_errors(config.beam),
+                _running_tfds(config.beam),
             ):
                 config.progress = None if config.beam else advance
-                Builder(data_dir=data_dir, config=config).download_and_prepare(
-                    download_config=options
-                )
+                builder = Builder(data_dir=data_dir, config=config)
+                builder.download_and_prepare(download_config=options)
+                return True
     except (OSError, tf.errors.OpError, RuntimeError) as error:
         cause = error
         while isinstance(cause, RuntimeError):  # TFDS wraps a file error in it
@@ -191,27 +181,8 @@ def _beam_options(
 
 
 @contextlib.contextmanager
-def _reporting_beam_errors(used: bool) -> Iterator[None]:
-    """Turns every error into an InputError, if Beam is used."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # Beam's runners raise almost anything.
-        if not used:
-            raise
-        raise InputError(
-            "Apache Beam could not prepare the data.",
-            "a pipeline that ends without an error",
-            f"{type(error).__name__}: {first_line(error)}",
-            "Check the Beam options and that workers find all files, or "
-            "prepare without Beam.",
-        ) from error
-
-
-@contextlib.contextmanager
-def _silent_tfds() -> Iterator[None]:
-    """Hides the messages and progress bars of TFDS."""
+def _running_tfds(beam: bool) -> Iterator[None]:
+    """Hides what TFDS shows; turns every error of Beam into an InputError."""
     # It announces a download on stdout, warns of each configuration that is
     # not built in, and has two bars per split that name temporary files.
     verbosity = logging.get_verbosity()
@@ -220,6 +191,16 @@ def _silent_tfds() -> Iterator[None]:
         tfds.disable_progress_bar()
         with contextlib.redirect_stdout(io.StringIO()):
             yield
+    except Exception as error:  # Beam's runners raise almost anything.
+        if not beam or isinstance(error, InputError):
+            raise
+        raise InputError(
+            "Apache Beam could not prepare the data.",
+            "a pipeline that ends without an error",
+            f"{type(error).__name__}: {first_line(error)}",
+            "Check the Beam options and that workers find all files, or "
+            "prepare without Beam.",
+        ) from error
     finally:
         logging.set_verbosity(verbosity)
         tfds.enable_progress_bar()

@@ -28,59 +28,60 @@ PROCESS_VERSION = 1  # Counts changes of the process itself.
 
 @dataclasses.dataclass(frozen=True)
 class SyntheticParameters:
-    """What the process is drawn with; the letters are those above.
+    """What the process is drawn with; the letters are those above."""
 
-    Attributes:
-      num_classes: seen and unseen classes together.
-      num_unseen: classes without training rows.
-      factors: length of u.
-      num_groups: number of groups of related classes.
-      group_spread: d.
-      embedding_dim: length of a.
-      hidden_units: units of the unknown map.
-      feature_dim: length of x.
-      min_samples: rows of the smallest class, and `max_samples` of the
-        largest.
-      max_samples: see `min_samples`.
-      mean_scale: standard deviation of m over the classes, roughly.
-      shared_directions: rows of V.
-      shared_scale: s.
-      noise_scale: t.
-      shift: c.
-      seed: of all random numbers.
-    """
-
-    num_classes: int = 60
-    num_unseen: int = 15
-    factors: int = 6
-    num_groups: int = 12
-    group_spread: float = 0.4
-    embedding_dim: int = 32
-    hidden_units: int = 64
-    feature_dim: int = 256
-    min_samples: int = 50
-    max_samples: int = 80
-    mean_scale: float = 1.0
-    shared_directions: int = 16
-    shared_scale: float = 1.5
-    noise_scale: float = 0.5
-    shift: float = 0.5
-    seed: int = 0
+    num_classes: int = 60  # seen and unseen together
+    num_unseen: int = 15  # classes without training rows
+    factors: int = 6  # length of u
+    num_groups: int = 12  # groups of related classes
+    group_spread: float = 0.4  # d
+    embedding_dim: int = 32  # length of a
+    hidden_units: int = 64  # units of the unknown map
+    feature_dim: int = 256  # length of x
+    min_samples: int = 50  # rows of the smallest class
+    max_samples: int = 80  # rows of the largest class
+    mean_scale: float = 1.0  # roughly, standard deviation of m over classes
+    shared_directions: int = 16  # rows of V
+    shared_scale: float = 1.5  # s
+    noise_scale: float = 0.5  # t
+    shift: float = 0.5  # c
+    seed: int = 0  # of all random numbers
 
 
 def draw(parameters: SyntheticParameters) -> Source:
     """Draws the data set; equal parameters give equal data."""
     rng = np.random.default_rng(parameters.seed)
-    classes = np.arange(parameters.num_classes)
-    embeddings = _draw_embeddings(parameters, rng)
-    means = _draw_means(embeddings, parameters, rng)
+    count, factors = parameters.num_classes, parameters.factors
+    centres = rng.normal(size=(parameters.num_groups, factors))
+    deviations = rng.normal(size=(count, factors))
+    hidden = centres[np.arange(count) % parameters.num_groups]
+    hidden = hidden + parameters.group_spread * deviations
+    basis = rng.normal(size=(factors, parameters.embedding_dim))
+    embeddings = np.tanh(hidden @ basis / np.sqrt(factors))
+
+    units, dim = parameters.hidden_units, parameters.feature_dim
+    first = rng.normal(size=(parameters.embedding_dim, units))
+    second = rng.normal(size=(units, dim))
+    bias = rng.normal(size=units) / 2
+    hidden = embeddings @ first / np.sqrt(parameters.embedding_dim) + bias
+    means = parameters.mean_scale * np.tanh(hidden) @ second
+    means /= np.sqrt(units / 4)
+
     fewest, most = parameters.min_samples, parameters.max_samples
-    labels = np.repeat(classes, rng.integers(fewest, most + 1, len(classes)))
+    labels = np.repeat(np.arange(count), rng.integers(fewest, most + 1, count))
+    directions = parameters.shared_directions
+    shared = rng.normal(size=(directions, dim))
+    shared *= parameters.shared_scale / np.sqrt(directions)
+    noise = rng.normal(size=(len(labels), directions)) @ shared
+    noise += parameters.noise_scale * rng.normal(size=(len(labels), dim))
+    features = np.maximum(means[labels] + noise - parameters.shift, 0)
     return Source(
         dataset=SYNTHETIC,
-        features=_draw_features(means[labels], parameters, rng),
+        features=features.astype(np.float32),
         labels=labels,
-        class_names=tuple(f"class_{number + 1:03d}" for number in classes),
+        class_names=tuple(
+            f"class_{number:03d}" for number in range(1, count + 1)
+        ),
         embeddings=(Embedding("att", embeddings.astype(np.float32)),),
         rows=_draw_rows(labels, parameters, rng),
         validation_names=(),
@@ -88,34 +89,6 @@ def draw(parameters: SyntheticParameters) -> Source:
         files=(),
         origin=SYNTHETIC,
     )
-
-
-def _draw_embeddings(parameters: SyntheticParameters, rng) -> np.ndarray:
-    count, factors = parameters.num_classes, parameters.factors
-    centres = rng.normal(size=(parameters.num_groups, factors))
-    deviations = rng.normal(size=(count, factors))
-    hidden = centres[np.arange(count) % parameters.num_groups]
-    hidden = hidden + parameters.group_spread * deviations
-    basis = rng.normal(size=(factors, parameters.embedding_dim))
-    return np.tanh(hidden @ basis / np.sqrt(factors))
-
-
-def _draw_means(embeddings, parameters: SyntheticParameters, rng) -> np.ndarray:
-    dim, units = parameters.embedding_dim, parameters.hidden_units
-    first = rng.normal(size=(dim, units))
-    second = rng.normal(size=(units, parameters.feature_dim))
-    bias = rng.normal(size=units) / 2
-    hidden = np.tanh(embeddings @ first / np.sqrt(dim) + bias)
-    return parameters.mean_scale * hidden @ second / np.sqrt(units / 4)
-
-
-def _draw_features(means, parameters: SyntheticParameters, rng) -> np.ndarray:
-    directions = parameters.shared_directions
-    shared = rng.normal(size=(directions, parameters.feature_dim))
-    shared *= parameters.shared_scale / np.sqrt(directions)
-    noise = rng.normal(size=(len(means), directions)) @ shared
-    noise += parameters.noise_scale * rng.normal(size=means.shape)
-    return np.maximum(means + noise - parameters.shift, 0).astype(np.float32)
 
 
 def _draw_rows(

@@ -1,4 +1,4 @@
-"""The errors that are the user's to mend, and that of a run told to stop."""
+"""Errors that the user can correct, and that of a run which was stopped."""
 
 import difflib
 from collections.abc import Collection, Iterable, Mapping
@@ -28,15 +28,15 @@ class InputError(ValueError):
 
 
 class LostDataError(InputError):
-    """Data that was there when a command began is so no more."""
+    """Prepared data changed or disappeared while a command was running."""
 
 
 class StoppedError(Exception):
-    """A run was told to stop, and has saved what is to be saved.
+    """A signal stopped a run, which has saved what is to be saved.
 
     Args:
         step: steps done.
-        signal: number of the signal that told it.
+        signal: number of the signal.
     """
 
     def __init__(self, step: int, signal: int):
@@ -51,9 +51,10 @@ def nearest(name: str, candidates: Collection[str]) -> str:
 
 
 def hint(name: str, candidates: Collection[str]) -> str:
-    """A question after the nearest candidate, if any is near."""
-    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
-    return f"did you mean {matches[0]!r}?" if matches else "choose one of these"
+    """Advice: the nearest candidate, if any is near, as a question."""
+    for match in difflib.get_close_matches(name, candidates, n=1, cutoff=0.6):
+        return f"Did you mean {match!r}?"
+    return "Choose one of these."
 
 
 def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
@@ -86,13 +87,9 @@ def check_same(
     received: Mapping[str, object],
     action: str,
 ) -> None:
-    """Raises InputError that names what differs, on both sides.
+    """Raises InputError with the values by name that differ, on both sides.
 
-    Args:
-        problem: what is wrong if something differs.
-        expected: values by name. What only one side has differs from None.
-        received: the same of the other side.
-        action: what the user can do about it.
+    What only one side has differs from None.
     """
     names = [
         name

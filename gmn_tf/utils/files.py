@@ -34,7 +34,7 @@ def write_text(path: pathlib.Path, text: str) -> None:
             f"Cannot write {path}.",
             "a place where a file can be written",
             str(error),
-            "choose another place, or make room",
+            "Choose another place, or make room.",
         ) from error
 
 
@@ -54,13 +54,9 @@ def parse_json(text: str):
 def read_json(path: pathlib.Path, expected: str, action: str) -> dict:
     """The object in a JSON file.
 
-    Args:
-        path: the file.
-        expected: what it should be, for the message.
-        action: what the user can do if it is not.
-
     Raises:
-        InputError: if it cannot be read, or holds something else.
+        InputError: with what was `expected` and the `action` that helps, if the
+            file cannot be read or holds something else.
     """
     try:
         content = parse_json(path.read_text(encoding="utf-8"))

@@ -23,7 +23,7 @@ def exclusive(
     Does nothing where there are no locks: on Windows, in cloud storage.
 
     Args:
-        folder: the folder.
+        folder: where to work.
         wait: whether to wait for another process to leave it.
 
     Yields:

@@ -132,7 +132,7 @@ def _check_header(
                 f"{path} lacks the column {column!r}.",
                 f"a first line with {', '.join(required)}, between commas",
                 listed(names or ["an empty file"], 6),
-                f"Add or rename the column; {hint(column, names)}"
+                f"Add or rename the column. {hint(column, names)}"
                 if names
                 else "Write the table.",
             )

@@ -105,7 +105,7 @@ def test_other_content_is_replaced_on_request_alone(tmp_path):
     prepare("first", 2)
     assert "--replace" in prepare("other", 1, ends=fail)
     printed = prepare("other", 1, "--replace")
-    assert "Removed: the older preparation birds-own-data-att-" in printed
+    assert "Removed: the older preparation birds-custom-data-att-" in printed
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from gmn_tf.utils.errors import InputError
-from tests.datasets import custom_data_test as own
+from tests.datasets import custom_data_test as custom_data
 
-CLASSES = own.classes_csv()
-LABELS = own.labels_csv()
+CLASSES = custom_data.classes_csv()
+LABELS = custom_data.labels_csv()
 SPLITS = "sample,split\n" + "".join(
     f"{row},{'test' if row % 5 == 3 or row > 21 else 'train'}\n"
-    for row in range(len(own.LABELS))
+    for row in range(len(custom_data.LABELS))
 )
 
 
@@ -23,7 +23,7 @@ def line(text: str, number: int, new: str | None) -> str:
 
 def seen(kind: str) -> str:
     """classes.csv with another word for the first class."""
-    return own.classes_csv(kinds={**own.KINDS, "wren": kind})
+    return custom_data.classes_csv(kinds={**custom_data.KINDS, "wren": kind})
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def seen(kind: str) -> str:
         ({"classes_csv": ""}, ["lacks the column 'class'", "empty"]),
         (
             {"classes_csv": CLASSES.replace("seen,", "sen,", 1)},
-            ["lacks the column 'seen'", "did you mean 'sen'"],
+            ["lacks the column 'seen'", "Did you mean 'sen'"],
         ),
         (
             {"classes_csv": CLASSES.replace("a1", "a0")},
@@ -56,30 +56,34 @@ def seen(kind: str) -> str:
             {"classes_csv": line(CLASSES, 3, "kite,1,0,0,0")},
             ["does not describe kite", "no number but 0", "from 1: 2"],
         ),
-        ({"classes_csv": seen("unsen")}, ["wren", "did you mean 'unseen'"]),
+        ({"classes_csv": seen("unsen")}, ["wren", "Did you mean 'unseen'"]),
         (
-            {"classes_csv": own.classes_csv(kinds=dict.fromkeys("abc", "1"))},
+            {
+                "classes_csv": custom_data.classes_csv(
+                    kinds=dict.fromkeys("abc", "1")
+                )
+            },
             ["too few classes", "3 seen", "0 unseen"],
         ),
         ({"classes_csv": seen("unseen")}, None),
-        ({"classes_csv": own.classes_csv(None)}, ["nowhere"]),
+        ({"classes_csv": custom_data.classes_csv(None)}, ["nowhere"]),
         (
             {"embeddings_csv": "class,a\nwren,1\n"},
             ["more than once", "3 columns", "embeddings.csv"],
         ),
         (
             {
-                "classes_csv": own.classes_csv(None),
+                "classes_csv": custom_data.classes_csv(None),
                 "embeddings_csv": "class,a\nwren,1\n",
             },
             ["does not describe kite", "1 of 8"],
         ),
         (
             {
-                "classes_csv": own.classes_csv(None),
+                "classes_csv": custom_data.classes_csv(None),
                 "embeddings_csv": "class,a\nwrem,1\n",
             },
-            ["Line 2", "'wrem'", "did you mean 'wren'"],
+            ["Line 2", "'wrem'", "Did you mean 'wren'"],
         ),
         ({"labels_csv": None}, ["no labels"]),
         (
@@ -88,14 +92,14 @@ def seen(kind: str) -> str:
         ),
         (
             {"labels_csv": line(LABELS, 5, "krow,x.jpg")},
-            ["Line 5", "labels.csv", "'krow'", "did you mean 'crow'"],
+            ["Line 5", "labels.csv", "'krow'", "Did you mean 'crow'"],
         ),
         ({"features_csv": "class,x\n"}, ["features.npy and features.csv"]),
         ({"splits_csv": line(SPLITS, 2, None)}, ["not name all", "row 0"]),
         ({"splits_csv": line(SPLITS, 2, "24,test")}, ["Line 2", "'24'"]),
         (
             {"splits_csv": line(SPLITS, 2, "gull/14.jpeg,test")},
-            ["Line 2", "did you mean 'gull/14.jpg'"],
+            ["Line 2", "Did you mean 'gull/14.jpg'"],
         ),
         ({"splits_csv": line(SPLITS, 2, "1,test")}, ["Line 3", "second time"]),
         ({"splits_csv": line(SPLITS, 2, "0,tset")}, ["Line 2", "'tset'"]),
@@ -115,16 +119,16 @@ def seen(kind: str) -> str:
     ],
 )
 def test_spoilt_text(tmp_path, texts, words):
-    folder = own.write(tmp_path / "source", **texts)
+    folder = custom_data.write(tmp_path / "source", **texts)
     if words is None:  # A class with samples may be unseen.
-        assert len(own.read(folder).rows["test_unseen"]) == 3
+        assert len(custom_data.read(folder).rows["test_unseen"]) == 3
         return
     assert_refused(tmp_path, words)
 
 
 def assert_refused(tmp_path, words, features=None) -> None:
     with pytest.raises(InputError) as told:
-        own.prepared(
+        custom_data.prepared(
             tmp_path / "source", tmp_path / "data", features_dir=features
         )
     for text in words:
@@ -141,20 +145,28 @@ def with_nan(features):
 @pytest.mark.parametrize(
     "name, array, words",
     [
-        ("features", with_nan(own.FEATURES), ["not finite", "from 0: 5"]),
-        ("features", own.FEATURES[0], ["not hold a matrix", "(7,)"]),
-        ("features", own.FEATURES[:0], ["not hold a matrix", "(0, 7)"]),
-        ("features", own.FEATURES.astype("U3"), ["not hold a matrix", "U3"]),
-        ("features", own.FEATURES[:9], ["do not fit", "24", "(9, 7)"]),
+        (
+            "features",
+            with_nan(custom_data.FEATURES),
+            ["not finite", "from 0: 5"],
+        ),
+        ("features", custom_data.FEATURES[0], ["not a matrix", "(7,)"]),
+        ("features", custom_data.FEATURES[:0], ["not a matrix", "(0, 7)"]),
+        (
+            "features",
+            custom_data.FEATURES.astype("U3"),
+            ["not a matrix", "U3"],
+        ),
+        ("features", custom_data.FEATURES[:9], ["do not fit", "24", "(9, 7)"]),
         ("features", np.array([{}]), ["cannot be read", "plain arrays"]),
         ("labels", np.arange(24) % 9, ["0 to 7", "8 at place 8"]),
         ("labels", np.arange(24) - 1, ["0 to 7", "-1 at place 0"]),
         ("labels", np.arange(24) / 2, ["not hold labels"]),
         ("labels", np.ones((3, 8)), ["not hold labels", "(3, 8)"]),
-        ("labels", np.array(["wrenn"] * 24), ["did you mean 'wren'"]),
+        ("labels", np.array(["wrenn"] * 24), ["Did you mean 'wren'"]),
         ("labels", np.array([b"wre\xc5"] * 24), ["wre\ufffd", "mean 'wren'"]),
         ("labels", np.zeros(0, int), ["do not fit", "(24, 7)"]),
-        ("embeddings", own.EMBEDDINGS[:5], ["8 rows", "(5, 3)"]),
+        ("embeddings", custom_data.EMBEDDINGS[:5], ["8 rows", "(5, 3)"]),
         ("embeddings", with_nan(np.ones((8, 3))), ["describe ibis", "NaN"]),
     ],
 )
@@ -163,55 +175,59 @@ def test_spoilt_array(tmp_path, name, array, words):
     if name == "labels":
         texts["labels_csv"] = None
     if name == "embeddings":
-        texts["classes_csv"] = own.classes_csv(None)
-    own.write(tmp_path / "source", **texts)
+        texts["classes_csv"] = custom_data.classes_csv(None)
+    custom_data.write(tmp_path / "source", **texts)
     np.save(tmp_path / "source" / f"{name}.npy", array)
 
     assert_refused(tmp_path, words)
 
 
 def test_seen_class_without_a_sample(tmp_path):
-    own.write(tmp_path / "source", classes_csv=CLASSES + "hawk,seen,1,2,3\n")
+    custom_data.write(
+        tmp_path / "source", classes_csv=CLASSES + "hawk,seen,1,2,3\n"
+    )
     assert_refused(tmp_path, ["hawk is seen and has no sample"])
 
 
 def test_no_class_large_enough_to_test_on(tmp_path):
-    own.write(tmp_path / "source")
-    own.as_npz(tmp_path / "source")
+    custom_data.write(tmp_path / "source")
+    custom_data.as_npz(tmp_path / "source")
     kept = [0, 1, 2, 4, 5, 8, 9, 14, 15]
     np.savez(
         tmp_path / "source" / "features.npz",
-        features=own.FEATURES[kept],
-        labels=np.array(own.LABELS)[kept],
+        features=custom_data.FEATURES[kept],
+        labels=np.array(custom_data.LABELS)[kept],
     )
     assert_refused(tmp_path, ["No sample of a seen class", "four samples"])
 
 
 @pytest.mark.parametrize("most", [3, 4])
 def test_tuning_needs_four_samples_of_a_seen_class(tmp_path, most):
-    own.write(tmp_path / "source")
-    own.as_npz(tmp_path / "source")
+    custom_data.write(tmp_path / "source")
+    custom_data.as_npz(tmp_path / "source")
     kept = [
         row
-        for row, label in enumerate(own.LABELS)
-        if own.LABELS[:row].count(label) < most
+        for row, label in enumerate(custom_data.LABELS)
+        if custom_data.LABELS[:row].count(label) < most
     ]
     np.savez(
         tmp_path / "source" / "features.npz",
-        features=own.FEATURES[kept],
-        labels=np.array(own.LABELS)[kept],
+        features=custom_data.FEATURES[kept],
+        labels=np.array(custom_data.LABELS)[kept],
     )
     if most == 4:
-        own.prepared(tmp_path / "source", tmp_path / "data")
+        custom_data.prepared(tmp_path / "source", tmp_path / "data")
         return
     assert_refused(tmp_path, ["for tuning", "three rows", "four of such"])
 
 
 def test_numbers_that_are_names_too(tmp_path):
-    kinds = {str(n + 1): kind for n, kind in enumerate(own.KINDS.values())}
-    own.write(
+    kinds = {
+        str(n + 1): kind for n, kind in enumerate(custom_data.KINDS.values())
+    }
+    custom_data.write(
         tmp_path / "source",
-        classes_csv=own.classes_csv(kinds=kinds),
+        classes_csv=custom_data.classes_csv(kinds=kinds),
         labels_csv=None,
     )
     np.save(tmp_path / "source" / "labels.npy", np.arange(24) % 6 + 1)
@@ -220,10 +236,12 @@ def test_numbers_that_are_names_too(tmp_path):
 
 
 def test_archive_without_labels(tmp_path):
-    own.write(tmp_path / "source")
-    own.as_npz(tmp_path / "source")
+    custom_data.write(tmp_path / "source")
+    custom_data.as_npz(tmp_path / "source")
     np.savez(
-        tmp_path / "source" / "features.npz", features=own.FEATURES, label=[0]
+        tmp_path / "source" / "features.npz",
+        features=custom_data.FEATURES,
+        label=[0],
     )
     assert_refused(tmp_path, ["lacks the array 'labels'", "mean 'label'"])
 
@@ -231,7 +249,7 @@ def test_archive_without_labels(tmp_path):
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"\x93NUMPY"])
 @pytest.mark.parametrize("name", ["features.npy", "features.npz"])
 def test_damaged_arrays(tmp_path, name, content):
-    own.write(tmp_path / "source")
+    custom_data.write(tmp_path / "source")
     (tmp_path / "source" / "features.npy").unlink()
     (tmp_path / "source" / name).write_bytes(content)
 
@@ -239,7 +257,7 @@ def test_damaged_arrays(tmp_path, name, content):
 
 
 def test_what_is_no_text(tmp_path):
-    own.write(tmp_path / "source")
+    custom_data.write(tmp_path / "source")
     (tmp_path / "source" / "classes.csv").write_bytes(b"class,seen\n\xff\xfe")
 
     assert_refused(tmp_path, ["classes.csv cannot be read", "UTF-8"])
@@ -247,7 +265,7 @@ def test_what_is_no_text(tmp_path):
 
 @pytest.mark.parametrize("above", ["images", ""])
 def test_images_are_not_features_yet(tmp_path, above):
-    own.write(tmp_path / "source", labels_csv=None)
+    custom_data.write(tmp_path / "source", labels_csv=None)
     (tmp_path / "source" / "features.npy").unlink()
     folder = tmp_path / "source" / above / "kite"
     folder.mkdir(parents=True)
@@ -259,7 +277,7 @@ def test_images_are_not_features_yet(tmp_path, above):
 
 
 def test_no_features_at_all(tmp_path):
-    own.write(tmp_path / "source", labels_csv=None)
+    custom_data.write(tmp_path / "source", labels_csv=None)
     (tmp_path / "source" / "features.npy").unlink()
 
     assert_refused(tmp_path, ["has no features", "classes.csv"])

@@ -77,7 +77,7 @@ def write(folder, **texts):
 
 def read(folder, features=None):
     folder = epath.Path(folder)
-    return custom_data.read("birds", folder, epath.Path(features or folder))[0]
+    return custom_data.read("birds", folder, epath.Path(features or folder))
 
 
 def assert_as_written(found) -> None:
@@ -226,7 +226,7 @@ def test_prepared_data_comes_back(tmp_path):
     result = prepared(folder, tmp_path / "data")
 
     assert result.is_new
-    assert result.name.startswith("zero_shot/birds-own-data-att-")
+    assert result.name.startswith("zero_shot/birds-custom-data-att-")
     rows = tfds.load(result.name, data_dir=tmp_path / "data", split="test_seen")
     features = [row["features"].numpy() for row in rows]
     np.testing.assert_array_equal(features, FEATURES[[3, 6, 10, 16, 21]])
@@ -244,7 +244,7 @@ def test_prepared_data_is_found_by_its_name(tmp_path):
         prepare("birds", data_dir=tmp_path / "data", quiet=True) == result.name
     )
     for other in ({"embedding": "sent"}, {"features_file": "other.mat"}):
-        with pytest.raises(InputError, match="birds is data of your own"):
+        with pytest.raises(InputError, match="birds is custom data"):
             prepare("birds", data_dir=tmp_path / "data", quiet=True, **other)
     with pytest.raises(InputError, match="Did you mean birds"):
         prepare("brids", data_dir=tmp_path / "data", quiet=True)

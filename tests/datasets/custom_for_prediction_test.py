@@ -70,8 +70,8 @@ def test_what_holds_no_features_is_refused(tmp_path):
     (tmp_path / "a.txt").touch()
     for name, message in {
         "pickle.npy": "plain arrays",
-        "flat.npy": "not hold a matrix of numbers",
-        "texts.npy": "not hold a matrix of numbers",
+        "flat.npy": "not a matrix of numbers",
+        "texts.npy": "not a matrix of numbers",
         "nothing.npy": "not empty",
         "nan.npy": "for 1 samples, counted from 0: 1",
         "other.npz": "lacks the array 'features'",

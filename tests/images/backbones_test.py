@@ -173,7 +173,7 @@ def test_a_damaged_description_is_refused(name, value, backbone):
 
 
 def test_weights_that_do_not_fit_are_refused(weights, tmp_path):
-    with pytest.raises(InputError, match="did you mean 'mobilenet'"):
+    with pytest.raises(InputError, match="Did you mean 'mobilenet'"):
         backbones.load("mobilnet", "random")
     with pytest.raises(InputError, match="which is no file"):
         backbones.load("mobilenet", str(tmp_path / "none.h5"))

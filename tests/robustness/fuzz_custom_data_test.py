@@ -22,7 +22,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.custom import classes, features
-from tests.datasets import custom_data_test as own
+from tests.datasets import custom_data_test as custom_data
 from tests.support import fuzzing
 
 NUMBER = re.compile(
@@ -40,7 +40,7 @@ RUN = LabelMap(
         embeddings.Scaling("att", 2, "l2", 1.0, ("red", "long_beak")),
         embeddings.Scaling("sent", 3, "matrix", 2.5),
     ),
-    dict(own.BACKBONE),
+    dict(custom_data.BACKBONE),
 )
 
 
@@ -153,12 +153,25 @@ def for_testing(folder, labels, files) -> list[bool]:
 def a_folder(rng, place) -> pathlib.Path:
     """A folder of custom data in one of its forms."""
     folder = place / "source"
-    own.write(folder)
+    custom_data.write(folder)
     form = fuzzing.pick(
-        rng, (None, own.as_csv, own.as_npz, own.as_numbers, own.as_bytes)
+        rng,
+        (
+            None,
+            custom_data.as_csv,
+            custom_data.as_npz,
+            custom_data.as_numbers,
+            custom_data.as_bytes,
+        ),
     )
     described = fuzzing.pick(
-        rng, (None, None, own.as_embeddings_npy, own.as_embeddings_csv)
+        rng,
+        (
+            None,
+            None,
+            custom_data.as_embeddings_npy,
+            custom_data.as_embeddings_csv,
+        ),
     )
     for change in filter(None, (form, described)):
         change(folder)
@@ -167,12 +180,14 @@ def a_folder(rng, place) -> pathlib.Path:
         lines = [
             f"{file if by_file else row},"
             f"{'test' if row % 5 == 3 or label == 'ibis' else 'train'}\n"
-            for row, (file, label) in enumerate(zip(own.FILES, own.LABELS))
+            for row, (file, label) in enumerate(
+                zip(custom_data.FILES, custom_data.LABELS)
+            )
         ]
         (folder / "splits.csv").write_text("sample,split\n" + "".join(lines))
     if rng.random() < 0.4:
         (folder / "extraction.json").write_text(
-            json.dumps({"backbone": own.BACKBONE, "images": 24})
+            json.dumps({"backbone": custom_data.BACKBONE, "images": 24})
         )
     return folder
 
@@ -212,7 +227,7 @@ def spoilt_folder(rng, place):
     """Something wrong in a folder of custom data."""
     folder = a_folder(rng, place)
     spoil(rng, fuzzing.pick(rng, sorted(folder.iterdir())))
-    found = own.read(folder)
+    found = custom_data.read(folder)
     assert_as_in_folder(found, folder)
     assert_splits(found, splits.make(found))
 
@@ -259,7 +274,7 @@ def spoilt_preparation(rng, place):
     folder = a_folder(rng, place)
     spoil(rng, fuzzing.pick(rng, sorted(folder.iterdir())))
     try:
-        result = own.prepared(folder, place / "data")
+        result = custom_data.prepared(folder, place / "data")
     except InputError:
         assert not (place / "data").exists()
         raise
@@ -324,7 +339,7 @@ def spoilt_features(rng, place):
 def spoilt_new_classes(rng, place):
     """Descriptions of classes that a run was not trained with."""
     path = place / "new.csv"
-    path.write_text(own.classes_csv())
+    path.write_text(custom_data.classes_csv())
     spoil(rng, path)
     found = classes.read_new(path)
     values, texts, columns = matrix(path, "class", "seen")

@@ -1,1 +1,1 @@
-"""Reading a user's own folder: classes, features, splits."""
+"""Reading a folder of custom data: classes, features, splits."""

@@ -1,4 +1,7 @@
-"""Arrays of a user, .npy and .npz files, found and read strictly."""
+"""Arrays of a user, .npy and .npz files, found and read strictly.
+
+Each function raises InputError for files that cannot be used.
+"""
 
 import contextlib
 from collections.abc import Iterable
@@ -10,11 +13,7 @@ from gmn_tf.utils.errors import InputError, first_line, hint, listed
 
 
 def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
-    """The one of these files that is in a folder, or None.
-
-    Raises:
-        InputError: if there are several.
-    """
+    """The one of these files in a folder, or None; InputError for several."""
     found = [name for name in names if (folder / name).exists()]
     if len(found) > 1:
         raise InputError(
@@ -27,11 +26,7 @@ def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
 
 
 def load_array(path: epath.Path) -> np.ndarray:
-    """An array from a .npy file, which stays on disk.
-
-    Raises:
-        InputError: for a file that does not hold a plain array.
-    """
+    """A plain array from a .npy file, which stays on disk."""
     try:
         # Not numpy.load, which takes archives too.
         return np.lib.format.open_memmap(path, mode="r")
@@ -45,11 +40,7 @@ def load_array(path: epath.Path) -> np.ndarray:
 def load_arrays(
     path: epath.Path, names: tuple[str, ...]
 ) -> dict[str, np.ndarray]:
-    """Arrays of those names from a .npz file.
-
-    Raises:
-        InputError: if there are no such arrays.
-    """
+    """Plain arrays of those names from a .npz file."""
     try:
         with np.load(path, allow_pickle=False) as archive:
             found = list(archive.files)
@@ -65,7 +56,7 @@ def load_arrays(
                 listed(found),
                 f"Save it with numpy.savez({path.name!r}, "
                 + ", ".join(f"{one}=..." for one in names)
-                + f"); {hint(name, found)}",
+                + f"). {hint(name, found)}",
             )
     return arrays
 
@@ -77,20 +68,3 @@ def _unreadable(path: epath.Path, error: Exception) -> InputError:
         f"{type(error).__name__}: {first_line(error)}",
         "Correct the path, or save the file again.",
     )
-
-
-def check_matrix(path: epath.Path, values: np.ndarray, rows: str) -> None:
-    """Raises InputError unless `values` is a matrix of real numbers.
-
-    Args:
-        path: of the file, for the message.
-        values: what it holds.
-        rows: what each row describes, as in `sample`.
-    """
-    if values.dtype.kind not in "fiu" or values.ndim != 2 or not values.size:
-        raise InputError(
-            f"{path} does not hold a matrix of numbers.",
-            f"two dimensions, one row per {rows}, not empty",
-            f"shape {values.shape}, type {values.dtype}",
-            "Save the matrix again.",
-        )

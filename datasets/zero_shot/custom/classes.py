@@ -6,6 +6,7 @@ format of descriptions needs a function and a line in `_READERS`.
 
 import dataclasses
 import functools
+import itertools
 import os
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from etils import epath
 
 from gmn_tf.utils import tables
 from gmn_tf.utils.errors import InputError, hint, listed
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.custom import arrays
 
 CLASSES_FILE = "classes.csv"
@@ -65,32 +67,21 @@ class Classes:
     @property
     def validation(self) -> tuple[str, ...]:
         """Names of the classes that are marked for validation."""
-        return tuple(
-            name
-            for name, kind in zip(self.names, self.kinds)
-            if kind == "validation"
-        )
+        is_validation = [kind == "validation" for kind in self.kinds]
+        return tuple(itertools.compress(self.names, is_validation))
 
     @functools.cached_property
     def _numbers(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.names)}
 
     def number(self, name: str, place: str) -> int:
-        """The number of a class.
-
-        Args:
-            name: of the class.
-            place: where it stands, for the message.
-
-        Raises:
-            InputError: if there is no such class.
-        """
+        """The number of a class; InputError, with its place, if unknown."""
         if name not in self._numbers:
             raise InputError(
                 f"{place} names a class that {CLASSES_FILE} lacks.",
                 f"one of the {len(self.names)} classes in {CLASSES_FILE}",
                 repr(name),
-                f"Add the class, or correct its name; {hint(name, self.names)}",
+                f"Add the class, or correct its name. {hint(name, self.names)}",
             )
         return self._numbers[name]
 
@@ -110,7 +101,7 @@ def read(folder: epath.Path) -> Classes:
             "no such file" if folder.is_dir() else "no such folder",
             "Write the file; docs/custom_data.md has an example.",
         )
-    table, kinds, _ = _read_table(path, ("class", "seen"))
+    table, kinds, _ = _read_table(path, "class", "seen")
     classes = Classes(table.names, kinds, table.values, table.columns, (path,))
     file = arrays.only(folder, _READERS)
     if bool(file) == bool(table.columns):
@@ -127,7 +118,7 @@ def read(folder: epath.Path) -> Classes:
         values, columns = _READERS[file.name](file, classes)
         classes = Classes(table.names, kinds, values, columns, (path, file))
     _check_descriptions(classes.paths[-1], classes.embeddings, classes.names)
-    unseen, seen = len(classes.unseen), kinds.count("seen")
+    unseen, seen = kinds.count("unseen"), kinds.count("seen")
     if not unseen or not seen or len(kinds) - unseen < 2:
         raise InputError(
             f"{path} has too few classes.",
@@ -153,13 +144,13 @@ def read_new(path: str | os.PathLike) -> Descriptions:
         InputError: for a file that cannot be right, with the line.
     """
     path = epath.Path(path).expanduser()
-    table, _, _ = _read_table(path, ("class",), not_read=("seen",))
+    table, _, _ = _read_table(path, "class")
     _check_descriptions(path, table.values, table.names)
     return table
 
 
 def _read_table(
-    path: epath.Path, required: tuple[str, ...], not_read: tuple[str, ...] = ()
+    path: epath.Path, *required: str
 ) -> tuple[Descriptions, tuple[str, ...], tuple[str, ...]]:
     """Descriptions, the kinds if `seen` is required, and places in the file."""
     places, kinds, values, columns = {}, [], [], ()
@@ -181,10 +172,10 @@ def _read_table(
                     "seen.",
                     "seen, unseen (or 1, 0, yes, no), or validation",
                     repr(row.cells["seen"]),
-                    f"Correct the column seen; {hint(text, KINDS)}",
+                    f"Correct the column seen. {hint(text, KINDS)}",
                 )
             kinds.append(KINDS[text])
-        columns = row.columns_except(*required, *not_read)
+        columns = row.columns_except("class", "seen")
         values.append(row.numbers(columns))
     if not places:
         raise InputError(
@@ -200,7 +191,7 @@ def _read_table(
 def _read_npy(path: epath.Path, classes: Classes):
     """One row per class, in the order of classes.csv."""
     values = arrays.load_array(path)
-    arrays.check_matrix(path, values, "class")
+    source.check_matrix(values, f"{path}", "a matrix with a row per class")
     if len(values) != len(classes.names):
         raise InputError(
             f"{path} does not describe the classes of {CLASSES_FILE}.",
@@ -214,7 +205,7 @@ def _read_npy(path: epath.Path, classes: Classes):
 
 def _read_csv(path: epath.Path, classes: Classes):
     """One line per class, in any order."""
-    table, _, places = _read_table(path, ("class",))
+    table, _, places = _read_table(path, "class")
     numbers = [*map(classes.number, table.names, places)]
     missing = np.setdiff1d(np.arange(len(classes.names)), numbers)
     if len(missing):
@@ -232,9 +223,11 @@ _READERS = {"embeddings.npy": _read_npy, "embeddings.csv": _read_csv}
 
 def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
     """Raises InputError for a row without numbers, not finite, or zero."""
-    wrong = np.flatnonzero(~np.isfinite(values).all(axis=1))
-    empty = np.flatnonzero(~values.any(axis=1))
-    for rows, what in ((wrong, "NaN or infinity"), (empty, "no number but 0")):
+    for is_wrong, what in (
+        (~np.isfinite(values).all(axis=1), "NaN or infinity"),
+        (~values.any(axis=1), "no number but 0"),
+    ):
+        rows = np.flatnonzero(is_wrong)
         if len(rows):
             raise InputError(
                 f"{path} does not describe {names[rows[0]]}.",

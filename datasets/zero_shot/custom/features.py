@@ -7,13 +7,13 @@ import contextlib
 import dataclasses
 import json
 import os
-from typing import NoReturn
 
 import numpy as np
 from etils import epath
 
 from gmn_tf.utils import files, tables
 from gmn_tf.utils.errors import InputError, listed
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.custom import arrays
 from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
 
@@ -24,7 +24,6 @@ EXTRACTION_FILE = "extraction.json"
 # may have the first two.
 TEXT_COLUMNS = ("class", "file", "label", "sample", "split")
 IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
-_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,22 @@ def read(
     """
     path = epath.Path(path).expanduser()
     if path.is_dir():
-        path = arrays.only(path, FEATURE_FILES) or _no_features(path, classes)
+        folder, path = path, arrays.only(path, FEATURE_FILES)
+        if not path:
+            images = classes and find_images(folder, classes)
+            raise InputError(
+                f"{folder} has {'images and ' if images else ''}no features.",
+                f"one of {', '.join(FEATURE_FILES)}, there or in --features; "
+                "or a folder of images per class",
+                f"images in {images}"
+                if images
+                else listed(sorted(one.name for one in folder.iterdir()), 8),
+                f"Run bin/extract_features --images={images} --out=FEATURES, "
+                "and give --features=FEATURES."
+                if images
+                else "Put the features there, or name their folder with "
+                "--features.",
+            )
     if path.suffix not in _READERS or not path.exists():
         raise InputError(
             f"{path} cannot be read as features.",
@@ -76,15 +90,12 @@ def read(
         )
     read_file = _READERS[path.suffix]
     values, labels, names, paths = read_file(path, classes, quiet)
-    arrays.check_matrix(path, values, "sample")
-    if labels is not None and len(labels) != len(values):
-        raise InputError(
-            f"Features and labels in {path.parent} do not fit.",
-            f"one row of features for each of {len(labels)} labels",
-            f"features of shape {values.shape}",
-            "Check that both were written from the same list of images.",
-        )
-    lowest = _checked_lowest(path, values)
+    source.check_matrix(values, f"{path}", "a matrix with a row per sample")
+    if labels is not None:
+        source.check_lengths(values, labels, path.parent)
+    lowest = source.check_finite(
+        values, f"{path}", "samples", "Compute the features of these again.", 0
+    )
     extraction, backbone = path.parent / EXTRACTION_FILE, None
     if extraction.exists():
         backbone = _read_backbone(extraction)
@@ -93,31 +104,8 @@ def read(
     return Features(values, labels, tuple(names), lowest, backbone, paths)
 
 
-def _no_features(folder: epath.Path, classes: Classes | None) -> NoReturn:
-    images = classes and find_images(folder, classes)
-    if images:
-        raise InputError(
-            f"{folder} has images and no features.",
-            f"one of {', '.join(FEATURE_FILES)}, there or in --features",
-            f"images in {images}",
-            f"Run bin/extract_features --images={images} --out=FEATURES, and "
-            "give --features=FEATURES.",
-        )
-    raise InputError(
-        f"{folder} has no features.",
-        f"one of {', '.join(FEATURE_FILES)}, or a folder of images per class",
-        listed(sorted(one.name for one in folder.iterdir()), 8),
-        "Put the features there, or name their folder with --features.",
-    )
-
-
 def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
-    """The folder with a folder of images for each class, if there is one.
-
-    Args:
-        folder: of the user's data.
-        classes: the classes whose folders are looked for.
-    """
+    """The folder with a folder of images for each class, if there is one."""
     for images in (folder / "images", folder):
         for name in classes.names:
             one = images / name
@@ -142,7 +130,7 @@ def _read_npy(path: epath.Path, classes: Classes | None, quiet: bool):
         )
     labels, names = None, ()
     if beside and beside.suffix == ".csv":
-        _, labels, names = _read_table(beside, classes, quiet, False)
+        _, labels, names, _ = _read_csv(beside, classes, quiet, False)
     elif classes:
         labels = _numbered(beside, arrays.load_array(beside), classes)
     return values, labels, names, (path, beside) if beside else (path,)
@@ -155,18 +143,13 @@ def _read_npz(path: epath.Path, classes: Classes | None, quiet: bool):
     return found["features"], labels, (), (path,)
 
 
-def _read_csv(path: epath.Path, classes: Classes | None, quiet: bool):
-    return *_read_table(path, classes, quiet, True), (path,)
-
-
-# Each gives features, labels, names of the samples, and the files read.
-_READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
-
-
-def _read_table(
-    path: epath.Path, classes: Classes | None, quiet: bool, has_features: bool
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Features (none of a table of labels), labels, and names of samples."""
+def _read_csv(
+    path: epath.Path,
+    classes: Classes | None,
+    quiet: bool,
+    has_features: bool = True,
+):
+    """The same of a table, which may have labels only."""
     features, labels, names = [], [], []
     texts = TEXT_COLUMNS[:2] if classes else TEXT_COLUMNS
     required = ("class",) if classes or not has_features else ()
@@ -179,7 +162,11 @@ def _read_table(
         named = [c for c in ("sample", "file") if c in texts and c in row.cells]
         names += [row.cells[column] for column in named[:1]]
     values = np.stack(features) if features else np.zeros((0, 0), np.float32)
-    return values, np.array(labels, np.int64), names
+    return values, np.array(labels, np.int64), names, (path,)
+
+
+# Each gives features, labels, names of the samples, and the files read.
+_READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
 
 
 def _numbered(
@@ -193,8 +180,8 @@ def _numbered(
             texts = np.char.decode(texts, "utf-8", "replace")
         numbers = [classes.number(text, f"{path}") for text in texts.tolist()]
         return np.array(numbers, np.int64)[places.ravel()]
-    whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
-    if not whole or max(labels.shape, default=0) != flat.size:
+    is_whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
+    if not is_whole or max(labels.shape, default=0) != flat.size:
         raise InputError(
             f"{path} does not hold labels.",
             f"one name, or row number of {CLASSES_FILE} from 0, per sample",
@@ -219,27 +206,6 @@ def _numbered(
             "Number the classes from 0, or save their names.",
         )
     return flat.astype(np.int64)
-
-
-def _checked_lowest(path: epath.Path, features: np.ndarray) -> float:
-    """The lowest feature; raises InputError for rows that are not finite."""
-    wrong, lowest = [], np.inf
-    for start in range(0, len(features), _BLOCK):
-        # As float32, because that is how they will be used.
-        with np.errstate(over="ignore"):
-            block = features[start : start + _BLOCK].astype(np.float32)
-        finite = np.isfinite(block).all(axis=1)
-        wrong.extend(np.flatnonzero(~finite) + start)
-        lowest = min(lowest, block.min())
-    if wrong:
-        raise InputError(
-            f"{path} has values that are not finite.",
-            "finite numbers (as float32) for every sample",
-            f"NaN or infinity for {len(wrong)} samples, counted from 0: "
-            f"{listed(wrong)}",
-            "Compute the features of these again.",
-        )
-    return float(lowest)
 
 
 def _read_backbone(path: epath.Path) -> dict:

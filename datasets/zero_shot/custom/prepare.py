@@ -1,11 +1,10 @@
-"""A user's own data, a folder of tables and arrays -> a prepared data set.
+"""Custom data, a folder of tables and arrays -> a prepared data set.
 
 docs/custom_data.md says what the folder holds.
 """
 
 import dataclasses
 import os
-import sys
 
 from etils import epath
 
@@ -37,7 +36,7 @@ def prepare(
     replace: bool = False,
     quiet: bool = False,
 ) -> summary.Prepared:
-    """Prepares a folder of a user's own data, unless that has been done.
+    """Prepares a folder of custom data, unless that has been done.
 
     Args:
         dataset: the name to find it by from now on.
@@ -54,7 +53,7 @@ def prepare(
     check_name(dataset)
     data_dir = epath.Path(data_dir).expanduser()
     folder = epath.Path(source_dir).expanduser()
-    data, embedding_file = read(dataset, folder, features_dir or folder, quiet)
+    data = read(dataset, folder, features_dir or folder, quiet)
     made = splits.make(data)
     prefix = storage.custom_prefix(dataset, EMBEDDING)
     content = [dataset, *map(dataclasses.astuple, data.files)]
@@ -71,20 +70,14 @@ def prepare(
             "preparation is removed, and runs made with it cannot be evaluated "
             "again.",
         )
-    is_new = not storage.is_prepared(data_dir, name)
-    if is_new:
-        if not quiet:
-            print(f"Preparing {dataset} in {data_dir}", file=sys.stderr)
-        config = ZeroShotConfig(name=name, source=data, splits=made)
-        storage.write(data_dir, config, quiet)
+    config = ZeroShotConfig(name=name, source=data, splits=made)
     return summary.Prepared(
-        storage.full_name(name),
-        data,
-        made,
-        embedding_file,
-        tuple(older),
-        is_new,
-        str(data_dir),
+        name=storage.full_name(name),
+        data=data,
+        made=made,
+        older=tuple(older),
+        is_new=storage.write(data_dir, config, quiet),
+        data_dir=str(data_dir),
     )
 
 
@@ -99,14 +92,8 @@ def read(
     folder: epath.Path,
     features_folder: str | os.PathLike,
     quiet: bool = True,
-) -> tuple[source.Source, str]:
-    """The plain data, and the name of the file that describes the classes.
-
-    Args:
-        dataset: its name.
-        folder: with classes.csv and, perhaps, splits.csv.
-        features_folder: with features and labels; mostly the same.
-        quiet: whether to show no progress.
+) -> source.Source:
+    """The plain data: `folder` has classes.csv and, perhaps, splits.csv.
 
     Raises:
         InputError: for a file that is missing or cannot be right.
@@ -128,7 +115,12 @@ def read(
         labels=samples.labels,
         class_names=classes.names,
         embeddings=(
-            source.Embedding(EMBEDDING, classes.embeddings, classes.columns),
+            source.Embedding(
+                EMBEDDING,
+                classes.embeddings,
+                classes.columns,
+                classes.paths[-1].name,
+            ),
         ),
         rows=rows,
         validation_names=classes.validation,
@@ -139,11 +131,11 @@ def read(
         split_source=split_source,
         backbone=samples.backbone,
         notes=tuple(notes),
-    ), classes.paths[-1].name
+    )
 
 
 def check_name(dataset: str) -> None:
-    """Raises InputError for a name that a user's own data cannot have."""
+    """Raises InputError for a name that custom data cannot have."""
     if dataset in names.DATASETS:
         raise InputError(
             f"The name {dataset} is that of a known data set.",

@@ -11,6 +11,7 @@ from etils import epath
 
 from gmn_tf.utils import tables
 from gmn_tf.utils.errors import InputError, hint, listed
+from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
 from gmn_tf_datasets.zero_shot.custom.features import Features
 
@@ -26,11 +27,6 @@ def make(
     folder: epath.Path, classes: Classes, samples: Features
 ) -> tuple[dict[str, np.ndarray], str, tuple[epath.Path, ...]]:
     """The rows of each split, how they came about, and the files read.
-
-    Args:
-        folder: of the user's data, which may hold splits.csv.
-        classes: its classes.
-        samples: its samples.
 
     Raises:
         InputError: for a seen class without a training sample, if no sample of
@@ -51,9 +47,7 @@ def make(
                 "Change the split, or mark the class seen.",
             )
     else:
-        test, source, paths = np.zeros(len(labels), bool), RULE, ()
-        for label in np.unique(labels):
-            test[np.flatnonzero(labels == label)[2::5]] = True
+        test, source, paths = splits.a_fifth(labels), RULE, ()
     rows = {
         "trainval": np.flatnonzero(~unseen & ~test),
         "test_seen": np.flatnonzero(~unseen & test),
@@ -104,14 +98,14 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
                 f"0 to {len(split) - 1}, the row of a sample, or the name of "
                 "its file",
                 repr(sample),
-                f"Correct it; {hint(sample, rows)}",
+                f"Correct it. {hint(sample, rows)}",
             )
         if value not in (TRAIN, TEST):
             raise InputError(
                 f"{row.place} does not name a split.",
                 f"{TRAIN} or {TEST}",
                 repr(row.cells["split"]),
-                f"Correct it; {hint(value, (TRAIN, TEST))}",
+                f"Correct it. {hint(value, (TRAIN, TEST))}",
             )
         if split[rows[sample]]:
             raise InputError(

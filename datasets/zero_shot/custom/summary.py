@@ -29,7 +29,6 @@ class Prepared:
         name: what `tfds.load` knows it by.
         data: as it was read.
         made: its splits.
-        embedding_file: the file that describes the classes.
         older: names of preparations of other content, to be removed.
         is_new: whether it was written now; else it was there already.
         data_dir: where it is.
@@ -38,13 +37,12 @@ class Prepared:
     name: str
     data: source.Source
     made: splits.Splits
-    embedding_file: str
     older: tuple[str, ...]
     is_new: bool
     data_dir: str
 
     def __str__(self) -> str:
-        data, made = self.data, self.made
+        data, made, embedding = self.data, self.made, self.data.embeddings[0]
         without = len(np.setdiff1d(made.unseen, data.labels))
         validation = (data.class_names[label] for label in made.validation)
         backbone = "an unknown backbone"
@@ -56,8 +54,8 @@ class Prepared:
             f"{len(made.seen)} seen, {len(made.unseen)} unseen"
             + f" ({without} of them without a sample)"
             * bool(without),
-            "embedding": f"{data.embeddings[0].values.shape[1]} numbers per "
-            f"class, from {self.embedding_file}",
+            "embedding": f"{embedding.values.shape[1]} numbers per class, from "
+            f"{embedding.file}",
             "samples": f"{len(data.labels)}, from {data.feature_file}",
             "features": f"{data.features.shape[1]} dimensions, of {backbone}",
             "validation": f"{len(made.validation)} of the seen classes: "
@@ -109,11 +107,9 @@ def notes_on_similar(classes: Classes) -> list[str]:
 
 
 def _first_similar(rows: np.ndarray) -> np.ndarray:
-    """For each row, the first one that is nearly the same, perhaps itself.
-
-    Trees and radius searches of SciPy and scikit-learn compare far more pairs
-    in so many dimensions.
-    """
+    """For each row, the first one that is nearly the same, perhaps itself."""
+    # Trees and radius searches of SciPy and scikit-learn compare far more
+    # pairs in so many dimensions; all products take a hundred times longer.
     direction = np.random.default_rng(0).normal(size=rows.shape[1])
     # No two points are nearer than their shadows on a line.
     shadows = rows @ (direction / np.linalg.norm(direction))

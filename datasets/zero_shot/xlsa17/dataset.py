@@ -22,6 +22,7 @@ _VARIABLES = (
     "allclasses_names",
     *(f"{key}_loc" for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS)),
 )
+_SAME_DATA_SET = "Check that both .mat files belong to the same data set."
 
 
 def read(
@@ -30,13 +31,7 @@ def read(
     files: tuple[source.SourceFile, ...],
     origin: str,
 ) -> source.Source:
-    """Reads a data set and refuses what cannot be right.
-
-    Args:
-      request: which data set, features and embedding.
-      folder: where the files are.
-      files: what they are, from `folders.list_files`.
-      origin: where they come from, for the metadata.
+    """Reads a data set from a folder with `files`, of `folders.list_files`.
 
     Raises:
       InputError: for files that cannot be read or do not fit each other.
@@ -53,9 +48,21 @@ def read(
             f"1 to {len(class_names)}, a column of att",
             f"{labels[wrong[0]]} in row {wrong[0] + 1} "
             f"({len(wrong)} such rows)",
-            "Check that both .mat files belong to the same data set.",
+            _SAME_DATA_SET,
         )
+    notes, known = [], names.PUBLISHED.get(request.dataset)
     seen = len(np.unique(labels[rows["trainval"]]))
+    unseen = len(class_names) - seen
+    if known and (seen, unseen) != (known.seen, known.unseen):
+        notes.append(
+            f"{request.dataset} is published with {known.seen} seen and "
+            f"{known.unseen} unseen classes; these files have {seen} and "
+            f"{unseen}. Is this another data set?"
+        )
+    validation = folder / source.VALIDATION_CLASSES_FILE
+    # Damaged letters only make a name unknown.
+    lines = validation.read_bytes() if validation.exists() else b""
+    lines = lines.decode(errors="replace").splitlines()
     return source.Source(
         dataset=request.dataset,
         features=features,
@@ -63,11 +70,11 @@ def read(
         class_names=class_names,
         embeddings=embeddings,
         rows=rows,
-        validation_names=_read_validation_names(folder),
+        validation_names=tuple(filter(None, map(str.strip, lines))),
         feature_file=request.features_file,
         files=files,
         origin=origin,
-        notes=_size_notes(request.dataset, seen, len(class_names) - seen),
+        notes=tuple(notes),
     )
 
 
@@ -81,13 +88,7 @@ def _read_features(
     # taken for the field's.
     if features.shape[1] == len(labels):
         features = features.T
-    elif features.shape[0] != len(labels):
-        raise InputError(
-            f"features and labels in {path} do not fit.",
-            f"one column of features for each of {len(labels)} labels",
-            f"features of shape {features.shape}",
-            "Check that both were written from the same list of images.",
-        )
+    source.check_lengths(features, labels, path)
     source.check_finite(
         features,
         f"features in {path}",
@@ -120,7 +121,7 @@ def _read_rows(file: MatFile, num_rows: int) -> dict[str, np.ndarray]:
                 f"{name} in {file.path} names rows that do not exist.",
                 f"1 to {num_rows}, a row of the features",
                 f"{listed(wrong)} ({len(wrong)} such rows)",
-                "Check that both .mat files belong to the same data set.",
+                _SAME_DATA_SET,
             )
         rows[key] = values - 1
     return rows
@@ -130,7 +131,7 @@ def _read_classes(
     mat_files: list[MatFile],
 ) -> tuple[tuple[Embedding, ...], tuple[str, ...]]:
     """One embedding per part, which have to agree on the names of classes."""
-    embeddings, class_names = [], None
+    embeddings, class_names = [], ()
     for file in mat_files:
         # In the file, an embedding lies da x C.
         values = file.numbers("att")[:].T
@@ -144,24 +145,31 @@ def _read_classes(
         part = file.path.name.removesuffix("_splits.mat")
         embeddings.append(Embedding(part, values))
         count, expected = len(values), len(embeddings[0].values)
+        differences = []
         if count != expected:
-            raise _classes_differ(
-                file, f"{expected} classes", f"{count} classes"
-            )
-        if "allclasses_names" not in file.variables:
-            continue
-        found = _read_names(file, count)
-        if class_names is None:
-            class_names = found
-        for number, (one, other) in enumerate(zip(class_names, found), 1):
-            if one != other:
-                raise _classes_differ(
-                    file, f"class {number} to be {one}", other
+            differences = [(f"{expected} classes", f"{count} classes")]
+        elif "allclasses_names" in file.variables:
+            found = _read_names(file, count)
+            class_names = class_names or found
+            differences = [
+                (f"class {number} to be {one}", other)
+                for number, (one, other) in enumerate(
+                    zip(class_names, found), 1
                 )
-    if class_names is None:
-        count = len(embeddings[0].values)
-        class_names = tuple(f"class_{n:03d}" for n in range(1, count + 1))
-    return tuple(embeddings), class_names
+                if one != other
+            ]
+        if differences:
+            raise InputError(
+                f"{file.path} does not describe the classes of the other "
+                "embeddings.",
+                *differences[0],
+                "Only join embeddings that list the same classes in the same "
+                "order.",
+            )
+    numbers = range(1, len(embeddings[0].values) + 1)
+    return tuple(embeddings), class_names or tuple(
+        f"class_{number:03d}" for number in numbers
+    )
 
 
 def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
@@ -194,33 +202,3 @@ def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
             )
         earlier.add(name)
     return found
-
-
-def _classes_differ(file: MatFile, expected: str, received: str):
-    return InputError(
-        f"{file.path} does not describe the classes of the other embeddings.",
-        expected,
-        received,
-        "Only join embeddings that list the same classes in the same order.",
-    )
-
-
-def _read_validation_names(folder: epath.Path) -> tuple[str, ...]:
-    path = folder / source.VALIDATION_CLASSES_FILE
-    if not path.exists():
-        return ()
-    # Damaged letters only make a name unknown.
-    lines = path.read_bytes().decode(errors="replace").splitlines()
-    return tuple(line.strip() for line in lines if line.strip())
-
-
-def _size_notes(dataset: str, seen: int, unseen: int) -> tuple[str, ...]:
-    """A note if a published data set has another number of classes."""
-    known = names.PUBLISHED.get(dataset)
-    if known is None or (seen, unseen) == (known.seen, known.unseen):
-        return ()
-    return (
-        f"{dataset} is published with {known.seen} seen and {known.unseen} "
-        f"unseen classes; these files have {seen} and {unseen}. Is this "
-        "another data set?",
-    )

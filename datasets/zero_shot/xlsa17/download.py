@@ -66,14 +66,8 @@ def fetch(
 ) -> None:
     """Downloads xlsa17.zip, unless it is there, and unpacks one data set.
 
-    Beside the archive, a file `xlsa17.zip.json` records its address, size and
-    SHA-256.
-
-    Args:
-      dataset: a name in `PUBLISHED`.
-      data_dir: the archive goes to its folder `downloads`.
-      url: address of the archive.
-      quiet: whether to hide the progress.
+    It goes to `data_dir / "downloads"`. Beside it, a file `xlsa17.zip.json`
+    records its address, size and SHA-256.
 
     Raises:
       InputError: if the archive cannot be downloaded, stored or unpacked.
@@ -125,12 +119,8 @@ def _download(url: str, archive: epath.Path, quiet: bool) -> None:
 def _resume(url: str, part: epath.Path, quiet: bool) -> None:
     """Downloads the rest of a file, or all of it if it has changed.
 
-    Args:
-      url: its address.
-      part: where it goes, and what earlier attempts have downloaded of it.
-        Beside it, a file with the ending `.tag` holds the tag that the server
-        gives to this version of the file.
-      quiet: whether to hide the progress.
+    `part` holds what earlier attempts have downloaded. Beside it, a file with
+    the ending `.tag` holds the tag that the server gives to this version.
     """
     tag_file = part.parent / f"{part.name}.tag"
     request = urllib.request.Request(url)
@@ -139,7 +129,14 @@ def _resume(url: str, part: epath.Path, quiet: bool) -> None:
         # With If-Range the server sends all of a file that has changed.
         request.add_header("Range", f"bytes={have}-")
         request.add_header("If-Range", tag_file.read_text())
-    with _open(request) as response:
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        # The part is not a beginning of the file: start over.
+        response = urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS)
+    with response:
         if response.status != http.HTTPStatus.PARTIAL_CONTENT:
             have = 0
         elif not (sent := response.headers.get("Content-Range", "")).startswith(
@@ -171,16 +168,6 @@ def _resume(url: str, part: epath.Path, quiet: bool) -> None:
     tag_file.unlink(missing_ok=True)
 
 
-def _open(request: urllib.request.Request):
-    try:
-        return urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-            raise
-    # The part is not a beginning of the file: start over.
-    return urllib.request.urlopen(request.full_url, timeout=_TIMEOUT_SECONDS)
-
-
 def _failed(url: str, reason: str) -> InputError:
     return InputError(
         f"{url} cannot be downloaded.",
@@ -195,13 +182,8 @@ def _failed(url: str, reason: str) -> InputError:
 def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
     """Unpacks the files of `.../data/FOLDER/` into `target / folder`.
 
-    All of them are unpacked or none.
-
-    Args:
-      archive: xlsa17.zip; removed if it is damaged, because it would be in
-        the way of a new download.
-      folder: name of the folder.
-      target: where the folder appears when all its files are complete.
+    All of them are unpacked or none. A damaged archive is removed, because it
+    would be in the way of a new download.
 
     Raises:
       InputError: if the archive is damaged, or lacks the folder.
@@ -226,7 +208,16 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
                 and not member.is_dir()
             ]
             for member in members:
-                _unpack(content, member, whole)
+                name = member.filename.split("/")[-1]
+                # The name is all that is kept of the path, so that no member
+                # can end up outside; a backslash is a separator on Windows.
+                if name in (".", "..") or "\\" in name or ":" in name:
+                    raise zipfile.BadZipFile(f"unsafe name {member.filename!r}")
+                with (
+                    content.open(member) as packed,
+                    (whole / name).open("wb") as file,
+                ):
+                    shutil.copyfileobj(packed, file, _BLOCK)
             if members:
                 whole.rename(target / folder)
     except (OSError, *_DAMAGED) as error:
@@ -250,15 +241,3 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
             "Remove it and run the command again, or name the folder of the "
             "data with --manual_dir.",
         )
-
-
-def _unpack(
-    content: zipfile.ZipFile, member: zipfile.ZipInfo, whole: epath.Path
-) -> None:
-    name = member.filename.split("/")[-1]
-    # The name is all that is kept of the path, so that no member can end up
-    # outside; a backslash is a separator on Windows.
-    if name in (".", "..") or "\\" in name or ":" in name:
-        raise zipfile.BadZipFile(f"unsafe name {member.filename!r}")
-    with content.open(member) as packed, (whole / name).open("wb") as file:
-        shutil.copyfileobj(packed, file, _BLOCK)

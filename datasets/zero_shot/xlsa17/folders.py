@@ -9,17 +9,11 @@ from gmn_tf_datasets.zero_shot import names, source
 
 FEATURES_FILE = "res101.mat"  # That of xlsa17.zip.
 EMBEDDING = "att"
+_SPLITS = "_splits.mat"
 
 
 class Request(NamedTuple):
-    """What a user asked for.
-
-    Attributes:
-      dataset: a published data set, or the name of a folder.
-      features_file: the .mat file with features and labels.
-      embedding: which `NAME_splits.mat` describes the classes; `a+b` joins
-        two, and takes the rows of the splits from the first.
-    """
+    """What a user asked for, as `prepare.prepare` explains it."""
 
     dataset: str
     features_file: str = FEATURES_FILE
@@ -29,7 +23,7 @@ class Request(NamedTuple):
     def file_names(self) -> tuple[str, ...]:
         """The file of features, and one for each part of the embedding."""
         parts = self.embedding.split("+")
-        return (self.features_file, *(f"{part}_splits.mat" for part in parts))
+        return (self.features_file, *(f"{part}{_SPLITS}" for part in parts))
 
 
 def find(request: Request, root: epath.Path) -> epath.Path:
@@ -38,7 +32,7 @@ def find(request: Request, root: epath.Path) -> epath.Path:
     Raises:
       InputError: if none of the files is there.
     """
-    dataset = request.dataset
+    dataset, wanted = request.dataset, request.file_names
     known = names.PUBLISHED.get(dataset)
     folders = (dataset, dataset.upper(), dataset.lower())
     folders = (known.folder,) if known else folders
@@ -47,7 +41,6 @@ def find(request: Request, root: epath.Path) -> epath.Path:
         for folder in folders
         for above in ("xlsa17/data", "data", "")
     ]
-    wanted = request.file_names
     # Some folders hold attributes without features, so more files win.
     found = {
         place: sum((place / name).exists() for name in wanted)
@@ -73,27 +66,21 @@ def list_files(
     Raises:
       InputError: if one is missing, or cannot be read.
     """
-    for name in request.file_names:
-        if not (folder / name).exists():
-            raise _missing_file(folder, name)
-    optional = folder / source.VALIDATION_CLASSES_FILE
     paths = [folder / name for name in request.file_names]
+    for path in paths:
+        if not path.exists():
+            found = sorted(one.name for one in folder.glob("*.mat"))
+            described = [name for name in found if name.endswith(_SPLITS)]
+            embeddings = [name.removesuffix(_SPLITS) for name in described]
+            others = [name for name in found if name not in described]
+            raise InputError(
+                f"{folder} has no {path.name}.",
+                f"the file {path.name}",
+                f"--embedding could be {listed(embeddings)}; "
+                f"--features_file could be {listed(others)}",
+                "Name one of these, put the missing file there, or name the "
+                "folder that contains it with --manual_dir.",
+            )
+    optional = folder / source.VALIDATION_CLASSES_FILE
     paths += [optional] if optional.exists() else []
     return tuple(map(source.describe, paths))
-
-
-def _missing_file(folder: epath.Path, name: str) -> InputError:
-    found = sorted(path.name for path in folder.glob("*.mat"))
-    ending = "_splits.mat"
-    embeddings = [
-        file.removesuffix(ending) for file in found if file.endswith(ending)
-    ]
-    others = [file for file in found if not file.endswith(ending)]
-    return InputError(
-        f"{folder} has no {name}.",
-        f"the file {name}",
-        f"--embedding could be {listed(embeddings)}; "
-        f"--features_file could be {listed(others)}",
-        "Name one of these, put the missing file there, or name the folder "
-        "that contains it with --manual_dir.",
-    )

@@ -19,9 +19,9 @@ _MATRIX, _COMPRESSED = 14, 15
 # Storage of numbers and of characters, by its number in a tag.
 _NUMBERS = dict(enumerate(("i1", "u1", "i2", "u2", "i4", "u4", "f4"), start=1))
 _NUMBERS |= {9: "f8", 12: "i8", 13: "u8"}
-_ENCODINGS = {1: "latin-1", 2: "latin-1", 16: "utf-8"}
-# With the byte order of the file, `l` or `b`.
-_WIDE_ENCODINGS = {4: "utf-16-{}e", 17: "utf-16-{}e", 18: "utf-32-{}e"}
+_BYTES = {1: "latin-1", 2: "latin-1", 16: "utf-8"}
+# The wide ones with the byte order of the file, `l` or `b`.
+_ENCODINGS = _BYTES | {4: "utf-16-{}e", 17: "utf-16-{}e", 18: "utf-32-{}e"}
 # Classes of MATLAB, by their number in a variable.
 _CELL, _CHAR, _NUMERIC = 1, 4, range(6, 16)
 _OTHERS = {2: "a struct", 3: "an object", 5: "a sparse matrix"}
@@ -34,11 +34,7 @@ def is_version_5(start: bytes) -> bool:
 
 
 def read(stream: BinaryIO, wanted: tuple[str, ...]) -> dict:
-    """Reads the wanted variables that the file has.
-
-    Args:
-      stream: the file, from its start.
-      wanted: names of variables.
+    """Reads the wanted variables that the file has, from its start.
 
     Returns:
       Name to array, as MATLAB shows it. Texts, and cells of them, are object
@@ -112,7 +108,7 @@ def _head(view: memoryview, order: str):
     if kind not in (5, 6) or len(shape) < 2 or min(shape) < 0:
         raise ValueError("a variable without a shape")
     kind, name, rest = _element(rest, order)
-    if kind not in _ENCODINGS:
+    if kind not in _BYTES:
         raise ValueError("a variable without a name")
     name = bytes(name).decode("latin-1")
     return flags & 0xFF, bool(flags & _COMPLEX), shape, name, rest
@@ -159,10 +155,10 @@ def _texts(view: memoryview, order: str, shape: list[int]) -> list[str]:
     if not math.prod(shape):
         return []
     kind, letters, rest = _element(view, order)
-    encoding = (_ENCODINGS | _WIDE_ENCODINGS).get(kind)
-    if not encoding:
+    if kind not in _ENCODINGS:
         raise ValueError(f"text of type {kind}")
-    text = bytes(letters).decode(encoding.format("l" if order == "<" else "b"))
+    encoding = _ENCODINGS[kind].format("l" if order == "<" else "b")
+    text = bytes(letters).decode(encoding)
     if rest or (len(text) != math.prod(shape) and shape[0] != 1):
         raise ValueError("a text of another length than it should have")
     return [text[row :: shape[0]] for row in range(shape[0])]

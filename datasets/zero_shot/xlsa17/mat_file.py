@@ -9,6 +9,7 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils.errors import InputError, first_line, listed
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.xlsa17 import mat5
 
 IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
@@ -18,16 +19,8 @@ class OnDiskMatrix:
     """A matrix in a MATLAB 7.3 file; rows are read when it is indexed.
 
     For features that memory cannot hold. It can be pickled, as long as the
-    file stays where it is.
-
-    Attributes:
-      T: the same matrix, transposed.
-      shape, dtype, ndim, size: as of an array.
-
-    Args:
-      path: the file.
-      name: of the variable.
-      transposed: whether to swap the axes that MATLAB shows.
+    file stays where it is. `T`, `shape`, `dtype`, `ndim` and `size` are as of
+    an array; `transposed` swaps the axes that MATLAB shows.
     """
 
     ndim = 2
@@ -89,11 +82,7 @@ class MatFile:
     variables: dict[str, np.ndarray | OnDiskMatrix | str]
 
     def numbers(self, name: str) -> np.ndarray | OnDiskMatrix:
-        """A variable that has to be a matrix of real numbers.
-
-        Raises:
-          InputError: if it is missing, or something else.
-        """
+        """A matrix of real numbers; InputError for anything else, or none."""
         if name not in self.variables:
             raise InputError(
                 f"{self.path} lacks {name}.",
@@ -102,25 +91,13 @@ class MatFile:
                 "Take the file from xlsa17, or add the variable.",
             )
         values = self.variables[name]
-        if isinstance(values, np.ndarray | OnDiskMatrix) and (
-            values.dtype.kind in "fiu" and values.ndim == 2 and values.size
-        ):
-            return values
-        raise InputError(
-            f"{name} in {self.path} is not a matrix of numbers.",
-            "a full matrix of two dimensions, not empty",
-            values
-            if isinstance(values, str)
-            else f"shape {values.shape}, type {values.dtype}",
-            "Save the variable as a full (not sparse) matrix.",
+        source.check_matrix(
+            values, f"{name} in {self.path}", "a full matrix of two dimensions"
         )
+        return values
 
     def integers(self, name: str) -> np.ndarray:
-        """The same as one row of int64, whatever type and shape it has.
-
-        Raises:
-          InputError: for numbers that are not whole, too.
-        """
+        """The same in one row of int64; InputError if they are not whole."""
         flat = self.numbers(name)[:].ravel()
         wrong = np.flatnonzero(~np.isfinite(flat) | (flat != np.rint(flat)))
         if len(wrong):
@@ -182,11 +159,10 @@ def _text(characters) -> str:
 
 
 def _unreadable(path: epath.Path, error: Exception) -> InputError:
-    size = path.stat().length
     return InputError(
         f"{path} cannot be read.",
         "a complete MATLAB file",
-        f"{size} bytes that end in an error ({type(error).__name__}: "
-        f"{first_line(error, 80)})",
+        f"{path.stat().length} bytes that end in an error "
+        f"({type(error).__name__}: {first_line(error, 80)})",
         "The file is damaged or was cut short: fetch it again.",
     )
