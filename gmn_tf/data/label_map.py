@@ -144,8 +144,8 @@ class LabelMap:
         if None not in (backbone, self.backbone):
             check_same(
                 "These features come from another backbone than the run's.",
-                {name: self.backbone.get(name) for name in backbones.IDENTITY},
-                {name: backbone.get(name) for name in backbones.IDENTITY},
+                backbones.identity(self.backbone),
+                backbones.identity(backbone),
                 "Extract them with the backbone of the run.",
             )
 

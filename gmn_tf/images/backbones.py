@@ -18,8 +18,6 @@ from gmn_tf.images import backbone_table
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
-# Features are of one kind if these entries of their descriptions are equal.
-IDENTITY = ("name", "weights_sha256", "image_size", "preprocessing")
 EFFICIENT_NET = "efficientnet"
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
@@ -152,7 +150,8 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
 
 def identity(description: dict) -> dict:
     """The part of a description that features of one kind have in common."""
-    return {name: description.get(name) for name in IDENTITY}
+    names = ("name", "weights_sha256", "image_size", "preprocessing")
+    return {name: description.get(name) for name in names}
 
 
 def _build(name: str, size: int, weights: str) -> keras.Model:

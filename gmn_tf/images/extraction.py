@@ -109,13 +109,9 @@ def run(
 ) -> Summary:
     """Writes the features of a folder of images; resumes if interrupted.
 
-    Args:
-        images: a folder with one folder of images per class.
-        out: the folder for what `feature_store` lists.
+    Args: those of `gmn_tf.extract_features`, and
         backbone: what makes the features.
-        unreadable: `stop` at images that cannot be read, or `skip` them.
         batch_size: images that the network sees at once.
-        quiet: whether to show no progress.
 
     Raises:
         InputError: if there are no images, some cannot be read and
@@ -123,7 +119,13 @@ def run(
     """
     check_choice("unreadable", unreadable, UNREADABLE)
     root, out = pathlib.Path(images), pathlib.Path(out)
-    _check_outside(root, out)
+    if out.is_file() or out.resolve().is_relative_to(root.resolve()):
+        raise InputError(
+            "The features would lie among the images, or in a file.",
+            f"--out, a new or existing folder beside {root}, not in it",
+            f"{out}, a file" if out.is_file() else str(out),
+            "Choose another --out.",
+        )
     listing, description = image_folder.scan(root), backbone.description
     FeatureStore(out, description)  # checks it before the lock makes a file
     with locks.exclusive(out):
@@ -146,24 +148,6 @@ def run(
                     _check_readable(store.unreadable(named))
         record = store.finish(keys, listing)
         return Summary(out, record, len(missing), time.monotonic() - began)
-
-
-def _check_outside(images: pathlib.Path, out: pathlib.Path) -> None:
-    """Raises InputError if features would lie among the images' classes."""
-    if out.is_file():
-        raise InputError(
-            "The features need a folder.",
-            "--out, an existing folder or a new one",
-            f"{out}, a file",
-            "Choose another --out.",
-        )
-    if out.resolve().is_relative_to(images.resolve()):
-        raise InputError(
-            "The features would lie among the images.",
-            f"--out beside {images}, not in it",
-            str(out),
-            "Choose another --out.",
-        )
 
 
 def _check_readable(reasons: dict[str, str]) -> None:
