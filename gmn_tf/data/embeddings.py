@@ -38,6 +38,7 @@ class Scaling:
             and isinstance(self.divisor, float)
             and 0.0 < self.divisor < np.inf
             and len(self.columns) in (0, self.dim)
+            and all(isinstance(column, str) for column in self.columns)
         ):
             raise ValueError(f"part {self.name!r} of the embedding is damaged")
 
