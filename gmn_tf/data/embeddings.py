@@ -78,7 +78,8 @@ def scalings(
             part["name"],
             part["dim"],
             one,
-            float(np.linalg.norm(values)) if one == "matrix" else 1.0,
+            # `scaled` has a message for a matrix that is zero.
+            float(np.linalg.norm(values) or 1.0) if one == "matrix" else 1.0,
             tuple(part.get("columns", ())),
         )
         for part, values, one in zip(parts, raw, norms)

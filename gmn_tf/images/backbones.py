@@ -18,7 +18,6 @@ from gmn_tf.images import backbone_table
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
-EFFICIENT_NET = "efficientnet"
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
 
@@ -93,12 +92,12 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
     size = image_size or kind.image_size
     model = _build(name, size, weights)
     description = {"name": name, "weights": weights}
-    if backbone_table.is_file(weights):
+    if weights == RANDOM:
+        _draw(model)
+    elif weights != IMAGENET:
         path = pathlib.Path(weights).expanduser().absolute()
         _load_file(model, path, name)
         description.update(weights=path.name, weights_path=str(path))
-    elif weights == RANDOM:
-        _draw(model)
     model.trainable = False
     description.update(
         weights_sha256=_checksum(model),
@@ -106,7 +105,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
     )
-    if weights != IMAGENET and kind.module == EFFICIENT_NET:
+    if weights != IMAGENET and kind.module == "efficientnet":
         _normalise_as_imagenet(model)
     return Backbone(model, description)
 

@@ -44,8 +44,7 @@ class Stored(NamedTuple):
     Attributes:
         path: the file with its feature.
         row: the row in that file.
-        reason: why it has no feature; empty if it has one.
-        turned: EXIF's number of its orientation; 0 if it is upright.
+        reason, turned: see `Image`.
     """
 
     path: pathlib.Path

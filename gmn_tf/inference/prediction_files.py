@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from gmn_tf.data.label_map import LabelMap
 
-HEADER = ("sample", "rank", "class", "kind", "probability")
-
 
 def to_csv(
     samples: Sequence[str],
@@ -24,7 +22,7 @@ def to_csv(
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
+    writer.writerow(["sample", "rank", "class", "kind", "probability"])
     kinds = dict(zip(classes.names, classes.kinds))
     for sample, top in zip(samples, tops):
         writer.writerows(
