@@ -121,10 +121,7 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
         InputError: if the weights are missing, or other ones.
     """
     try:
-        name, there, expected = (
-            str(description[key])
-            for key in ("name", "weights", "weights_sha256")
-        )
+        name, there = str(description["name"]), str(description["weights"])
         size = int(description["image_size"])
         there = weights or str(description.get("weights_path", there))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -135,12 +132,11 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
             "Extract the features again.",
         ) from error
     backbone = load(name, there, size)
-    found = backbone.description["weights_sha256"]
     check_same(
         f"{there} has other weights of {name} than those that made the "
         "features.",
-        {"weights_sha256": expected},
-        {"weights_sha256": found},
+        identity(description),
+        identity(backbone.description),
         f"Give the file {description['weights']} that made the features, with "
         "--weights=FILE.",
     )
