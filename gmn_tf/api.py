@@ -10,27 +10,24 @@
 `gmn_tf.Predictor.load("runs/first")` then predicts.
 """
 
-from __future__ import annotations
-
 import os
 import pathlib
-import typing
 from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
 from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.data import zero_shot_data as data
+from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones, custom_images, extraction
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit, workers
-
-if typing.TYPE_CHECKING:
-    from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
+from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
+from gmn_tf_datasets.zero_shot.custom.summary import Prepared
+from gmn_tf_datasets.zero_shot.prepare import prepare
 
 MEMORY_GB = 0.5
 QUIET = experiment.MonitoringOptions(quiet=True)
@@ -74,9 +71,6 @@ def load_data(
     Raises:
         InputError: if the data cannot be found, read or used.
     """
-    # The builder is another package, and all else works on prepared data.
-    from gmn_tf_datasets.zero_shot.prepare import prepare
-
     data_dir = _data_dir(data_dir)
     name = prepare(
         config.dataset,
@@ -87,7 +81,7 @@ def load_data(
         quiet=quiet,
         beam_options=beam_options,
     )
-    return data.load(
+    return zero_shot_data.load(
         name, data_dir, config.split, config.embedding_norm, memory_gb * 2**30
     )
 
@@ -131,7 +125,7 @@ def prepare_data(
     replace: bool = False,
     quiet: bool = True,
     log: Callable[[str], object] = lambda text: None,
-) -> custom_data.Prepared:
+) -> Prepared:
     """Prepares a folder of custom data for `load_data`.
 
     Args:
@@ -139,9 +133,8 @@ def prepare_data(
             docs/custom_data.md.
         dataset: the name to give it, for `configure`.
         features: folder of the features, if they lie elsewhere.
-        backbone: what computes features of images, if there are no features.
-        weights: of the backbone; see `extract_features`.
-        unreadable: see `extract_features`.
+        backbone, weights, unreadable: how features are computed from images,
+            if there are no features; see `extract_features`.
         data_dir: where prepared data is kept, as in `load_data`.
         replace: whether to replace other content of that name.
         quiet: whether to show no progress.
@@ -153,8 +146,6 @@ def prepare_data(
     Raises:
         InputError: for data that cannot be used.
     """
-    from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
-
     custom_data.check_name(dataset)
     data_dir = _data_dir(data_dir)
     features = features or custom_images.features_folder(
@@ -169,7 +160,7 @@ def prepare_data(
         quiet=quiet,
     )
     # Read back as a run does it, so that what does not fit is reported here.
-    data.load(prepared.name, data_dir, memory=0)
+    zero_shot_data.load(prepared.name, data_dir, memory=0)
     custom_data.remove_older(prepared)
     return prepared
 

@@ -230,20 +230,16 @@ class Config:
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
 
-def field_names() -> tuple[str, ...]:
-    """The names of all settings."""
-    return tuple(field.name for field in dataclasses.fields(Config))
-
-
 def check_setting_names(names: Iterable[str]) -> None:
     """Raises InputError, with the nearest valid name, for a misspelt one."""
+    known = [field.name for field in dataclasses.fields(Config)]
     for name in names:
-        if name not in field_names():
+        if name not in known:
             raise InputError(
                 f"Unknown setting {name!r}.",
                 "a field of gmn_tf.Config",
                 repr(name),
-                f"Did you mean {nearest(name, field_names())!r}?",
+                f"Did you mean {nearest(name, known)!r}?",
             )
 
 
@@ -268,47 +264,42 @@ def read_config_file(path: str) -> dict:
 def _converted(field: dataclasses.Field, value):
     """The value in its field's type, or an InputError that names the field."""
     kind, metadata = type(field.default), field.metadata
+    least, below = metadata["least"], metadata["below"]
+    expected = KINDS[kind]
     try:
         if kind is tuple:
             items = value.split(",") if isinstance(value, str) else list(value)
             converted = tuple(_single(int, item) for item in items)
         else:
             converted = _single(kind, value)
-        if converted == ():
+        numbers = converted if kind is tuple else (converted,)
+        # Of no numbers at all, `min` raises a ValueError too.
+        if least is not None and min(numbers) < least:
+            expected = f"at least {least}"
+            raise ValueError
+        if below is not None and max(numbers) >= below:
+            expected = f"below {below}"
             raise ValueError
     except (TypeError, ValueError, OverflowError):
         raise InputError(
             f"Bad value for --{field.name}: {metadata['help']}",
-            KINDS[kind],
+            expected,
             repr(value),
             "Correct the flag, or that entry of the --config file.",
         ) from None
     if metadata["choices"]:
         check_choice(field.name, converted, metadata["choices"])
-    least, below = metadata["least"], metadata["below"]
-    for item in converted if kind is tuple else (converted,):
-        for wrong, size, expected in (
-            (least is not None and item < least, "small", f"at least {least}"),
-            (below is not None and item >= below, "large", f"below {below}"),
-        ):
-            if wrong:
-                raise InputError(
-                    f"Value for --{field.name} is too {size}: "
-                    f"{metadata['help']}",
-                    expected,
-                    repr(item),
-                    "Correct the flag, or that entry of the --config file.",
-                )
     return converted
 
 
 def _single(kind: type, value):
     """A text or a finite number; ValueError for another type or a fraction."""
-    if isinstance(value, bool) or (kind is str and not isinstance(value, str)):
-        raise ValueError
     converted = kind(value)
-    if kind is float and not math.isfinite(converted):
-        raise ValueError
-    if isinstance(value, float) and converted != value:  # as in int(1.5)
+    if (
+        isinstance(value, bool)
+        or (kind is str and not isinstance(value, str))
+        or (kind is float and not math.isfinite(converted))
+        or (isinstance(value, float) and converted != value)  # as in int(1.5)
+    ):
         raise ValueError
     return converted

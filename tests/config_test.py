@@ -6,7 +6,7 @@ import json
 import pytest
 
 from gmn_tf import configs
-from gmn_tf.config import Config, field_names, read_config_file
+from gmn_tf.config import Config, read_config_file
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import InputError, nearest
 
@@ -150,7 +150,7 @@ def test_counts_are_whole_and_positive(name, value):
     ("name", "value"), [("beta_1", 1.0), ("beta_2", 2), ("seed", 2**63)]
 )
 def test_numbers_that_are_too_large_are_refused(name, value):
-    with pytest.raises(InputError, match=f"--{name} is too large"):
+    with pytest.raises(InputError, match=rf"--{name}(.|\n)*expected: below"):
         Config(**{name: value})
 
 
@@ -219,7 +219,7 @@ def test_round_trip_through_json(nested, tmp_path):
         variant="gm", generator_units=(3, 4), learning_rate=0.1, seed=7
     )
     content = config.to_dict()
-    assert content.keys() == set(field_names())
+    assert content.keys() == FIELDS.keys()
     if nested:  # as a run leaves it
         content = {"config": content, "versions": {"gmn_tf": "1"}}
     path = written(tmp_path, json.dumps(content))

@@ -6,7 +6,7 @@ import sys
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
-from gmn_tf.utils.errors import InputError, listed
+from gmn_tf.utils.errors import InputError
 
 SUFFIXES = (".csv", ".json")
 # Of commands that predict, or write a model that does: the run, and classes
@@ -154,23 +154,12 @@ def _features(predictor, values):
 def _extracted(predictor, values):
     """Features of the images, by the backbone of the run, and their paths."""
     from gmn_tf.images import extraction, image_folder
-    from gmn_tf.utils import progress
 
     paths = image_folder.find(pathlib.Path(values.images).expanduser())
     backbone = load_backbone(predictor, values)
-    with progress.progress(
-        "Features", len(paths), values.quiet, "image"
-    ) as advance:
-        features, unreadable = extraction.features_of(paths, backbone, advance)
-    if unreadable and values.unreadable == "stop":
-        raise InputError(
-            f"{len(unreadable)} of {len(paths)} images cannot be read.",
-            "whole JPEG, PNG, GIF, BMP or WebP files",
-            listed(f"{path} ({why})" for path, why in unreadable),
-            "Mend or remove them, or leave them out with --unreadable=skip.",
-        )
-    for path, why in unreadable:
+    features, left_out = extraction.features_of(
+        paths, backbone, values.unreadable, quiet=values.quiet
+    )
+    for path, why in left_out.items():
         print(f"Left out: {path} ({why})", file=sys.stderr)
-    left_out = {path for path, _ in unreadable}
-    names = [str(path) for path in paths if str(path) not in left_out]
-    return features, names
+    return features, [str(path) for path in paths if str(path) not in left_out]

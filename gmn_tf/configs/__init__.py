@@ -8,7 +8,7 @@ adds to `cpu` what raised h most on the validation classes of FLO and CUB.
 """
 
 import importlib
-import importlib.util
+import pkgutil
 
 from gmn_tf.utils.errors import InputError, check_choice
 
@@ -52,9 +52,9 @@ def preset(dataset: str, name: str = "release") -> dict:
         InputError: for an unknown preset, or if a data set has no `best` one.
     """
     check_choice("preset", name, PRESETS)
-    module = f"{__name__}.{dataset}"
-    known = dataset.isidentifier() and importlib.util.find_spec(module)
-    own = vars(importlib.import_module(module)) if known else {}
+    own = {}
+    if dataset in [module.name for module in pkgutil.iter_modules(__path__)]:
+        own = vars(importlib.import_module(f"{__name__}.{dataset}"))
     settings = {"dataset": dataset, **own.get("RELEASE", {})}
     if name == "paper":
         settings |= PAPER

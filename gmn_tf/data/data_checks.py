@@ -33,10 +33,10 @@ def check_files(folder: pathlib.Path) -> None:
     # A data set, a configuration or a version may be what was named.
     for depth in ("", "*/", "*/*/"):
         for path in folder.glob(f"{depth}features.json"):
-            json.loads(path.read_text("utf-8"), object_pairs_hook=_check_object)
+            json.loads(path.read_text("utf-8"), object_pairs_hook=_check_pairs)
 
 
-def _check_object(pairs: list[tuple[str, object]]) -> None:
+def _check_pairs(pairs: list[tuple[str, object]]) -> None:
     for name, item in pairs:
         if name in NAMING and item not in FEATURES:
             raise ValueError(f"features.json names foreign code: {item}")
@@ -46,7 +46,8 @@ def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
     """Checks what the builder has recorded, which no checksum guards.
 
     Args:
-        metadata: what it has recorded.
+        metadata: what it has recorded. `embeddings.Scaling` checks what it says
+            of each embedding.
         embeddings: the matrices in it.
 
     Raises:
@@ -65,13 +66,6 @@ def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
         raise ValueError("validation classes are no part of the seen ones")
     if not embeddings:
         raise ValueError("there is no embedding")
-    for part, values in zip(metadata["embeddings"], embeddings):
-        columns = part.get("columns", [])
-        if (
-            not all(isinstance(text, str) for text in [part["name"], *columns])
-            or type(part["dim"]) is not int
-            or len(columns) not in (0, part["dim"])
-            or len(values) != len(names)
-            or not np.isfinite(values).all()
-        ):
+    for values in embeddings:
+        if len(values) != len(names) or not np.isfinite(values).all():
             raise ValueError("an embedding is damaged")

@@ -38,6 +38,7 @@ class Scaling:
             and isinstance(self.divisor, float)
             and 0.0 < self.divisor < np.inf
             and len(self.columns) in (0, self.dim)
+            and all(isinstance(column, str) for column in self.columns)
         ):
             raise ValueError(f"part {self.name!r} of the embedding is damaged")
 
@@ -77,7 +78,8 @@ def scalings(
             part["name"],
             part["dim"],
             one,
-            float(np.linalg.norm(values)) if one == "matrix" else 1.0,
+            # `scaled` has a message for a matrix that is zero.
+            float(np.linalg.norm(values) or 1.0) if one == "matrix" else 1.0,
             tuple(part.get("columns", ())),
         )
         for part, values, one in zip(parts, raw, norms)

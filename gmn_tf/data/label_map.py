@@ -54,34 +54,28 @@ class LabelMap:
         Raises:
             KeyError, TypeError, ValueError: for any other content.
         """
-        backbone, dim = content["backbone"], content["feature_dim"]
-        classes, parts = content["classes"], content["embedding"]
-        if not (backbone is None or isinstance(backbone, dict)):
+        classes, dim = content["classes"], content["feature_dim"]
+        parts, backbone = content["embedding"], content["backbone"]
+        if not isinstance(classes, dict) or not isinstance(parts, list):
+            raise TypeError("classes is not an object, or embedding not a list")
+        if not isinstance(backbone, dict | None):
             raise TypeError("backbone is not an object")
         if type(dim) is not int or dim < 1:
             raise TypeError("feature_dim is not a whole number above 0")
-        if not (isinstance(classes, list) and isinstance(parts, list)):
-            raise TypeError("classes or embedding is not a list")
+        if not classes or set(classes.values()) - {SEEN, UNSEEN}:
+            raise ValueError("classes are missing, or their kinds are damaged")
         json.dumps(content, allow_nan=False)
-        names = tuple(one["name"] for one in classes)
-        kinds = tuple(one["kind"] for one in classes)
-        if not all(isinstance(name, str) for name in names):
-            raise TypeError("a name is not a text")
-        if not 0 < len(set(names)) == len(names) or set(kinds) - {SEEN, UNSEEN}:
-            raise ValueError("names or kinds of classes are damaged")
         scalings = [
             embeddings.Scaling(**{**one, "columns": tuple(one["columns"])})
             for one in parts
         ]
-        return cls(names, kinds, dim, tuple(scalings), backbone)
+        kinds = tuple(classes.values())
+        return cls(tuple(classes), kinds, dim, tuple(scalings), backbone)
 
     def to_dict(self) -> dict:
         """The contents of a run's classes.json."""
         return {
-            "classes": [
-                {"name": name, "kind": kind}
-                for name, kind in zip(self.names, self.kinds)
-            ],
+            "classes": dict(zip(self.names, self.kinds)),
             "feature_dim": self.feature_dim,
             "embedding": [dataclasses.asdict(one) for one in self.scalings],
             "backbone": self.backbone,
@@ -104,22 +98,20 @@ class LabelMap:
         Raises:
             InputError: for a name that is taken or no line of text.
         """
-        if isinstance(names, str) or not all(
-            isinstance(name, str) and name.strip() and name.isprintable()
-            for name in names
+        taken = [name for name in names if name in self.names]
+        if (
+            taken
+            or isinstance(names, str)
+            or not all(
+                isinstance(name, str) and name.strip() and name.isprintable()
+                for name in names
+            )
+            or len(set(names)) < len(names)
         ):
             raise InputError(
-                "A class that is to be added has no usable name.",
-                "one line of text for each class",
-                repr(names)[:100],
-                "Give it another name.",
-            )
-        known = [name for name in names if name in self.names]
-        if known or len(set(names)) < len(names):
-            raise InputError(
-                "A class that is to be added has a name that is taken.",
-                "names that no class of the run has, each once",
-                listed(known or names),
+                "A class that is added has no name, or one that is taken.",
+                "one line of text for each class, which names no other class",
+                repr(taken or names)[:100],
                 "Give it another name, or leave it out.",
             )
         return dataclasses.replace(
@@ -135,19 +127,17 @@ class LabelMap:
             dim: number of dimensions of the features.
             backbone: what they come from, or None if that is not known.
         """
+        expected = {"dimensions": self.feature_dim}
+        received = {"dimensions": dim}
+        if None not in (backbone, self.backbone):
+            expected |= backbones.identity(self.backbone)
+            received |= backbones.identity(backbone)
         check_same(
             "These features are not like those the run was trained on.",
-            {"dimensions": self.feature_dim},
-            {"dimensions": dim},
+            expected,
+            received,
             "Extract them with the backbone of the run.",
         )
-        if None not in (backbone, self.backbone):
-            check_same(
-                "These features come from another backbone than the run's.",
-                {name: self.backbone.get(name) for name in backbones.IDENTITY},
-                {name: backbone.get(name) for name in backbones.IDENTITY},
-                "Extract them with the backbone of the run.",
-            )
 
     def in_order(self, new: Descriptions) -> Descriptions:
         """New classes with their numbers in the order of the run's.
@@ -176,20 +166,16 @@ class LabelMap:
         Raises:
             InputError: for descriptions of another form, or that are zero.
         """
-        table = values.ndim == 2 and values.dtype.kind in "fiu"
-        if not (
-            table
-            and values.shape == (len(names), self.embedding_dim)
-            and np.isfinite(values).all()
-        ):
-            broken = np.sum(~np.isfinite(values)) if table else "unknown"
+        finite = values.dtype.kind in "fiu" and np.isfinite(values)
+        shape = len(names), self.embedding_dim
+        if values.shape != shape or not np.all(finite):
             parts = listed((f"{p.name} {p.dim}" for p in self.scalings), 99)
             raise InputError(
                 "The new classes are not described as those of the run.",
                 f"{self.embedding_dim} numbers each ({parts}), all finite, "
                 f"for {len(names)} classes",
-                f"shape {values.shape}, type {values.dtype}; numbers that are "
-                f"not finite: {broken}",
+                f"shape {values.shape}, type {values.dtype}, with "
+                f"{np.sum(finite)} finite numbers",
                 "Give one row for each class, with the same numbers in the "
                 "same order.",
             )

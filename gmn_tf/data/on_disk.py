@@ -96,9 +96,23 @@ class Records(OnDisk):
         records = np.empty(len(rows), object)
         # A file that is open can be read even after it was removed.
         for stream, version in zip(self._streams, self._versions):
-            _check_unchanged(stream, version)
-        for number, place in enumerate(self._places[rows].tolist()):
-            file, start, length = place
+            try:
+                if _version(stream) == version:
+                    continue
+                found = "another size or time of change"
+            except OSError as error:  # such as that of a server that is gone
+                found = error.strerror
+            loss = LostDataError(
+                f"{stream.name} has changed since it was opened.",
+                "prepared data that nothing touches while a command runs",
+                found,
+                "Remove the data set's folder, let bin/train prepare it again, "
+                "and repeat the command.",
+            )
+            _LOSSES.append(loss)
+            raise loss
+        places = self._places[rows].tolist()
+        for number, (file, start, length) in enumerate(places):
             descriptor = self._streams[file].fileno()
             records[number] = os.pread(descriptor, length, start)
         return records
@@ -108,24 +122,6 @@ def _version(stream) -> tuple[int, int]:
     """Size and time of change, which differ once a file was written to."""
     status = os.fstat(stream.fileno())
     return status.st_size, status.st_mtime_ns
-
-
-def _check_unchanged(stream, version: tuple[int, int]) -> None:
-    try:
-        if _version(stream) == version:
-            return
-        found = "another size or time of change"
-    except OSError as error:  # such as that of a server that is gone
-        found = error.strerror
-    loss = LostDataError(
-        f"{stream.name} has changed since it was opened.",
-        "prepared data that nothing touches while a command runs",
-        found,
-        "Remove the data set's folder, let bin/train prepare it again, and "
-        "repeat the command.",
-    )
-    _LOSSES.append(loss)
-    raise loss
 
 
 def open_records(paths: list[str], dim: int) -> tuple[Records, np.ndarray]:

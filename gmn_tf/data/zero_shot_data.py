@@ -141,6 +141,9 @@ def load(
     with _reporting_damage(name, data_dir, *data_checks.ERRORS):
         raw = [embeddings.decode(part) for part in metadata["embeddings"]]
         data_checks.check_metadata(metadata, raw)
+        scalings = embeddings.scalings(
+            metadata["embeddings"], raw, embedding_norm
+        )
         # By part: TFDS has none for a split without a record.
         splits = {
             part: info.splits[split_name]
@@ -181,7 +184,6 @@ def load(
                 raise ValueError(f"records in {one.name} are of other classes")
         samples[part] = Samples(features, new_label[labels])
     names = metadata["class_names"]
-    scalings = embeddings.scalings(metadata["embeddings"], raw, embedding_norm)
     matrix = embeddings.scaled(raw, scalings, names)
     return ZeroShotData(
         class_names=tuple(names[old] for old in order),
@@ -205,6 +207,8 @@ def _reporting_damage(
     """Makes an InputError of what damaged data raises."""
     try:
         yield
+    except InputError:
+        raise
     except errors as error:
         raise InputError(
             f"Cannot read the prepared data {name} in {data_dir}.",

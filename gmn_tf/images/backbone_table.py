@@ -76,37 +76,26 @@ _KINDS = (
 BACKBONES = {kind.function.lower(): kind for kind in _KINDS}
 
 
-def is_file(weights: str) -> bool:
-    """Whether --weights names a file."""
-    return weights not in (IMAGENET, RANDOM)
-
-
 def check(name: str, weights: str) -> None:
     """Checks what can be checked without TensorFlow.
 
-    Args:
-        name: a key of `BACKBONES`.
-        weights: imagenet, random, or a file.
+    Args: see `backbones.load`.
 
     Raises:
         InputError: for an unknown network, or a file that is missing or of an
             unknown kind.
     """
     check_choice("backbone", name, BACKBONES)
-    if not is_file(weights):
+    if weights in (IMAGENET, RANDOM):
         return
     path = pathlib.Path(weights).expanduser()
-    if not path.is_file():
+    if not path.is_file() or not path.name.endswith(SUFFIXES):
         raise InputError(
             f"There are no weights for --backbone={name}.",
-            f"--weights={IMAGENET}, or an existing file",
-            f"{weights!r}, which is no file",
-            "Say where the file is, with --weights=FILE.",
-        )
-    if not path.name.endswith(SUFFIXES):
-        raise InputError(
-            f"The name of {path} does not say what kind of file it is.",
-            "weights saved by Keras: " + ", ".join(SUFFIXES),
-            path.name,
-            "Rename the file, or save the weights with model.save_weights.",
+            f"--weights={IMAGENET}, or a file saved by Keras, with the ending "
+            + ", ".join(SUFFIXES),
+            f"{weights!r}, which is "
+            + ("another kind of file" if path.is_file() else "no file"),
+            "Say where the file is, with --weights=FILE. If its ending is not "
+            "one of these, rename it or save it with model.save_weights.",
         )

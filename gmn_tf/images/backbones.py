@@ -18,9 +18,6 @@ from gmn_tf.images import backbone_table
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
-# Features are of one kind if these entries of their descriptions are equal.
-IDENTITY = ("name", "weights_sha256", "image_size", "preprocessing")
-EFFICIENT_NET = "efficientnet"
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
 
@@ -95,12 +92,12 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
     size = image_size or kind.image_size
     model = _build(name, size, weights)
     description = {"name": name, "weights": weights}
-    if backbone_table.is_file(weights):
+    if weights == RANDOM:
+        _draw(model)
+    elif weights != IMAGENET:
         path = pathlib.Path(weights).expanduser().absolute()
         _load_file(model, path, name)
         description.update(weights=path.name, weights_path=str(path))
-    elif weights == RANDOM:
-        _draw(model)
     model.trainable = False
     description.update(
         weights_sha256=_checksum(model),
@@ -108,7 +105,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
     )
-    if weights != IMAGENET and kind.module == EFFICIENT_NET:
+    if weights != IMAGENET and kind.module == "efficientnet":
         _normalise_as_imagenet(model)
     return Backbone(model, description)
 
@@ -124,10 +121,7 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
         InputError: if the weights are missing, or other ones.
     """
     try:
-        name, there, expected = (
-            str(description[key])
-            for key in ("name", "weights", "weights_sha256")
-        )
+        name, there = str(description["name"]), str(description["weights"])
         size = int(description["image_size"])
         there = weights or str(description.get("weights_path", there))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -138,12 +132,11 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
             "Extract the features again.",
         ) from error
     backbone = load(name, there, size)
-    found = backbone.description["weights_sha256"]
     check_same(
         f"{there} has other weights of {name} than those that made the "
         "features.",
-        {"weights_sha256": expected},
-        {"weights_sha256": found},
+        identity(description),
+        identity(backbone.description),
         f"Give the file {description['weights']} that made the features, with "
         "--weights=FILE.",
     )
@@ -152,7 +145,8 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
 
 def identity(description: dict) -> dict:
     """The part of a description that features of one kind have in common."""
-    return {name: description.get(name) for name in IDENTITY}
+    names = ("name", "weights_sha256", "image_size", "preprocessing")
+    return {name: description.get(name) for name in names}
 
 
 def _build(name: str, size: int, weights: str) -> keras.Model:

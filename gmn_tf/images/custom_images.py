@@ -8,6 +8,8 @@ from etils import epath
 from gmn_tf.images import backbones, extraction
 from gmn_tf.images.image_folder import scan
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
+from gmn_tf_datasets.zero_shot.custom import features as custom_features
 
 
 def features_folder(
@@ -22,15 +24,9 @@ def features_folder(
 ) -> str | None:
     """Extracts the features of a data set's images, unless it has features.
 
-    Args:
-        source: folder of the data.
-        dataset: name of the data.
-        data_dir: where the features go, into a folder of their own.
-        backbone: see `gmn_tf.extract_features`.
-        weights: see `gmn_tf.extract_features`.
-        unreadable: see `gmn_tf.extract_features`.
-        quiet: whether to show no progress.
-        log: called with texts that say what is done.
+    They go into a folder of their own in `data_dir`.
+
+    Args: those of `gmn_tf.prepare_data`.
 
     Returns:
         The folder of the features; None if the data has some, or no images.
@@ -38,9 +34,6 @@ def features_folder(
     Raises:
         InputError: for classes, images or weights that cannot be used.
     """
-    from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
-    from gmn_tf_datasets.zero_shot.custom import features as custom_features
-
     folder = epath.Path(source).expanduser()
     names = custom_features.FEATURE_FILES
     if not folder.is_dir() or any((folder / name).exists() for name in names):
@@ -49,24 +42,13 @@ def features_folder(
     images = custom_features.find_images(folder, classes)
     if images is None:
         return None
-    _check_folders_known(images, classes)
-    network = backbones.load(backbone, weights)
-    digest = network.description["weights_sha256"][:8]
-    out = f"{data_dir}/features/{dataset}-{backbone}-{digest}"
-    log(f"There are images and no features; these go to {out}")
-    summary = extraction.run(images, out, network, unreadable, quiet=quiet)
-    log(f"{summary}\n")
-    return out
-
-
-def _check_folders_known(images: epath.Path, classes) -> None:
-    """Checks that folders and classes fit, before features are computed."""
+    # Folders and classes have to fit before features are computed.
     listing = scan(images)
     for name in listing.classes:
         classes.number(name, f"The folder {images / name}")
-    full = {class_name for class_name, _ in listing.images}
-    unseen = {classes.names[label] for label in classes.unseen}
-    empty = [n for n in classes.names if n not in full and n not in unseen]
+    known = {class_name for class_name, _ in listing.images}
+    known.update(classes.names[label] for label in classes.unseen)
+    empty = [name for name in classes.names if name not in known]
     if empty:
         raise InputError(
             f"The seen class {empty[0]} has no image.",
@@ -74,3 +56,10 @@ def _check_folders_known(images: epath.Path, classes) -> None:
             f"{len(empty)} seen classes without any",
             "Add images, or say in classes.csv that the class is unseen.",
         )
+    network = backbones.load(backbone, weights)
+    digest = network.description["weights_sha256"][:8]
+    out = f"{data_dir}/features/{dataset}-{backbone}-{digest}"
+    log(f"There are images and no features; these go to {out}")
+    summary = extraction.run(images, out, network, unreadable, quiet=quiet)
+    log(f"{summary}\n")
+    return out

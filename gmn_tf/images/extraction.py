@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -73,30 +73,34 @@ class Summary:
 
 
 def features_of(
-    paths: Iterable[str | os.PathLike],
+    paths: Sequence[str | os.PathLike],
     backbone: Backbone,
-    on_batch: Callable[[int], object] = lambda images: None,
+    unreadable: str = "stop",
     batch_size: int = BATCH_SIZE,
-) -> tuple[np.ndarray, list[tuple[str, str]]]:
+    quiet: bool = True,
+) -> tuple[np.ndarray, dict[str, str]]:
     """Features of image files.
 
-    Args:
+    Args: those of `run`, and
         paths: the files.
-        backbone: what makes the features.
-        on_batch: called with the number of images in each finished batch.
-        batch_size: images that the network sees at once.
 
     Returns:
-        `[n, dx]` features of the readable images, in their order; path and
-        reason of the others.
+        `[n, dx]` features of the readable images, in their order; reasons of
+        the others, by path.
+
+    Raises:
+        InputError: if an image cannot be read and `unreadable` is `stop`.
     """
     features = [np.empty((0, backbone.description["feature_dim"]), np.float32)]
-    unreadable = []
-    for batch in batches(paths, backbone, batch_size):
-        features += [i.feature[None] for i in batch if not i.reason]
-        unreadable += [(str(i.path), i.reason) for i in batch if i.reason]
-        on_batch(len(batch))
-    return np.concatenate(features), unreadable
+    reasons = {}
+    with progress("Features", len(paths), quiet, "image") as advance:
+        for batch in batches(paths, backbone, batch_size):
+            features += [i.feature[None] for i in batch if not i.reason]
+            reasons |= {str(i.path): i.reason for i in batch if i.reason}
+            advance(len(batch))
+            if unreadable == "stop":
+                _check_readable(reasons)
+    return np.concatenate(features), reasons
 
 
 def run(
@@ -109,13 +113,9 @@ def run(
 ) -> Summary:
     """Writes the features of a folder of images; resumes if interrupted.
 
-    Args:
-        images: a folder with one folder of images per class.
-        out: the folder for what `feature_store` lists.
+    Args: those of `gmn_tf.extract_features`, and
         backbone: what makes the features.
-        unreadable: `stop` at images that cannot be read, or `skip` them.
         batch_size: images that the network sees at once.
-        quiet: whether to show no progress.
 
     Raises:
         InputError: if there are no images, some cannot be read and
@@ -123,7 +123,13 @@ def run(
     """
     check_choice("unreadable", unreadable, UNREADABLE)
     root, out = pathlib.Path(images), pathlib.Path(out)
-    _check_outside(root, out)
+    if out.is_file() or out.resolve().is_relative_to(root.resolve()):
+        raise InputError(
+            "The features would lie among the images, or in a file.",
+            f"--out, a new or existing folder beside {root}, not in it",
+            f"{out}, a file" if out.is_file() else str(out),
+            "Choose another --out.",
+        )
     listing, description = image_folder.scan(root), backbone.description
     FeatureStore(out, description)  # checks it before the lock makes a file
     with locks.exclusive(out):
@@ -148,30 +154,12 @@ def run(
         return Summary(out, record, len(missing), time.monotonic() - began)
 
 
-def _check_outside(images: pathlib.Path, out: pathlib.Path) -> None:
-    """Raises InputError if features would lie among the images' classes."""
-    if out.is_file():
-        raise InputError(
-            "The features need a folder.",
-            "--out, an existing folder or a new one",
-            f"{out}, a file",
-            "Choose another --out.",
-        )
-    if out.resolve().is_relative_to(images.resolve()):
-        raise InputError(
-            "The features would lie among the images.",
-            f"--out beside {images}, not in it",
-            str(out),
-            "Choose another --out.",
-        )
-
-
 def _check_readable(reasons: dict[str, str]) -> None:
     if reasons:
         raise InputError(
             f"Some images cannot be read: {len(reasons)} so far.",
             "whole JPEG, PNG, GIF, BMP or WebP files",
             with_reasons(reasons),
-            "Replace or remove them and give the same command, which goes on; "
-            "or leave them out, with --unreadable=skip.",
+            "Replace or remove them and give the same command again, or leave "
+            "them out with --unreadable=skip.",
         )

@@ -21,8 +21,8 @@ import os
 import pathlib
 import shutil
 import tempfile
-import zipfile
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -33,13 +33,9 @@ from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError, check_same, listed
 from gmn_tf.utils.versions import versions
 
-COMMAND = "bin/extract_features"
 RESULTS = ("features.npy", "labels.csv", "unreadable.csv", "extraction.json")
 # What NumPy raises for a file that is missing, damaged or cut off.
-_DAMAGE = (
-    *(OSError, ValueError, LookupError, TypeError, EOFError),
-    zipfile.BadZipFile,
-)
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, EOFError, BadZipFile)
 
 
 class Stored(NamedTuple):
@@ -48,8 +44,7 @@ class Stored(NamedTuple):
     Attributes:
         path: the file with its feature.
         row: the row in that file.
-        reason: why it has no feature; empty if it has one.
-        turned: EXIF's number of its orientation; 0 if it is upright.
+        reason, turned: see `Image`.
     """
 
     path: pathlib.Path
@@ -88,23 +83,28 @@ class FeatureStore:
     def __init__(self, path: str | os.PathLike, backbone: dict):
         self._path, self._backbone = pathlib.Path(path), backbone
         self._unfinished = self._path / "unfinished_features"
-        self._record = self._read_json(self._path / "extraction.json")
         # Says whose features they are before there are any.
         self._started = self._unfinished / "backbone.json"
-        started = self._read_json(self._started)
+        action = "Choose another --out, or remove that folder."
+        self._record, started = (
+            files.read_json(file, "what bin/extract_features wrote", action)
+            if file.exists()
+            else {}
+            for file in (self._path / "extraction.json", self._started)
+        )
         for there in (started, self._record.get("backbone")):
             if there and isinstance(there, dict):
                 check_same(
                     f"{path} has features of another backbone.",
                     backbones.identity(there),
                     backbones.identity(backbone),
-                    "Choose another --out, or remove that folder.",
+                    action,
                 )
         foreign = [name for name in RESULTS if (self._path / name).exists()]
         if foreign and not started and "keys" not in self._record:
             raise InputError(
                 f"{path} has a {foreign[0]} that is not of this version of "
-                f"{COMMAND}.",
+                "bin/extract_features.",
                 "a new folder, or one that this version wrote",
                 "no extraction.json with the keys of images beside it",
                 "Choose another --out, or remove what an older version wrote.",
@@ -171,7 +171,6 @@ class FeatureStore:
         """
         images = {file: self.stored[key] for file, key in keys.items()}
         unreadable = self.unreadable(keys)
-        turned = {f: i.turned for f, i in images.items() if i.turned}
         rows = [image for image in listing.images if image[1] not in unreadable]
         if not rows:
             raise InputError(
@@ -186,7 +185,7 @@ class FeatureStore:
             "images": len(rows),
             "classes": {name: counts[name] for name in listing.classes},
             "unreadable": unreadable,
-            "turned": turned,
+            "turned": {f: i.turned for f, i in images.items() if i.turned},
             "not_images": listing.others,
             "keys": keys,
         }
@@ -194,21 +193,24 @@ class FeatureStore:
             files.write_json(self._started, self._backbone)
             with tempfile.TemporaryDirectory(dir=self._unfinished) as place:
                 new = pathlib.Path(place)
-                self._join(
-                    new / "features.npy", [images[file] for _, file in rows]
-                )
-                _write_csv(new / "labels.csv", ("class", "file"), rows)
+                readable = [images[file] for _, file in rows]
+                self._join(new / "features.npy", readable)
+                tables = {"labels.csv": [("class", "file"), *rows]}
                 if unreadable:
-                    table = ("file", "reason"), unreadable.items()
-                    _write_csv(new / "unreadable.csv", *table)
+                    lines = [("file", "reason"), *unreadable.items()]
+                    tables["unreadable.csv"] = lines
+                for name, lines in tables.items():
+                    with (new / name).open(
+                        "w", encoding="utf-8", newline=""
+                    ) as file:
+                        csv.writer(file, lineterminator="\n").writerows(lines)
                 self._record = {"versions": versions(), **record}
                 files.write_json(new / "extraction.json", self._record)
                 # Its presence says that the other files belong together.
                 (self._path / "extraction.json").unlink(missing_ok=True)
                 (self._path / "unreadable.csv").unlink(missing_ok=True)
-                for name in RESULTS:
-                    if (new / name).exists():
-                        os.replace(new / name, self._path / name)
+                for name in ("features.npy", *tables, "extraction.json"):
+                    os.replace(new / name, self._path / name)
         shutil.rmtree(self._unfinished, ignore_errors=True)
         return self._record
 
@@ -224,15 +226,6 @@ class FeatureStore:
             for image in images:
                 feature = load(image.path)[image.row]
                 file.write(feature.astype("<f4").tobytes())
-
-    def _read_json(self, path: pathlib.Path) -> dict:
-        if not path.exists():
-            return {}
-        return files.read_json(
-            path,
-            f"what {COMMAND} wrote",
-            "Choose another --out, or remove that folder.",
-        )
 
 
 def with_reasons(unreadable: dict[str, str]) -> str:
@@ -253,8 +246,3 @@ def _index(path, features, keys, reasons, turned) -> dict[str, Stored]:
         raise ValueError(f"{path} is damaged.")
     images = map(Stored, itertools.repeat(path), rows, reasons, turned)
     return dict(zip(keys, images))
-
-
-def _write_csv(path: pathlib.Path, heading, rows) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([heading, *rows])

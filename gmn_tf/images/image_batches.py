@@ -1,6 +1,5 @@
 """Images of many files with their features: decoded in parallel, batched."""
 
-import collections
 import io
 import itertools
 import os
@@ -44,28 +43,23 @@ def batches(paths, backbone: Backbone, size: int) -> Iterator[list[Image]]:
     side = backbone.description["image_size"]
     pixels = tf.TensorSpec([None, side, side, 3], tf.float32)
     network = tf.function(backbone.features, input_signature=[pixels])
-    decoded = _decoded(paths, backbone, BATCHES_AHEAD * size)
-    while batch := list(itertools.islice(decoded, size)):
-        pixels = [pixels for _, pixels in batch if pixels is not None]
-        features = iter(network(tf.stack(pixels)).numpy() if pixels else ())
-        yield [
-            image if image.reason else image._replace(feature=next(features))
-            for image, _ in batch
-        ]
-
-
-def _decoded(paths, backbone: Backbone, ahead: int) -> Iterator[tuple]:
-    """Images and their pixels, decoded in parallel before they are needed."""
     pool = futures.ThreadPoolExecutor(os.cpu_count())
     submitted = (
         pool.submit(_decode, pathlib.Path(path), backbone) for path in paths
     )
     try:
-        waiting = collections.deque(itertools.islice(submitted, ahead))
+        waiting = list(itertools.islice(submitted, BATCHES_AHEAD * size))
         while waiting:
-            decoded = waiting.popleft().result()
-            waiting.extend(itertools.islice(submitted, 1))
-            yield decoded
+            batch = [future.result() for future in waiting[:size]]
+            waiting = waiting[size:] + list(itertools.islice(submitted, size))
+            pixels = [pixels for _, pixels in batch if pixels is not None]
+            features = iter(network(tf.stack(pixels)).numpy() if pixels else ())
+            yield [
+                image
+                if image.reason
+                else image._replace(feature=next(features))
+                for image, _ in batch
+            ]
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gmn_tf.utils.errors import InputError, listed
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+from gmn_tf_datasets.zero_shot.custom.features import IMAGES
 
 
 class Listing(NamedTuple):
@@ -51,7 +50,7 @@ def scan(folder: str | os.PathLike) -> Listing:
     if not images:
         raise InputError(
             f"{folder} has no images in folders of classes.",
-            "FOLDER/CLASS/IMAGE, with images " + ", ".join(SUFFIXES),
+            "FOLDER/CLASS/IMAGE, with images " + ", ".join(IMAGES),
             f"{len(classes)} folders and {len(others)} other files: "
             + listed(others),
             "Put the images of each class into a folder with its name.",
@@ -75,7 +74,7 @@ def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _is_image(path: pathlib.Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and path.is_file()
+    return path.suffix.lower() in IMAGES and path.is_file()
 
 
 def find(path: str | os.PathLike) -> list[pathlib.Path]:
@@ -91,7 +90,7 @@ def find(path: str | os.PathLike) -> list[pathlib.Path]:
     if not found:
         raise InputError(
             f"There are no images in {path}.",
-            "an image, or a folder with images: " + ", ".join(SUFFIXES),
+            "an image, or a folder with images: " + ", ".join(IMAGES),
             "no image" if path.is_dir() else "no such file or folder",
             "Check the path of --images.",
         )

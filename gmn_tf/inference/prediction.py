@@ -37,7 +37,7 @@ class Predictor:
         Raises:
             InputError: if it cannot be read.
         """
-        workdir = workdir if isinstance(workdir, Workdir) else Workdir(workdir)
+        workdir = Workdir(str(workdir))
         config, _ = workdir.read_config()
         if not workdir.finished():
             raise InputError(
@@ -92,13 +92,11 @@ class Predictor:
                 "Extract the features of these samples again.",
             )
         class_weights = [model.class_weights for model in self.classifiers]
-        starts = range(0, max(len(features), 1), ROWS_AT_ONCE)
+        starts = range(ROWS_AT_ONCE, len(features), ROWS_AT_ONCE)
         return np.concatenate(
             [
-                mean_probabilities(
-                    features[start : start + ROWS_AT_ONCE], class_weights
-                )
-                for start in starts
+                mean_probabilities(block, class_weights)
+                for block in np.split(features, starts)
             ]
         )
 
@@ -139,9 +137,7 @@ class Predictor:
 def mean_probabilities(features, class_weights):
     """Features `[n, dx]` -> the mean over classifiers of softmax(x W + c).
 
-    Args:
-        features: of `n` samples.
-        class_weights: W `[dx, C]` and c `[C]` of each classifier.
+    W is `[dx, C]` and c `[C]`: the `class_weights` of each classifier.
     """
     return tf.reduce_mean(
         [

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 
 from gmn_tf.data.label_map import LabelMap
 
-HEADER = ("sample", "rank", "class", "kind", "probability")
-
 
 def to_csv(
     samples: Sequence[str],
@@ -24,13 +22,12 @@ def to_csv(
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
-    for one in _by_sample(samples, tops, classes):
+    writer.writerow(["sample", "rank", "class", "kind", "probability"])
+    kinds = dict(zip(classes.names, classes.kinds))
+    for sample, top in zip(samples, tops):
         writer.writerows(
-            (one["sample"], rank, name, kind, f"{probability:.6f}")
-            for rank, (name, kind, probability) in enumerate(
-                (found.values() for found in one["classes"]), start=1
-            )
+            (sample, rank, name, kinds[name], f"{probability:.6f}")
+            for rank, (name, probability) in enumerate(top, start=1)
         )
     return text.getvalue()
 
@@ -41,13 +38,8 @@ def to_json(
     classes: LabelMap,
 ) -> str:
     """The same as a list with one object per sample."""
-    content = _by_sample(samples, tops, classes)
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-
-
-def _by_sample(samples, tops, classes: LabelMap) -> list[dict]:
     kinds = dict(zip(classes.names, classes.kinds))
-    return [
+    content = [
         {
             "sample": sample,
             "classes": [
@@ -57,6 +49,7 @@ def _by_sample(samples, tops, classes: LabelMap) -> list[dict]:
         }
         for sample, top in zip(samples, tops)
     ]
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 WRITERS = {".csv": to_csv, ".json": to_json}

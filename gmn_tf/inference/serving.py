@@ -71,12 +71,10 @@ def export(
     """Writes the next version of a served model, whole or not at all.
 
     Args:
-        predictor: the classifiers and their label map.
+        predictor, backbone, top_k: see `ServingModel`.
         out: folder of all versions, each in one with its number as its name,
             as TensorFlow Serving wants them.
         card: text of the model card, MODEL_CARD.md beside the model.
-        backbone: see `ServingModel`.
-        top_k: see `ServingModel`.
 
     Returns:
         The folder of the new version.

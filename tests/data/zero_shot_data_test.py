@@ -82,6 +82,8 @@ def test_a_zero_row_is_refused_with_its_class(norm):
         toys.scaled_embeddings([part(ATT), part(matrix, "sent")], norm, NAMES)
     assert "cat" in str(error.value)
     assert "dog" not in str(error.value)
+    with pytest.raises(InputError, match="zeros for ant, bee, cat, dog"):
+        toys.scaled_embeddings([part(0.0 * ATT)], norm, NAMES)
     kept = toys.scaled_embeddings([part(matrix)], "none", NAMES)
     np.testing.assert_array_equal(kept, matrix)
 

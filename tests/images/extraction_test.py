@@ -101,21 +101,21 @@ def test_features_of_paths_are_those_extracted(
     extract()
     names = ["owl/0.png", "finch/3.jpg", "owl/2.png"]
     (images / "owl/1.jpg").write_bytes(b"")
-    seen = []
     found, unreadable = extraction.features_of(
         [images / names[0], images / "owl/1.jpg"]
         + [images / name for name in names[1:]],
         backbone,
-        seen.append,
+        "skip",
         batch_size=3,
     )
     expected = np.stack([by_file(tmp_path / "out")[name] for name in names])
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
-    assert unreadable == [(str(images / "owl/1.jpg"), "an empty file")]
-    assert seen == [3, 1]
+    assert unreadable == {str(images / "owl/1.jpg"): "an empty file"}
 
+    with pytest.raises(InputError, match=r"owl/1.jpg \(an empty file\)"):
+        extraction.features_of([images / "owl/1.jpg"], backbone)
     found, unreadable = extraction.features_of([], backbone)
-    assert found.shape == (0, DIM) and unreadable == []
+    assert found.shape == (0, DIM) and unreadable == {}
 
 
 def interrupted(after: int):
