@@ -5,10 +5,11 @@ name, the protocol, the scores, the data, versions, and all settings, so that it
 stays true when a default changes. No TensorFlow is needed.
 """
 
+import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from gmn_tf.config import Config, field_names
+from gmn_tf.config import Config
 from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
 from gmn_tf.runs import report
 from gmn_tf.utils import files
@@ -20,9 +21,10 @@ CALIBRATED, BASELINE = "calibrated_", "baseline_"
 # What Python raises for a file with other content.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError)
 _FIRST = ("dataset", "embedding", "variant", "split", "steps", "seed")
+_SETTINGS = tuple(field.name for field in dataclasses.fields(Config))
 _COLUMNS = {
     *("run", "protocol", "data", "split_fingerprint", "versions"),
-    *field_names(),
+    *_SETTINGS,
     *(
         f"{start}{score}_{part}"
         for start in ("", CALIBRATED, BASELINE)
@@ -65,7 +67,7 @@ def write(path: str | pathlib.Path, rows: Sequence[Mapping]) -> None:
 
 def settings(row: Mapping) -> Config:
     """The settings of a row; those that it lacks have their default."""
-    return Config(**{name: row[name] for name in field_names() if name in row})
+    return Config(**{name: row[name] for name in _SETTINGS if name in row})
 
 
 def scores(row: Mapping, start: str = "") -> dict[str, float | None]:
