@@ -23,7 +23,7 @@ from gmn_tf.search import (
     tuner,
 )
 from gmn_tf.search.folder import SearchFolder, ranked
-from gmn_tf.search.search import HYPERBAND_TRIALS, Search
+from gmn_tf.search.search import HYPERBAND, TRIALS, Search
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError, LostDataError
 
@@ -376,7 +376,8 @@ def test_hyperband_promotes_in_spite_of_failures(
 
 
 def test_hyperband_runs_once_through(search_for, tmp_path):
-    oracle = search_for("hyperband", max_trials=None, steps=9).oracle()
+    oracle = search_for("hyperband", steps=9).oracle()
+    oracle.max_trials, oracle.hyperband_iterations = None, 1
     oracle._set_project_dir(str(tmp_path), "search")
     random, made = np.random.default_rng(0), 0
     while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
@@ -385,7 +386,7 @@ def test_hyperband_runs_once_through(search_for, tmp_path):
         oracle.end_trial(trial)
         made += 1
 
-    assert made == HYPERBAND_TRIALS
+    assert made == TRIALS[HYPERBAND]
     assert search_for("hyperband", steps=90).budgets == (10, 30, 90)
     with pytest.raises(InputError, match="so few steps"):
         search_for("hyperband", steps=8)
