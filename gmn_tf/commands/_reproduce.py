@@ -1,5 +1,6 @@
 """bin/reproduce."""
 
+import functools
 import pathlib
 import shlex
 
@@ -15,28 +16,32 @@ from gmn_tf.utils.errors import InputError, listed
     define.listed(
         "datasets",
         ["synthetic"],
-        "Data sets, each followed by a colon and its embedding if that is not "
-        "att, as in flo,cub,cub:att+sent.",
+        "Data sets; an embedding other than att follows after a colon, as in "
+        "flo,cub,cub:att+sent.",
     ),
-    define.integer("seeds", 3, "Generator seeds, from 1 onwards.", 1),
-    define.enum("preset", "cpu", configs.PRESETS, "As in bin/train."),
-    define.string("out", "results/paper", "Folder of all results."),
     define.integer(
-        "jobs", 1, "Runs at the same time, which share the cores.", 1
+        "seeds", 3, "Number of generator seeds, which start at 1.", 1
+    ),
+    define.enum("preset", "cpu", configs.PRESETS, "Settings to start from."),
+    define.string("out", "results/paper", "Folder for all results."),
+    define.integer(
+        "jobs", 1, "Runs at the same time; they share the cores.", 1
     ),
     define.boolean(
-        "plan", False, "Print what is done and what is left, and do nothing."
+        "plan",
+        False,
+        "Print what is done and what is left, without running it.",
     ),
     takes_arguments=True,
-    after_interrupt="The same command goes on from the last finished run.",
+    after_interrupt="The same command continues after the last finished run.",
 )
 def reproduce(values, arguments) -> None:
-    """Runs all that the paper's tables and figures need, and writes them.
+    """Runs all experiments of the paper's tables and figures and writes these.
 
     bin/reproduce --tables=2,3 --figures=3,4,5 --datasets=flo,cub:att+sent
 
-    The same command goes on where it was stopped. Further flags of bin/train
-    follow after two dashes, as in: -- --manual_dir=DIR --steps=500
+    After an interruption, the same command continues. Further flags of
+    bin/train follow after two dashes, as in: -- --manual_dir=DIR --steps=500
     """
     from gmn_tf.reproduction import paper_page, runner
     from gmn_tf.reproduction import plan as reproduction
@@ -51,14 +56,12 @@ def reproduce(values, arguments) -> None:
         tuple(arguments),
         out,
     )
+    log = functools.partial(print, flush=True)
     plan = reproduction.plan(request)
     notes = runner.Notes(out)
     notes.check_same_jobs(plan)
-    print(
-        f"--preset={values.preset}. "
-        + runner.summary(plan, notes, values.jobs),
-        flush=True,
-    )
+    summary = runner.summary(plan, notes, values.jobs)
+    log(f"--preset={values.preset}. {summary}")
     if values.plan:
         print("A cell is one call of bin/train or bin/evaluate:")
         for kind in dict.fromkeys(cell.kind for cell in plan):
@@ -66,16 +69,15 @@ def reproduce(values, arguments) -> None:
             print(f"  {kind}: {sum(done)} of {len(done)} done")
         return
     given = [values[n].serialize() for n in values if values[n].present]
-    command = shlex.join(
-        ["bin/reproduce", *given, *(["--", *arguments] if arguments else [])]
+    if arguments:
+        given += ["--", *arguments]
+    write = functools.partial(
+        paper_page.write,
+        request,
+        shlex.join(["bin/reproduce", *given]),
+        f"All runs: {shlex.join([f'--preset={values.preset}', *arguments])}.",
     )
-    common = shlex.join([f"--preset={values.preset}", *arguments])
-    settings = f"All runs: {common}."
-
-    def write() -> list[str]:
-        return paper_page.write(request, command, settings)
-
-    failed = runner.run(plan, out, values.jobs, _flushed, write)
+    failed = runner.run(plan, out, values.jobs, log, write)
     write()
     print(f"Written to {out}: index.html, tables.md, and each part by itself.")
     if failed:
@@ -85,7 +87,3 @@ def reproduce(values, arguments) -> None:
             listed(cell.name for cell in failed),
             f"Read their logs in {out / 'logs'}, and give the command again.",
         )
-
-
-def _flushed(text: str) -> None:
-    print(text, flush=True)

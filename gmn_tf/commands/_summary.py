@@ -7,11 +7,11 @@ from gmn_tf.commands.command_line import command
 
 
 @command(
-    define.string("out", None, "Writes the table to OUT.md and OUT.csv too."),
+    define.string("out", None, "Write the table to OUT.md and OUT.csv too."),
     takes_arguments=True,
 )
 def summary(values, paths) -> None:
-    """Puts finished runs into one table: mean and std over their seeds.
+    """Summarises finished runs in a table of means and deviations over seeds.
 
     bin/summary --out=results/flo runs/flo-*
     """

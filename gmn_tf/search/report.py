@@ -53,7 +53,7 @@ def write(folder: SearchFolder) -> str:
     settings = []
     for name in dict.fromkeys(("steps", *names)):
         found, began = (as_text(of[name]) for of in (chosen, config.to_dict()))
-        note = "" if began == found else f" (began with {began})"
+        note = "" if began == found else f" (initially {began})"
         settings.append(f"  {name}: {found}{note}")
     label, found = SCORES[objective], best[objective]
     conclusion = f"best.json: {label} {found:.1f} on the validation classes"
@@ -61,7 +61,7 @@ def write(folder: SearchFolder) -> str:
         if one["trial"] == PRESET and one["with_preset_classifier"]:
             plain = one["with_preset_classifier"][objective]
             conclusion += (
-                f", {found - plain:.1f} above the settings begun with "
+                f", {found - plain:.1f} above the initial settings "
                 f"({label} {plain:.1f}; {one[objective]:.1f} with the best "
                 "classifier found for them)"
             )
@@ -72,9 +72,9 @@ def write(folder: SearchFolder) -> str:
         trials_table(succeeded[:SHOWN]),
         "\n".join([f"Settings of {heading}:", *settings]),
         *(f"trial {one['trial']} failed: {one['reason']}" for one in failed),
-        f"{conclusion}.\nIt is the best of {len(results)} by the scores shown, "
-        "with one seed each: expect less elsewhere.\nThe test splits were not "
-        "touched. To score it there: "
+        f"{conclusion}.\nIt is the best of {len(results)} by these scores, "
+        "with one seed each; expect lower ones elsewhere.\nThe test splits "
+        "were not touched. To score it there: "
         f"bin/train --config={folder.path / 'best.json'}",
     ]
     return "\n\n".join(parts)

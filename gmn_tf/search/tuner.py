@@ -89,7 +89,7 @@ class GeneratorTuner(keras_tuner.Tuner):
                     shutil.copytree(source, copy)
         saved = tf.train.latest_checkpoint(workdir.checkpoints)
         if saved:
-            self.log(f"It goes on after step {saved.rpartition('-')[2]}.")
+            self.log(f"It continues after step {saved.rpartition('-')[2]}.")
         result = self.runner.run(trial.trial_id, settings, steps)
         if search.tuner != HYPERBAND:
             workdir.remove_checkpoints()

@@ -126,7 +126,7 @@ def check_found(folder, logged, search):
     assert float(rows[0]["h"]) == pytest.approx(best[0]["h"], abs=1e-3)
     assert (folder.path / "trials.png").stat().st_size > 10_000
     plain = results[0]["with_preset_classifier"]["h"]
-    assert f"{best[0]['h'] - plain:.1f} above the settings begun with" in text
+    assert f"{best[0]['h'] - plain:.1f} above the initial settings" in text
     assert "The test splits were not touched" in text
     chosen = Config(**json.loads((folder.path / "best.json").read_text()))
     assert chosen == search.config.replace(
@@ -346,8 +346,8 @@ def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
     steps = [one["steps"] for one in results]
     assert sorted(steps) == [1] * 9 + [3] * 3 + [9]
     assert logged.count("It continues the steps of trial") == 4
-    assert logged.count("It goes on after step 1.") == 3
-    assert logged.count("It goes on after step 3.") == 1
+    assert logged.count("It continues after step 1.") == 3
+    assert logged.count("It continues after step 3.") == 1
     (last,) = [one for one in results if one["steps"] == 9]
     config = search.config.replace({**last["generator"], "steps": 9})
     strategy = fit.make_strategy("one")
