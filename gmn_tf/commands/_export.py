@@ -3,18 +3,12 @@
 import pathlib
 
 from gmn_tf.commands import define, shared
-from gmn_tf.commands._predict import (
-    PREDICTOR,
-    TOP_K,
-    load_backbone,
-    make_predictor,
-)
+from gmn_tf.commands._predict import PREDICTOR, load_backbone, make_predictor
 from gmn_tf.commands.command_line import command, start_tensorflow
 
 
 @command(
     *PREDICTOR,
-    TOP_K,
     define.string(
         "out",
         None,

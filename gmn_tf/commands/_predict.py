@@ -42,13 +42,12 @@ PREDICTOR = (
         None,
         "File of the backbone's weights, if it was moved.",
     ),
+    define.integer("top_k", 5, "Number of classes in an answer.", 1),
 )
-TOP_K = define.integer("top_k", 5, "Number of classes in an answer.", 1)
 
 
 @command(
     *PREDICTOR,
-    TOP_K,
     define.string(
         "features",
         None,

@@ -74,7 +74,7 @@ class SearchFolder(Workdir):
         )
 
     def read(self) -> tuple[Config, dict, list[dict]]:
-        """The settings begun with, search.json, and all results.
+        """The initial settings, search.json, and all results.
 
         Raises:
             InputError: if this is not the folder of a search, or no trial has
@@ -95,7 +95,7 @@ class SearchFolder(Workdir):
                 "one or more that did",
                 f"{len(results)} that failed"
                 + (f", the last: {reasons[-1]}" if reasons else ""),
-                "Narrow the space." if reasons else "Let the search go on.",
+                "Narrow the space." if reasons else "Continue the search.",
             )
         return self.read_config()[0], search, results
 
@@ -157,5 +157,5 @@ def _changed(path: pathlib.Path) -> InputError:
         f"{path} is not as bin/tune writes it.",
         "a file that nothing else has changed",
         "entries that are missing, or of another kind",
-        "Remove it, or the trial's folder, and let the search go on.",
+        "Remove it, or the trial's folder, and continue the search.",
     )

@@ -43,7 +43,7 @@ class TrialRunner:
     monitoring_options: experiment.MonitoringOptions
 
     def run(self, name: str, settings: dict, steps: int) -> dict:
-        """Trains a generator and tries classifiers, or goes on doing so.
+        """Trains a generator and tries classifiers, or continues to do so.
 
         Args:
             name: the trial's.

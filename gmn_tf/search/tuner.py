@@ -32,7 +32,7 @@ from gmn_tf.utils.errors import InputError, first_line
 # chief if it has that in its name, and where the chief listens.
 TUNER_ID = "KERASTUNER_TUNER_ID"
 ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-WAITING_SECONDS = 1.0  # of a worker before it asks for a trial
+WAITING_SECONDS = 0.2  # of a worker before it asks for a trial
 
 
 class GeneratorTuner(keras_tuner.Tuner):
@@ -131,10 +131,8 @@ def run(runner: TrialRunner, log: Callable[[str], None]) -> None:
         tuner = GeneratorTuner(runner, log)
         # A chief ends with its workers' last question; there may be none to
         # ask. (Only a chief knows the order in which trials ended.)
-        if not (
-            is_chief()
-            and len(tuner.oracle.end_order) >= runner.search.max_trials
-        ):
+        total = runner.search.max_trials
+        if not is_chief() or len(tuner.oracle.end_order) < total:
             _search(tuner)
     if is_chief():  # earlier, the workers would have had to wait for it
         _run_preset(runner, log)
