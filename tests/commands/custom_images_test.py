@@ -135,7 +135,7 @@ def test_other_features_and_bad_images_are_refused(workdir, tmp_path):
     assert "1 of 1 images cannot be read" in message
     np.save(tmp_path / "features.npy", np.zeros([2, 9]))
     message = fail(commands.predict, run, f"--features={tmp_path}")
-    assert "1024 dimensions" in message
+    assert "dimensions=1024" in message
     np.save(tmp_path / "features.npy", np.zeros([2, 1024]))
     (tmp_path / "extraction.json").write_text('{"backbone": {"name": "vgg16"}}')
     message = fail(commands.predict, run, f"--features={tmp_path}")
