@@ -49,7 +49,7 @@ class Config:
         "cub", "Data set: cub, sun, awa, awa2, apy, flo, synthetic or your own."
     )
     variant: str = setting(
-        "cwgan_gm", "Which model, a name from variants.py.", tuple(VARIANTS)
+        "cwgan_gm", "Model to train; see docs/settings.md.", tuple(VARIANTS)
     )
     features_file: str = setting(
         "res101.mat", "File of the features, inside the data set's folder."
@@ -159,8 +159,8 @@ class Config:
     matching_fake: int = setting(120, "Synthetic samples per matched class.")
     theta_reset_steps: int = setting(
         1,
-        "theta of f is drawn anew every N steps and trained on real data "
-        "between; 1: always fresh, never trained.",
+        "Steps after which theta of f is drawn again; between these it is "
+        "trained on real data; 1: drawn in every step, never trained.",
     )
     theta_learning_rate: float = setting(
         0.01, "Learning rate of theta between resets."
@@ -183,7 +183,8 @@ class Config:
     )
     seen_floor: int = setting(
         0,
-        "Seen classes with fewer real samples are topped up to this number.",
+        "Seen classes with fewer real samples get synthetic ones up to this "
+        "number.",
         least=0,
     )
     # These also train the f that L_CLS freezes.

@@ -3,30 +3,24 @@
 import pathlib
 
 from gmn_tf.commands import define, shared
-from gmn_tf.commands._predict import (
-    PREDICTOR,
-    TOP_K,
-    load_backbone,
-    make_predictor,
-)
+from gmn_tf.commands._predict import PREDICTOR, load_backbone, make_predictor
 from gmn_tf.commands.command_line import command, start_tensorflow
 
 
 @command(
     *PREDICTOR,
-    TOP_K,
     define.string(
         "out",
         None,
-        "Folder of all versions of the model, to which this one is added.",
+        "Folder for all versions of the model; this one is added.",
     ),
     define.required(["out"]),
     define.enum(
         "backbone",
         "auto",
         ["auto", "on", "off"],
-        "Whether the backbone becomes part of the model, which then takes "
-        "images too; auto: if the run's data records which one it is.",
+        "Whether the model includes the backbone and so takes images too; "
+        "auto: if the run's data records which backbone it is.",
     ),
 )
 def export(values) -> None:

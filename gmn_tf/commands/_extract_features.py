@@ -9,14 +9,14 @@ from gmn_tf.images import backbone_table
 BACKBONE = define.string(
     "backbone",
     "resnet101",
-    "The network that makes features of images, without its top and averaged "
-    "over the image: " + ", ".join(backbone_table.BACKBONES) + ".",
+    "Network that computes features of images, without its top layers and "
+    "averaged over the image: " + ", ".join(backbone_table.BACKBONES) + ".",
 )
 WEIGHTS = define.string(
     "weights",
     backbone_table.IMAGENET,
-    "Weights of the network: imagenet, which is downloaded once; or a file "
-    "written by model.save_weights; or random, for trials alone.",
+    "Weights of the network: imagenet, which is downloaded once; a file "
+    "written by model.save_weights; or random, for trials only.",
 )
 
 
@@ -25,26 +25,24 @@ WEIGHTS = define.string(
         "images", None, "Folder with one folder of images per class."
     ),
     define.string(
-        "out", None, "Folder for features.npy, labels.csv, extraction.json."
+        "out", None, "Folder for features.npy, labels.csv and extraction.json."
     ),
     define.required(["images", "out"]),
     BACKBONE,
     WEIGHTS,
     shared.UNREADABLE,
-    define.integer(
-        "batch_size", 32, "Images that the network sees at once.", 1
-    ),
+    define.integer("batch_size", 32, "Images in a batch of the network.", 1),
     shared.QUIET,
-    after_interrupt="The same command goes on after the last batch that was "
+    after_interrupt="The same command continues after the last batch that was "
     "stored.",
 )
 def extract_features(values) -> None:
-    """Turns images, in one folder per class, into features.
+    """Computes features of images that lie in one folder per class.
 
     bin/extract_features --images=DIR --out=DIR --backbone=resnet101
 
-    Images are DIR/CLASS/IMAGE. The same command goes on where it was stopped,
-    and computes again what has changed since.
+    Images are DIR/CLASS/IMAGE. After an interruption, the same command
+    continues, and computes again what has changed since.
     """
     log = shared.logger(values)
     from gmn_tf.images import image_folder

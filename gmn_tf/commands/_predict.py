@@ -17,16 +17,17 @@ PREDICTOR = (
     define.string(
         "classes",
         None,
-        "CSV file like the classes.csv of bin/prepare_data: classes that are "
-        "new to the run and become possible answers.",
+        "CSV file of classes that are new to the run and become possible "
+        "answers; it has the format of classes.csv for bin/prepare_data.",
     ),
     define.boolean(
         "synthesize",
         False,
-        "Whether features of the new classes are synthesised and the final "
-        "classifiers fitted again, which takes seconds and needs the run's "
-        "data. Otherwise the descriptions alone decide, at once, and a new "
-        "class seldom wins against those the classifiers were fitted on.",
+        "Whether to synthesise features of the new classes and to fit the "
+        "final classifiers again, which takes seconds and needs the run's "
+        "data. Otherwise a new class is known by its description alone, which "
+        "takes no time, but it seldom wins against classes that the "
+        "classifiers were fitted on.",
     ),
     define.rule_for_several(
         ["synthesize", "classes"],
@@ -39,25 +40,24 @@ PREDICTOR = (
     define.string(
         "weights",
         None,
-        "Where the backbone's file of weights is now, if it was moved.",
+        "File of the backbone's weights, if it was moved.",
     ),
+    define.integer("top_k", 5, "Number of classes in an answer.", 1),
 )
-TOP_K = define.integer("top_k", 5, "How many classes an answer has.", 1)
 
 
 @command(
     *PREDICTOR,
-    TOP_K,
     define.string(
         "features",
         None,
-        "Folder of bin/extract_features, or a .npy, .npz or .csv file.",
+        "Folder written by bin/extract_features, or a .npy, .npz or .csv file.",
     ),
     define.string(
         "images",
         None,
-        "An image, or a folder with images, whose features are extracted by "
-        "the backbone that the run was trained with.",
+        "An image or a folder of images; the backbone that the run was "
+        "trained with extracts their features.",
     ),
     define.exclusive(["features", "images"], required=True),
     shared.UNREADABLE,
@@ -74,7 +74,7 @@ TOP_K = define.integer("top_k", 5, "How many classes an answer has.", 1)
     ),
 )
 def predict(values) -> None:
-    """Prints the likeliest classes of features or images, with probabilities.
+    """Prints the likeliest classes of images or features, with probabilities.
 
     bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
     """
@@ -140,26 +140,20 @@ def load_backbone(predictor, values):
 
 def _features(predictor, values):
     """Features of files or of images, and the names of the samples."""
+    from gmn_tf.images import extraction, image_folder
     from gmn_tf_datasets.zero_shot.custom import features
 
-    if values.images:
-        return _extracted(predictor, values)
-    found = features.read(values.features)
-    predictor.classes.check_features_match(
-        found.values.shape[1], found.backbone
-    )
-    return found.values, found.names or [*map(str, range(len(found.values)))]
-
-
-def _extracted(predictor, values):
-    """Features of the images, by the backbone of the run, and their paths."""
-    from gmn_tf.images import extraction, image_folder
-
+    if values.features:
+        found = features.read(values.features)
+        size = found.values.shape[1]
+        predictor.classes.check_features_match(size, found.backbone)
+        names = found.names or [*map(str, range(len(found.values)))]
+        return found.values, names
     paths = image_folder.find(pathlib.Path(values.images).expanduser())
     backbone = load_backbone(predictor, values)
-    features, left_out = extraction.features_of(
+    extracted, left_out = extraction.features_of(
         paths, backbone, values.unreadable, quiet=values.quiet
     )
     for path, why in left_out.items():
         print(f"Left out: {path} ({why})", file=sys.stderr)
-    return features, [str(path) for path in paths if str(path) not in left_out]
+    return extracted, [str(path) for path in paths if str(path) not in left_out]

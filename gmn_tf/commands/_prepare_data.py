@@ -10,17 +10,19 @@ from gmn_tf.config import Config
 
 @command(
     define.string(
-        "source", None, "Folder with classes.csv, and images or features."
+        "source", None, "Folder with classes.csv, and with images or features."
     ),
     define.string(
-        "dataset", None, "The name to give the data, for --dataset afterwards."
+        "dataset",
+        None,
+        "Name of the data set, for --dataset of other commands.",
     ),
     define.required(["source", "dataset"]),
     define.string(
         "features",
         None,
-        "Folder of features and labels, such as --out of bin/extract_features; "
-        "default: --source.",
+        "Folder of features and labels, such as --out of "
+        "bin/extract_features; default: --source.",
     ),
     BACKBONE,
     WEIGHTS,
@@ -32,18 +34,18 @@ from gmn_tf.config import Config
         "Replace other content that was prepared under this name.",
     ),
     shared.QUIET,
-    after_interrupt="The same command goes on with the images, if it was at "
-    "those.",
+    after_interrupt="The same command continues with the images that have no "
+    "features yet.",
 )
 def prepare_data(values) -> None:
-    """Makes a folder of your own data ready for every other command.
+    """Prepares a folder of your own data for all other commands.
 
     bin/prepare_data --source=mybirds --dataset=mybirds
 
-    The folder holds classes.csv (class, seen or unseen, the numbers that
-    describe it), and images in one folder per class, or features with their
-    classes; or --features names the folder of these.
-    datasets/zero_shot/OWN_DATA.md explains it.
+    The folder contains classes.csv (each class, whether it is seen or unseen,
+    and the numbers that describe it), and either images in one folder per class
+    or features with labels. --features names another folder of features.
+    docs/custom_data.md explains the formats.
     """
     log = shared.logger(values)
     # TensorFlow warns of each image it cannot read, and does not say which.

@@ -1,5 +1,6 @@
 """bin/reproduce."""
 
+import functools
 import pathlib
 import shlex
 
@@ -15,28 +16,32 @@ from gmn_tf.utils.errors import InputError, listed
     define.listed(
         "datasets",
         ["synthetic"],
-        "Data sets, each followed by a colon and its embedding if that is not "
-        "att, as in flo,cub,cub:att+sent.",
+        "Data sets; an embedding other than att follows after a colon, as in "
+        "flo,cub,cub:att+sent.",
     ),
-    define.integer("seeds", 3, "Generator seeds, from 1 onwards.", 1),
-    define.enum("preset", "cpu", configs.PRESETS, "As in bin/train."),
-    define.string("out", "results/paper", "Folder of all results."),
     define.integer(
-        "jobs", 1, "Runs at the same time, which share the cores.", 1
+        "seeds", 3, "Number of generator seeds, which start at 1.", 1
+    ),
+    define.enum("preset", "cpu", configs.PRESETS, "Settings to start from."),
+    define.string("out", "results/paper", "Folder for all results."),
+    define.integer(
+        "jobs", 1, "Runs at the same time; they share the cores.", 1
     ),
     define.boolean(
-        "plan", False, "Print what is done and what is left, and do nothing."
+        "plan",
+        False,
+        "Print what is done and what is left, without running it.",
     ),
     takes_arguments=True,
-    after_interrupt="The same command goes on from the last finished run.",
+    after_interrupt="The same command continues after the last finished run.",
 )
 def reproduce(values, arguments) -> None:
-    """Runs all that the paper's tables and figures need, and writes them.
+    """Runs all experiments of the paper's tables and figures and writes these.
 
     bin/reproduce --tables=2,3 --figures=3,4,5 --datasets=flo,cub:att+sent
 
-    The same command goes on where it was stopped. Further flags of bin/train
-    follow after two dashes, as in: -- --manual_dir=DIR --steps=500
+    After an interruption, the same command continues. Further flags of
+    bin/train follow after two dashes, as in: -- --manual_dir=DIR --steps=500
     """
     from gmn_tf.reproduction import page, plan, runner
     from gmn_tf.reproduction.results import Results
@@ -51,12 +56,13 @@ def reproduce(values, arguments) -> None:
         tuple(arguments),
         out,
     )
+    log = functools.partial(print, flush=True)
     jobs = plan.plan(request)
     results = Results(out)
     results.collect(jobs)
     results.check_same_settings(jobs)
     state = runner.Journal(out).summary(jobs, results, values.jobs)
-    print(f"--preset={values.preset}. {state}", flush=True)
+    log(f"--preset={values.preset}. {state}")
     if values.plan:
         print("A job is one call of bin/train or bin/evaluate:")
         for kind in dict.fromkeys(job.kind for job in jobs):
@@ -64,14 +70,11 @@ def reproduce(values, arguments) -> None:
             print(f"  {kind}: {sum(done)} of {len(done)} done")
         return
     given = [values[n].serialize() for n in values if values[n].present]
-    command = shlex.join(
-        ["bin/reproduce", *given, *(["--", *arguments] if arguments else [])]
-    )
-
-    def write() -> None:
-        page.write(request, results, command)
-
-    failed = runner.run(jobs, results, values.jobs, _flushed, write)
+    if arguments:
+        given += ["--", *arguments]
+    command_line = shlex.join(["bin/reproduce", *given])
+    write = functools.partial(page.write, request, results, command_line)
+    failed = runner.run(jobs, results, values.jobs, log, write)
     write()
     print(f"Written to {out}: index.html, tables.md and what they are made of.")
     if failed:
@@ -81,7 +84,3 @@ def reproduce(values, arguments) -> None:
             listed(job.name for job in failed),
             f"Read their logs in {out / 'logs'}, and give the command again.",
         )
-
-
-def _flushed(text: str) -> None:
-    print(text, flush=True)

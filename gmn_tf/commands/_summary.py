@@ -16,7 +16,7 @@ from gmn_tf.commands.command_line import command
     takes_arguments=True,
 )
 def summary(values, paths) -> None:
-    """Puts finished runs into one table: mean and std over their seeds.
+    """Summarises finished runs in a table of means and deviations over seeds.
 
     bin/summary --out=results/flo runs/flo-*
 

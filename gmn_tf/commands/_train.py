@@ -12,22 +12,23 @@ OF_THE_DATA = ("dataset", "features_file", "embedding")
     define.string(
         "workdir",
         None,
-        "Folder for results; default: runs/<dataset>-<variant>-<seed>, with "
-        "the embedding and the split between if they are not att and test.",
+        "Folder for results; default: runs/<dataset>-<variant>-<seed>, where "
+        "an embedding other than att and a split other than test follow the "
+        "data set.",
     ),
     define.boolean(
         "baseline",
         True,
-        "Whether real_only is trained and scored too, to compare with.",
+        "Whether real_only is also trained and scored, for comparison.",
     ),
     define.integer(
         "validate_every",
         0,
-        "Steps between scores on the validation classes, with --split=tune "
-        "alone: writes validation.csv (Fig. 5); 0: none.",
+        "Steps between scores on the validation classes, which are written "
+        "to validation.csv (Fig. 5); needs --split=tune; 0: no such scores.",
         0,
     ),
-    after_interrupt="The same command goes on from the last checkpoint.",
+    after_interrupt="The same command continues from the last checkpoint.",
 )
 def train(values) -> None:
     """Trains a variant on a data set and scores it.
@@ -38,29 +39,28 @@ def train(values) -> None:
     config = shared.resolve(values)
     start_tensorflow()
     from gmn_tf import api
-    from gmn_tf.runs import experiment, report
+    from gmn_tf.runs import report
     from gmn_tf.runs.workdir import Workdir
     from gmn_tf.training import validation
 
     validation.check_tune_split(config, values.validate_every)
-    strategy, execution = shared.make_execution(values)
-    workdir = Workdir(values.workdir or _default_workdir(config))
+    options = shared.training_options(
+        values, quiet=values.quiet, validate_every=values.validate_every
+    )
+    differing = [
+        getattr(config, name)
+        for name in ("embedding", "split")
+        if getattr(config, name) != getattr(Config, name)
+    ]
+    name = [config.dataset, *differing, config.variant, str(config.seed)]
+    workdir = Workdir(values.workdir or f"runs/{'-'.join(name)}")
     workdir.check_settings_match(config)
     data = shared.load_data(config, values)
-    monitoring_options = experiment.MonitoringOptions(
-        values.quiet,
-        values.log_every,
-        values.picture_every,
-        values.validate_every,
-        values.checkpoint_every,
-    )
     run = api.train(
         config,
         data,
         workdir.path,
-        strategy=strategy,
-        monitoring_options=monitoring_options,
-        execution=execution,
+        **options,
         with_baseline=values.baseline,
         log=log,
     )
@@ -75,13 +75,12 @@ def train(values) -> None:
     define.strings(
         "beam_option",
         None,
-        "A flag of the Apache Beam pipeline that prepares the data, as in "
-        "--beam_option=--runner=FlinkRunner; may be repeated. Needs "
-        "pip install 'gmn_tf[beam]'.",
+        "Flag of the Apache Beam pipeline that prepares the data, as in "
+        "--beam_option=--runner=FlinkRunner; needs pip install 'gmn_tf[beam]'",
     ),
 )
 def prepare(values) -> None:
-    """Makes a data set ready for bin/train, which otherwise does it itself.
+    """Prepares a data set, which bin/train otherwise does itself.
 
     bin/prepare --dataset=cub --manual_dir=xlsa17
     """
@@ -95,13 +94,3 @@ def prepare(values) -> None:
     data = shared.load_data(config, values, values.beam_option)
     log(report.data_summary(data))
     log(f"Prepared: {data.name} in {data.data_dir}")
-
-
-def _default_workdir(config: Config) -> str:
-    """runs/<dataset>-<variant>-<seed>, and what differs from the defaults."""
-    data = [config.dataset]
-    if config.embedding != Config.embedding:
-        data.append(config.embedding)
-    if config.split != Config.split:
-        data.append(config.split)
-    return f"runs/{'-'.join(data)}-{config.variant}-{config.seed}"

@@ -9,42 +9,42 @@ from gmn_tf.utils.errors import InputError
 # As in `search.search` and `metrics`, which take seconds to import.
 TUNERS = ("bayesian", "hyperband", "random")
 OBJECTIVES = ("h", "t1", "u", "s")
-TRIALS = 20
 
 
 @command(
     *shared.TRAINING,
-    define.string("workdir", None, "Folder of the search."),
+    define.string("workdir", None, "Folder for all files of the search."),
     define.enum(
-        "tuner", "bayesian", TUNERS, "How the settings of trials are drawn."
+        "tuner", "bayesian", TUNERS, "How settings of trials are drawn."
     ),
     define.integer(
         "max_trials",
         None,
-        f"Trials in all; default: {TRIALS}, and with --tuner=hyperband one "
-        "round of 23, most of which take a ninth of the --steps.",
+        "Trials in all; default: 20, or with --tuner=hyperband 23, most of "
+        "which train for a ninth of --steps.",
         1,
     ),
     define.enum(
         "objective",
         "h",
         OBJECTIVES,
-        "The score of the validation classes that decides; t1 is T-1.",
+        "Score of the validation classes that is maximised; t1 is T-1.",
     ),
     define.strings(
         "space",
         [],
         "Values to try: a JSON file, or NAME=VALUES as in noise_dim=[64,128] "
-        'or \'learning_rate={"min": 0.0001, "max": 0.01, "log": true}\'; may '
-        "be repeated.",
+        'or \'learning_rate={"min": 0.0001, "max": 0.01, "log": true}\'',
     ),
     define.boolean(
         "summary",
         False,
-        "Print and write what has been found, and search no further.",
+        "Print and write the results so far, without searching.",
     ),
     define.boolean(
-        "show_space", False, "Print what would be tried, and search nothing."
+        "show_space",
+        False,
+        "Print the settings and values to be searched, without searching.",
     ),
     define.rule_for_several(
         ["workdir", "show_space"],
@@ -56,88 +56,64 @@ TRIALS = 20
         lambda split: split != "test",
         "A search with --split=test would choose settings on the test splits.",
     ),
-    after_interrupt="The same command goes on from the last checkpoint.",
+    after_interrupt="The same command continues from the last checkpoint.",
 )
 def tune(values) -> None:
-    """Searches for settings on the validation classes.
+    """Searches for the best settings on the validation classes.
 
     bin/tune --dataset=synthetic --preset=cpu --workdir=runs/tune
 
-    A setting given by its flag is fixed, and the others are searched. The same
-    command goes on where it was stopped. The result, best.json, is for
-    bin/train --config.
+    A setting given by its flag is fixed, and the others are searched. After an
+    interruption, the same command continues. The best settings are written to
+    best.json, which bin/train --config reads.
     """
+    log = shared.logger(values)
     start_tensorflow()
-    from gmn_tf.search import report
+    from gmn_tf.search import report, space_input, trials, tuner
     from gmn_tf.search.folder import SearchFolder
+    from gmn_tf.search.search import TRIALS, Search
+    from gmn_tf.training import fit, workers
+    from gmn_tf.utils import locks
 
-    if values.summary:
+    if values.summary and not values.show_space:
         print(report.write(SearchFolder(values.workdir)))
         return
-    search = _search(values)
-    if values.show_space:
-        print(search.space.to_json())
-    else:
-        _run(search, SearchFolder(values.workdir), values)
-
-
-def _search(values):
-    from gmn_tf.search import space_input
-    from gmn_tf.search.search import HYPERBAND, Search
-
     config = shared.resolve(values).replace({"split": "tune"})
     # A file says where to begin; what a flag says is fixed.
     fixed = [name for name in shared.set_by_flags(values) if name != "split"]
-    space = space_input.make(
-        values.preset,
-        config,
-        fixed,
-        space_input.read_changes(values.space),
-    )
-    trials = values.max_trials
-    if trials is None and values.tuner != HYPERBAND:
-        trials = TRIALS
-    return Search(
+    changes = space_input.read_changes(values.space)
+    space = space_input.make(values.preset, config, fixed, changes)
+    if values.show_space:
+        print(space.to_json())
+        return
+    search = Search(
         config.replace(space.fixed),
         space,
         values.tuner,
         values.objective,
-        trials,
+        values.max_trials or TRIALS[values.tuner],
     )
-
-
-def _run(search, folder, values) -> None:
-    log = shared.logger(values)
-    from gmn_tf.runs import experiment
-    from gmn_tf.search import report, trials, tuner
-    from gmn_tf.training import fit, workers
-    from gmn_tf.utils import locks
-
     tuner.check_cluster_complete()
-    strategy, execution = shared.make_execution(values)
+    # A bar for each trial would fill a file.
+    options = shared.training_options(
+        values, quiet=values.quiet or not sys.stdout.isatty()
+    )
+    strategy, execution = options["strategy"], options["execution"]
     if workers.several(strategy):
         raise InputError(
             "A search distributes trials, not steps.",
             "--strategy=auto, one or mirrored",
             f"--strategy={values.strategy}",
-            "Distribute it by KerasTuner's variables, as docs/ explains.",
+            "Distribute it by KerasTuner's variables, as docs/search.md "
+            "explains.",
         )
     data = shared.load_data(search.config, values)
     for steps in search.budgets:
         config = search.config.replace({"steps": steps})
         fit.check_feasible(config, data, strategy, execution)
+    folder = SearchFolder(values.workdir)
     folder.start_search(search.config, data.source, search.to_dict())
-    monitoring_options = experiment.MonitoringOptions(
-        # A bar for each trial would fill a file.
-        quiet=values.quiet or not sys.stdout.isatty(),
-        log_every=values.log_every,
-        picture_every=values.picture_every,
-        checkpoint_every=values.checkpoint_every,
-    )
-    runner = trials.TrialRunner(
-        search, data, folder, strategy, execution, monitoring_options
-    )
-
+    runner = trials.TrialRunner(search, data, folder, **options)
     if tuner.is_worker():  # it shares the folder with its chief
         tuner.run(runner, log)
         return

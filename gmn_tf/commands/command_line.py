@@ -66,21 +66,26 @@ def command(
     def decorate(function):
         @functools.wraps(function)
         def call(argv: Sequence[str] | None = None) -> None:
-            if argv is None:
-                _prepare_process()
+            if argv is None:  # the command has a process of its own
+                # A folder's name may have what the terminal's encoding lacks.
+                sys.stdout.reconfigure(errors="backslashreplace")
+                faulthandler.enable()
+                # Those of libraries, which logging reads.
+                flags.FLAGS.mark_as_parsed()
+                absl_logging.use_absl_handler()
             argv = sys.argv[1:] if argv is None else list(argv)
             usage = inspect.getdoc(function)
             with _ending(after_interrupt):
                 values = define_flags(definitions)
                 if set(HELP) & set(itertools.takewhile("--".__ne__, argv)):
-                    _print_help(usage, values)
+                    for name in values:
+                        values.register_key_flag_for_module(
+                            "flags", values[name]
+                        )
+                    print(usage + "\n" + values.module_help("flags"))
                     sys.exit(1)  # as every program does that uses absl
-                arguments = parse(argv, values, usage)
-                if takes_arguments:
-                    function(values, arguments)
-                else:
-                    check_no_arguments(arguments)
-                    function(values)
+                arguments = parse(argv, values, usage, takes_arguments)
+                function(values, *([arguments] if takes_arguments else []))
 
         call.definitions = definitions
         return call
@@ -105,27 +110,29 @@ def define_flags(definitions: Sequence[Callable]) -> flags.FlagValues:
     return values
 
 
-def parse(argv: list[str], values: flags.FlagValues, usage: str) -> list[str]:
+def parse(
+    argv: list[str],
+    values: flags.FlagValues,
+    usage: str,
+    takes_arguments: bool = False,
+) -> list[str]:
     """Reads the flags; gives the words that are none.
 
     Raises:
         InputError: for what is not allowed, with `usage`'s example.
     """
     try:
-        return values(["command", *argv])[1:]
+        arguments = values(["command", *argv])[1:]
     except (flags.Error, ValueError) as error:
         _raise_explained(error, values, argv, usage)
-
-
-def check_no_arguments(arguments: list[str]) -> None:
-    """Raises InputError for words that are no flags."""
-    if arguments:
+    if arguments and not takes_arguments:
         raise InputError(
             f"Unexpected argument: {arguments[0]}",
             "flags alone, as in --dataset=synthetic",
             " ".join(arguments),
             f"Did you mean --{arguments[0].lstrip('-')}, or a flag's value?",
         )
+    return arguments
 
 
 def start_tensorflow(log_level: int = 1) -> None:
@@ -147,21 +154,6 @@ def start_tensorflow(log_level: int = 1) -> None:
         tf.config.list_physical_devices()
 
 
-def _prepare_process() -> None:
-    """What a command needs once that has a process of its own."""
-    # A folder's name may have what the terminal's encoding lacks.
-    sys.stdout.reconfigure(errors="backslashreplace")
-    faulthandler.enable()
-    flags.FLAGS.mark_as_parsed()  # those of libraries, which logging reads
-    absl_logging.use_absl_handler()
-
-
-def _print_help(usage: str, values: flags.FlagValues) -> None:
-    for name in values:
-        values.register_key_flag_for_module("flags", values[name])
-    print(usage + "\n" + values.module_help("flags"))
-
-
 def _raise_explained(
     error: Exception, values: flags.FlagValues, argv: list[str], usage: str
 ) -> NoReturn:
@@ -176,47 +168,40 @@ def _raise_explained(
             "lists all flags.",
         ) from None
     if isinstance(error.__context__, (TypeError, ValueError, OverflowError)):
-        _raise_bad_value(str(error), str(error.__context__), values)
-    problems = [
+        # absl says `flag --NAME=VALUE: reason`.
+        name, _, value = str(error).removeprefix("flag --").partition("=")
+        value = value.removesuffix(f": {error.__context__}")
+        parser = values[name].parser
+        if isinstance(parser, flags.EnumParser):
+            check_choice(name, value, parser.enum_values)
+        raise InputError(
+            f"Bad value for --{name}.",
+            parser.syntactic_help or "true or false",
+            repr(value),
+            "Correct the value; --help explains every flag.",
+        ) from None
+    problem = " ".join(
         re.sub(r"^flags? .*?=.*?: ", "", line)
         for line in str(error).splitlines()
-    ]
-    missing = []
-    for place, problem in enumerate(problems):
-        if found := re.match(r"Flag (--\w+) must have a value", problem):
-            missing.append(found[1])
-            problems[place] = f"{found[1]} is missing."
-        elif found := re.match(
-            r"(Exactly|At most) one of \((.*)\) must", problem
-        ):
-            *names, last = [f"--{name}" for name in found[2].split(", ")]
-            problems[place] = (
-                f"Give {found[1].lower()} one of {', '.join(names)} and {last}."
-            )
+    )
+    required = re.compile(r"Flag (--\w+) must have a value[^.]*\.")
+    missing = required.findall(problem)
+    problem = required.sub(r"\1 is missing.", problem)
+    problem = re.sub(
+        r"(Exactly|At most) one of \((.*?), (\w+)\) must have a value[^.]*\.",
+        lambda found: (
+            f"Give {found[1].lower()} one of "
+            f"--{found[2].replace(', ', ', --')} and --{found[3]}."
+        ),
+        problem,
+    )
     raise InputError(
-        " ".join(problems),
+        problem,
         next((line for line in usage.splitlines() if "--" in line), "flags"),
         received,
         f"Give {' and '.join(missing)}; --help explains every flag."
         if missing
         else "Correct the flags; --help explains each.",
-    ) from None
-
-
-def _raise_bad_value(
-    text: str, reason: str, values: flags.FlagValues
-) -> NoReturn:
-    """Says which value cannot be read, from `flag --NAME=VALUE: reason`."""
-    name, _, value = text.removeprefix("flag --").partition("=")
-    value = value.removesuffix(f": {reason}")
-    parser = values[name].parser
-    if isinstance(parser, flags.EnumParser):
-        check_choice(name, value, parser.enum_values)
-    raise InputError(
-        f"Bad value for --{name}.",
-        parser.syntactic_help or "true or false",
-        repr(value),
-        "Correct the value; --help explains every flag.",
     ) from None
 
 
@@ -233,7 +218,7 @@ def _ending(after_interrupt: str) -> Iterator[None]:
     except OSError as error:  # such as a disk that is full
         sys.exit(f"Error: cannot read or write a file: {error}")
     except StoppedError as stopped:
-        print(f"\n{stopped} The same command goes on.", file=sys.stderr)
+        print(f"\n{stopped} The same command continues.", file=sys.stderr)
         sys.exit(BY_SIGNAL + stopped.signal)
     except Exception as error:
         if not _lacks_room(error):
@@ -260,14 +245,10 @@ def _is_no_python_noise(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(PYTHON_NOISE)
 
 
-def _is_noise(line: str) -> bool:
-    no_gpu = not GPU_DRIVER.exists() and NO_GPU_NOISE.search(line)
-    return bool(no_gpu or START_UP_NOISE.search(line))
-
-
 @contextlib.contextmanager
 def _without_noise() -> Iterator[None]:
     """Holds stderr back, C++'s too, and at the end passes on all but noise."""
+    noise = [START_UP_NOISE] + ([] if GPU_DRIVER.exists() else [NO_GPU_NOISE])
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as file:
@@ -280,5 +261,5 @@ def _without_noise() -> Iterator[None]:
             os.close(stderr)
             file.seek(0)
             for line in file.read().decode(errors="replace").splitlines(True):
-                if not _is_noise(line):
+                if not any(each.search(line) for each in noise):
                     sys.stderr.write(line)

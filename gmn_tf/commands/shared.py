@@ -15,7 +15,7 @@ def _setting(field):
     default = field.default
     if isinstance(default, tuple):
         default = ",".join(map(str, default))
-    text = f"{field.metadata['help']} (CUB: {default})"
+    text = f"{field.metadata['help']} (default for CUB: {default})"
     if choices := field.metadata["choices"]:
         return define.enum(field.name, None, choices, text)
     return define.string(field.name, None, text)
@@ -25,27 +25,27 @@ SETTINGS = {each.name: _setting(each) for each in dataclasses.fields(Config)}
 PRESET = define.enum(
     "preset", "release", configs.PRESETS, "Settings to start from."
 )
-QUIET = define.boolean("quiet", False, "Print nothing but errors.")
+QUIET = define.boolean("quiet", False, "Print only errors.")
 UNREADABLE = define.enum(
     "unreadable",
     "stop",
     ["stop", "skip"],
-    "Whether to stop at images that cannot be read, or to leave them out.",
+    "What to do about images that cannot be read: end with an error, or "
+    "leave them out.",
 )
 DATA_DIR = define.string(
     "data_dir",
     None,
-    "Where prepared data is kept; default: TFDS_DATA_DIR or "
-    "~/tensorflow_datasets.",
+    "Folder of prepared data; default: TFDS_DATA_DIR or ~/tensorflow_datasets.",
 )
 MOVED_DATA_DIR = define.string(
-    "data_dir", None, "Where the run's data is now, if it was moved."
+    "data_dir", None, "Folder of the run's prepared data, if it was moved."
 )
 MEMORY = define.number(
     "memory_gb",
     0.5,
-    "Features that need more than this stay on disk, and are read when they "
-    "are needed.",
+    "Features that need more memory than this, in GB, stay on disk and are "
+    "read when they are needed.",
     0.0,
 )
 # Of commands that prepare data.
@@ -56,8 +56,8 @@ DATA = (
     define.string(
         "manual_dir",
         None,
-        "The unpacked xlsa17 folder, or a folder with the two .mat files; "
-        "without it the data is downloaded.",
+        "The unpacked xlsa17 folder, or a folder with the data set's two .mat "
+        "files; without it, the data is downloaded.",
     ),
 )
 # Of commands that train: where settings come from, and how training runs and
@@ -67,31 +67,33 @@ TRAINING = (
     PRESET,
     *DATA,
     define.string(
-        "config", None, "JSON file of settings, such as a run's config.json."
+        "config", None, "JSON file of settings, such as config.json of a run."
     ),
     define.enum(
         "strategy",
         "auto",
         ["auto", "one", "mirrored", "multi_worker"],
-        "Devices; auto: all GPUs of this machine, or its CPU.",
+        "Devices to train on; auto: all GPUs of this machine, or its CPU if "
+        "it has none.",
     ),
     define.enum(
         "jit",
         "auto",
         ["auto", "on", "off"],
-        "Whether XLA compiles the step; auto: on GPUs. Compiled, gradient "
-        "matching draws other random numbers.",
+        "Whether XLA compiles the training step; auto: only on GPUs. With "
+        "XLA, gradient matching draws other random numbers.",
     ),
     define.integer(
         "steps_per_execution",
         1,
-        "Steps between two returns to Python, for small steps on fast devices.",
+        "Steps between two returns to Python; more than 1 makes small steps "
+        "faster on fast devices.",
         1,
     ),
     define.boolean(
         "deterministic",
         False,
-        "Whether operations give the same bits each time, which makes GPUs "
+        "Whether operations always give the same bits, which makes GPUs "
         "slower; CPUs do so in any case.",
     ),
     define.integer(
@@ -103,24 +105,29 @@ TRAINING = (
     define.integer(
         "checkpoint_every",
         500,
-        "Steps between checkpoints, from the last of which the same command "
-        "goes on after an interruption; 0: none.",
+        "Steps between checkpoints; after an interruption, the same command "
+        "continues from the last one; 0: no checkpoints.",
         0,
     ),
 )
 
 
-def make_execution(values) -> tuple:
-    """The strategy and the execution that the flags ask for."""
+def training_options(values, **monitoring) -> dict:
+    """How training runs and is watched: by the flags, and `monitoring`."""
     import tensorflow as tf
 
+    from gmn_tf.runs.experiment import MonitoringOptions
     from gmn_tf.training import fit
 
     if values.deterministic:
         tf.config.experimental.enable_op_determinism()
-    return fit.make_strategy(values.strategy), fit.Execution(
-        values.jit, values.steps_per_execution
-    )
+    for name in ("log_every", "picture_every", "checkpoint_every"):
+        monitoring[name] = values[name].value
+    return {
+        "strategy": fit.make_strategy(values.strategy),
+        "execution": fit.Execution(values.jit, values.steps_per_execution),
+        "monitoring_options": MonitoringOptions(**monitoring),
+    }
 
 
 def set_by_flags(values, names=SETTINGS) -> dict:

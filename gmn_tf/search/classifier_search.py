@@ -55,15 +55,18 @@ def search(
             )
         except InputError:  # it diverged; others need not
             return []
-        scores = metrics.mean_and_std([metrics.score(model, data)])
-        rows = [_row(changed, lists, scores)]
+        found = [(changed, metrics.mean_and_std([metrics.score(model, data)]))]
         # For the other scores the best penalty would be none, or all.
         if calibrate and objective == "h":
             model.penalise_seen(data.num_seen, 0.0)
-            scores = calibration.best(calibration.curve([model], data))
-            changed = changed.replace({"seen_penalty": scores["penalty"]})
-            rows.append(_row(changed, lists, scores))
-        return rows
+            best = calibration.best(calibration.curve([model], data))
+            changed = changed.replace({"seen_penalty": best["penalty"]})
+            found.append((changed, best))
+        return [
+            {name: getattr(used, name) for name in (*lists, "seen_penalty")}
+            | {name: scores[name]["mean"] for name in SCORES}
+            for used, scores in found
+        ]
 
     if current == begun:
         rows = tried(begun)
@@ -87,13 +90,6 @@ def search(
         )
     rows.sort(key=lambda row: -row[objective])
     return rows + [row for row in preset if row not in rows]
-
-
-def _row(config: Config, names, scores: Mapping) -> dict:
-    return {
-        **{name: getattr(config, name) for name in (*names, "seen_penalty")},
-        **{name: scores[name]["mean"] for name in SCORES},
-    }
 
 
 def epochs(config: Config, space: Mapping[str, tuple]) -> int:

@@ -49,7 +49,7 @@ def draw(
 
 def _history(axes, rows, objective: str, label: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    best, shown = -np.inf, []
+    shown = []
     for row in rows:
         score, number = row[objective], row["trial"]
         if score is None:
@@ -57,24 +57,15 @@ def _history(axes, rows, objective: str, label: str) -> None:
         elif number == "preset":
             axes.axhline(score, color=figures.GREY, ls="--", label="the preset")
         else:
-            best = max(best, score)
-            shown.append((number, score, best))
+            shown.append((number, score))
     if shown:
-        numbers, scores, bests = zip(*shown)
+        numbers, scores = zip(*shown)
         axes.scatter(numbers, scores, 25, figures.COLOURS[0], label="a trial")
-        colour = figures.COLOURS[1]
-        axes.step(
-            numbers, bests, color=colour, where="post", label="best so far"
-        )
-    handles = dict(zip(*reversed(axes.get_legend_handles_labels())))
-    axes.legend(
-        handles.values(),
-        handles.keys(),
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
-        fontsize=9,
-        frameon=False,
-    )
+        bests = np.maximum.accumulate(scores)
+        style = {"color": figures.COLOURS[1], "where": "post"}
+        axes.step(numbers, bests, label="best so far", **style)
+    once = dict(zip(*reversed(axes.get_legend_handles_labels())))
+    figures.legend(axes, once.values(), once, "center left", (1.0, 0.5))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel("Trial")
     axes.set_ylabel(label)
@@ -92,22 +83,14 @@ def _influence(axes, rows, name: str, objective: str) -> None:
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        names = sorted(set(values), key=None if numbers else _by_numbers)
+        names = sorted(set(values))
+        if not numbers:  # 512 before 1024, and both before 512,512
+            names.sort(key=len)
         values = [names.index(value) for value in values]
         axes.set_xticks(range(len(names)), [f"{n}" for n in names], size=8)
         axes.set_xlim(-0.5, len(names) - 0.5)
-    for row, value, score in zip(rows, values, scores):
-        face = "none" if row["trial"] == "preset" else figures.COLOURS[0]
-        axes.scatter(
-            value, score, 22, facecolors=face, edgecolors=figures.COLOURS[0]
-        )
+    colour = figures.COLOURS[0]
+    faces = ["none" if row["trial"] == "preset" else colour for row in rows]
+    axes.scatter(values, scores, 22, facecolors=faces, edgecolors=colour)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(name, loc="left", size=9)
-
-
-def _by_numbers(text: str):
-    """Sorts 512 before 1024, and 512 before 512,512."""
-    parts = text.split(",")
-    if all(part.isdigit() for part in parts):
-        return (0, len(parts), [int(part) for part in parts], text)
-    return (1, 0, [], text)

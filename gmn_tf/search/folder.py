@@ -74,7 +74,7 @@ class SearchFolder(Workdir):
         )
 
     def read(self) -> tuple[Config, dict, list[dict]]:
-        """The settings begun with, search.json, and all results.
+        """The initial settings, search.json, and all results.
 
         Raises:
             InputError: if this is not the folder of a search, or no trial has
@@ -95,7 +95,7 @@ class SearchFolder(Workdir):
                 "one or more that did",
                 f"{len(results)} that failed"
                 + (f", the last: {reasons[-1]}" if reasons else ""),
-                "Narrow the space." if reasons else "Let the search go on.",
+                "Narrow the space." if reasons else "Continue the search.",
             )
         return self.read_config()[0], search, results
 
@@ -113,7 +113,8 @@ class SearchFolder(Workdir):
             if name == PRESET or re.fullmatch(r"trial_\d+", name):
                 number = 0 if name == PRESET else int(name[6:]) + 1
                 result = Workdir(path.parent).read_json(RESULT)
-                _check_written_here(path, _is_result(result))
+                if not _is_result(result):
+                    raise _changed(path)
                 found[number] = {"trial": number or PRESET, **result}
         return [found[number] for number in sorted(found)]
 
@@ -123,16 +124,11 @@ class SearchFolder(Workdir):
             Workdir(path.parent).remove_checkpoints()
 
     def _read_search(self) -> dict:
-        search = self.read_json(SEARCH)
-        match search:
-            case {"objective": str() as objective, "space": dict() as space}:
-                is_search = objective in metrics.SCORES and isinstance(
-                    space.get("generator"), dict
-                )
-            case _:
-                is_search = False
-        _check_written_here(self.path / SEARCH, is_search)
-        return search
+        match search := self.read_json(SEARCH):
+            case {"objective": str() as objective, "space": {"generator": {}}}:
+                if objective in metrics.SCORES:
+                    return search
+        raise _changed(self.path / SEARCH)
 
 
 def ranked(results: list[dict], objective: str) -> list[dict]:
@@ -141,42 +137,25 @@ def ranked(results: list[dict], objective: str) -> list[dict]:
     return sorted(succeeded, key=lambda one: -one[objective])
 
 
-def best_config(config: Config, best: Mapping) -> Config:
-    """The settings of a result, for the test splits."""
-    return config.replace(
-        {
-            **best["generator"],
-            **best["classifier"],
-            "steps": best["steps"],
-            "split": "test",
-        }
-    )
-
-
 def _is_result(content) -> bool:
     """Whether a trial's result.json says what is read from it."""
-    scores = [content.get(name) for name in metrics.SCORES]
     match content:
-        case {"reason": str(), "steps": int(), "generator": dict()}:
+        case {"steps": int(), "generator": {}, "reason": str()}:
             scores = []
-        case {"classifier": dict(), "steps": int(), "generator": dict()}:
-            pass
+        case {"steps": int(), "generator": {}, "classifier": {}}:
+            scores = [content.get(name) for name in metrics.SCORES]
         case _:
             return False
-    return _is_number(content.get("seconds")) and all(
-        _is_number(score) and score <= 100.0 for score in scores
+    return all(
+        isinstance(value, int | float) and 0.0 <= value < float("inf")
+        for value in (content.get("seconds"), *scores)
+    ) and all(score <= 100.0 for score in scores)
+
+
+def _changed(path: pathlib.Path) -> InputError:
+    return InputError(
+        f"{path} is not as bin/tune writes it.",
+        "a file that nothing else has changed",
+        "entries that are missing, or of another kind",
+        "Remove it, or the trial's folder, and continue the search.",
     )
-
-
-def _is_number(value) -> bool:
-    return isinstance(value, int | float) and 0.0 <= value < float("inf")
-
-
-def _check_written_here(path: pathlib.Path, as_written: bool) -> None:
-    if not as_written:
-        raise InputError(
-            f"{path} is not as bin/tune writes it.",
-            "a file that nothing else has changed",
-            "entries that are missing, or of another kind",
-            "Remove it, or the trial's folder, and let the search go on.",
-        )

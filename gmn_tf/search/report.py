@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs.report import table_csv, trials_table
 from gmn_tf.search import figure
-from gmn_tf.search.folder import PRESET, SearchFolder, best_config, ranked
+from gmn_tf.search.folder import PRESET, SearchFolder, ranked
 from gmn_tf.search.space import as_text
 
 SHOWN = 10  # trials on the terminal
@@ -28,15 +28,16 @@ def write(folder: SearchFolder) -> str:
     """
     config, search, results = folder.read()
     objective = search["objective"]
-    best = ranked(results, objective)
+    succeeded = ranked(results, objective)
     failed = [one for one in results if "reason" in one]
-    names = [*search["space"]["generator"], *best[0]["classifier"]]
+    best = succeeded[0]
+    names = [*search["space"]["generator"], *best["classifier"]]
     if len({one["steps"] for one in results}) > 1:
         names.insert(0, "steps")
     rows = {one["trial"]: _row(one, config, names) for one in results}
     folder.write_text(
         "trials.csv",
-        table_csv([rows[one["trial"]] for one in [*best, *failed]]),
+        table_csv([rows[one["trial"]] for one in [*succeeded, *failed]]),
     )
     title = (
         f"{config.dataset}, {config.variant}, {search['tuner']} search for "
@@ -45,17 +46,35 @@ def write(folder: SearchFolder) -> str:
     folder.save_picture(
         "trials.png", figure.draw(list(rows.values()), names, objective, title)
     )
-    chosen = best_config(config, best[0])
-    folder.write_json("best.json", chosen.to_dict())
+    chosen = {**best["generator"], **best["classifier"], "steps": best["steps"]}
+    chosen = config.replace({**chosen, "split": "test"}).to_dict()
+    folder.write_json("best.json", chosen)
+
+    settings = []
+    for name in dict.fromkeys(("steps", *names)):
+        found, began = (as_text(of[name]) for of in (chosen, config.to_dict()))
+        note = "" if began == found else f" (initially {began})"
+        settings.append(f"  {name}: {found}{note}")
+    label, found = SCORES[objective], best[objective]
+    conclusion = f"best.json: {label} {found:.1f} on the validation classes"
+    for one in succeeded:
+        if one["trial"] == PRESET and one["with_preset_classifier"]:
+            plain = one["with_preset_classifier"][objective]
+            conclusion += (
+                f", {found - plain:.1f} above the initial settings "
+                f"({label} {plain:.1f}; {one[objective]:.1f} with the best "
+                "classifier found for them)"
+            )
+    trial = best["trial"]
+    heading = PRESET if trial == PRESET else f"trial {trial}"
     parts = [
         f"{title}. The best of {len(results)}:",
-        trials_table(best[:SHOWN]),
-        _settings(rows[best[0]["trial"]], config, names),
+        trials_table(succeeded[:SHOWN]),
+        "\n".join([f"Settings of {heading}:", *settings]),
         *(f"trial {one['trial']} failed: {one['reason']}" for one in failed),
-        _conclusion(best, objective)
-        + f".\nIt is the best of {len(results)} by the scores shown, with one "
-        "seed each: expect less elsewhere.\nThe test splits were not touched. "
-        "To score it there: "
+        f"{conclusion}.\nIt is the best of {len(results)} by these scores, "
+        "with one seed each; expect lower ones elsewhere.\nThe test splits "
+        "were not touched. To score it there: "
         f"bin/train --config={folder.path / 'best.json'}",
     ]
     return "\n\n".join(parts)
@@ -95,30 +114,3 @@ def _row(one: Mapping, config, names: Sequence[str]) -> dict:
         "seconds": one["seconds"],
         "reason": one.get("reason"),
     }
-
-
-def _settings(best: Mapping, config, names: Sequence[str]) -> str:
-    """The settings of the best trial, and those the search began with."""
-    trial = best["trial"]
-    name = PRESET if trial == PRESET else f"trial {trial}"
-    lines = [f"Settings of {name}:"]
-    for name in dict.fromkeys(("steps", *names)):
-        began = as_text(config.to_dict()[name])
-        note = "" if began == best[name] else f" (began with {began})"
-        lines.append(f"  {name}: {best[name]}{note}")
-    return "\n".join(lines)
-
-
-def _conclusion(best: Sequence[Mapping], objective: str) -> str:
-    """The best score, and how far it is above that of the preset."""
-    label, found = SCORES[objective], best[0][objective]
-    text = f"best.json: {label} {found:.1f} on the validation classes"
-    for one in best:
-        if one["trial"] == PRESET and one["with_preset_classifier"]:
-            plain = one["with_preset_classifier"][objective]
-            text += (
-                f", {found - plain:.1f} above the settings begun with "
-                f"({label} {plain:.1f}; {one[objective]:.1f} with the best "
-                "classifier found for them)"
-            )
-    return text

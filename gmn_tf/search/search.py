@@ -9,13 +9,12 @@ from gmn_tf.search.space import Space
 from gmn_tf.utils.errors import InputError
 
 BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
-TUNERS = (BAYESIAN, HYPERBAND, RANDOM)
+# Trials by default; with 23, Hyperband has run once through.
+TRIALS = {BAYESIAN: 20, HYPERBAND: 23, RANDOM: 20}
 # Hyperband gives trials 1/9 of the steps, 1/3, or all, and lets the better
 # third go on.
 FACTOR = 3
 BUDGETS = 9
-HYPERBAND_TRIALS = 23  # when it has run once through
-NO_LIMIT = 10**6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,16 +24,16 @@ class Search:
     Attributes:
         config: the settings that trials begin with; `split` is `tune`.
         space: what trials draw and try.
-        tuner: one of `TUNERS`.
+        tuner: a key of `TRIALS`.
         objective: the score that decides, a key of `metrics.SCORES`.
-        max_trials: trials in all; None lets Hyperband run once through.
+        max_trials: trials in all.
     """
 
     config: Config
     space: Space
     tuner: str
     objective: str
-    max_trials: int | None
+    max_trials: int
 
     def __post_init__(self):
         if self.tuner == HYPERBAND and self.config.steps < BUDGETS:
@@ -54,16 +53,6 @@ class Search:
         }
 
     @property
-    def total(self) -> int:
-        """Trials in all."""
-        return self.max_trials or HYPERBAND_TRIALS
-
-    @property
-    def rounds(self) -> int:
-        """How often Hyperband may run through."""
-        return NO_LIMIT if self.max_trials else 1
-
-    @property
     def budgets(self) -> tuple[int, ...]:
         """Numbers of steps that a trial may get."""
         if self.tuner != HYPERBAND:
@@ -81,7 +70,7 @@ class Search:
             oracle = keras_tuner.oracles.HyperbandOracle(
                 max_epochs=BUDGETS,
                 factor=FACTOR,
-                hyperband_iterations=self.rounds,
+                hyperband_iterations=None,  # up to `max_trials`
                 **settings,
             )
         elif self.tuner == RANDOM:
@@ -89,7 +78,7 @@ class Search:
         else:
             oracle = keras_tuner.oracles.BayesianOptimizationOracle(
                 # Its default, three for each setting, would leave few others.
-                num_initial_points=max(3, self.total // 3),
+                num_initial_points=max(3, self.max_trials // 3),
                 **settings,
             )
         oracle.max_trials = self.max_trials

@@ -51,47 +51,33 @@ SMALL_PRESETS = ("cpu", "best")
 
 
 @dataclasses.dataclass(frozen=True)
-class Range:
-    """All values of a numeric setting from `min` to `max`.
-
-    Attributes:
-        min: the smallest value.
-        max: the largest value.
-        log: whether values are drawn evenly on a logarithmic scale.
-    """
-
-    min: float
-    max: float
-    log: bool
-
-
-@dataclasses.dataclass(frozen=True)
 class Space:
     """A checked space.
 
     Attributes:
         fixed: settings that have one value.
         generator: settings that each trial draws: two values or more, or a
-            range.
+            range with `min`, `max` and `log`: whether values are drawn evenly
+            on a logarithmic scale.
         classifier: settings that are tried on each trial's generator, and
             their values; of `seen_penalty` the one value `CALIBRATED`.
     """
 
     fixed: Mapping
-    generator: Mapping[str, tuple | Range]
+    generator: Mapping[str, tuple | Mapping]
     classifier: Mapping[str, tuple]
 
     def parameters(self) -> keras_tuner.HyperParameters:
         """What trials draw, as KerasTuner takes it."""
         parameters = keras_tuner.HyperParameters()
         for name, tried in self.generator.items():
-            if isinstance(tried, Range):
-                whole = isinstance(tried.min, int)
-                declare = parameters.Int if whole else parameters.Float
-                sampling = "log" if tried.log else "linear"
-                declare(name, tried.min, tried.max, sampling=sampling)
-            else:  # KerasTuner takes no tuple as a value
+            if isinstance(tried, tuple):  # KerasTuner takes none as a value
                 parameters.Choice(name, [as_text(value) for value in tried])
+            else:
+                whole = isinstance(tried["min"], int)
+                declare = parameters.Int if whole else parameters.Float
+                sampling = "log" if tried["log"] else "linear"
+                declare(name, tried["min"], tried["max"], sampling=sampling)
         return parameters
 
     def settings(self, drawn: Mapping) -> dict:

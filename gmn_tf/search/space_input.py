@@ -15,7 +15,6 @@ from gmn_tf.search.space import (
     GENERATOR,
     SMALL,
     SMALL_PRESETS,
-    Range,
     Space,
 )
 from gmn_tf.utils import files
@@ -26,14 +25,16 @@ NOT_SEARCHED = (
     *("dataset", "variant", "features_file", "embedding", "embedding_norm"),
     *("split", "seed", "steps", "precision", "classifier_seeds"),
 )
-# A setting that begins with one of these matters to this guidance alone.
-GUIDANCE = {
+CRITIC = "critic"
+# A setting that begins with one of these matters to this part alone.
+USED_BY = {
     "matching_": MATCHING,
     "theta_": MATCHING,
     "classification_": CLASSIFICATION,
     "cycle_": CYCLE,
+    "critic_": CRITIC,
+    "gradient_penalty_": CRITIC,
 }
-OF_THE_CRITIC = ("critic_", "gradient_penalty_")
 OF_SYNTHESIS = ("synthetic_", "seen_")
 OF_THE_CLASSIFIER = ("classifier_", *OF_SYNTHESIS)
 
@@ -54,14 +55,22 @@ def make(
         InputError: for settings that do not exist, have no effect or cannot
             be searched, values that are not allowed, or an empty space.
     """
-    variant = config.variant
-    if not VARIANTS[variant].has_generator:
+    parts = VARIANTS[config.variant]
+    if not parts.has_generator:
         raise InputError(
-            f"The variant {variant} has no generator to search for.",
+            f"The variant {config.variant} has no generator to search for.",
             "a variant with one, such as cwgan_gm",
-            variant,
+            config.variant,
             "Choose another --variant.",
         )
+    unused = tuple(
+        prefix
+        for prefix, part in USED_BY.items()
+        if part not in (*parts.guidance, parts.critic and CRITIC)
+    )
+    # With L_CLS, the classifier's settings also train the f that it freezes.
+    guided = CLASSIFICATION in parts.guidance
+    needs_no_generator = OF_SYNTHESIS if guided else OF_THE_CLASSIFIER
     space = {**GENERATOR, **(SMALL if preset in SMALL_PRESETS else {})}
     for name, values in CLASSIFIER.items():
         begun = [] if CALIBRATED in values else [getattr(config, name)]
@@ -69,10 +78,24 @@ def make(
     space = {
         name: tried
         for name, tried in space.items()
-        if name not in chosen and _is_used(name, variant)
+        if name not in chosen and not name.startswith(unused)
     }
+    check_setting_names(changes)
     for name, tried in changes.items():
-        _check_searchable(name, variant)
+        if name in NOT_SEARCHED:
+            raise InputError(
+                f"--{name} cannot be searched.",
+                "a setting of the generator or of the final classifier",
+                name,
+                "Fix it by its flag, and compare several by several searches.",
+            )
+        if name.startswith(unused):
+            raise InputError(
+                f"--{name} has no effect on {config.variant}.",
+                "a setting that the variant uses",
+                name,
+                "Leave it out, or choose another --variant.",
+            )
         if name in chosen:
             raise InputError(
                 f"--{name} is both fixed and searched.",
@@ -87,7 +110,7 @@ def make(
             classifier[name] = tried
         elif isinstance(tried, tuple) and len(tried) == 1:
             (fixed[name],) = tried
-        elif not _needs_no_generator(name, variant):
+        elif not name.startswith(needs_no_generator):
             generator[name] = tried
         elif isinstance(tried, tuple):
             classifier[name] = tried
@@ -138,43 +161,28 @@ def read_changes(texts: Sequence[str]) -> dict:
     return changes
 
 
-def _check_searchable(name: str, variant: str) -> None:
-    check_setting_names([name])
-    if name in NOT_SEARCHED:
-        raise InputError(
-            f"--{name} cannot be searched.",
-            "a setting of the generator or of the final classifier",
-            name,
-            "Fix it by its flag, and compare several by several searches.",
-        )
-    if not _is_used(name, variant):
-        raise InputError(
-            f"--{name} has no effect on {variant}.",
-            "a setting that the variant uses",
-            name,
-            "Leave it out, or choose another --variant.",
-        )
-
-
-def _is_used(name: str, variant: str) -> bool:
-    parts = VARIANTS[variant]
-    for prefix, guidance in GUIDANCE.items():
-        if name.startswith(prefix):
-            return guidance in parts.guidance
-    return parts.critic is not None or not name.startswith(OF_THE_CRITIC)
-
-
-def _needs_no_generator(name: str, variant: str) -> bool:
-    """Whether a setting can be tried on a generator that is there."""
-    # With L_CLS, the classifier's settings also train the f that it freezes.
-    guided = CLASSIFICATION in VARIANTS[variant].guidance
-    return name.startswith(OF_SYNTHESIS if guided else OF_THE_CLASSIFIER)
-
-
-def _read(name: str, tried) -> tuple | Range:
+def _read(name: str, tried) -> tuple | dict:
     """What is tried of a setting, each value checked and in its type."""
+
+    def checked(value):
+        return getattr(Config().replace({name: value}), name)
+
+    is_number = isinstance(getattr(Config, name), (int, float))
+    match tried:
+        case {"min": least, "max": most, **others} if is_number:
+            least, most = checked(least), checked(most)
+            log = others.pop("log", False)
+            above = 0 if log else float("-inf")
+            if not others and isinstance(log, bool) and above < least < most:
+                return {"min": least, "max": most, "log": log}
     if isinstance(tried, dict):
-        return _read_range(name, tried)
+        raise InputError(
+            f"The range of {name} cannot be searched.",
+            '{"min": A, "max": B} of a number, A < B, with "log": true if '
+            "0 < A",
+            json.dumps(tried),
+            "Correct it, or give a list of values.",
+        )
     values = tried if isinstance(tried, list) else [tried]
     if name == "seen_penalty" and values == [CALIBRATED]:
         return (CALIBRATED,)
@@ -185,25 +193,4 @@ def _read(name: str, tried) -> tuple | Range:
             "an empty list",
             "Leave it out, or give values.",
         )
-    return tuple(dict.fromkeys(_checked(name, value) for value in values))
-
-
-def _read_range(name: str, tried: dict) -> Range:
-    is_number = isinstance(getattr(Config, name), (int, float))
-    match tried:
-        case {"min": least, "max": most, **others} if is_number:
-            least, most = _checked(name, least), _checked(name, most)
-            log = others.pop("log", False)
-            above = 0 if log else float("-inf")
-            if not others and isinstance(log, bool) and above < least < most:
-                return Range(least, most, log)
-    raise InputError(
-        f"The range of {name} cannot be searched.",
-        '{"min": A, "max": B} of a number, A < B, with "log": true if 0 < A',
-        json.dumps(tried),
-        "Correct it, or give a list of values.",
-    )
-
-
-def _checked(name: str, value):
-    return getattr(Config().replace({name: value}), name)
+    return tuple(dict.fromkeys(map(checked, values)))

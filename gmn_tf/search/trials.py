@@ -43,7 +43,7 @@ class TrialRunner:
     monitoring_options: experiment.MonitoringOptions
 
     def run(self, name: str, settings: dict, steps: int) -> dict:
-        """Trains a generator and tries classifiers, or goes on doing so.
+        """Trains a generator and tries classifiers, or continues to do so.
 
         Args:
             name: the trial's.
@@ -71,9 +71,28 @@ class TrialRunner:
             result["reason"] = first_line(error)
             workdir.remove_checkpoints()
         else:
-            result |= _result(rows)
+            best = rows[0]
+            preset = next((row for row in rows if row.get("preset")), None)
+            result |= {
+                "classifier": {
+                    name: value
+                    for name, value in best.items()
+                    if name not in (*SCORES, "preset")
+                },
+                **{name: best[name] for name in SCORES},
+                # Nothing, if that classifier diverged.
+                "with_preset_classifier": preset
+                and {name: preset[name] for name in SCORES},
+            }
             workdir.write_text("tried.csv", table_csv(rows))
-            self._write_logs(config, workdir, result)
+            metrics = {name: {"mean": best[name]} for name in SCORES}
+            metrics["steps"] = steps
+            shown = {
+                n: config.to_dict()[n] for n in self.search.space.generator
+            }
+            shown |= {"steps": steps, **result["classifier"]}
+            monitoring.write_scores(workdir.logs, metrics)
+            monitoring.write_hparams(workdir.logs, shown, metrics)
         result["seconds"] = round(time.monotonic() - begun, 1)
         workdir.write_json(RESULT, result)
         return result
@@ -97,28 +116,3 @@ class TrialRunner:
             return classifier_search.search(
                 config, self.data, generator, space, objective, advance
             )
-
-    def _write_logs(self, config, workdir, result) -> None:
-        metrics = {name: {"mean": result[name]} for name in SCORES}
-        metrics["steps"] = config.steps
-        monitoring.write_scores(workdir.logs, metrics)
-        names = (*self.search.space.generator, "steps")
-        shown = {name: config.to_dict()[name] for name in names}
-        monitoring.write_hparams(
-            workdir.logs, shown | result["classifier"], metrics
-        )
-
-
-def _result(rows: list[dict]) -> dict:
-    """Of the classifiers tried, the best one's settings and scores."""
-    preset = next((row for row in rows if row.get("preset")), None)
-    return {
-        "classifier": {
-            name: value
-            for name, value in rows[0].items()
-            if name not in (*SCORES, "preset")
-        },
-        **{name: rows[0][name] for name in SCORES},
-        # Nothing, if that classifier diverged.
-        "with_preset_classifier": preset and {n: preset[n] for n in SCORES},
-    }

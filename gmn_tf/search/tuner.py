@@ -11,7 +11,6 @@ import json
 import os
 import pathlib
 import shutil
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,7 +21,6 @@ import tensorflow as tf
 from sklearn.exceptions import ConvergenceWarning
 
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import report
 from gmn_tf.search.folder import PRESET
 from gmn_tf.search.search import BUDGETS, HYPERBAND
@@ -34,7 +32,7 @@ from gmn_tf.utils.errors import InputError, first_line
 # chief if it has that in its name, and where the chief listens.
 TUNER_ID = "KERASTUNER_TUNER_ID"
 ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
-WAITING_SECONDS = 1.0  # of a worker that has nothing to do yet
+WAITING_SECONDS = 0.2  # of a worker before it asks for a trial
 
 
 class GeneratorTuner(keras_tuner.Tuner):
@@ -48,16 +46,13 @@ class GeneratorTuner(keras_tuner.Tuner):
     def __init__(self, runner: TrialRunner, log: Callable[[str], None]):
         path = runner.folder.path
         self.runner, self.log = runner, log
-        self._has_asked = False
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
             super().__init__(
                 oracle=runner.search.oracle(),
                 directory=str(path.parent),
                 project_name=path.name,
             )
-        if not is_worker():  # as if nobody had been killed
-            if runner.search.tuner == HYPERBAND:  # another --max_trials
-                self.oracle.hyperband_iterations = runner.search.rounds
+        if not is_worker():  # a process was killed, maybe, in these trials
             waiting = self.oracle._retry_queue
             for name, trial in self.oracle.trials.items():
                 if trial.status == "RUNNING" and name not in waiting:
@@ -66,14 +61,8 @@ class GeneratorTuner(keras_tuner.Tuner):
         self.save()
 
     def pre_create_trial(self):
-        # It is called again at once while there is nothing to do yet.
-        if self._has_asked:
+        if is_worker():  # KerasTuner asks again at once, and may have to wait
             time.sleep(WAITING_SECONDS)
-        self._has_asked = True
-
-    def on_trial_begin(self, trial):
-        self._has_asked = False
-        super().on_trial_begin(trial)
 
     def run_trial(self, trial):
         search, folder = self.runner.search, self.runner.folder
@@ -86,18 +75,25 @@ class GeneratorTuner(keras_tuner.Tuner):
         number = int(trial.trial_id) + 1
         shown = {**settings, "steps": steps}
         values = ", ".join(f"{name}={value}" for name, value in shown.items())
-        self.log(f"Trial {number} of {search.total}: {values}")
+        self.log(f"Trial {number} of {search.max_trials}: {values}")
         workdir = folder.trial(trial.trial_id)
         if parent is not None:
             self.log(f"It continues the steps of trial {int(parent) + 1}.")
-            _copy_checkpoints(folder.trial(parent), workdir)
+            source = pathlib.Path(folder.trial(parent).checkpoints)
+            target = pathlib.Path(workdir.checkpoints)
+            # Without the source, it takes those steps again, with the same
+            # result; with a target, it was interrupted.
+            if source.exists() and not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with files.replacing(target) as copy:
+                    shutil.copytree(source, copy)
         saved = tf.train.latest_checkpoint(workdir.checkpoints)
         if saved:
-            self.log(f"It goes on after step {saved.rpartition('-')[2]}.")
+            self.log(f"It continues after step {saved.rpartition('-')[2]}.")
         result = self.runner.run(trial.trial_id, settings, steps)
         if search.tuner != HYPERBAND:
             workdir.remove_checkpoints()
-        left = None if is_worker() else search.total - number
+        left = None if is_worker() else search.max_trials - number
         self.log(report.outcome(folder.results(), number, left))
         # A failed trial scores 0. If KerasTuner counted it as failed, it would
         # not learn to avoid such settings, and Hyperband would promote no
@@ -135,7 +131,8 @@ def run(runner: TrialRunner, log: Callable[[str], None]) -> None:
         tuner = GeneratorTuner(runner, log)
         # A chief ends with its workers' last question; there may be none to
         # ask. (Only a chief knows the order in which trials ended.)
-        if not is_chief() or len(tuner.oracle.end_order) < runner.search.total:
+        total = runner.search.max_trials
+        if not is_chief() or len(tuner.oracle.end_order) < total:
             _search(tuner)
     if is_chief():  # earlier, the workers would have had to wait for it
         _run_preset(runner, log)
@@ -209,15 +206,3 @@ def _writing_whole_files() -> Iterator[None]:
         yield
     finally:
         utils.save_json = original
-
-
-def _copy_checkpoints(source: Workdir, target: Workdir) -> None:
-    """Lets a trial go on where another has ended."""
-    if pathlib.Path(target.checkpoints).exists():
-        return  # it was interrupted
-    if not pathlib.Path(source.checkpoints).exists():
-        return  # it takes those steps again, with the same result
-    target.path.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.path) as folder:
-        copy = shutil.copytree(source.checkpoints, f"{folder}/copy")
-        os.replace(copy, target.checkpoints)

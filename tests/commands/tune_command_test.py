@@ -77,7 +77,7 @@ def test_killed_in_a_trial_it_goes_on(data_dir, tmp_path):
     succeed(commands.tune, *words("whole"))
 
     assert re.findall(r"^Trial (\d)", again, re.MULTILINE) == ["2", "3"]
-    assert re.search(r"^It goes on after step \d+\.$", again, re.MULTILINE)
+    assert re.search(r"^It continues after step \d+\.$", again, re.MULTILINE)
     assert table(tmp_path / "killed") == table(tmp_path / "whole")
     assert "The test splits were not touched" in again
     workdir = f"--workdir={tmp_path / 'whole'}"

@@ -346,7 +346,7 @@ def spoilt_flags(rng, stage, folder):
         # As Python decodes what the shell gives it; there is no NUL in that.
         words[place] = os.fsdecode(letters.replace(b"\0", b""))
     values = command_line.define_flags(commands.train.definitions)
-    command_line.check_no_arguments(command_line.parse(words, values, ""))
+    command_line.parse(words, values, "")
     config = shared.resolve(values)
     _assert_settings(config, shared.chosen_settings(values))
 

@@ -8,7 +8,7 @@ from gmn_tf.config import Config
 from gmn_tf.configs import PRESETS, preset
 from gmn_tf.method.variants import MATCHING, VARIANTS
 from gmn_tf.search import space, space_input
-from gmn_tf.search.space import CALIBRATED, Range
+from gmn_tf.search.space import CALIBRATED
 from gmn_tf.utils.errors import InputError
 
 
@@ -46,9 +46,11 @@ def test_users_narrow_and_widen_and_fix():
     )
 
     assert made.generator["noise_dim"] == (32, 48)
-    assert made.generator["learning_rate"] == Range(0.001, 0.01, False)
+    rates = {"min": 0.001, "max": 0.01, "log": False}
+    assert made.generator["learning_rate"] == rates
     assert made.generator["generator_units"] == ((16,), (16, 8))
-    assert made.generator["critic_steps"] == Range(1, 5, False)
+    steps = {"min": 1, "max": 5, "log": False}
+    assert made.generator["critic_steps"] == steps
     assert made.fixed == {"beta_1": 0.5, "classifier_epochs": 3}
     assert made.classifier["synthetic_per_class"] == (7, 9)
     for name in ("beta_1", "beta_2", "critic_units"):

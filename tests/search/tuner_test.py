@@ -23,7 +23,7 @@ from gmn_tf.search import (
     tuner,
 )
 from gmn_tf.search.folder import SearchFolder, ranked
-from gmn_tf.search.search import HYPERBAND_TRIALS, Search
+from gmn_tf.search.search import HYPERBAND, TRIALS, Search
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError, LostDataError
 
@@ -126,7 +126,7 @@ def check_found(folder, logged, search):
     assert float(rows[0]["h"]) == pytest.approx(best[0]["h"], abs=1e-3)
     assert (folder.path / "trials.png").stat().st_size > 10_000
     plain = results[0]["with_preset_classifier"]["h"]
-    assert f"{best[0]['h'] - plain:.1f} above the settings begun with" in text
+    assert f"{best[0]['h'] - plain:.1f} above the initial settings" in text
     assert "The test splits were not touched" in text
     chosen = Config(**json.loads((folder.path / "best.json").read_text()))
     assert chosen == search.config.replace(
@@ -346,8 +346,8 @@ def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
     steps = [one["steps"] for one in results]
     assert sorted(steps) == [1] * 9 + [3] * 3 + [9]
     assert logged.count("It continues the steps of trial") == 4
-    assert logged.count("It goes on after step 1.") == 3
-    assert logged.count("It goes on after step 3.") == 1
+    assert logged.count("It continues after step 1.") == 3
+    assert logged.count("It continues after step 3.") == 1
     (last,) = [one for one in results if one["steps"] == 9]
     config = search.config.replace({**last["generator"], "steps": 9})
     strategy = fit.make_strategy("one")
@@ -376,7 +376,8 @@ def test_hyperband_promotes_in_spite_of_failures(
 
 
 def test_hyperband_runs_once_through(search_for, tmp_path):
-    oracle = search_for("hyperband", max_trials=None, steps=9).oracle()
+    oracle = search_for("hyperband", steps=9).oracle()
+    oracle.max_trials, oracle.hyperband_iterations = None, 1
     oracle._set_project_dir(str(tmp_path), "search")
     random, made = np.random.default_rng(0), 0
     while (trial := oracle.create_trial("tuner0")).status == "RUNNING":
@@ -385,7 +386,7 @@ def test_hyperband_runs_once_through(search_for, tmp_path):
         oracle.end_trial(trial)
         made += 1
 
-    assert made == HYPERBAND_TRIALS
+    assert made == TRIALS[HYPERBAND]
     assert search_for("hyperband", steps=90).budgets == (10, 30, 90)
     with pytest.raises(InputError, match="so few steps"):
         search_for("hyperband", steps=8)
