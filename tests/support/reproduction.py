@@ -4,7 +4,7 @@ import csv
 import json
 import pathlib
 
-from gmn_tf.config import field_names
+from gmn_tf.config import Config
 from gmn_tf.reproduction import plan
 from gmn_tf.reproduction.results import Results
 
@@ -33,7 +33,7 @@ def finish(asked, score=lambda number: number / 2, seeds=None):
             continue
         folder.mkdir(parents=True, exist_ok=True)
         numbers[job.name] = score(number)
-        config = {name: job.settings[name] for name in field_names()}
+        config = {name: job.settings[name] for name in Config().to_dict()}
         source = {"name": "birds", "split_fingerprint": "f"}
         content = {"config": config, "data": source, "versions": {"numpy": "2"}}
         (folder / "config.json").write_text(json.dumps(content))
