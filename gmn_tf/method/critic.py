@@ -51,23 +51,15 @@ class Critic(keras.Model):
         self.output_layer = layers.dense(1, dtype=self.dtype_policy)
 
     def build(self, features_shape, embeddings_shape):
-        fan_in = features_shape[-1]
-        if self.conditional:
-            fan_in += embeddings_shape[-1]
+        fan_in = features_shape[-1] + self.conditional * embeddings_shape[-1]
         initializer = keras.initializers.RandomNormal(
             stddev=layers.initial_stddev(fan_in, self.units[0])
         )
         # Cloned, because an unseeded initializer warns when it is used twice.
         self.feature_layer.kernel_initializer = initializer.clone()
-        self.feature_layer.build(features_shape)
         if self.conditional:
             self.embedding_layer.kernel_initializer = initializer.clone()
-            self.embedding_layer.build(embeddings_shape)
-        size = self.units[0]
-        for layer in [*self.hidden_layers, self.output_layer]:
-            layer.build((None, size))
-            size = layer.units
-        self.built = True
+        layers.build_inside(self, features_shape, embeddings_shape)
 
     def condition(self, embeddings):
         """The embeddings' share of the first layer: `[..., da]` -> `[..., h]`.

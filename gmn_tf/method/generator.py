@@ -47,14 +47,6 @@ class LatentNoise(Noise):
             else None
         )
 
-    def build(self, noise_shape, embeddings_shape):
-        self.mean_layer.build(embeddings_shape)
-        if self.log_variance_layer is not None:
-            self.log_variance_layer.build(embeddings_shape)
-
-    def compute_output_shape(self, noise_shape, embeddings_shape):
-        return (*noise_shape[:-1], self.dim)
-
     def condition(self, embeddings):
         """mu(a) and sqrt(Sigma(a)): `[..., da]` -> two of `[..., dz]`.
 
@@ -78,12 +70,6 @@ class LatentNoise(Noise):
 @keras.saving.register_keras_serializable("gmn_tf")
 class ConcatenatedNoise(Noise):
     """[z, a] with z ~ N(0, I): the embedding beside plain noise."""
-
-    def build(self, noise_shape, embeddings_shape):
-        self.built = True
-
-    def compute_output_shape(self, noise_shape, embeddings_shape):
-        return (*noise_shape[:-1], noise_shape[-1] + embeddings_shape[-1])
 
     def condition(self, embeddings):
         """The embeddings `[..., da]` themselves."""
@@ -141,16 +127,8 @@ class Generator(keras.Model):
         return self.noise_layer.dim
 
     def build(self, noise_shape, embeddings_shape):
-        if not self.noise_layer.built:  # as it is when loaded from a file
-            self.noise_layer.build(noise_shape, embeddings_shape)
-        size = self.noise_layer.compute_output_shape(
-            noise_shape, embeddings_shape
-        )[-1]
-        for layer in [*self.hidden_layers, self.output_layer]:
-            layer.build((None, size))
-            size = layer.units
         self.embedding_dim = embeddings_shape[-1]
-        self.built = True
+        layers.build_inside(self, noise_shape, embeddings_shape)
 
     def call(self, noise, embeddings):
         """Synthesises features.
