@@ -82,11 +82,8 @@ class GradientMatching(keras.layers.Layer):
         """beta L_GM on fresh samples of the step's classes."""
         theta, real_gradient = targets
         classes = batch["matching"]
-        fake_gradient = self._gradient(
-            synthesise(classes["noise"], classes["labels"]),
-            classes["labels"],
-            theta,
-        )
+        fakes = synthesise(classes["noise"], classes["labels"])
+        fake_gradient = self._gradient(fakes, classes["labels"], theta)
         distances, parts = self.distance(real_gradient, fake_gradient)
         parts["matching_loss"] = distances
         if self.norm_weight:

@@ -55,12 +55,10 @@ class SampleSource:
             tf.constant(values, tf.int32)
             for values in (labels, counts, first, order)
         )
-        with tf.device("CPU"):  # where batches are made
-            self._features = (
-                tf.constant(features)
-                if isinstance(features, np.ndarray)
-                else features
-            )
+        if isinstance(features, np.ndarray):
+            with tf.device("CPU"):  # where batches are made
+                features = tf.constant(features)
+        self._features = features
 
     def features(self, rows):
         """Features `[..., dx]` of rows `[...]`."""
@@ -87,7 +85,7 @@ class SampleSource:
         rows = _shuffled(
             tf.cast(number % self.size, tf.int32),
             seed + tf.stack([tf.zeros_like(epoch), epoch], axis=-1),
-            tf.fill([count], self.size),
+            self.size,
         )
         labels = tf.gather(self._labels, rows)
         if self.num_classes > self.num_seen:
@@ -99,11 +97,8 @@ class SampleSource:
 
     def distinct_classes(self, count: int, seed):
         """`count` different seen classes."""
-        return _shuffled(
-            tf.range(count),
-            tf.broadcast_to(seed, [count, 2]),
-            tf.fill([count], self.num_seen),
-        )
+        seeds = tf.broadcast_to(seed, [count, 2])
+        return _shuffled(tf.range(count), seeds, self.num_seen)
 
     def rows_of_classes(self, labels, count: int, seed):
         """`[classes, count]` rows of each class, repeated if it has fewer.
@@ -131,7 +126,7 @@ def _below(size, share):
     return tf.cast(tf.cast(size, share.dtype) * share, size.dtype)
 
 
-def _shuffled(index, seeds, size):
+def _shuffled(index, seeds, size: int):
     """Where `index` `[n]` lands in a permutation of 0..size-1 per seed.
 
     `tf.random.experimental.index_shuffle` promises the same for one seed per

@@ -95,11 +95,8 @@ def training_batches(
         replica = local_replicas.start + number % local
         return step_batch(stream, sizes, seed, step, replica, replicas)
 
-    return (
-        tf.data.Dataset.counter()
-        .map(batch, num_parallel_calls=1)
-        .prefetch(2 * local)
-    )
+    numbers = tf.data.Dataset.counter()
+    return numbers.map(batch, num_parallel_calls=1).prefetch(2 * local)
 
 
 def step_batch(

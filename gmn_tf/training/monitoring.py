@@ -26,6 +26,10 @@ from gmn_tf.training.monitored_samples import (
 from gmn_tf.utils.figures import to_png
 
 PICTURE_SHARE = 0.01  # of the time, at most
+PICTURE_CLASSES = 5
+# Real samples of each, at most. For the moments, as many as in a picture are
+# spread over all classes of the group.
+PER_CLASS = 64
 
 
 class TrainingMonitor(StepCallback):
@@ -43,9 +47,6 @@ class TrainingMonitor(StepCallback):
         real: samples to compare with, from `monitored_samples`.
         every: steps between entries.
         picture_every: steps between pictures.
-        picture_classes: classes in a picture.
-        per_class: real samples of each of them, at most. For the moments, as
-            many as all these are spread over all classes of the group.
         first_step: steps done before this call of `fit`.
     """
 
@@ -56,8 +57,6 @@ class TrainingMonitor(StepCallback):
         real: Samples,
         every: int,
         picture_every: int,
-        picture_classes: int = 5,
-        per_class: int = 64,
         first_step: int = 0,
     ):
         super().__init__(first_step)
@@ -70,10 +69,10 @@ class TrainingMonitor(StepCallback):
         self._writer = None
         self._moment_samples, self._picture_samples = {}, {}
         for group, classes in class_groups(data, real).items():
-            each = max(1, picture_classes * per_class // len(classes))
+            each = max(1, PICTURE_CLASSES * PER_CLASS // len(classes))
             self._moment_samples[group] = take(real, classes, each)
-            few = spread(classes, picture_classes)
-            self._picture_samples[group] = take(real, few, per_class)
+            few = spread(classes, PICTURE_CLASSES)
+            self._picture_samples[group] = take(real, few, PER_CLASS)
 
     def on_train_begin(self, logs=None):
         # Of several processes that train together, one reports.

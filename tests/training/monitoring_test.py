@@ -198,7 +198,9 @@ def test_a_picture_shows_few_classes_and_its_own_group(tmp_path, monkeypatch):
         return PROJECTION(real, fake, class_names, title)
 
     monkeypatch.setattr(figures, "feature_projection", spy)
-    watched(tmp_path, picture_classes=2, per_class=4)
+    monkeypatch.setattr(monitoring, "PICTURE_CLASSES", 2)
+    monkeypatch.setattr(monitoring, "PER_CLASS", 4)
+    watched(tmp_path)
 
     assert shown[-2:] == [
         ("Seen classes, step 5", {0, 1}, 8, 8),
