@@ -1,5 +1,7 @@
 """Section 3.2: the critic, D(x) or D(x, a) on the concatenation."""
 
+import functools
+
 import keras
 
 from gmn_tf.method import layers
@@ -31,19 +33,15 @@ class Critic(keras.Model):
         self.activation = activation
         self.conditional = conditional
         self.activate = layers.twice_differentiable(activation)
-        self.feature_layer = keras.layers.Dense(
-            self.units[0], name="features", dtype=self.dtype_policy
+        first_layer = functools.partial(
+            keras.layers.Dense, self.units[0], dtype=self.dtype_policy
         )
-        self.embedding_layer = (
-            keras.layers.Dense(
-                self.units[0],
-                use_bias=False,
-                name="embeddings",
-                dtype=self.dtype_policy,
+        self.feature_layer = first_layer(name="features")
+        self.embedding_layer = None
+        if conditional:
+            self.embedding_layer = first_layer(
+                use_bias=False, name="embeddings"
             )
-            if conditional
-            else None
-        )
         self.hidden_layers = [
             layers.dense(size, self.activate, dtype=self.dtype_policy)
             for size in self.units[1:]

@@ -239,8 +239,7 @@ def _write_scores(config, data, workdir, main, baseline) -> dict:
         title=report.heading(result),
     )
     workdir.save_picture("class_accuracy.png", figure)
-    monitoring.write_scores(workdir.logs, result, figure)
-    monitoring.write_hparams(workdir.logs, config.to_dict(), result)
+    monitoring.write_result(workdir.logs, config.to_dict(), result, figure)
     workdir.write_json("metrics.json", result)
     return result
 

@@ -102,12 +102,11 @@ class TrialRunner:
             **{name: {"mean": result[name]} for name in SCORES},
             "steps": config.steps,
         }
-        monitoring.write_scores(workdir.logs, metrics)
         shown = {
             name: config.to_dict()[name]
             for name in (*self.search.space.generator, "steps")
         }
-        monitoring.write_hparams(
+        monitoring.write_result(
             workdir.logs, shown | result["classifier"], metrics
         )
 

@@ -154,43 +154,45 @@ class TrainingMonitor(StepCallback):
         return Samples(features.numpy(), real.labels)
 
 
-def write_scores(
-    log_dir: str, metrics: Mapping, figure: Figure | None = None
+def write_result(
+    log_dir: str,
+    config: Mapping,
+    metrics: Mapping,
+    figure: Figure | None = None,
 ) -> None:
-    """Writes the final scores as scalars.
+    """Writes the final scores as scalars, and lists the run in the HParams tab.
+
+    The tab takes the scores from the scalars.
 
     Args:
         log_dir: folder for the event file.
+        config: all settings, as in config.json.
         metrics: the contents of metrics.json.
         figure: a picture of the accuracy of each class.
     """
-    with writing(log_dir, metrics["steps"]):
-        _write_scalars({tag: s["mean"] for tag, s in _tagged(metrics).items()})
-        if figure is not None:
-            _write_picture("scores/class_accuracy", figure)
-
-
-def write_hparams(log_dir: str, config: Mapping, metrics: Mapping) -> None:
-    """Lists the run in the HParams tab.
-
-    The tab takes the scores from the scalars of `write_scores`.
-
-    Args:
-        log_dir: the folder given to `write_scores`.
-        config: all settings, as in config.json.
-        metrics: the contents of metrics.json.
-    """
     from tensorboard.plugins.hparams import api
 
+    rows = {"scores": metrics}
+    if "baseline" in metrics:
+        rows[f"scores_{BASELINE}"] = metrics["baseline"]
+    scores = {
+        f"{group}/{key}": row[key]["mean"]
+        for group, row in rows.items()
+        for key in SCORES
+        if row[key]["mean"] is not None
+    }
     settings = {
         # The tab knows no lists.
         name: ",".join(map(str, value)) if isinstance(value, list) else value
         for name, value in config.items()
     }
-    with writing(log_dir, step=0):
+    with writing(log_dir, metrics["steps"]):
+        _write_scalars(scores)
+        if figure is not None:
+            _write_picture("scores/class_accuracy", figure)
         api.hparams_config(
             [api.HParam(name) for name in settings],
-            [api.Metric(tag) for tag in _tagged(metrics)],
+            [api.Metric(tag) for tag in scores],
         )
         api.hparams(settings)
 
@@ -201,19 +203,6 @@ def writing(log_dir: str, step: int) -> Iterator[None]:
     writer = tf.summary.create_file_writer(str(log_dir))
     with contextlib.closing(writer), writer.as_default(step):
         yield
-
-
-def _tagged(metrics: Mapping) -> dict[str, Mapping]:
-    """Each score that is known, and the baseline's, under its tag."""
-    rows = {"scores": metrics}
-    if "baseline" in metrics:
-        rows[f"scores_{BASELINE}"] = metrics["baseline"]
-    return {
-        f"{group}/{key}": row[key]
-        for group, row in rows.items()
-        for key in SCORES
-        if row[key]["mean"] is not None
-    }
 
 
 def _write_scalars(scalars: Mapping) -> None:

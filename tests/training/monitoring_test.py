@@ -359,7 +359,7 @@ METRICS = {
 
 def test_scores_are_scalars_and_a_picture(tmp_path):
     bars = plots.class_accuracy_bars(np.array([0.5, 0.25]), "ab", 1)
-    monitoring.write_scores(tmp_path, METRICS, bars)
+    monitoring.write_result(tmp_path, {}, METRICS, bars)
     content = read(tmp_path)
 
     assert content["scores/h"] == {40: 42.0}
@@ -369,7 +369,7 @@ def test_scores_are_scalars_and_a_picture(tmp_path):
 
 def test_hparams_hold_settings_and_name_the_scores(tmp_path):
     settings = {"units": [8, 9], "steps": 40, "rate": 0.5, "noise": "latent"}
-    monitoring.write_hparams(tmp_path, settings, METRICS)
+    monitoring.write_result(tmp_path, settings, METRICS)
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     stored = {
