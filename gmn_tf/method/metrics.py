@@ -76,19 +76,17 @@ def score(classifier, data: ZeroShotData) -> Scores:
 
 def predict(classifier, data: ZeroShotData) -> Predictions:
     """Scores of all classes for all samples held back."""
-    none = np.empty((0, data.num_classes), np.float32)
-    return Predictions(
-        *(
-            np.concatenate(
-                [none]
-                + [
-                    classifier(samples.features[start : start + ROWS_AT_ONCE])
-                    for start in range(0, len(samples), ROWS_AT_ONCE)
-                ]
-            )
-            for samples in (data.seen, data.unseen)
+
+    def scores(samples):
+        starts = range(0, max(len(samples), 1), ROWS_AT_ONCE)
+        return np.concatenate(
+            [
+                classifier(samples.features[start : start + ROWS_AT_ONCE])
+                for start in starts
+            ]
         )
-    )
+
+    return Predictions(scores(data.seen), scores(data.unseen))
 
 
 def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
