@@ -90,8 +90,7 @@ def watch_package(clock: Clock) -> None:
         (workdir.Workdir, "save_model", "saving models"),
         (metrics, "score", "scoring"),
         (workdir.Workdir, "save_picture", "writing scores"),
-        (monitoring, "write_scores", "writing scores"),
-        (monitoring, "write_hparams", "writing scores"),
+        (monitoring, "write_result", "writing scores"),
     ):
         clock.watch(owner, name, phase)
 

@@ -28,9 +28,21 @@ def curve(models: Sequence, data: ZeroShotData) -> list[dict]:
         standard deviation over classifiers of each score, in percent.
     """
     predictions = [metrics.predict(model, data) for model in models]
-    seen = np.arange(data.num_classes) < data.num_seen
+    num_seen = data.num_seen
+    margins = np.concatenate(
+        [
+            scores[:, :num_seen].max(axis=1) - scores[:, num_seen:].max(axis=1)
+            for both in predictions
+            for scores in both
+        ]
+    )
+    # Equally many predictions change between two of these.
+    quantiles = np.quantile(margins, np.linspace(0.0, 1.0, POINTS))
+    # Enough digits to tell penalties apart, few enough to give as a flag.
+    penalties = np.unique([0.0, *(float(f"{q:.4g}") for q in quantiles)])
+    seen = np.arange(data.num_classes) < num_seen
     rows = []
-    for penalty in _penalties(predictions, data.num_seen):
+    for penalty in penalties:
         lowered = [
             metrics.Predictions(
                 *(part - (penalty * seen).astype(part.dtype) for part in both)
@@ -56,18 +68,3 @@ def check_tune_split(split: str, run: object) -> None:
             f"{run}, a run on the test splits",
             "Train the same with --split=tune, and name that folder.",
         )
-
-
-def _penalties(predictions, num_seen: int) -> np.ndarray:
-    """0, and values between which equally many predictions change."""
-    margins = np.concatenate(
-        [
-            scores[:, :num_seen].max(axis=1) - scores[:, num_seen:].max(axis=1)
-            for both in predictions
-            for scores in both
-        ]
-    )
-    quantiles = np.quantile(margins, np.linspace(0.0, 1.0, POINTS))
-    # Enough digits to tell penalties apart, few enough to give as a flag.
-    rounded = [float(f"{value:.4g}") for value in quantiles]
-    return np.unique([0.0, *rounded])

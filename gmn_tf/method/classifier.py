@@ -67,8 +67,6 @@ class Classifier(keras.Model):
             self.theta_kernel = weight("theta_kernel", feature_dim, units)
             self.theta_bias = weight("theta_bias", units)
             self.basis = weight("basis", embedding_dim, units)
-
-    def build(self, features_shape):
         self.built = True
 
     def get_config(self):
@@ -94,7 +92,7 @@ class Classifier(keras.Model):
         if self.sizes["embedding_dim"] is None:
             return self.kernel, self.bias
         theta = self.theta_kernel, self.theta_bias
-        return compatibility.out_of_span(theta, self.basis)
+        return compatibility.times(theta, self.basis)
 
     @property
     def class_weights(self):
@@ -125,7 +123,7 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
             "Add the classes with synthetic samples of them (--synthesize).",
         )
     kernel, bias, penalties, *theta_and_basis = model.get_weights()
-    new_kernel, new_bias = compatibility.per_class(
+    new_kernel, new_bias = compatibility.times(
         model.theta, np.asarray(embeddings, kernel.dtype)
     )
     return _classifier(
@@ -140,7 +138,6 @@ def _classifier(kernel, bias, penalties, *theta_and_basis) -> Classifier:
     """A classifier with these weights."""
     basis_shape = theta_and_basis[-1].shape if theta_and_basis else ()
     model = Classifier(*kernel.shape, *basis_shape)
-    model.build((None, kernel.shape[0]))
     model.set_weights([kernel, bias, penalties, *theta_and_basis])
     return model
 
@@ -204,9 +201,8 @@ def fit(
     penalties = np.zeros(num_classes)
     if embeddings is None:
         return _classifier(*theta, penalties)
-    class_weights = compatibility.per_class(
-        compatibility.out_of_span(theta, basis), embeddings
-    )
+    whole = compatibility.times(theta, basis)
+    class_weights = compatibility.times(whole, embeddings)
     return _classifier(*class_weights, penalties, *theta, basis)
 
 
@@ -219,12 +215,11 @@ def _epoch(theta, velocity, data, order, learning_rate, sgd: SGD):
         batch = on_disk.gather(features, rows)
         with tf.GradientTape() as tape:
             tape.watch(theta)
-            class_scores = compatibility.scores(batch, theta, embeddings)
-            loss = tf.reduce_mean(
-                compatibility.cross_entropy(
-                    class_scores, tf.gather(labels, rows)
-                )
+            losses = compatibility.cross_entropy(
+                compatibility.scores(batch, theta, embeddings),
+                tf.gather(labels, rows),
             )
+            loss = tf.reduce_mean(losses)
         gradients = tape.gradient(loss, theta)
         velocity = tuple(
             sgd.momentum * v + g + sgd.weight_decay * t

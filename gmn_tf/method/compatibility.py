@@ -45,15 +45,6 @@ def span_basis(embeddings: np.ndarray) -> np.ndarray:
     return basis.astype(embeddings.dtype)
 
 
-def out_of_span(theta, basis):
-    """theta `[dx, da]`, `[da]` from its part in a span, and Q `[da, r]`."""
-    weights, bias = theta
-    return (
-        tf.matmul(weights, basis, transpose_b=True),
-        tf.linalg.matvec(basis, bias),
-    )
-
-
 def scores(features, theta, embeddings=None):
     """f(x, a) of every sample with every class.
 
@@ -72,22 +63,21 @@ def scores(features, theta, embeddings=None):
     return tf.tensordot(projection, embeddings, [[-1], [1]])
 
 
-def per_class(theta, embeddings):
-    """theta of the linear form with the same scores: W A^T and A b.
+def times(theta, matrix):
+    """theta on other axes: W M^T `[dx, m]` and M b `[m]`.
 
-    A theta that is no longer trained is folded once, not for every sample.
+    With M = A `[C, da]` it is the theta of the linear form that gives the same
+    scores: a theta that is no longer trained is folded once, not for every
+    sample. With M = Q `[da, r]` it is the theta outside of the span.
 
     Args:
-        theta: W `[dx, da]` and b `[da]`.
-        embeddings: `[C, da]`.
-
-    Returns:
-        One weight vector for each class, `[dx, C]`, and one bias, `[C]`.
+        theta: W `[dx, units]` and b `[units]`.
+        matrix: M, `[m, units]`.
     """
     weights, bias = theta
     return (
-        tf.matmul(weights, embeddings, transpose_b=True),
-        tf.linalg.matvec(embeddings, bias),
+        tf.matmul(weights, matrix, transpose_b=True),
+        tf.linalg.matvec(matrix, bias),
     )
 
 

@@ -1,5 +1,7 @@
 """Section 3.2: the critic, D(x) or D(x, a) on the concatenation."""
 
+import functools
+
 import keras
 
 from gmn_tf.method import layers
@@ -31,19 +33,15 @@ class Critic(keras.Model):
         self.activation = activation
         self.conditional = conditional
         self.activate = layers.twice_differentiable(activation)
-        self.feature_layer = keras.layers.Dense(
-            self.units[0], name="features", dtype=self.dtype_policy
+        first_layer = functools.partial(
+            keras.layers.Dense, self.units[0], dtype=self.dtype_policy
         )
-        self.embedding_layer = (
-            keras.layers.Dense(
-                self.units[0],
-                use_bias=False,
-                name="embeddings",
-                dtype=self.dtype_policy,
+        self.feature_layer = first_layer(name="features")
+        self.embedding_layer = None
+        if conditional:
+            self.embedding_layer = first_layer(
+                use_bias=False, name="embeddings"
             )
-            if conditional
-            else None
-        )
         self.hidden_layers = [
             layers.dense(size, self.activate, dtype=self.dtype_policy)
             for size in self.units[1:]
@@ -51,23 +49,15 @@ class Critic(keras.Model):
         self.output_layer = layers.dense(1, dtype=self.dtype_policy)
 
     def build(self, features_shape, embeddings_shape):
-        fan_in = features_shape[-1]
-        if self.conditional:
-            fan_in += embeddings_shape[-1]
+        fan_in = features_shape[-1] + self.conditional * embeddings_shape[-1]
         initializer = keras.initializers.RandomNormal(
             stddev=layers.initial_stddev(fan_in, self.units[0])
         )
         # Cloned, because an unseeded initializer warns when it is used twice.
         self.feature_layer.kernel_initializer = initializer.clone()
-        self.feature_layer.build(features_shape)
         if self.conditional:
             self.embedding_layer.kernel_initializer = initializer.clone()
-            self.embedding_layer.build(embeddings_shape)
-        size = self.units[0]
-        for layer in [*self.hidden_layers, self.output_layer]:
-            layer.build((None, size))
-            size = layer.units
-        self.built = True
+        layers.build_inside(self, features_shape, embeddings_shape)
 
     def condition(self, embeddings):
         """The embeddings' share of the first layer: `[..., da]` -> `[..., h]`.

@@ -1,7 +1,7 @@
 """Section 3.1: the generator G and its noise z ~ N(mu(a), Sigma(a))."""
 
 import keras
-from keras import ops
+from keras import ops, saving
 
 from gmn_tf.method import layers
 
@@ -22,7 +22,7 @@ class Noise(keras.layers.Layer):
         return self.draw(noise, self.condition(embeddings))
 
 
-@keras.saving.register_keras_serializable("gmn_tf")
+@saving.register_keras_serializable("gmn_tf")
 class LatentNoise(Noise):
     """z = mu(a) + sqrt(Sigma(a)) eps, drawn by reparameterisation.
 
@@ -36,24 +36,13 @@ class LatentNoise(Noise):
     def __init__(self, dim: int, mean: str, covariance: str, **kwargs):
         super().__init__(dim, **kwargs)
         self.mean_layer = layers.dense(
-            dim,
-            "tanh" if mean == "tanh" else None,
-            name="mean",
-            dtype=self.dtype_policy,
+            dim, mean, name="mean", dtype=self.dtype_policy
         )
         self.log_variance_layer = (
             layers.dense(dim, name="log_variance", dtype=self.dtype_policy)
             if covariance == "learned"
             else None
         )
-
-    def build(self, noise_shape, embeddings_shape):
-        self.mean_layer.build(embeddings_shape)
-        if self.log_variance_layer is not None:
-            self.log_variance_layer.build(embeddings_shape)
-
-    def compute_output_shape(self, noise_shape, embeddings_shape):
-        return (*noise_shape[:-1], self.dim)
 
     def condition(self, embeddings):
         """mu(a) and sqrt(Sigma(a)): `[..., da]` -> two of `[..., dz]`.
@@ -75,15 +64,9 @@ class LatentNoise(Noise):
         return mean + (stddev[0] * noise if stddev else noise)
 
 
-@keras.saving.register_keras_serializable("gmn_tf")
+@saving.register_keras_serializable("gmn_tf")
 class ConcatenatedNoise(Noise):
     """[z, a] with z ~ N(0, I): the embedding beside plain noise."""
-
-    def build(self, noise_shape, embeddings_shape):
-        self.built = True
-
-    def compute_output_shape(self, noise_shape, embeddings_shape):
-        return (*noise_shape[:-1], noise_shape[-1] + embeddings_shape[-1])
 
     def condition(self, embeddings):
         """The embeddings `[..., da]` themselves."""
@@ -98,7 +81,7 @@ class ConcatenatedNoise(Noise):
         )
 
 
-@keras.saving.register_keras_serializable("gmn_tf")
+@saving.register_keras_serializable("gmn_tf")
 class Generator(keras.Model):
     """G: an MLP from noise and class embedding to a synthetic feature.
 
@@ -141,16 +124,8 @@ class Generator(keras.Model):
         return self.noise_layer.dim
 
     def build(self, noise_shape, embeddings_shape):
-        if not self.noise_layer.built:  # as it is when loaded from a file
-            self.noise_layer.build(noise_shape, embeddings_shape)
-        size = self.noise_layer.compute_output_shape(
-            noise_shape, embeddings_shape
-        )[-1]
-        for layer in [*self.hidden_layers, self.output_layer]:
-            layer.build((None, size))
-            size = layer.units
         self.embedding_dim = embeddings_shape[-1]
-        self.built = True
+        layers.build_inside(self, noise_shape, embeddings_shape)
 
     def call(self, noise, embeddings):
         """Synthesises features.
@@ -178,9 +153,7 @@ class Generator(keras.Model):
     def get_config(self):
         return {
             **super().get_config(),
-            "noise_layer": keras.saving.serialize_keras_object(
-                self.noise_layer
-            ),
+            "noise_layer": saving.serialize_keras_object(self.noise_layer),
             "feature_dim": self.feature_dim,
             "units": self.units,
             "activation": self.activation,
@@ -188,9 +161,6 @@ class Generator(keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        config["noise_layer"] = keras.saving.deserialize_keras_object(
-            config["noise_layer"], custom_objects=custom_objects
-        )
-        return cls(**config)
+    def from_config(cls, config):
+        noise_layer = saving.deserialize_keras_object(config["noise_layer"])
+        return cls(**{**config, "noise_layer": noise_layer})

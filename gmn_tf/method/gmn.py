@@ -43,10 +43,6 @@ class GMN(keras.Model):
         self.guidances = guidances
         self.embeddings = tf.convert_to_tensor(embeddings)
         self.gradient_penalty_weight = gradient_penalty_weight
-        self.several_workers = isinstance(
-            tf.distribute.get_strategy(),
-            tf.distribute.MultiWorkerMirroredStrategy,
-        )
         self.built = True
 
     def compile(self, optimizer, critic_optimizer, theta_optimizer, **kwargs):
@@ -84,7 +80,10 @@ class GMN(keras.Model):
                 with tf.GradientTape() as tape:
                     loss = guidance.own_loss(batch)
                 self._descend(self.theta_optimizer, tape, loss, guidance)
-        if self.several_workers:
+        if isinstance(
+            tf.distribute.get_strategy(),
+            tf.distribute.MultiWorkerMirroredStrategy,
+        ):
             # Keras averages logs of several workers over their first axis.
             logs = {name: value[tf.newaxis] for name, value in logs.items()}
         return logs

@@ -77,19 +77,27 @@ def weight_products(real: FactoredGradient, fake: FactoredGradient):
     feature_dim, units = real.features.shape[2], real.residuals.shape[2]
     kernels = (n * m + n * n + m * m) * (feature_dim + units)
     if kernels < (n + m) * feature_dim * units:
-        return [_by_kernel(*pair) for pair in _pairs(real, fake)]
-    return [
-        tf.reduce_sum(first * second, axis=1)
-        for first, second in _pairs(real.weights, fake.weights)
-    ]
+        return _products(_by_kernel, real, fake)
+    return _products(_dot, real.weights, fake.weights)
 
 
 def bias_products(real: FactoredGradient, fake: FactoredGradient):
     """The same for b: three of `[classes]`."""
-    return [
-        tf.reduce_sum(first * second, axis=-1)
-        for first, second in _pairs(real.bias, fake.bias)
-    ]
+    return _products(_dot, real.bias, fake.bias)
+
+
+def _products(product, real, fake):
+    return product(real, fake), product(real, real), product(fake, fake)
+
+
+def _dot(first, second):
+    return tf.reduce_sum(first * second, axis=1)
+
+
+def _by_kernel(first: FactoredGradient, second: FactoredGradient):
+    """<g_1, g_2> for W's columns, without a matrix of W's size."""
+    kernel = tf.matmul(first.features, second.features, transpose_b=True)
+    return _dot(first.residuals, tf.matmul(kernel, second.residuals))
 
 
 def cosine(product, first_square, second_square):
@@ -108,9 +116,8 @@ def per_unit_distance(real: FactoredGradient, fake: FactoredGradient):
         The distance `[classes]`: 1 - cos averaged over the columns of W, plus
         1 - cos for b; and both cosines, `[classes]`, as parts.
     """
-    weight_cosine = tf.reduce_mean(
-        cosine(*weight_products(real, fake)), axis=-1
-    )
+    cosines = cosine(*weight_products(real, fake))
+    weight_cosine = tf.reduce_mean(cosines, axis=-1)
     bias_cosine = cosine(*bias_products(real, fake))
     return (1.0 - weight_cosine) + (1.0 - bias_cosine), {
         "cosine_weights": weight_cosine,
@@ -151,15 +158,3 @@ def norm_distance(real: FactoredGradient, fake: FactoredGradient, order: float):
     powers = (tf.square(scaled) + EPSILON**2) ** (order / 2.0)
     total = tf.reduce_sum(powers, axis=(1, 2)) + EPSILON
     return largest * total ** (1.0 / order)
-
-
-def _pairs(real, fake):
-    return (real, fake), (real, real), (fake, fake)
-
-
-def _by_kernel(first: FactoredGradient, second: FactoredGradient):
-    """<g_1, g_2> for W's columns, without a matrix of W's size."""
-    kernel = tf.matmul(first.features, second.features, transpose_b=True)
-    return tf.reduce_sum(
-        first.residuals * tf.matmul(kernel, second.residuals), axis=1
-    )

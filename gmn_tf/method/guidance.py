@@ -82,13 +82,10 @@ class GradientMatching(keras.layers.Layer):
         """beta L_GM on fresh samples of the step's classes."""
         theta, real_gradient = targets
         classes = batch["matching"]
-        fake_gradient = self._gradient(
-            synthesise(classes["noise"], classes["labels"]),
-            classes["labels"],
-            theta,
-        )
+        fakes = synthesise(classes["noise"], classes["labels"])
+        fake_gradient = self._gradient(fakes, classes["labels"], theta)
         distances, parts = self.distance(real_gradient, fake_gradient)
-        parts = {"matching_loss": distances, **parts}
+        parts["matching_loss"] = distances
         if self.norm_weight:
             norms = gradient_matching.norm_distance(
                 real_gradient, fake_gradient, self.norm_order
@@ -104,19 +101,17 @@ class GradientMatching(keras.layers.Layer):
     def own_loss(self, batch):
         """Cross-entropy of f on real seen samples, which trains theta."""
         samples = batch["theta"]
-        class_scores = compatibility.scores(
-            samples["features"], self.theta, self.span_embeddings
-        )
+        class_scores = self._scores(samples["features"], self.theta)
         return tf.reduce_mean(
             compatibility.cross_entropy(class_scores, samples["labels"])
         )
 
+    def _scores(self, features, theta):
+        return compatibility.scores(features, theta, self.span_embeddings)
+
     def _gradient(self, features, labels, theta):
-        class_scores = compatibility.scores(
-            features, theta, self.span_embeddings
-        )
         return gradient_matching.compatibility_gradient(
-            features, class_scores, labels, self.embeddings
+            features, self._scores(features, theta), labels, self.embeddings
         )
 
     def _current_theta(self, batch):
@@ -125,13 +120,12 @@ class GradientMatching(keras.layers.Layer):
                 *self.theta_shape, batch["theta_seed"], self.variable_dtype
             )
 
-        def kept():
-            return tuple(map(tf.convert_to_tensor, self.theta))
-
         if not self.theta:
             return fresh()
         theta = tf.cond(
-            tf.equal(batch["step"] % self.reset_steps, 0), fresh, kept
+            tf.equal(batch["step"] % self.reset_steps, 0),
+            fresh,
+            lambda: tuple(map(tf.convert_to_tensor, self.theta)),
         )
         for variable, value in zip(self.theta, theta):
             variable.assign(value)
@@ -171,7 +165,7 @@ class Classification(Frozen):
     def __init__(self, embeddings, theta, weight: float):
         # With more classes than dimensions two products are cheaper than one.
         if embeddings is not None and len(embeddings) < embeddings.shape[1]:
-            theta = compatibility.per_class(theta, embeddings)
+            theta = compatibility.times(theta, embeddings)
             embeddings = None
         super().__init__(embeddings, theta, weight)
 
@@ -191,10 +185,8 @@ class Cycle(Frozen):
 
     def loss(self, fake, synthesise, batch, targets):
         """weight E || R(fake) - a ||^2 on the samples the critic sees."""
-        weights, bias = self.model
-        labels = batch["generator"]["labels"]
-        error = tf.matmul(fake, weights) + bias
-        error -= tf.gather(self.embeddings, labels)
+        error = compatibility.scores(fake, self.model)
+        error -= tf.gather(self.embeddings, batch["generator"]["labels"])
         loss = tf.reduce_mean(tf.reduce_sum(tf.square(error), axis=-1))
         return self.weight * loss, {"cycle_loss": loss}
 

@@ -26,6 +26,12 @@ def dense(units: int, activation=None, **kwargs) -> keras.layers.Dense:
     )
 
 
+def build_inside(model: keras.Model, *shapes) -> None:
+    """Builds a model's layers, each for the shape that reaches it."""
+    model.compute_output_spec(*map(keras.KerasTensor, shapes))
+    model.built = True
+
+
 def activation(name: str):
     """The hidden activation: `relu`, or `leaky_relu` with slope 0.2."""
     return functools.partial(

@@ -76,33 +76,31 @@ def score(classifier, data: ZeroShotData) -> Scores:
 
 def predict(classifier, data: ZeroShotData) -> Predictions:
     """Scores of all classes for all samples held back."""
-    none = np.empty((0, data.num_classes), np.float32)
-    return Predictions(
-        *(
-            np.concatenate(
-                [none]
-                + [
-                    classifier(samples.features[start : start + ROWS_AT_ONCE])
-                    for start in range(0, len(samples), ROWS_AT_ONCE)
-                ]
-            )
-            for samples in (data.seen, data.unseen)
+
+    def scores(samples):
+        starts = range(0, max(len(samples), 1), ROWS_AT_ONCE)
+        return np.concatenate(
+            [
+                classifier(samples.features[start : start + ROWS_AT_ONCE])
+                for start in starts
+            ]
         )
-    )
+
+    return Predictions(scores(data.seen), scores(data.unseen))
 
 
 def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
     """T-1, u, s and h of what a classifier predicted."""
-    seen_scores, unseen_scores = predictions
-    classes, num_seen = data.num_classes, data.num_seen
-    among_unseen = num_seen + unseen_scores[:, num_seen:].argmax(axis=1)
-    unseen = class_accuracies(
-        data.unseen.labels, unseen_scores.argmax(axis=1), classes
-    )
-    seen = class_accuracies(
-        data.seen.labels, seen_scores.argmax(axis=1), classes
-    )
-    t1 = class_accuracies(data.unseen.labels, among_unseen, classes)
+
+    def accuracies(samples, scores, first=0):
+        """Of the classes scored, the first of which is the class `first`."""
+        best = first + scores.argmax(axis=1)
+        return class_accuracies(samples.labels, best, data.num_classes)
+
+    seen = accuracies(data.seen, predictions.seen)
+    unseen = accuracies(data.unseen, predictions.unseen)
+    among_unseen = predictions.unseen[:, data.num_seen :]
+    t1 = accuracies(data.unseen, among_unseen, data.num_seen)
     u, s = _mean_over_classes(unseen), _mean_over_classes(seen)
     return Scores(
         t1=100.0 * _mean_over_classes(t1),
@@ -124,14 +122,12 @@ def mean_and_std(scores: list[Scores]) -> dict:
 
     Both are None, for JSON, where a score is not known.
     """
+
+    def known(value: np.floating) -> float | None:
+        return None if np.isnan(value) else float(value)
+
+    table = {name: [getattr(one, name) for one in scores] for name in SCORES}
     return {
-        name: {
-            "mean": _known(np.mean([getattr(one, name) for one in scores])),
-            "std": _known(np.std([getattr(one, name) for one in scores])),
-        }
-        for name in SCORES
+        name: {"mean": known(np.mean(values)), "std": known(np.std(values))}
+        for name, values in table.items()
     }
-
-
-def _known(value: np.floating) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -10,6 +10,8 @@ import tensorflow as tf
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import Samples
 
+NO_LABEL = -1
+
 
 class SampleSource:
     """Real samples to draw from: seen ones, and unlabelled ones if given.
@@ -34,80 +36,69 @@ class SampleSource:
         num_unseen: int = 0,
     ):
         order = np.argsort(train.labels, kind="stable")
+        labels = train.labels[order]
         features = train.features
-        self.labels = tf.constant(train.labels[order], tf.int32)
         counts = np.bincount(train.labels, minlength=num_seen)
-        self.counts = tf.constant(counts, tf.int32)
-        self.first = tf.constant(np.cumsum(counts) - counts, tf.int32)
-        self.num_labelled = len(train)
-        self.num_seen = num_seen
-        self.num_unseen = 0
-        self.sampling = sampling
-        if unlabelled is not None:
-            order = np.append(order, len(order) + np.arange(len(unlabelled)))
+        first = np.cumsum(counts) - counts
+        if unlabelled is None:
+            num_unseen = 0
+        else:  # all of them are rows of each unseen class
+            first = np.append(first, [len(train)] * num_unseen)
+            counts = np.append(counts, [len(unlabelled)] * num_unseen)
+            order = np.append(order, len(train) + np.arange(len(unlabelled)))
+            labels = np.append(labels, np.full(len(unlabelled), NO_LABEL))
             features = on_disk.join(features, unlabelled)
-            self.num_unseen = num_unseen
+        self.num_seen, self.num_classes = num_seen, num_seen + num_unseen
+        self.sampling = sampling
         self.size = len(features)
-        self._order = tf.constant(order, tf.int32)
-        with tf.device("CPU"):  # where batches are made
-            self._features = (
-                tf.constant(features)
-                if isinstance(features, np.ndarray)
-                else features
-            )
+        self._labels, self._counts, self._first, self._order = (
+            tf.constant(values, tf.int32)
+            for values in (labels, counts, first, order)
+        )
+        if isinstance(features, np.ndarray):
+            with tf.device("CPU"):  # where batches are made
+                features = tf.constant(features)
+        self._features = features
 
     def features(self, rows):
         """Features `[..., dx]` of rows `[...]`."""
         return on_disk.gather(self._features, tf.gather(self._order, rows))
 
     def class_rows(self, labels, seed):
-        """One row for each label; a row per unseen one, whichever."""
-        seen = labels < self.num_seen
-        known = tf.where(seen, labels, 0)
-        first = tf.where(seen, tf.gather(self.first, known), self.num_labelled)
-        count = tf.where(
-            seen,
-            tf.gather(self.counts, known),
-            self.size - self.num_labelled,
-        )
+        """One row for each label; any unlabelled one for an unseen class."""
+        count = tf.gather(self._counts, labels)
         share = tf.random.stateless_uniform(tf.shape(labels), seed)
-        offset = tf.cast(share * tf.cast(count, tf.float32), tf.int32)
-        return first + tf.minimum(offset, count - 1)
+        offset = tf.minimum(_below(count, share), count - 1)
+        return tf.gather(self._first, labels) + offset
 
     def samples(self, start, count: int, seed):
         """Rows and labels of `count` draws from number `start` on."""
         seeds = tf.random.split(tf.random.fold_in(seed, start), num=3)
-        unseen_labels = tf.random.stateless_uniform(
-            [count],
-            seeds[0],
-            self.num_seen,
-            self.num_seen + max(self.num_unseen, 1),
-            tf.int32,
-        )
         if self.sampling == "balanced":
             labels = tf.random.stateless_uniform(
-                [count],
-                seeds[1],
-                0,
-                self.num_seen + self.num_unseen,
-                tf.int32,
+                [count], seeds[1], 0, self.num_classes, tf.int32
             )
             return self.class_rows(labels, seeds[2]), labels
-        rows = _shuffled_epochs(start, count, self.size, seed)
-        labels = tf.where(
-            rows < self.num_labelled,
-            tf.gather(self.labels, tf.minimum(rows, self.num_labelled - 1)),
-            unseen_labels,
+        # Endless passes over all rows, each in a new order.
+        number = start + tf.range(count, dtype=tf.int64)
+        epoch = number // self.size
+        rows = _shuffled(
+            tf.cast(number % self.size, tf.int32),
+            seed + tf.stack([tf.zeros_like(epoch), epoch], axis=-1),
+            self.size,
         )
+        labels = tf.gather(self._labels, rows)
+        if self.num_classes > self.num_seen:
+            unseen_labels = tf.random.stateless_uniform(
+                [count], seeds[0], self.num_seen, self.num_classes, tf.int32
+            )
+            labels = tf.where(labels == NO_LABEL, unseen_labels, labels)
         return rows, labels
 
     def distinct_classes(self, count: int, seed):
         """`count` different seen classes."""
-        return _shuffled(
-            tf.range(count),
-            tf.broadcast_to(seed, [count, 2]),
-            tf.fill([count], self.num_seen),
-        )
+        seeds = tf.broadcast_to(seed, [count, 2])
+        return _shuffled(tf.range(count), seeds, self.num_seen)
 
     def rows_of_classes(self, labels, count: int, seed):
         """`[classes, count]` rows of each class, repeated if it has fewer.
@@ -117,8 +108,8 @@ class SampleSource:
         as likely as any other, and drawing takes the same time however many
         there are.
         """
-        size = tf.gather(self.counts, labels)[:, tf.newaxis]
-        size = tf.cast(size, tf.int64)
+        size = tf.cast(tf.gather(self._counts, labels), tf.int64)
+        size = size[:, tf.newaxis]
         bounds = tf.range(count + 1, dtype=size.dtype) * size // count
         begin, end = bounds[:, :-1], bounds[:, 1:]
         shares = tf.random.stateless_uniform(
@@ -126,7 +117,7 @@ class SampleSource:
         )
         turn = _below(size, shares[:, :1])
         offsets = (begin + _below(end - begin, shares[:, 1:]) + turn) % size
-        first = tf.gather(self.first, labels)[:, tf.newaxis]
+        first = tf.gather(self._first, labels)[:, tf.newaxis]
         return first + tf.cast(offsets, first.dtype)
 
 
@@ -135,16 +126,7 @@ def _below(size, share):
     return tf.cast(tf.cast(size, share.dtype) * share, size.dtype)
 
 
-def _shuffled_epochs(start, count: int, size: int, seed):
-    """Numbers start.. in endless passes over 0..size-1, each in a new order."""
-    number = start + tf.range(count, dtype=tf.int64)
-    epoch = number // size
-    seeds = seed + tf.stack([tf.zeros_like(epoch), epoch], axis=-1)
-    place = tf.cast(number % size, tf.int32)
-    return _shuffled(place, seeds, tf.fill([count], size))
-
-
-def _shuffled(index, seeds, size):
+def _shuffled(index, seeds, size: int):
     """Where `index` `[n]` lands in a permutation of 0..size-1 per seed.
 
     `tf.random.experimental.index_shuffle` promises the same for one seed per

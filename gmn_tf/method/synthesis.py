@@ -46,7 +46,16 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
     Raises:
         InputError: if memory cannot hold the samples.
     """
-    features = _room(int(np.sum(counts)), generator.feature_dim)
+    shape = int(np.sum(counts)), generator.feature_dim
+    try:
+        features = np.empty(shape, np.float32)
+    except (MemoryError, ValueError) as error:  # ValueError: no machine has it
+        raise InputError(
+            "The synthetic features do not fit into memory.",
+            "fewer samples, or more memory",
+            "{} samples of {} dimensions".format(*shape),
+            "Lower --synthetic_per_class or --seen_floor.",
+        ) from error
     draw = _drawing(generator)
     start = 0
     for label in np.flatnonzero(counts):
@@ -61,18 +70,6 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
             start = stop
     labels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
     return Samples(features, labels)
-
-
-def _room(rows: int, dim: int) -> np.ndarray:
-    try:
-        return np.empty((rows, dim), np.float32)
-    except (MemoryError, ValueError) as error:  # ValueError: no machine has it
-        raise InputError(
-            "The synthetic features do not fit into memory.",
-            "fewer samples, or more memory",
-            f"{rows} samples of {dim} dimensions",
-            "Lower --synthetic_per_class or --seen_floor.",
-        ) from error
 
 
 @functools.lru_cache(maxsize=1)  # or each generator would stay in memory

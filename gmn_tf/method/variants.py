@@ -26,13 +26,11 @@ class Variant:
         stream: what the critic sees, `SEEN_ONLY` or `SEEN_AND_UNLABELLED`.
         critic: `UNCONDITIONAL`, `CONDITIONAL`, or None for no critic.
         guidance: what else moves the generator, in the order of the sum.
-        source: where in the paper it stands.
     """
 
     stream: str
     critic: str | None
     guidance: tuple[str, ...]
-    source: str
 
     @property
     def has_generator(self) -> bool:
@@ -41,33 +39,21 @@ class Variant:
 
 
 VARIANTS = {
-    "real_only": Variant(SEEN_ONLY, None, (), "Table 2 row 1"),
-    "wgan": Variant(SEEN_ONLY, UNCONDITIONAL, (), "Fig. 5"),
-    "gm": Variant(SEEN_ONLY, None, (MATCHING,), "Fig. 5"),
-    "wgan_cls": Variant(
-        SEEN_ONLY, UNCONDITIONAL, (CLASSIFICATION,), "Table 2 row 2"
-    ),
-    "cwgan": Variant(SEEN_ONLY, CONDITIONAL, (), "Table 2 row 3"),
-    "wgan_gm": Variant(SEEN_ONLY, UNCONDITIONAL, (MATCHING,), "Table 2 row 4"),
-    "cwgan_gm": Variant(
-        SEEN_ONLY, CONDITIONAL, (MATCHING,), "Table 2 row 5, Table 3"
-    ),
-    "wgan_transductive": Variant(
-        SEEN_AND_UNLABELLED, UNCONDITIONAL, (), "Fig. 5"
-    ),
+    # Table 2, rows 1 to 6; row 5 is in Table 3 too.
+    "real_only": Variant(SEEN_ONLY, None, ()),
+    "wgan_cls": Variant(SEEN_ONLY, UNCONDITIONAL, (CLASSIFICATION,)),
+    "cwgan": Variant(SEEN_ONLY, CONDITIONAL, ()),
+    "wgan_gm": Variant(SEEN_ONLY, UNCONDITIONAL, (MATCHING,)),
+    "cwgan_gm": Variant(SEEN_ONLY, CONDITIONAL, (MATCHING,)),
     "wgan_gm_transductive": Variant(
-        SEEN_AND_UNLABELLED, UNCONDITIONAL, (MATCHING,), "Table 2 row 6"
+        SEEN_AND_UNLABELLED, UNCONDITIONAL, (MATCHING,)
     ),
-    "cwgan_cls": Variant(
-        SEEN_ONLY, CONDITIONAL, (CLASSIFICATION,), "Table 3 (f-CLSWGAN)"
-    ),
-    "cwgan_cycle": Variant(
-        SEEN_ONLY, CONDITIONAL, (CYCLE,), "Table 3 (cycle-WGAN)"
-    ),
-    "cwgan_cls_cycle": Variant(
-        SEEN_ONLY,
-        CONDITIONAL,
-        (CLASSIFICATION, CYCLE),
-        "Table 3 (cycle-CLSWGAN)",
-    ),
+    # Table 3: f-CLSWGAN, cycle-WGAN and cycle-CLSWGAN.
+    "cwgan_cls": Variant(SEEN_ONLY, CONDITIONAL, (CLASSIFICATION,)),
+    "cwgan_cycle": Variant(SEEN_ONLY, CONDITIONAL, (CYCLE,)),
+    "cwgan_cls_cycle": Variant(SEEN_ONLY, CONDITIONAL, (CLASSIFICATION, CYCLE)),
+    # Fig. 5: the ablation.
+    "wgan": Variant(SEEN_ONLY, UNCONDITIONAL, ()),
+    "gm": Variant(SEEN_ONLY, None, (MATCHING,)),
+    "wgan_transductive": Variant(SEEN_AND_UNLABELLED, UNCONDITIONAL, ()),
 }

@@ -227,8 +227,7 @@ def _write_scores(config, data, workdir, *models) -> dict:
         *classes, *accuracies, title=report.heading(record)
     )
     workdir.save_picture("class_accuracy.png", figure)
-    monitoring.write_scores(workdir.logs, record, figure)
-    monitoring.write_hparams(workdir.logs, config.to_dict(), record)
+    monitoring.write_result(workdir.logs, config.to_dict(), record, figure)
     workdir.write_json("metrics.json", record)
     return record
 

@@ -91,8 +91,7 @@ class TrialRunner:
                 n: config.to_dict()[n] for n in self.search.space.generator
             }
             shown |= {"steps": steps, **result["classifier"]}
-            monitoring.write_scores(workdir.logs, metrics)
-            monitoring.write_hparams(workdir.logs, shown, metrics)
+            monitoring.write_result(workdir.logs, shown, metrics)
         result["seconds"] = round(time.monotonic() - begun, 1)
         workdir.write_json(RESULT, result)
         return result

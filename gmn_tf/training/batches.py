@@ -95,11 +95,8 @@ def training_batches(
         replica = local_replicas.start + number % local
         return step_batch(stream, sizes, seed, step, replica, replicas)
 
-    return (
-        tf.data.Dataset.counter()
-        .map(batch, num_parallel_calls=1)
-        .prefetch(2 * local)
-    )
+    numbers = tf.data.Dataset.counter()
+    return numbers.map(batch, num_parallel_calls=1).prefetch(2 * local)
 
 
 def step_batch(
@@ -115,39 +112,33 @@ def step_batch(
     run_seed = tf.constant([seed, 0], tf.int64)
     step_seed = tf.random.fold_in(tf.constant([seed, 1], tf.int64), step)
     seeds = tf.random.split(step_seed, num=10)
-    share = sizes.batch // replicas
 
-    def mine(tensor, axis):
+    def mine(tensors, axis):
         if replicas == 1:
-            return tensor
-        return tf.gather(
-            tensor, replica * share + tf.range(share, dtype=tf.int64), axis=axis
-        )
+            return tensors
+        share = sizes.batch // replicas
+        places = replica * share + tf.range(share, dtype=tf.int64)
+        return {k: tf.gather(t, places, axis=axis) for k, t in tensors.items()}
 
     _, labels = stream.samples(step * sizes.batch, sizes.batch, seeds[0])
+    noise = standard_normal([sizes.batch, sizes.noise_dim], seeds[4])
     batch = {
         "step": step,
         "theta_seed": seeds[1],
-        "generator": {
-            "labels": mine(labels, 0),
-            "noise": mine(
-                standard_normal([sizes.batch, sizes.noise_dim], seeds[4]), 0
-            ),
-        },
+        "generator": mine({"labels": labels, "noise": noise}, 0),
     }
     if sizes.critic_steps:
         total = sizes.critic_steps * sizes.batch
         grid = [sizes.critic_steps, sizes.batch]
         rows, labels = stream.samples(step * total, total, run_seed)
-        rows = mine(tf.reshape(rows, grid), 1)
-        batch["critic"] = {
-            "features": stream.features(rows),
-            "labels": mine(tf.reshape(labels, grid), 1),
-            "noise": mine(
-                standard_normal([*grid, sizes.noise_dim], seeds[2]), 1
-            ),
-            "mix": mine(tf.random.stateless_uniform(grid, seeds[3]), 1),
+        critic = {
+            "rows": tf.reshape(rows, grid),
+            "labels": tf.reshape(labels, grid),
+            "noise": standard_normal([*grid, sizes.noise_dim], seeds[2]),
+            "mix": tf.random.stateless_uniform(grid, seeds[3]),
         }
+        batch["critic"] = critic = mine(critic, 1)
+        critic["features"] = stream.features(critic.pop("rows"))
     if sizes.classes:
         batch["matching"] = _matching_batch(
             stream, sizes, seeds[5:8], replica, replicas

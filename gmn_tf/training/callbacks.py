@@ -1,10 +1,12 @@
-"""What the callbacks of training share, and the progress line."""
+"""What the callbacks of training share; divergence; the progress line."""
 
 import sys
 import time
 
 import keras
 import numpy as np
+
+from gmn_tf.utils.errors import InputError
 
 # What a step returns -> its tag in TensorBoard, grouped by network. In the
 # order in which one follows from another: the first wrong one is the cause.
@@ -25,6 +27,7 @@ TAGS = {
 }
 PRINTED = ("critic_loss", "generator_loss", "cosine_weights")
 LINES_IN_A_FILE = 20
+LARGEST = 1e10  # losses of a sound training stay far below
 
 
 class StepCallback(keras.callbacks.Callback):
@@ -57,6 +60,36 @@ class StepCallback(keras.callbacks.Callback):
         return self.step // every > since // every
 
 
+class DivergenceMonitor(StepCallback):
+    """Ends `fit` when a loss becomes NaN, infinite or very large.
+
+    Placed before the callback that saves checkpoints, so that no such step is
+    saved.
+
+    Raises:
+        InputError: out of `fit`; it names the losses, first those that other
+            ones follow from, and says what to try.
+    """
+
+    def after_step(self, logs):
+        values = {name: np.mean(logs[name]) for name in TAGS if name in logs}
+        for name, value in values.items():
+            if np.abs(value) < LARGEST:  # false for NaN, too
+                continue
+            advice = "--learning_rate or a larger --gradient_penalty_weight"
+            guidance = name.partition("_")[0].replace("cosine", "matching")
+            if guidance in ("matching", "classification", "cycle"):
+                advice = f"--{guidance}_weight or --learning_rate"
+            raise InputError(
+                f"Training diverged: at step {self.step} {name} is "
+                f"{value:.4g}.",
+                f"finite losses, below {LARGEST:.0e}",
+                ", ".join(f"{n} {v:.4g}" for n, v in values.items()),
+                f"Try a smaller {advice}. Check the features for extreme "
+                "values.",
+            )
+
+
 class ProgressLine(StepCallback):
     """Keras's progress line, with three losses and the time left.
 
@@ -80,11 +113,9 @@ class ProgressLine(StepCallback):
             return
         self.first = self.first or (time.monotonic(), done)
         interval = max(1, self.steps // LINES_IN_A_FILE)
-        if done // interval > self.printed // interval:
-            self._print_line(done, losses)
-            self.printed = done
-
-    def _print_line(self, done: int, losses: dict) -> None:
+        if done // interval == self.printed // interval:
+            return
+        self.printed = done
         text = f"step {self.step}/{self.first_step + self.steps}"
         begun, first = self.first
         if done > first:  # the first ones also trace and compile

@@ -45,7 +45,7 @@ class Checkpoints:
         """
         checkpoint = tf.train.Checkpoint(step=self._step, model=model)
         try:
-            self._manager = self._make_manager(checkpoint)
+            tf.train.get_checkpoint_state(self.folder)
         except UnicodeDecodeError as error:
             warnings.warn(
                 f"The list of checkpoints in {self.folder} is damaged; "
@@ -53,17 +53,14 @@ class Checkpoints:
                 stacklevel=2,
             )
             os.remove(os.path.join(self.folder, "checkpoint"))
-            self._manager = self._make_manager(checkpoint)
-        if not self._manager.checkpoints:
-            return 0
-        variables = model.variables + [
-            variable
-            for optimizer in (
-                model.optimizer,
-                model.critic_optimizer,
-                model.theta_optimizer,
-            )
-            for variable in optimizer.variables
+        self._manager = tf.train.CheckpointManager(
+            checkpoint, self.folder, max_to_keep=KEPT
+        )
+        variables = [
+            *model.variables,
+            *model.optimizer.variables,
+            *model.critic_optimizer.variables,
+            *model.theta_optimizer.variables,
         ]
         initial = [variable.numpy() for variable in variables]
         for path in reversed(self._manager.checkpoints):
@@ -82,11 +79,6 @@ class Checkpoints:
                     variable.assign(value)  # some may have been read already
         self._step.assign(0)
         return 0
-
-    def _make_manager(self, checkpoint):
-        return tf.train.CheckpointManager(
-            checkpoint, self.folder, max_to_keep=KEPT
-        )
 
     def save(self, step: int) -> None:
         """Saves the model given to `restore`, completely or not at all.

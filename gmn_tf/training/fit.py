@@ -17,8 +17,8 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import variants
 from gmn_tf.method.gmn import GMN
 from gmn_tf.training import batches, parts, workers
+from gmn_tf.training.callbacks import DivergenceMonitor
 from gmn_tf.training.checkpoints import CheckpointMonitor, Checkpoints
-from gmn_tf.training.divergence import DivergenceMonitor
 from gmn_tf.utils.errors import InputError, check_choice, check_same
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")

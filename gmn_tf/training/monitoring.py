@@ -26,6 +26,10 @@ from gmn_tf.training.monitored_samples import (
 from gmn_tf.utils.figures import to_png
 
 PICTURE_SHARE = 0.01  # of the time, at most
+PICTURE_CLASSES = 5
+# Real samples of each, at most. For the moments, as many as in a picture are
+# spread over all classes of the group.
+PER_CLASS = 64
 
 
 class TrainingMonitor(StepCallback):
@@ -43,9 +47,6 @@ class TrainingMonitor(StepCallback):
         real: samples to compare with, from `monitored_samples`.
         every: steps between entries.
         picture_every: steps between pictures.
-        picture_classes: classes in a picture.
-        per_class: real samples of each of them, at most. For the moments, as
-            many as all these are spread over all classes of the group.
         first_step: steps done before this call of `fit`.
     """
 
@@ -56,8 +57,6 @@ class TrainingMonitor(StepCallback):
         real: Samples,
         every: int,
         picture_every: int,
-        picture_classes: int = 5,
-        per_class: int = 64,
         first_step: int = 0,
     ):
         super().__init__(first_step)
@@ -70,10 +69,10 @@ class TrainingMonitor(StepCallback):
         self._writer = None
         self._moment_samples, self._picture_samples = {}, {}
         for group, classes in class_groups(data, real).items():
-            each = max(1, picture_classes * per_class // len(classes))
+            each = max(1, PICTURE_CLASSES * PER_CLASS // len(classes))
             self._moment_samples[group] = take(real, classes, each)
-            few = spread(classes, picture_classes)
-            self._picture_samples[group] = take(real, few, per_class)
+            few = spread(classes, PICTURE_CLASSES)
+            self._picture_samples[group] = take(real, few, PER_CLASS)
 
     def on_train_begin(self, logs=None):
         # Of several processes that train together, one reports.
@@ -155,43 +154,45 @@ class TrainingMonitor(StepCallback):
         return Samples(features.numpy(), real.labels)
 
 
-def write_scores(
-    log_dir: str, metrics: Mapping, figure: Figure | None = None
+def write_result(
+    log_dir: str,
+    config: Mapping,
+    metrics: Mapping,
+    figure: Figure | None = None,
 ) -> None:
-    """Writes the final scores as scalars.
+    """Writes the final scores as scalars, and lists the run in the HParams tab.
+
+    The tab takes the scores from the scalars.
 
     Args:
         log_dir: folder for the event file.
+        config: all settings, as in config.json.
         metrics: the contents of metrics.json.
         figure: a picture of the accuracy of each class.
     """
-    with writing(log_dir, metrics["steps"]):
-        _write_scalars({tag: s["mean"] for tag, s in _tagged(metrics).items()})
-        if figure is not None:
-            _write_picture("scores/class_accuracy", figure)
-
-
-def write_hparams(log_dir: str, config: Mapping, metrics: Mapping) -> None:
-    """Lists the run in the HParams tab.
-
-    The tab takes the scores from the scalars of `write_scores`.
-
-    Args:
-        log_dir: the folder given to `write_scores`.
-        config: all settings, as in config.json.
-        metrics: the contents of metrics.json.
-    """
     from tensorboard.plugins.hparams import api
 
+    rows = {"scores": metrics}
+    if "baseline" in metrics:
+        rows[f"scores_{BASELINE}"] = metrics["baseline"]
+    scores = {
+        f"{group}/{key}": row[key]["mean"]
+        for group, row in rows.items()
+        for key in SCORES
+        if row[key]["mean"] is not None
+    }
     settings = {
         # The tab knows no lists.
         name: ",".join(map(str, value)) if isinstance(value, list) else value
         for name, value in config.items()
     }
-    with writing(log_dir, step=0):
+    with writing(log_dir, metrics["steps"]):
+        _write_scalars(scores)
+        if figure is not None:
+            _write_picture("scores/class_accuracy", figure)
         api.hparams_config(
             [api.HParam(name) for name in settings],
-            [api.Metric(tag) for tag in _tagged(metrics)],
+            [api.Metric(tag) for tag in scores],
         )
         api.hparams(settings)
 
@@ -202,19 +203,6 @@ def writing(log_dir: str, step: int) -> Iterator[None]:
     writer = tf.summary.create_file_writer(str(log_dir))
     with contextlib.closing(writer), writer.as_default(step):
         yield
-
-
-def _tagged(metrics: Mapping) -> dict[str, Mapping]:
-    """Each score that is known, and the baseline's, under its tag."""
-    rows = {"scores": metrics}
-    if "baseline" in metrics:
-        rows[f"scores_{BASELINE}"] = metrics["baseline"]
-    return {
-        f"{group}/{key}": row[key]
-        for group, row in rows.items()
-        for key in SCORES
-        if row[key]["mean"] is not None
-    }
 
 
 def _write_scalars(scalars: Mapping) -> None:

@@ -135,12 +135,8 @@ def seen_embeddings(config: Config, data: ZeroShotData):
 
 def make_sgd(config: Config) -> classifier.SGD:
     """How the classifiers are trained: the settings `classifier_...`."""
-    return classifier.SGD(
-        **{
-            name: getattr(config, f"classifier_{name}")
-            for name in classifier.SGD._fields
-        }
-    )
+    fields = classifier.SGD._fields
+    return classifier.SGD(*(getattr(config, f"classifier_{n}") for n in fields))
 
 
 def make_batches(

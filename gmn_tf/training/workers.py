@@ -15,12 +15,7 @@ def several(strategy: tf.distribute.Strategy) -> bool:
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process, of several that train together, writes results."""
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
-        return True
-    return resolver.task_type == "chief" or (
-        "chief" not in resolver.cluster_spec().jobs and resolver.task_id == 0
-    )
+    return strategy.extended.should_checkpoint
 
 
 @contextlib.contextmanager
@@ -40,11 +35,11 @@ def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
             raise
         # Of TensorFlow's many lines, the one that says what has happened.
         lines = error.message.strip().splitlines() or [""]
-        reasons = [line for line in lines if "aborted by" in line]
+        reasons = [line for line in lines if "aborted by" in line] or lines
         raise InputError(
             "Another worker has ended or does not answer.",
             f"all {strategy.num_replicas_in_sync} devices until the end",
-            (reasons or lines)[-1].strip()[:200],
+            reasons[-1].strip()[:200],
             "Read that worker's last messages and start all workers again: "
             "they continue from the last checkpoint.",
         ) from error

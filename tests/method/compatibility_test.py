@@ -24,7 +24,7 @@ def test_scores_by_hand(embedding_dim):
     ]
 
     scores = compatibility.scores(features, (weights, bias), embeddings)
-    folded = compatibility.per_class((weights, bias), embeddings)
+    folded = compatibility.times((weights, bias), embeddings)
 
     np.testing.assert_allclose(scores, expected, rtol=1e-11)
     np.testing.assert_allclose(

@@ -66,7 +66,7 @@ def test_latent_noise_has_the_moments_of_its_class(mean, covariance):
 
 def test_identity_covariance_has_no_weights():
     layer = LatentNoise(toys.DZ, "linear", "identity")
-    layer.build((None, toys.DZ), (None, toys.DA))
+    layer(np.zeros((1, toys.DZ)), np.zeros((1, toys.DA)))
 
     assert [w.shape for w in layer.weights] == [
         (toys.DA, toys.DZ),

@@ -106,7 +106,7 @@ def full_theta(rows, seed, dtype="float32"):
     """theta as gradient matching draws it, out of the span of embeddings."""
     basis = compatibility.span_basis(np.asarray(rows))
     theta = compatibility.initial_theta(DX, basis.shape[1], seed, dtype)
-    return compatibility.out_of_span(theta, basis)
+    return compatibility.times(theta, basis)
 
 
 def zero_shot_data() -> ZeroShotData:

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from gmn_tf.training import fit
-from gmn_tf.training.callbacks import TAGS
+from gmn_tf.training.callbacks import LARGEST, TAGS, DivergenceMonitor
 from gmn_tf.training.checkpoints import Checkpoints
-from gmn_tf.training.divergence import LARGEST, DivergenceMonitor
 from gmn_tf.utils.errors import InputError
 
 

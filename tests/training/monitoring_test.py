@@ -198,7 +198,9 @@ def test_a_picture_shows_few_classes_and_its_own_group(tmp_path, monkeypatch):
         return PROJECTION(real, fake, class_names, title)
 
     monkeypatch.setattr(figures, "feature_projection", spy)
-    watched(tmp_path, picture_classes=2, per_class=4)
+    monkeypatch.setattr(monitoring, "PICTURE_CLASSES", 2)
+    monkeypatch.setattr(monitoring, "PER_CLASS", 4)
+    watched(tmp_path)
 
     assert shown[-2:] == [
         ("Seen classes, step 5", {0, 1}, 8, 8),
@@ -357,7 +359,7 @@ METRICS = {
 
 def test_scores_are_scalars_and_a_picture(tmp_path):
     bars = plots.class_accuracy_bars(np.array([0.5, 0.25]), "ab", 1)
-    monitoring.write_scores(tmp_path, METRICS, bars)
+    monitoring.write_result(tmp_path, {}, METRICS, bars)
     content = read(tmp_path)
 
     assert content["scores/h"] == {40: 42.0}
@@ -367,7 +369,7 @@ def test_scores_are_scalars_and_a_picture(tmp_path):
 
 def test_hparams_hold_settings_and_name_the_scores(tmp_path):
     settings = {"units": [8, 9], "steps": 40, "rate": 0.5, "noise": "latent"}
-    monitoring.write_hparams(tmp_path, settings, METRICS)
+    monitoring.write_result(tmp_path, settings, METRICS)
     events = EventAccumulator(str(tmp_path))
     events.Reload()
     stored = {
