@@ -4,6 +4,7 @@ Curves by variant are those of `results.curves`: rows of scores, each a mean and
 a standard deviation over generator seeds, and the number of these seeds.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
@@ -38,33 +39,24 @@ def curves_by_variant(curves: Curves, along: str, title: str) -> Figure:
     return figure
 
 
-def variants_together(
-    curves: Curves, along: str, title: str, score: str = "u"
-) -> Figure:
-    """Fig. 5: one score of several variants in one panel.
+def variants_together(curves: Curves, along: str, title: str) -> Figure:
+    """Fig. 5: u of several variants in one panel.
 
     Args:
         curves: rows and number of seeds of each variant.
-        along: the name of what the score is drawn against.
+        along: the name of what u is drawn against.
         title: what was scored.
-        score: which.
     """
-    figure, axes = figures.new_figure(7.5, 4.5)
-    lines = {}
-    for number, (variant, (rows, seeds)) in enumerate(curves.items()):
-        style = (
-            figures.COLOURS[number % len(figures.COLOURS)],
-            "os^Dvx"[number % 6],
-            ("-", "--", "-.", ":")[number % 4],
-        )
-        lines[_with_seeds(variant, seeds)] = figures.line_with_band(
-            axes, rows, along, score, style
-        )
-    figures.legend(figure, lines.values(), lines.keys(), "outside right center")
-    axes.set_ylim(bottom=0.0)
+    styles = itertools.cycle(
+        zip(figures.COLOURS, "os^Dvxo", 2 * ["-", "--", "-.", ":"])
+    )
+    lines = {
+        _with_seeds(variant, seeds): (rows, "u", style)
+        for (variant, (rows, seeds)), style in zip(curves.items(), styles)
+    }
+    label = _measure("u", curves)
+    figure, axes = figures.lines_with_bands(lines, along, title, label)
     axes.set_xlabel("Generator steps")
-    axes.set_ylabel(_measure(score, curves))
-    axes.set_title(figures.plain_text(title, 70), loc="left")
     return figure
 
 

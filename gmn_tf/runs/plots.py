@@ -101,31 +101,22 @@ def calibration_curve(
     """
     figure, axes = _scores_along(rows, "penalty", title, markers=False)
     axes.axvline(chosen, color="0.4", linewidth=1.0)
-    axes.annotate(
-        f" {chosen:g}",
-        (chosen, 1.0),
-        xycoords=("data", "axes fraction"),
-        verticalalignment="top",
-    )
+    above = {"xycoords": ("data", "axes fraction"), "va": "top"}
+    axes.annotate(f" {chosen:g}", (chosen, 1.0), **above)
     axes.set_xlabel("Penalty of seen classes")
     return figure
 
 
 def _scores_along(rows, along, title, markers=True):
-    figure, axes = figures.new_figure(7.5, 4.5)
     # The legend has the order of the lines' ends beside it.
     last = rows[-1]
     known = [key for key in SCORE_STYLES if last[key]["mean"] is not None]
     lines = {}
     for key in sorted(known, key=lambda key: -last[key]["mean"]):
-        label, colour, marker, kind = SCORE_STYLES[key]
-        style = colour, marker if markers else "", kind
-        lines[label] = figures.line_with_band(axes, rows, along, key, style)
-    figures.legend(figure, lines.values(), lines.keys(), "outside right center")
-    axes.set_ylim(bottom=0.0)
-    axes.set_ylabel("Accuracy (%), mean ± standard deviation")
-    axes.set_title(figures.plain_text(title, 70), loc="left")
-    return figure, axes
+        name, colour, marker, kind = SCORE_STYLES[key]
+        lines[name] = rows, key, (colour, marker if markers else "", kind)
+    label = "Accuracy (%), mean ± standard deviation"
+    return figures.lines_with_bands(lines, along, title, label)
 
 
 def _bars(axes, labels, percent, errors, class_names, colour) -> None:
