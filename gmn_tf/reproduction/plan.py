@@ -6,6 +6,7 @@ Fig. 3 and 4, one on the tune splits the separate protocol and Fig. 5.
 """
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterable, Mapping
 
@@ -122,9 +123,9 @@ class Request:
 
     def __post_init__(self):
         for table in self.tables:
-            check_choice("tables", table, tuple(TABLES))
+            check_choice("tables", table, TABLES)
         for figure in self.figures:
-            check_choice("figures", figure, tuple(FIGURES))
+            check_choice("figures", figure, FIGURES)
         for what, given, example in (
             ("table or figure", self.tables + self.figures, "--tables=2,3"),
             ("data set", self.datasets, "--datasets=flo,cub"),
@@ -146,7 +147,10 @@ class Request:
             name, value = _read_flag(flag)
             if name not in OTHER_FLAGS:
                 chosen[name] = value
-        preset = configs.preset(dataset.partition(":")[0], self.preset)
+        chosen["dataset"], _, embedding = dataset.partition(":")
+        if embedding:
+            chosen["embedding"] = embedding
+        preset = configs.preset(chosen["dataset"], self.preset)
         return Config().replace({**preset, **chosen})
 
 
@@ -198,25 +202,47 @@ def _jobs(request: Request, dataset: str, seed: int) -> Iterable[Job]:
     for variant in tuned:
         yield _train(request, dataset, "tune", variant, seed)
     for variant in separate:
-        yield _separate(request, dataset, variant, seed)
+        config, tune = _run(request, dataset, "tune", variant, seed)
+        tried = candidates(config, VARIANTS[variant].has_generator)
+        argument = f"--tune_workdir={tune}"
+        job = _evaluate(
+            request,
+            dataset,
+            variant,
+            seed,
+            RESULTS[SEPARATE],
+            argument,
+            tried=tried,
+        )
+        needs = (*job.needs, *(tune / path.name for path in job.needs))
+        yield dataclasses.replace(job, protocol=SEPARATE, needs=needs)
     for variant in _variants(request, (), ("3",)):
-        yield _curve(request, dataset, variant, seed)
+        argument = f"--synthetic_per_class={','.join(map(str, COUNTS))}"
+        job = _evaluate(
+            request,
+            dataset,
+            variant,
+            seed,
+            "curve.png",
+            argument,
+            counts=list(COUNTS),
+        )
+        yield dataclasses.replace(job, figure="3")
 
 
 def _variants(request, tables, figures) -> list[str]:
     """Those of the tables and figures that are asked for, each once."""
     rows = [TABLES[one] for one in tables if one in request.tables]
     rows += [FIGURES[one] for one in figures if one in request.figures]
-    return list(dict.fromkeys(variant for row in rows for variant in row))
+    return list(dict.fromkeys(itertools.chain(*rows)))
 
 
 def _train(request, dataset, split, variant, seed) -> Job:
     config, folder = _run(request, dataset, split, variant, seed)
     settings = config.to_dict()
-    name, _, embedding = dataset.partition(":")
     arguments = [
-        f"--dataset={name}",
-        *([f"--embedding={embedding}"] if embedding else []),
+        f"--dataset={config.dataset}",
+        *([f"--embedding={config.embedding}"] if ":" in dataset else []),
         f"--variant={variant}",
         f"--split={split}",
         f"--seed={seed}",
@@ -243,40 +269,9 @@ def _train(request, dataset, split, variant, seed) -> Job:
     )
 
 
-def _separate(request, dataset, variant, seed) -> Job:
-    config, tune = _run(request, dataset, "tune", variant, seed)
-    tried = candidates(config, VARIANTS[variant].has_generator)
-    job = _evaluate(
-        request,
-        dataset,
-        variant,
-        seed,
-        RESULTS[SEPARATE],
-        f"--tune_workdir={tune}",
-    )
-    return dataclasses.replace(
-        job,
-        settings={**job.settings, "tried": tried},
-        protocol=SEPARATE,
-        needs=(*job.needs, *(tune / path.name for path in job.needs)),
-    )
-
-
-def _curve(request, dataset, variant, seed) -> Job:
-    counts = ",".join(map(str, COUNTS))
-    job = _evaluate(
-        request,
-        dataset,
-        variant,
-        seed,
-        "curve.png",
-        f"--synthetic_per_class={counts}",
-    )
-    settings = {**job.settings, "counts": list(COUNTS)}
-    return dataclasses.replace(job, settings=settings, figure="3")
-
-
-def _evaluate(request, dataset, variant, seed, result, argument) -> Job:
+def _evaluate(
+    request, dataset, variant, seed, result, argument, **settings
+) -> Job:
     config, folder = _run(request, dataset, "test", variant, seed)
     what = result.partition(".")[0]
     flags = [
@@ -290,16 +285,13 @@ def _evaluate(request, dataset, variant, seed, result, argument) -> Job:
         kind=f"{dataset} {what}",
         command=("evaluate", f"--workdir={folder}", argument, *flags),
         result=folder / result,
-        settings=config.to_dict(),
+        settings=config.to_dict() | settings,
         needs=tuple(folder / name for name in (RESULTS[JOINT], *models)),
     )
 
 
 def _run(request, dataset, split, variant, seed) -> tuple[Config, pathlib.Path]:
     """The settings of a run, and its folder."""
-    name, _, embedding = dataset.partition(":")
-    own = {"dataset": name, "split": split, "variant": variant, "seed": seed}
-    if embedding:
-        own["embedding"] = embedding
+    own = {"split": split, "variant": variant, "seed": seed}
     name = run_name(dataset, split, variant, seed)
     return request.config(dataset).replace(own), request.out / "runs" / name
