@@ -16,13 +16,7 @@ Curves = Mapping[str, tuple[Sequence[Mapping], int]]
 
 
 def curves_by_variant(curves: Curves, along: str, title: str) -> Figure:
-    """Fig. 3 for several variants: a panel for each, with all scores.
-
-    Args:
-        curves: rows and number of seeds of each variant.
-        along: the name of what scores are drawn against, on a log scale.
-        title: what was scored.
-    """
+    """Fig. 3: a panel for each variant, with all scores against `along`."""
     figure = Figure((3.6 * len(curves) + 2.2, 4.0), layout="constrained")
     figure.suptitle(figures.plain_text(title, 90), x=0.01, ha="left", size=12)
     panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
@@ -40,13 +34,7 @@ def curves_by_variant(curves: Curves, along: str, title: str) -> Figure:
 
 
 def variants_together(curves: Curves, along: str, title: str) -> Figure:
-    """Fig. 5: u of several variants in one panel.
-
-    Args:
-        curves: rows and number of seeds of each variant.
-        along: the name of what u is drawn against.
-        title: what was scored.
-    """
+    """Fig. 5: u of all variants in one panel, against `along`."""
     styles = itertools.cycle(
         zip(figures.COLOURS, "os^Dvxo", 2 * ["-", "--", "-.", ":"])
     )
@@ -67,4 +55,4 @@ def _with_seeds(variant: str, seeds: int) -> str:
 def _measure(what: str, curves: Curves) -> str:
     """The label of an axis; of single seeds there is no deviation."""
     several = any(seeds > 1 for _, seeds in curves.values())
-    return f"{what} (%)" + (", mean ± standard deviation" if several else "")
+    return f"{what} (%)" + ", mean ± standard deviation" * several

@@ -37,31 +37,14 @@ FIGURES = {
 COUNTS = (10, 25, 50, 100, 250, 500)  # synthetic features in Fig. 3
 POINTS = 10  # of a curve in Fig. 5
 # Flags that a job has already, and those that decide no result.
-JOB_FLAGS = (
-    "baseline",
-    "dataset",
-    "embedding",
-    "preset",
-    "seed",
-    "split",
-    "validate_every",
-    "variant",
-    "workdir",
-)
-OTHER_FLAGS = (
-    "checkpoint_every",
-    "data_dir",
-    "deterministic",
-    "jit",
-    "log_every",
-    "manual_dir",
-    "memory_gb",
-    "picture_every",
-    "steps_per_execution",
-    "strategy",
-)
+JOB_FLAGS = {"dataset", "embedding", "variant", "split", "seed", "preset"}
+JOB_FLAGS |= {"baseline", "validate_every", "workdir"}
+DATA_FLAGS = {"data_dir", "manual_dir", "memory_gb"}
+EXECUTION_FLAGS = {"deterministic", "jit", "steps_per_execution", "strategy"}
+MONITORING_FLAGS = {"checkpoint_every", "log_every", "picture_every"}
+OTHER_FLAGS = DATA_FLAGS | EXECUTION_FLAGS | MONITORING_FLAGS
 # Of those, what bin/evaluate takes too.
-EVALUATION_FLAGS = ("data_dir", "memory_gb")
+EVALUATION_FLAGS = {"data_dir", "memory_gb"}
 DAGGER = "cwgan_gm"  # in Table 3 also with the separate protocol
 
 
@@ -184,50 +167,49 @@ def run_name(dataset: str, split: str, variant: str, seed: int) -> str:
 
 def plan(request: Request) -> list[Job]:
     """All jobs, seed by seed, so that whole tables come early."""
-    jobs = {}
-    for seed in range(1, request.seeds + 1):
-        for dataset in request.datasets:
-            for job in _jobs(request, dataset, seed):
-                jobs.setdefault(job.name, job)
+    jobs = {
+        job.name: job
+        for seed in range(1, request.seeds + 1)
+        for dataset in request.datasets
+        for job in _jobs(request, dataset, seed)
+    }
     return list(jobs.values())
 
 
 def _jobs(request: Request, dataset: str, seed: int) -> Iterable[Job]:
+    def run(split, variant):
+        """The settings of a run, and its folder."""
+        name = run_name(dataset, split, variant, seed)
+        own = {"split": split, "variant": variant, "seed": seed}
+        config = request.config(dataset).replace(own)
+        return config, request.out / "runs" / name
+
     separate = _variants(request, ("2",), ())
     if "3" in request.tables and DAGGER not in separate:
         separate.append(DAGGER)
     tuned = dict.fromkeys([*separate, *_variants(request, (), ("5",))])
     for variant in _variants(request, ("2", "3"), ("3", "4")):
-        yield _train(request, dataset, "test", variant, seed)
+        yield _train(request, dataset, *run("test", variant))
     for variant in tuned:
-        yield _train(request, dataset, "tune", variant, seed)
+        yield _train(request, dataset, *run("tune", variant))
     for variant in separate:
-        config, tune = _run(request, dataset, "tune", variant, seed)
-        tried = candidates(config, VARIANTS[variant].has_generator)
-        argument = f"--tune_workdir={tune}"
+        test, (config, tune) = run("test", variant), run("tune", variant)
         job = _evaluate(
-            request,
-            dataset,
-            variant,
-            seed,
-            RESULTS[SEPARATE],
-            argument,
-            tried=tried,
+            request, dataset, *test, RESULTS[SEPARATE], f"--tune_workdir={tune}"
         )
-        needs = (*job.needs, *(tune / path.name for path in job.needs))
-        yield dataclasses.replace(job, protocol=SEPARATE, needs=needs)
+        tried = candidates(config, VARIANTS[variant].has_generator)
+        yield dataclasses.replace(
+            job,
+            settings={**job.settings, "tried": tried},
+            protocol=SEPARATE,
+            needs=(*job.needs, *(tune / path.name for path in job.needs)),
+        )
     for variant in _variants(request, (), ("3",)):
         argument = f"--synthetic_per_class={','.join(map(str, COUNTS))}"
-        job = _evaluate(
-            request,
-            dataset,
-            variant,
-            seed,
-            "curve.png",
-            argument,
-            counts=list(COUNTS),
-        )
-        yield dataclasses.replace(job, figure="3")
+        test = run("test", variant)
+        job = _evaluate(request, dataset, *test, "curve.png", argument)
+        settings = {**job.settings, "counts": list(COUNTS)}
+        yield dataclasses.replace(job, settings=settings, figure="3")
 
 
 def _variants(request, tables, figures) -> list[str]:
@@ -237,61 +219,45 @@ def _variants(request, tables, figures) -> list[str]:
     return list(dict.fromkeys(itertools.chain(*rows)))
 
 
-def _train(request, dataset, split, variant, seed) -> Job:
-    config, folder = _run(request, dataset, split, variant, seed)
+def _train(request, dataset, config, folder) -> Job:
     settings = config.to_dict()
+    embedding = ("embedding",) * (":" in dataset)
+    names = ("dataset", *embedding, "variant", "split", "seed")
     arguments = [
-        f"--dataset={config.dataset}",
-        *([f"--embedding={config.embedding}"] if ":" in dataset else []),
-        f"--variant={variant}",
-        f"--split={split}",
-        f"--seed={seed}",
+        *(f"--{name}={settings[name]}" for name in names),
         f"--workdir={folder}",
         f"--preset={request.preset}",
         "--nobaseline",  # real_only has jobs of its own
         *request.flags,
     ]
-    figure = "4" if split == "test" else "5"
+    figure = "4" if config.split == "test" else "5"
+    shown = config.variant in FIGURES[figure]
     # Whether or not Fig. 5 is asked for now: it may be later.
-    if figure == "5" and variant in FIGURES["5"]:
+    if figure == "5" and shown:
         every = max(1, config.steps // POINTS)
         arguments.append(f"--validate_every={every}")
         settings["validate_every"] = every
-    real_only = " real_only" * (variant == BASELINE)
+    real_only = " real_only" * (config.variant == BASELINE)
     return Job(
         name=folder.name,
-        kind=f"{dataset} {split}{real_only}",
+        kind=f"{dataset} {config.split}{real_only}",
         command=("train", *arguments),
         result=folder / RESULTS[JOINT],
         settings=settings,
         protocol=JOINT,
-        figure=figure if variant in FIGURES[figure] else None,
+        figure=figure if shown else None,
     )
 
 
-def _evaluate(
-    request, dataset, variant, seed, result, argument, **settings
-) -> Job:
-    config, folder = _run(request, dataset, "test", variant, seed)
+def _evaluate(request, dataset, config, folder, result, argument) -> Job:
     what = result.partition(".")[0]
-    flags = [
-        flag
-        for flag in request.flags
-        if _read_flag(flag)[0] in EVALUATION_FLAGS
-    ]
-    models = ["generator.keras"] * VARIANTS[variant].has_generator
+    flags = [f for f in request.flags if _read_flag(f)[0] in EVALUATION_FLAGS]
+    models = ["generator.keras"] * VARIANTS[config.variant].has_generator
     return Job(
         name=f"{folder.name} {what}",
         kind=f"{dataset} {what}",
         command=("evaluate", f"--workdir={folder}", argument, *flags),
         result=folder / result,
-        settings=config.to_dict() | settings,
+        settings=config.to_dict(),
         needs=tuple(folder / name for name in (RESULTS[JOINT], *models)),
     )
-
-
-def _run(request, dataset, split, variant, seed) -> tuple[Config, pathlib.Path]:
-    """The settings of a run, and its folder."""
-    own = {"split": split, "variant": variant, "seed": seed}
-    name = run_name(dataset, split, variant, seed)
-    return request.config(dataset).replace(own), request.out / "runs" / name

@@ -149,7 +149,7 @@ def table_rows(
         results: what was measured.
         number: `2` or `3`.
         dataset: as in `plan.Request`.
-        seeds: number of seeds.
+        seeds: how many, from 1 on.
 
     Returns:
         Dictionaries with `variant`, `source` (`measured`, or where a number to
@@ -203,7 +203,7 @@ def curves(
         along: the column that scores are drawn against: `n`, the number of
             synthetic features, or `step`.
         dataset: as in `plan.Request`.
-        seeds: number of seeds.
+        seeds: how many, from 1 on.
 
     Returns:
         For each variant that has finished runs: rows with a value of `along`

@@ -118,12 +118,9 @@ def markdown(rows: list[dict]) -> str:
 
 
 def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
-    """Writes the table as OUT.md and OUT.csv, and its runs as OUT_runs.csv.
+    """Writes the rows of `table(paths)` as OUT.md and OUT.csv.
 
-    Args:
-        rows: from `table`.
-        out: the start of the names.
-        paths: what the table is of.
+    The runs themselves, if paths are given, are written as OUT_runs.csv.
     """
     files.write_text(pathlib.Path(f"{out}.md"), markdown(rows) + "\n")
     report.write_csv(pathlib.Path(f"{out}.csv"), rows)

@@ -25,15 +25,9 @@ def class_accuracy_bars(
 ) -> Figure:
     """Accuracy of each class, sorted, for unseen and seen classes.
 
-    Names and error bars are drawn where there is room to read them.
-
-    Args:
-        class_names: `C` names, seen classes first.
-        num_seen: S.
-        accuracies: `[classifiers, C]` shares from 0 to 1; a class with NaN is
-            left out. The figure shows mean and standard deviation.
-        baseline: the same for the variant real_only, drawn as marks, or None.
-        title: what was scored.
+    Names and error bars (standard deviations) are drawn where there is room to
+    read them, and the baseline as marks. A class with NaN is left out. Takes
+    what `report.class_accuracy_csv` takes, and a title.
     """
     percent = 100.0 * np.mean(accuracies, axis=0)
     errors = 100.0 * np.std(accuracies, axis=0)
@@ -80,7 +74,7 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
     Args:
         rows: one dictionary per number: `n`, and `t1`, `u`, `s`, `h`, each
             with `mean` and `std` (the band) in percent.
-        title: what was scored.
+        title: of the figure.
     """
     rows = sorted(rows, key=lambda row: row["n"])
     figure, axes = _scores_along(rows, "n", title)
@@ -92,12 +86,9 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
 def calibration_curve(
     rows: Sequence[Mapping], chosen: float, title: str
 ) -> Figure:
-    """Scores against the penalty of seen classes.
+    """Scores against the penalty of seen classes; the chosen one is marked.
 
-    Args:
-        rows: as above, with `penalty` in place of `n`.
-        chosen: the penalty that is marked.
-        title: what was scored.
+    Takes rows as above, with `penalty` in place of `n`.
     """
     figure, axes = _scores_along(rows, "penalty", title, markers=False)
     axes.axvline(chosen, color="0.4", linewidth=1.0)

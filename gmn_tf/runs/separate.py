@@ -29,7 +29,7 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
     Args:
         test: a run on the test splits.
         tune: the same on the tune splits.
-        quiet: print nothing.
+        quiet: whether to print nothing.
 
     Returns:
         The contents of separate.json of the test run: those of metrics.json,
@@ -89,12 +89,7 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
 
 
 def check_same_runs(test: dict, tune: dict) -> None:
-    """Raises InputError unless two runs differ only in their split.
-
-    Args:
-        test: what `FinishedRun.identity` says of --workdir.
-        tune: the same of --tune_workdir.
-    """
+    """Raises InputError unless two identities differ only in their split."""
     check_same(
         "The separate protocol needs runs that differ only in their split.",
         {**test, "split": "test and tune"},

@@ -68,9 +68,7 @@ def settings(row: Mapping) -> Config:
 def scores(row: Mapping, start: str = "") -> dict[str, float | None]:
     """The mean of each score of a row in percent; None for an unknown one.
 
-    Args:
-        row: from `read`.
-        start: `BASELINE` for the scores of the baseline.
+    With `BASELINE` as the start of columns, the scores of the baseline.
     """
     return {score: number(row.get(f"{start}{score}_mean")) for score in SCORES}
 
@@ -79,11 +77,11 @@ def over_seeds(runs: Collection[Mapping]) -> dict[str, float]:
     """Mean and standard deviation of each score, as in `h` and `h_std`.
 
     Args:
-        runs: from `scores`, one for each generator seed. What nobody could
-            score becomes NaN.
+        runs: from `scores`, one for each generator seed.
     """
     columns = {}
     for score in SCORES:
+        # As floats: None, for what nobody could score, becomes NaN.
         values = np.array([run[score] for run in runs], float)
         columns[score] = float(np.mean(values))
         columns[f"{score}_std"] = float(np.std(values))

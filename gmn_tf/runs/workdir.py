@@ -31,11 +31,7 @@ SOURCE = ("name", "data_dir", "split_fingerprint")
 
 
 class Workdir:
-    """The folder of one run.
-
-    Args:
-        path: the folder; it is made by `start`.
-    """
+    """The folder of one run, which `start` makes."""
 
     def __init__(self, path: str):
         self.path = pathlib.Path(path)
@@ -158,11 +154,7 @@ class Workdir:
             figures.save(figure, temporary, temporary.suffix[1:])
 
     def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
-        """Loads `name`.keras.
-
-        Args:
-            name: of the file, without its suffix.
-            kind: class of the model.
+        """Loads `name`.keras, a model of the class `kind`.
 
         Raises:
             InputError: if the file is missing, damaged or holds another model.
@@ -202,9 +194,7 @@ class Workdir:
     ) -> None:
         """Raises InputError if a run here has other settings or other data.
 
-        Args:
-            config: the settings.
-            source: what the data is; None while it is not read.
+        Before data is read, there is no source to compare.
         """
         if not (self.path / "config.json").exists():
             return
