@@ -137,9 +137,9 @@ def _collect(request, results) -> tuple[list[Table], list[Picture]]:
             ("3", "n", figures.curves_by_variant),
             ("5", "step", figures.variants_together),
         ):
-            found = {}
-            if number in request.figures:
-                found = curves(results, number, along, dataset, request.seeds)
+            if number not in request.figures:
+                continue
+            found = curves(results, number, along, dataset, request.seeds)
             if found:
                 title = f"Fig. {number}, {dataset}: {FIGURE_TITLES[number]}"
                 key = f"figure{number}-{dataset.replace(':', '-')}"

@@ -127,17 +127,15 @@ def _tried(path: pathlib.Path) -> list[dict]:
         "separate.json as bin/evaluate writes it",
         f"Remove {path}, so that it is made again.",
     )
-    return [
-        {
-            **one,
-            "chosen_for": " ".join(
-                task
-                for task, chosen in metrics["chosen"].items()
-                if chosen.items() <= one.items()
-            ),
-        }
-        for one in metrics["tried"]
-    ]
+    tried = metrics["tried"]
+    for one in tried:
+        tasks = [
+            task
+            for task, chosen in metrics["chosen"].items()
+            if chosen.items() <= one.items()
+        ]
+        one["chosen_for"] = " ".join(tasks)
+    return tried
 
 
 def table_rows(
@@ -218,11 +216,12 @@ def curves(
             for name in _run_names(dataset, split, variant, seeds)
             if (points := results.points(figure, name))
         ]
-        rows = [{along: points[0][along]} for points in zip(*runs)]
-        for row, points in zip(rows, zip(*runs)):
+        rows = []
+        for points in zip(*runs):  # of one place along the curve
+            rows.append({along: points[0][along]})
             for score in SCORES:
                 means = [one[score]["mean"] for one in points]
-                row[score] = {"mean": np.mean(means), "std": np.std(means)}
+                rows[-1][score] = {"mean": np.mean(means), "std": np.std(means)}
         if runs:
             found[variant] = rows, len(runs)
     return found

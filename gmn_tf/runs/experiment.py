@@ -144,12 +144,13 @@ def fit_classifiers(
             only.
         on_epoch: called after each epoch.
     """
-    samples = data.train
-    num_competing = data.num_seen
+    samples, num_competing = data.train, data.num_seen
     if generator is not None:
         fake = draw_synthetic(config, data, generator)
-        samples = synthesis.joined(samples, fake)
-        num_competing = data.num_classes
+        samples, num_competing = (
+            synthesis.joined(samples, fake),
+            data.num_classes,
+        )
     # Without samples of unseen classes, only embeddings distinguish them.
     linear = config.compatibility == "linear" and generator is not None
     models = [

@@ -37,31 +37,47 @@ def class_accuracy_bars(
     figure = Figure((10.0, max(4.0, height)), layout="constrained")
     figure.suptitle(figures.plain_text(title, 130), x=0.01, ha="left", size=11)
     panels = figure.subplots(1, 2)
-    for axes, name, labels, colour in (
+    for axes, name, group, colour in (
         (panels[0], "Unseen", unseen, figures.COLOURS[1]),
         (panels[1], "Seen", seen, figures.COLOURS[0]),
     ):
-        kept = labels[~np.isnan(percent[labels])]
-        heading = f"{name} classes"
-        if len(kept):
-            heading += f", mean {percent[kept].mean():.1f} %"
-        if len(kept) < len(labels):
-            heading += f"\n({len(labels) - len(kept)} without a sample)"
+        kept = group[~np.isnan(percent[group])]
         # The best first.
         labels = kept[np.argsort(-percent[kept], kind="stable")]
-        _bars(axes, labels, percent, errors, class_names, colour)
+        places = np.arange(len(labels))
+        has_names = len(labels) <= MAX_NAMES
+        axes.barh(
+            places,
+            percent[labels],
+            color=colour,
+            height=0.75 if has_names else 1.0,
+            xerr=errors[labels] if has_names else None,
+            error_kw={"ecolor": figures.GREY, "elinewidth": 1.0},
+        )
+        heading = f"{name} classes"
+        if len(kept):
+            mean = percent[kept].mean()
+            heading += f", mean {mean:.1f} %"
+            axes.axvline(mean, color="black", lw=1.0, ls=":")
+        if len(kept) < len(group):
+            heading += f"\n({len(group) - len(kept)} without a sample)"
         if baseline is not None:
-            axes.scatter(
-                100.0 * np.mean(baseline, axis=0)[labels],
-                np.arange(len(labels)),
-                9,
-                "black",
-                label="real samples alone",
-            )
+            real = 100.0 * np.mean(baseline, axis=0)[labels]
+            axes.scatter(real, places, 9, "black", label="real samples alone")
+        if has_names:
+            texts = [figures.plain_text(class_names[one]) for one in labels]
+            axes.set_yticks(places, texts, size=8)
+        else:
+            axes.set_yticks([])
+            axes.set_ylabel(f"{len(labels)} classes, best first")
+        axes.tick_params(axis="y", length=0)
         # Bars of one thickness, if both panels have room for names.
         rows = max(named) if len(named) == 2 else len(labels)
         axes.set_ylim(max(rows, 1) - 0.4, -0.6)
+        axes.set_xlim(0.0, 100.0)
+        axes.set_xlabel("Accuracy among all classes (%), dotted: mean")
         axes.set_title(heading, loc="left", size=11)
+        axes.spines[["top", "right", "left"]].set_visible(False)
     if baseline is not None:
         handles, names = panels[0].get_legend_handles_labels()
         figures.legend(figure, handles, names, "upper right")
@@ -108,26 +124,3 @@ def _scores_along(rows, along, title, markers=True):
         lines[name] = rows, key, (colour, marker if markers else "", kind)
     label = "Accuracy (%), mean ± standard deviation"
     return figures.lines_with_bands(lines, along, title, label)
-
-
-def _bars(axes, labels, percent, errors, class_names, colour) -> None:
-    named = len(labels) <= MAX_NAMES
-    axes.barh(
-        np.arange(len(labels)),
-        percent[labels],
-        color=colour,
-        height=0.75 if named else 1.0,
-        xerr=errors[labels] if named else None,
-        error_kw={"ecolor": figures.GREY, "elinewidth": 1.0},
-    )
-    names = [class_names[label] for label in labels] if named else []
-    texts = [figures.plain_text(name) for name in names]
-    axes.set_yticks(np.arange(len(texts)), texts, size=8)
-    axes.tick_params(axis="y", length=0)
-    if not named:
-        axes.set_ylabel(f"{len(labels)} classes, best first")
-    axes.set_xlim(0.0, 100.0)
-    axes.set_xlabel("Accuracy among all classes (%), dotted: mean")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    if len(labels):
-        axes.axvline(percent[labels].mean(), color="black", lw=1.0, ls=":")

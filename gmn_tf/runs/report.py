@@ -127,48 +127,35 @@ def flat(scores: Mapping[str, Mapping], start: str = "") -> dict:
 def read_curve(lines: Iterable[Mapping[str, str]], along: str) -> list[dict]:
     """The rows that `curve_csv` has written, from the lines of its CSV."""
     return [
-        {
-            along: int(line[along]),
-            **{
-                score: {
-                    part: float(line[f"{score}_{part}"] or "nan")
-                    for part in PARTS
-                }
-                for score in SCORES
-            },
+        {along: int(line[along])}
+        | {
+            score: {p: float(line[f"{score}_{p}"] or "nan") for p in PARTS}
+            for score in SCORES
         }
         for line in lines
     ]
 
 
 def curve_table(rows: Sequence[Mapping]) -> str:
-    """The same for the terminal."""
+    """The curve of Fig. 3 for the terminal."""
     return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
 
 
 def trials_table(results: Sequence[Mapping]) -> str:
     """Scores of a search's trials."""
-    return _aligned(
-        [
-            [str(one["trial"]), *(f"{one[name]:.1f}" for name in SCORES)]
-            for one in results
-        ],
-        "trial",
-    )
+    rows = [
+        [str(one["trial"]), *(f"{one[name]:.1f}" for name in SCORES)]
+        for one in results
+    ]
+    return _aligned(rows, "trial")
 
 
 def calibration_table(without: Mapping, best: Mapping) -> str:
-    """Scores with the best penalty of seen classes on the tune splits.
-
-    Args:
-        without: scores with the penalty 0.
-        best: scores with the best one.
-    """
-    rows = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
+    """Scores without, and with the best penalty on the tune splits."""
+    table = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
     flag = f"--seen_penalty={best['penalty']:g}"
-    return (
-        f"{_aligned(rows, 'penalty')}\n\nLargest h on the tune splits: {flag}"
-    )
+    text = f"Largest h on the tune splits: {flag}"
+    return f"{_aligned(table, 'penalty')}\n\n{text}"
 
 
 def data_summary(data: ZeroShotData) -> str:
@@ -272,14 +259,11 @@ def _aligned(rows: list[list[str]], corner: str = "") -> str:
     """Rows under the scores' names, in columns of equal width."""
     rows = [[corner, *SCORES.values()], *rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        row[0].ljust(widths[0])
-        + "".join(
-            "   " + cell.rjust(width)
-            for cell, width in zip(row[1:], widths[1:])
-        )
-        for row in rows
-    )
+    lines = []
+    for name, *cells in rows:
+        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:])]
+        lines.append("   ".join([name.ljust(widths[0]), *right]))
+    return "\n".join(lines)
 
 
 def _cell(value: float | None) -> str:

@@ -182,9 +182,8 @@ class Workdir:
         self.check_same_run(config)
         if self.finished():
             return  # nothing will be written
-        there = self.path
-        while not there.exists() and there != there.parent:
-            there = there.parent
+        parents = (self.path, *self.path.parents)
+        there = next(path for path in parents if path.exists())
         with self._reporting_folder_errors():
             if not (there.is_dir() and os.access(there, os.W_OK)):
                 raise OSError(f"{there} is not a folder to write to")
