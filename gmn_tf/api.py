@@ -199,11 +199,9 @@ def train(
     folder = Workdir(workdir)
     strategy = strategy or fit.make_strategy("one")
     fit.check_feasible(config, data, strategy, execution)
+    training = strategy, monitoring_options, execution
     if not workers.is_chief(strategy):
-        saved = experiment.checkpoints(folder, strategy, monitoring_options)
-        fit.train(
-            config, data, strategy, execution=execution, checkpoints=saved
-        )
+        experiment.train_generator(config, data, folder, *training)
         return None
     with folder.exclusive():
         folder.start(config, data.source)
@@ -211,8 +209,7 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
-            options = strategy, monitoring_options, execution, with_baseline
-            experiment.run(config, data, folder, *options)
+            experiment.run(config, data, folder, *training, with_baseline)
     return FinishedRun(folder, config, data)
 
 

@@ -5,7 +5,7 @@ The page needs no network and no other file: it contains the figures.
 
 import dataclasses
 import importlib.resources
-import io
+import pathlib
 import re
 import shlex
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,6 @@ from gmn_tf.runs import report
 from gmn_tf.utils import files
 from gmn_tf.utils.figures import save
 
-HEADING = ("variant", "seeds", "T-1", "u", "s", "h", "source")
 PROTOCOL_NOTES = {
     "separate": "Separate protocol: the number of synthetic features and the "
     "classifier's learning rate are chosen separately for T-1, u and s, on "
@@ -73,7 +72,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A figure for one data set."""
+    """A figure for one data set: the start of its files' names, its title."""
 
     key: str
     title: str
@@ -93,30 +92,25 @@ def write(request: plan.Request, results: Results, command: str) -> None:
     jobs = plan.plan(request)
     results.collect(jobs)
     results.write()
-    tables, drawn = _collect(request, results)
-    for number in dict.fromkeys(table.number for table in tables):
-        same = [table for table in tables if table.number == number]
-        rows = [
-            {"dataset": table.dataset, **row}
-            for table in same
-            for row in table.records
-        ]
-        path = request.out / f"{number}.csv"
-        files.write_text(path, report.table_csv(rows))
-    for picture in drawn:
-        for kind in ("png", "svg"):
-            path = request.out / f"{picture.key}.{kind}"
-            with files.replacing(path) as temporary:
-                save(picture.figure, temporary, kind)
-    text = _markdown(tables, command, settings)
-    files.write_text(request.out / "tables.md", text)
+    tables, pictures = _collect(request, results)
+    markdown = [f"Made by `{command}`. {settings}", ""]
+    records = {}
+    for table in tables:
+        markdown += [f"## {table.title}", "", table.note, ""]
+        markdown += [report.markdown_table(table.heading, table.lines), ""]
+        records.setdefault(table.number, []).extend(
+            {"dataset": table.dataset, **row} for row in table.records
+        )
+    files.write_text(request.out / "tables.md", "\n".join(markdown))
+    for number, rows in records.items():
+        report.write_csv(request.out / f"{number}.csv", rows)
     template = importlib.resources.files(__package__).joinpath("page.html")
     page = jinja2.Environment(autoescape=True).from_string(
         template.read_text(encoding="utf-8")
     )
     text = page.render(
         tables=tables,
-        figures=[(one, _svg(one.figure)) for one in drawn],
+        figures=[(one, _save(one, request.out)) for one in pictures],
         command=command,
         settings=settings,
         jobs=[
@@ -143,38 +137,29 @@ def _collect(request, results) -> tuple[list[Table], list[Picture]]:
             ("3", "n", figures.curves_by_variant),
             ("5", "step", figures.variants_together),
         ):
-            found = {}
-            if number in request.figures:
-                found = curves(results, number, along, dataset, request.seeds)
+            if number not in request.figures:
+                continue
+            found = curves(results, number, along, dataset, request.seeds)
             if found:
                 title = f"Fig. {number}, {dataset}: {FIGURE_TITLES[number]}"
-                figure = draw(found, along, title)
                 key = f"figure{number}-{dataset.replace(':', '-')}"
-                drawn.append(Picture(key, title, figure))
+                drawn.append(Picture(key, title, draw(found, along, title)))
     return tables, drawn
 
 
 def _score_table(number, dataset, rows) -> Table:
+    lines = []
+    for row in rows:
+        scores = report.cells_over_seeds(row)
+        seeds = str(row["seeds"] or "")
+        lines.append([row["variant"], seeds, *scores, row["source"]])
     return Table(
         number=f"table{number}",
         dataset=dataset,
         title=f"Table {number}, {dataset}",
         note=PROTOCOL_NOTES[PROTOCOLS[number]],
-        heading=HEADING,
-        lines=[
-            [
-                row["variant"],
-                str(row["seeds"] or ""),
-                *(
-                    report.mean_and_std(
-                        row[score], row[f"{score}_std"], row["seeds"]
-                    )
-                    for score in SCORES
-                ),
-                row["source"],
-            ]
-            for row in rows
-        ],
+        heading=("variant", "seeds", *SCORES.values(), "source"),
+        lines=lines,
         records=rows,
     )
 
@@ -183,14 +168,13 @@ def _change_table(dataset, seeds, changes) -> Table:
     shown = changes
     if len(changes) > 2 * CLASSES_SHOWN:
         shown = changes[:CLASSES_SHOWN] + changes[-CLASSES_SHOWN:]
-    _, *columns = changes[0]
     return Table(
         number="figure4",
         dataset=dataset,
         title=f"Fig. 4, {dataset}: {FIGURE_TITLES['4']}",
         note="Accuracy among all classes in percent; joint protocol; "
         + (f"mean over {seeds} seeds." if seeds > 1 else "one seed."),
-        heading=("unseen class", *columns),
+        heading=("unseen class", *list(changes[0])[1:]),
         lines=[
             [name, f"{one:.1f}", f"{other:.1f}", f"{change:+.1f}"]
             for name, one, other, change in (row.values() for row in shown)
@@ -199,21 +183,17 @@ def _change_table(dataset, seeds, changes) -> Table:
     )
 
 
-def _markdown(tables: list[Table], command: str, settings: str) -> str:
-    parts = [f"Made by `{command}`. {settings}", ""]
-    for table in tables:
-        parts += [f"## {table.title}", "", table.note, ""]
-        parts += [report.markdown_table(table.heading, table.lines), ""]
-    return "\n".join(parts)
-
-
-def _svg(figure: Figure) -> str:
-    """The picture as an element for a page."""
-    buffer = io.StringIO()
-    save(figure, buffer, "svg")
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
+def _save(picture: Picture, out: pathlib.Path) -> str:
+    """Writes a picture, and returns it as an element for a page."""
+    for kind in ("png", "svg"):
+        path = out / f"{picture.key}.{kind}"
+        with files.replacing(path) as temporary:
+            save(picture.figure, temporary, kind)
+    text = path.read_text(encoding="utf-8")
     # As wide as the page lets it be.
     return re.sub(
-        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"', r"\1", text, count=1
+        r'(<svg[^>]*?) width="[^"]*" height="[^"]*"',
+        r"\1",
+        text[text.index("<svg") :],
+        count=1,
     )

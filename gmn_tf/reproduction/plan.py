@@ -6,6 +6,7 @@ Fig. 3 and 4, one on the tune splits the separate protocol and Fig. 5.
 """
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterable, Mapping
 
@@ -36,31 +37,14 @@ FIGURES = {
 COUNTS = (10, 25, 50, 100, 250, 500)  # synthetic features in Fig. 3
 POINTS = 10  # of a curve in Fig. 5
 # Flags that a job has already, and those that decide no result.
-JOB_FLAGS = (
-    "baseline",
-    "dataset",
-    "embedding",
-    "preset",
-    "seed",
-    "split",
-    "validate_every",
-    "variant",
-    "workdir",
-)
-OTHER_FLAGS = (
-    "checkpoint_every",
-    "data_dir",
-    "deterministic",
-    "jit",
-    "log_every",
-    "manual_dir",
-    "memory_gb",
-    "picture_every",
-    "steps_per_execution",
-    "strategy",
-)
+JOB_FLAGS = {"dataset", "embedding", "variant", "split", "seed", "preset"}
+JOB_FLAGS |= {"baseline", "validate_every", "workdir"}
+DATA_FLAGS = {"data_dir", "manual_dir", "memory_gb"}
+EXECUTION_FLAGS = {"deterministic", "jit", "steps_per_execution", "strategy"}
+MONITORING_FLAGS = {"checkpoint_every", "log_every", "picture_every"}
+OTHER_FLAGS = DATA_FLAGS | EXECUTION_FLAGS | MONITORING_FLAGS
 # Of those, what bin/evaluate takes too.
-EVALUATION_FLAGS = ("data_dir", "memory_gb")
+EVALUATION_FLAGS = {"data_dir", "memory_gb"}
 DAGGER = "cwgan_gm"  # in Table 3 also with the separate protocol
 
 
@@ -122,9 +106,9 @@ class Request:
 
     def __post_init__(self):
         for table in self.tables:
-            check_choice("tables", table, tuple(TABLES))
+            check_choice("tables", table, TABLES)
         for figure in self.figures:
-            check_choice("figures", figure, tuple(FIGURES))
+            check_choice("figures", figure, FIGURES)
         for what, given, example in (
             ("table or figure", self.tables + self.figures, "--tables=2,3"),
             ("data set", self.datasets, "--datasets=flo,cub"),
@@ -146,7 +130,10 @@ class Request:
             name, value = _read_flag(flag)
             if name not in OTHER_FLAGS:
                 chosen[name] = value
-        preset = configs.preset(dataset.partition(":")[0], self.preset)
+        chosen["dataset"], _, embedding = dataset.partition(":")
+        if embedding:
+            chosen["embedding"] = embedding
+        preset = configs.preset(chosen["dataset"], self.preset)
         return Config().replace({**preset, **chosen})
 
 
@@ -180,111 +167,92 @@ def run_name(dataset: str, split: str, variant: str, seed: int) -> str:
 
 def plan(request: Request) -> list[Job]:
     """All jobs, seed by seed, so that whole tables come early."""
-    jobs = {}
-    for seed in range(1, request.seeds + 1):
-        for dataset in request.datasets:
-            for job in _jobs(request, dataset, seed):
-                jobs.setdefault(job.name, job)
+    jobs = {
+        job.name: job
+        for seed in range(1, request.seeds + 1)
+        for dataset in request.datasets
+        for job in _jobs(request, dataset, seed)
+    }
     return list(jobs.values())
 
 
 def _jobs(request: Request, dataset: str, seed: int) -> Iterable[Job]:
+    def run(split, variant):
+        """The settings of a run, and its folder."""
+        name = run_name(dataset, split, variant, seed)
+        own = {"split": split, "variant": variant, "seed": seed}
+        config = request.config(dataset).replace(own)
+        return config, request.out / "runs" / name
+
     separate = _variants(request, ("2",), ())
     if "3" in request.tables and DAGGER not in separate:
         separate.append(DAGGER)
     tuned = dict.fromkeys([*separate, *_variants(request, (), ("5",))])
     for variant in _variants(request, ("2", "3"), ("3", "4")):
-        yield _train(request, dataset, "test", variant, seed)
+        yield _train(request, dataset, *run("test", variant))
     for variant in tuned:
-        yield _train(request, dataset, "tune", variant, seed)
+        yield _train(request, dataset, *run("tune", variant))
     for variant in separate:
-        yield _separate(request, dataset, variant, seed)
+        test, (config, tune) = run("test", variant), run("tune", variant)
+        job = _evaluate(
+            request, dataset, *test, RESULTS[SEPARATE], f"--tune_workdir={tune}"
+        )
+        tried = candidates(config, VARIANTS[variant].has_generator)
+        yield dataclasses.replace(
+            job,
+            settings={**job.settings, "tried": tried},
+            protocol=SEPARATE,
+            needs=(*job.needs, *(tune / path.name for path in job.needs)),
+        )
     for variant in _variants(request, (), ("3",)):
-        yield _curve(request, dataset, variant, seed)
+        argument = f"--synthetic_per_class={','.join(map(str, COUNTS))}"
+        test = run("test", variant)
+        job = _evaluate(request, dataset, *test, "curve.png", argument)
+        settings = {**job.settings, "counts": list(COUNTS)}
+        yield dataclasses.replace(job, settings=settings, figure="3")
 
 
 def _variants(request, tables, figures) -> list[str]:
     """Those of the tables and figures that are asked for, each once."""
     rows = [TABLES[one] for one in tables if one in request.tables]
     rows += [FIGURES[one] for one in figures if one in request.figures]
-    return list(dict.fromkeys(variant for row in rows for variant in row))
+    return list(dict.fromkeys(itertools.chain(*rows)))
 
 
-def _train(request, dataset, split, variant, seed) -> Job:
-    config, folder = _run(request, dataset, split, variant, seed)
+def _train(request, dataset, config, folder) -> Job:
     settings = config.to_dict()
-    name, _, embedding = dataset.partition(":")
+    embedding = ("embedding",) * (":" in dataset)
+    names = ("dataset", *embedding, "variant", "split", "seed")
     arguments = [
-        f"--dataset={name}",
-        *([f"--embedding={embedding}"] if embedding else []),
-        f"--variant={variant}",
-        f"--split={split}",
-        f"--seed={seed}",
+        *(f"--{name}={settings[name]}" for name in names),
         f"--workdir={folder}",
         f"--preset={request.preset}",
         "--nobaseline",  # real_only has jobs of its own
         *request.flags,
     ]
-    figure = "4" if split == "test" else "5"
+    figure = "4" if config.split == "test" else "5"
+    shown = config.variant in FIGURES[figure]
     # Whether or not Fig. 5 is asked for now: it may be later.
-    if figure == "5" and variant in FIGURES["5"]:
+    if figure == "5" and shown:
         every = max(1, config.steps // POINTS)
         arguments.append(f"--validate_every={every}")
         settings["validate_every"] = every
-    real_only = " real_only" * (variant == BASELINE)
+    real_only = " real_only" * (config.variant == BASELINE)
     return Job(
         name=folder.name,
-        kind=f"{dataset} {split}{real_only}",
+        kind=f"{dataset} {config.split}{real_only}",
         command=("train", *arguments),
         result=folder / RESULTS[JOINT],
         settings=settings,
         protocol=JOINT,
-        figure=figure if variant in FIGURES[figure] else None,
+        figure=figure if shown else None,
     )
 
 
-def _separate(request, dataset, variant, seed) -> Job:
-    config, tune = _run(request, dataset, "tune", variant, seed)
-    tried = candidates(config, VARIANTS[variant].has_generator)
-    job = _evaluate(
-        request,
-        dataset,
-        variant,
-        seed,
-        RESULTS[SEPARATE],
-        f"--tune_workdir={tune}",
-    )
-    return dataclasses.replace(
-        job,
-        settings={**job.settings, "tried": tried},
-        protocol=SEPARATE,
-        needs=(*job.needs, *(tune / path.name for path in job.needs)),
-    )
-
-
-def _curve(request, dataset, variant, seed) -> Job:
-    counts = ",".join(map(str, COUNTS))
-    job = _evaluate(
-        request,
-        dataset,
-        variant,
-        seed,
-        "curve.png",
-        f"--synthetic_per_class={counts}",
-    )
-    settings = {**job.settings, "counts": list(COUNTS)}
-    return dataclasses.replace(job, settings=settings, figure="3")
-
-
-def _evaluate(request, dataset, variant, seed, result, argument) -> Job:
-    config, folder = _run(request, dataset, "test", variant, seed)
+def _evaluate(request, dataset, config, folder, result, argument) -> Job:
     what = result.partition(".")[0]
-    flags = [
-        flag
-        for flag in request.flags
-        if _read_flag(flag)[0] in EVALUATION_FLAGS
-    ]
-    models = ["generator.keras"] * VARIANTS[variant].has_generator
+    flags = [f for f in request.flags if _read_flag(f)[0] in EVALUATION_FLAGS]
+    models = ["generator.keras"] * VARIANTS[config.variant].has_generator
     return Job(
         name=f"{folder.name} {what}",
         kind=f"{dataset} {what}",
@@ -293,13 +261,3 @@ def _evaluate(request, dataset, variant, seed, result, argument) -> Job:
         settings=config.to_dict(),
         needs=tuple(folder / name for name in (RESULTS[JOINT], *models)),
     )
-
-
-def _run(request, dataset, split, variant, seed) -> tuple[Config, pathlib.Path]:
-    """The settings of a run, and its folder."""
-    name, _, embedding = dataset.partition(":")
-    own = {"dataset": name, "split": split, "variant": variant, "seed": seed}
-    if embedding:
-        own["embedding"] = embedding
-    name = run_name(dataset, split, variant, seed)
-    return request.config(dataset).replace(own), request.out / "runs" / name

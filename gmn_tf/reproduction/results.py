@@ -91,11 +91,7 @@ class Results:
                 found["validate_every"] = int(points[0]["step"])
             if job.protocol == SEPARATE:
                 found["tried"] = [
-                    {
-                        name: float(one[name])
-                        for name in FACTORS
-                        if one.get(name)
-                    }
+                    {k: float(one[k]) for k in FACTORS if one.get(k)}
                     for one in self.by_run["tried"].get(job.run, [])
                 ]
             check_same(
@@ -109,7 +105,7 @@ class Results:
         """Writes the tables, sorted by the names of the runs."""
         if self.runs:
             rows = [self.runs[key] for key in sorted(self.runs)]
-            tables.write(self.out / "runs.csv", rows)
+            report.write_csv(self.out / "runs.csv", rows)
         for name, by_run in self.by_run.items():
             rows = [
                 {"run": run} | row
@@ -117,8 +113,7 @@ class Results:
                 for row in by_run[run]
             ]
             if rows:
-                text = report.table_csv(rows)
-                files.write_text(self.out / f"{name}.csv", text)
+                report.write_csv(self.out / f"{name}.csv", rows)
 
     def _add_scores(self, rows: Sequence[dict]) -> None:
         for row in rows:
@@ -132,17 +127,15 @@ def _tried(path: pathlib.Path) -> list[dict]:
         "separate.json as bin/evaluate writes it",
         f"Remove {path}, so that it is made again.",
     )
-    return [
-        {
-            **one,
-            "chosen_for": " ".join(
-                task
-                for task, chosen in metrics["chosen"].items()
-                if chosen.items() <= one.items()
-            ),
-        }
-        for one in metrics["tried"]
-    ]
+    tried = metrics["tried"]
+    for one in tried:
+        tasks = [
+            task
+            for task, chosen in metrics["chosen"].items()
+            if chosen.items() <= one.items()
+        ]
+        one["chosen_for"] = " ".join(tasks)
+    return tried
 
 
 def table_rows(
@@ -154,61 +147,47 @@ def table_rows(
         results: what was measured.
         number: `2` or `3`.
         dataset: as in `plan.Request`.
-        seeds: number of seeds.
+        seeds: how many, from 1 on.
 
     Returns:
         Dictionaries with `variant`, `source` (`measured`, or where a number to
         compare with is from), `seeds` (0 for those), and for each score its
         mean and, as in `t1_std`, its standard deviation (None if unknown).
     """
-    rows = [(variant, PROTOCOLS[number], "") for variant in plan.TABLES[number]]
+    wanted = [(one, PROTOCOLS[number], "") for one in plan.TABLES[number]]
     if number == "3":
         added = ("real_only", "cwgan")  # for comparison
-        rows = [*((variant, JOINT, "") for variant in added), *rows]
-        rows.append((plan.DAGGER, SEPARATE, " ‡"))
-    return [
-        {**row, "variant": variant + mark}
-        for variant, protocol, mark in rows
-        for row in (
-            *_measured(results, protocol, dataset, variant, seeds),
-            *_published(protocol, dataset, variant),
-        )
-    ]
-
-
-def _measured(results, protocol, dataset, variant, seeds) -> list[dict]:
-    """The row of a variant that has finished runs."""
-    found = [
-        tables.scores(results.runs[name, protocol])
-        for name in _run_names(dataset, "test", variant, seeds)
-        if (name, protocol) in results.runs
-    ]
-    row = {"variant": variant, "source": "measured", "seeds": len(found)}
-    for score in SCORES if found else ():
-        # As floats: None, for what nobody could score, becomes NaN.
-        values = np.array([one[score] for one in found], float)
-        row[score] = float(values.mean())
-        row[f"{score}_std"] = float(values.std()) if len(found) > 1 else None
-    return [row] if found else []
-
-
-def _published(protocol, dataset, variant) -> list[dict]:
-    """Rows to compare with, from published.csv."""
+        wanted = [*((variant, JOINT, "") for variant in added), *wanted]
+        wanted.append((plan.DAGGER, SEPARATE, " ‡"))
     name, _, embedding = dataset.partition(":")
-    return [
-        {"variant": variant, "source": line["source"], "seeds": 0}
-        | {
-            column: float(line[score]) if column == score else None
-            for score in SCORES
-            for column in (score, f"{score}_std")
-        }
-        for line in csv_tables.read(
-            pathlib.Path(__file__).parent / "published.csv"
-        )
-        if (line["protocol"], line["dataset"]) == (protocol, name)
-        and line["variant"] == variant
-        and line["embedding"] in ("", embedding or "att")
-    ]
+    published = csv_tables.read(
+        pathlib.Path(__file__).with_name("published.csv")
+    )
+    rows = []
+    for variant, protocol, mark in wanted:
+        runs = [
+            tables.scores(results.runs[run, protocol])
+            for run in _run_names(dataset, "test", variant, seeds)
+            if (run, protocol) in results.runs
+        ]
+        if runs:
+            row = {"variant": variant + mark, "source": "measured"}
+            row |= {"seeds": len(runs), **tables.over_seeds(runs)}
+            if len(runs) == 1:
+                row |= {f"{score}_std": None for score in SCORES}
+            rows.append(row)
+        for line in published:
+            if (
+                (line["protocol"], line["dataset"]) == (protocol, name)
+                and line["variant"] == variant
+                and line["embedding"] in ("", embedding or "att")
+            ):
+                row = {"variant": variant + mark, "source": line["source"]}
+                row["seeds"] = 0
+                for score in SCORES:
+                    row |= {score: float(line[score]), f"{score}_std": None}
+                rows.append(row)
+    return rows
 
 
 def curves(
@@ -222,7 +201,7 @@ def curves(
         along: the column that scores are drawn against: `n`, the number of
             synthetic features, or `step`.
         dataset: as in `plan.Request`.
-        seeds: number of seeds.
+        seeds: how many, from 1 on.
 
     Returns:
         For each variant that has finished runs: rows with a value of `along`
@@ -237,11 +216,12 @@ def curves(
             for name in _run_names(dataset, split, variant, seeds)
             if (points := results.points(figure, name))
         ]
-        rows = [{along: points[0][along]} for points in zip(*runs)]
-        for row, points in zip(rows, zip(*runs)):
+        rows = []
+        for points in zip(*runs):  # of one place along the curve
+            rows.append({along: points[0][along]})
             for score in SCORES:
                 means = [one[score]["mean"] for one in points]
-                row[score] = {"mean": np.mean(means), "std": np.std(means)}
+                rows[-1][score] = {"mean": np.mean(means), "std": np.std(means)}
         if runs:
             found[variant] = rows, len(runs)
     return found
@@ -257,26 +237,21 @@ def class_changes(
         either variant in percent (means over those seeds), and the `change`,
         the largest gain first.
     """
-    names = (
-        _run_names(dataset, "test", one, seeds) for one in plan.FIGURES["4"]
-    )
-    pairs = [
-        pair
-        for pair in zip(
-            *([results.points("4", n) for n in one] for one in names)
-        )
-        if all(pair)
-    ]
+    variants = plan.FIGURES["4"]
+    number, classes = 0, {}
+    for seed in range(1, seeds + 1):
+        names = [plan.run_name(dataset, "test", v, seed) for v in variants]
+        pair = [results.points("4", name) for name in names]
+        number += all(pair)
+        for rows in zip(*pair):  # those of one class
+            values = [float(row["accuracy_percent"]) for row in rows]
+            classes.setdefault(rows[0]["class"], []).append(values)
     rows = []
-    for classes in zip(*(zip(*pair) for pair in pairs)):  # those of one class
-        first, second = (
-            float(np.mean([float(one["accuracy_percent"]) for one in runs]))
-            for runs in zip(*classes)
-        )
-        row = dict(zip(plan.FIGURES["4"], (first, second)))
-        name = classes[0][0]["class"]
-        rows.append({"class": name, **row, "change": second - first})
-    return len(pairs), sorted(rows, key=lambda row: -row["change"])
+    for name, values in classes.items():
+        first, second = (float(np.mean(column)) for column in zip(*values))
+        row = {"class": name, **dict(zip(variants, (first, second)))}
+        rows.append({**row, "change": second - first})
+    return number, sorted(rows, key=lambda row: -row["change"])
 
 
 def _run_names(dataset, split, variant, seeds) -> list[str]:

@@ -52,9 +52,7 @@ class Journal:
             known.setdefault(entry["kind"], []).append(entry["seconds"])
         if not known:
             return None
-        medians = {
-            kind: statistics.median(all_) for kind, all_ in known.items()
-        }
+        medians = dict(zip(known, map(statistics.median, known.values())))
         other = statistics.mean(medians.values())
         return sum(medians.get(job.kind, other) for job in jobs)
 
@@ -70,12 +68,10 @@ class Journal:
         if seconds is None:
             return f"{text}, {len(left)} left, for an unknown time."
         minutes = seconds / 60.0 / at_once
-        time_left = (
-            f"{minutes:.0f} min"
-            if minutes < 90.0
-            else f"{minutes / 60.0:.1f} hours"
-        )
-        return f"{text}, {len(left)} left, about {time_left}."
+        about = f"{minutes:.0f} min"
+        if minutes >= 90.0:
+            about = f"{minutes / 60.0:.1f} hours"
+        return f"{text}, {len(left)} left, about {about}."
 
 
 def check_models_present(jobs: Sequence[Job], results: Results) -> None:
@@ -124,7 +120,11 @@ def run(
     """
     out = results.out
     failed, succeeded, running = [], 0, set()
-    with locks.exclusive(out) as lock, _stopped_by_sigterm():
+    with locks.exclusive(out) as lock, contextlib.ExitStack() as stack:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            # SIGTERM acts like Ctrl-C, so that no job keeps running.
+            before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+            stack.callback(signal.signal, signal.SIGTERM, before)
         journal = Journal(out)
         results.collect(jobs)
         results.check_same_settings(jobs)
@@ -189,24 +189,6 @@ def _pool(at_once: int, running: set) -> Iterator[concurrent.futures.Executor]:
             raise
 
 
-@contextlib.contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """Makes SIGTERM act like Ctrl-C, so that no job keeps running."""
-
-    def stop(number, frame):
-        raise KeyboardInterrupt
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:  # only the main thread gets signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def _run_one(
     job: Job, out: pathlib.Path, at_once: int, lock: int, running: set
 ) -> float:
@@ -214,7 +196,10 @@ def _run_one(
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
     if at_once > 1:
-        environment["TF_NUM_INTRAOP_THREADS"] = str(max(1, _cores() // at_once))
+        cores = os.cpu_count() or 1
+        if hasattr(os, "sched_getaffinity"):  # not on every system
+            cores = len(os.sched_getaffinity(0))
+        environment["TF_NUM_INTRAOP_THREADS"] = str(max(1, cores // at_once))
         # Or else the first would take all memory of a GPU.
         environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     name, *arguments = job.command
@@ -235,13 +220,6 @@ def _run_one(
         process.wait()
         running.discard(process)
     return time.monotonic() - begun
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _log(out: pathlib.Path, job: Job) -> pathlib.Path:

@@ -87,15 +87,17 @@ def run(
     with progress.progress(
         "classifiers", epochs * (1 + with_baseline), monitoring_options.quiet
     ) as advance:
-        main = fit_classifiers(config, data, generator, advance)
-        baseline = []
+        models = {
+            "classifier": fit_classifiers(config, data, generator, advance)
+        }
         if with_baseline:
-            baseline = fit_classifiers(plain(config), data, None, advance)
-    for name, models in (("classifier", main), ("baseline", baseline)):
-        for number, model in enumerate(models):
+            plain = config.replace({"seen_penalty": 0.0})
+            models["baseline"] = fit_classifiers(plain, data, None, advance)
+    for name, kind in models.items():
+        for number, model in enumerate(kind):
             workdir.save_model(f"{name}_{number}", model)
     workdir.write_json("classes.json", LabelMap.of(data).to_dict())
-    result = _write_scores(config, data, workdir, main, baseline)
+    result = _write_scores(config, data, workdir, models.values())
     workdir.remove_checkpoints()
     return result
 
@@ -110,25 +112,21 @@ def train_generator(
 ):
     """Trains a generator, or resumes from the checkpoints in the folder.
 
-    Args:
-        config: the settings.
-        data: what to learn from.
-        workdir: gets checkpoints and logs.
-        strategy: how training is spread over devices.
-        monitoring_options: how the run is monitored.
-        execution: how steps are run.
+    Takes the same arguments as `run`. Of several processes that train together,
+    each calls this, and the first one writes checkpoints and logs.
     """
-    model = fit.train(
-        config,
-        data,
-        strategy,
-        lambda first: _callbacks(
-            config, data, workdir, monitoring_options, first
-        ),
-        execution,
-        checkpoints(workdir, strategy, monitoring_options),
-    )
-    return model.generator
+    is_chief = workers.is_chief(strategy)
+    every = monitoring_options.checkpoint_every
+    saved = Checkpoints(workdir.checkpoints, every, is_chief) if every else None
+
+    def callbacks(first_step):
+        if not is_chief:
+            return ()
+        return _callbacks(config, data, workdir, monitoring_options, first_step)
+
+    return fit.train(
+        config, data, strategy, callbacks, execution, saved
+    ).generator
 
 
 def fit_classifiers(
@@ -146,12 +144,13 @@ def fit_classifiers(
             only.
         on_epoch: called after each epoch.
     """
-    samples = data.train
-    num_competing = data.num_seen
+    samples, num_competing = data.train, data.num_seen
     if generator is not None:
         fake = draw_synthetic(config, data, generator)
-        samples = synthesis.joined(samples, fake)
-        num_competing = data.num_classes
+        samples, num_competing = (
+            synthesis.joined(samples, fake),
+            data.num_classes,
+        )
     # Without samples of unseen classes, only embeddings distinguish them.
     linear = config.compatibility == "linear" and generator is not None
     models = [
@@ -183,42 +182,26 @@ def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
     return synthesis.synthesise(generator, data.embeddings, counts, config.seed)
 
 
-def plain(config: Config) -> Config:
-    """The settings without a penalty of seen classes."""
-    return config.replace({"seen_penalty": 0.0})
-
-
 def scores_record(
     config: Config, scores: list, baseline_scores: list = ()
 ) -> dict:
     """The contents of metrics.json, in percent."""
-    penalty = config.seen_penalty
-    return {
-        "dataset": config.dataset,
-        "variant": config.variant,
-        "protocol": metrics.JOINT,
-        "split": config.split,
-        "steps": config.steps,
-        "seed": config.seed,
-        "classifier_seeds": config.classifier_seeds,
-        **({"seen_penalty": penalty} if penalty else {}),
-        **metrics.mean_and_std(scores),
-        **(
-            {"baseline": metrics.mean_and_std(baseline_scores)}
-            if baseline_scores
-            else {}
-        ),
-    }
+    names = ("dataset", "variant", "split", "steps", "seed", "classifier_seeds")
+    record = {name: getattr(config, name) for name in names}
+    record |= {"protocol": metrics.JOINT, **metrics.mean_and_std(scores)}
+    if config.seen_penalty:
+        record["seen_penalty"] = config.seen_penalty
+    if baseline_scores:
+        record["baseline"] = metrics.mean_and_std(baseline_scores)
+    return record
 
 
-def _write_scores(config, data, workdir, *models) -> dict:
+def _write_scores(config, data, workdir, models) -> dict:
     """Scores final classifiers, and those of the baseline if there are any."""
     scores = [[metrics.score(one, data) for one in kind] for kind in models]
     record = scores_record(config, *scores)
     accuracies = [
-        np.stack([one.class_accuracies for one in kind])
-        for kind in scores
-        if kind
+        np.stack([one.class_accuracies for one in kind]) for kind in scores
     ]
     classes = data.class_names, data.num_seen
     text = report.class_accuracy_csv(*classes, *accuracies)
@@ -232,54 +215,41 @@ def _write_scores(config, data, workdir, *models) -> dict:
     return record
 
 
-def checkpoints(
-    workdir: Workdir,
-    strategy: tf.distribute.Strategy,
-    monitoring_options: MonitoringOptions,
-) -> Checkpoints | None:
-    """The checkpoints of a run; None if it saves none."""
-    if not monitoring_options.checkpoint_every:
-        return None
-    return Checkpoints(
-        workdir.checkpoints,
-        monitoring_options.checkpoint_every,
-        workers.is_chief(strategy),
-    )
-
-
 def _callbacks(config, data, workdir, monitoring_options, first_step):
     if first_step and not monitoring_options.quiet:
         print(f"Going on after step {first_step}.", flush=True)
-    monitor = monitoring.TrainingMonitor(
-        workdir.logs,
-        data,
-        monitored_samples.monitored_samples(data, config.split),
-        monitoring_options.log_every,
-        monitoring_options.picture_every,
-        first_step=first_step,
-    )
-    callbacks = [monitor]
+    callbacks = [
+        monitoring.TrainingMonitor(
+            workdir.logs,
+            data,
+            monitored_samples.monitored_samples(data, config.split),
+            monitoring_options.log_every,
+            monitoring_options.picture_every,
+            first_step=first_step,
+        )
+    ]
     if monitoring_options.validate_every:
         path = workdir.path / "validation.csv"
-        rows = []
+        before = []
         if first_step and path.exists():
-            rows = report.read_curve(tables.read(path), "step")
+            before = report.read_curve(tables.read(path), "step")
 
         def score(generator):
             one = config.replace({"classifier_seeds": 1})
             models = fit_classifiers(one, data, generator)
             return [metrics.score(model, data) for model in models]
 
+        def write(rows):
+            workdir.write_text(path.name, report.curve_csv(rows, "step"))
+
         callbacks.append(
             validation.ValidationMonitor(
                 workdir.logs,
                 score,
                 monitoring_options.validate_every,
-                lambda rows: workdir.write_text(
-                    path.name, report.curve_csv(rows, "step")
-                ),
+                write,
                 first_step,
-                [row for row in rows if row["step"] <= first_step],
+                [row for row in before if row["step"] <= first_step],
             )
         )
     if not monitoring_options.quiet:

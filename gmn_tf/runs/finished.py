@@ -26,10 +26,9 @@ class FinishedRun:
     @property
     def title(self) -> str:
         """What the run is, as the title of a figure."""
-        config = self.config
+        one = self.config
         return (
-            f"{config.dataset}, {config.variant}, {config.split} split, "
-            f"seed {config.seed}"
+            f"{one.dataset}, {one.variant}, {one.split} split, seed {one.seed}"
         )
 
     @property
@@ -47,13 +46,8 @@ class FinishedRun:
         if not variants.VARIANTS[self.config.variant].has_generator:
             return None
         generator = self.workdir.load_model("generator", Generator)
-        check_sizes_match(
-            {
-                "feature_dim": generator.feature_dim,
-                "embedding_dim": generator.embedding_dim,
-            },
-            self.data,
-        )
+        names = ("feature_dim", "embedding_dim")
+        self._check_sizes({name: getattr(generator, name) for name in names})
         return generator
 
     def load_classifiers(self, name: str = "classifier") -> list:
@@ -63,8 +57,24 @@ class FinishedRun:
             for number in range(self.config.classifier_seeds)
         ]
         for model in models:
-            check_sizes_match(model.sizes, self.data)
+            self._check_sizes(model.sizes)
         return models
+
+    def _check_sizes(self, saved: dict) -> None:
+        """Raises InputError if a saved model does not fit the data."""
+        given = {
+            "feature_dim": self.data.feature_dim,
+            "embedding_dim": self.data.embeddings.shape[1],
+            "num_classes": self.data.num_classes,
+        }
+        known = [name for name in given if saved.get(name) is not None]
+        check_same(
+            "The data is not what the saved model was trained on.",
+            {name: saved[name] for name in known},
+            {name: given[name] for name in known},
+            "Prepare the data with the --features_file and --embedding of the "
+            "run.",
+        )
 
 
 @on_disk.reporting_data_loss()
@@ -111,7 +121,7 @@ def synthetic_count_curve(
             )
             scores = [metrics.score(model, run.data) for model in models]
             rows.append({"n": count, **metrics.mean_and_std(scores)})
-    run.workdir.write_text("curve.csv", report.curve_csv(rows))
+    run.workdir.write_text("curve.csv", report.curve_csv(rows, "n"))
     figure = plots.synthetic_count_curve(rows, run.title)
     run.workdir.save_picture("curve.png", figure)
     return rows
@@ -136,6 +146,7 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
     for run in runs:
         calibration.check_tune_split(run.config.split, run.workdir)
     first, *others = runs
+    title = first.title
     for other in others:
         check_same(
             f"{first.workdir} and {other.workdir} differ in more than their "
@@ -144,39 +155,15 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
             {**other.identity, "seed": None},
             "Calibrate them one by one.",
         )
+        title = f"{title.rpartition(',')[0]}, {len(runs)} seeds"
     models = [model for run in runs for model in run.load_classifiers()]
     for model in models:
         model.penalise_seen(first.data.num_seen, 0.0)
     rows = calibration.curve(models, first.data)
     chosen = calibration.best(rows)["penalty"]
-    title = first.title
-    if others:
-        title = title.rpartition(",")[0] + f", {len(runs)} seeds"
     text = report.curve_csv(rows, "penalty")
     figure = plots.calibration_curve(rows, chosen, title)
     for run in runs:
         run.workdir.write_text("calibration.csv", text)
         run.workdir.save_picture("calibration.png", figure)
     return rows
-
-
-def check_sizes_match(saved: dict, data: ZeroShotData) -> None:
-    """Raises InputError if a saved model does not fit the data.
-
-    Args:
-        saved: sizes of the model: `feature_dim`, `embedding_dim` and
-            `num_classes`, as far as it has them.
-        data: the data.
-    """
-    given = {
-        "feature_dim": data.feature_dim,
-        "embedding_dim": data.embeddings.shape[1],
-        "num_classes": data.num_classes,
-    }
-    known = [name for name in given if saved.get(name) is not None]
-    check_same(
-        "The data is not what the saved model was trained on.",
-        {name: saved[name] for name in known},
-        {name: given[name] for name in known},
-        "Prepare the data with the --features_file and --embedding of the run.",
-    )

@@ -5,8 +5,6 @@ import json
 import pathlib
 import statistics
 
-import numpy as np
-
 from gmn_tf.method import metrics
 from gmn_tf.runs import report, tables
 from gmn_tf.utils import files
@@ -24,7 +22,8 @@ def table(paths: list[str]) -> list[dict]:
     data has runs of that variant.
 
     Args:
-        paths: folders written by bin/train, or tables written by `write`.
+        paths: folders written by bin/train, or tables of runs written by
+            `write`.
 
     Returns:
         Rows with the settings shown, other settings in which rows differ,
@@ -52,87 +51,81 @@ def table(paths: list[str]) -> list[dict]:
             "none",
             "Name them, as in: bin/summary runs/flo-*",
         )
-    settings = [json.loads(key) for key in groups]
-    others = _differing(settings)
-    return [
-        _row(one, runs, others) for one, runs in zip(settings, groups.values())
-    ]
+    experiments = [json.loads(key) for key in groups]
+    others = _differing(experiments)
+    rows = []
+    for settings, runs in zip(experiments, groups.values()):
+        row = {name: settings[name] for name in SHOWN}
+        row |= {name: settings.get(name, "") for name in others}
+        row["seeds"] = len(runs)
+        for name, value in tables.over_seeds(runs.values()).items():
+            row[name] = round(value, 3)
+        best = {run.get(CALIBRATED, (None, None)) for run in runs.values()}
+        if len(best) == 1 and (None, None) not in best:  # one penalty for all
+            ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
+        rows.append(row)
+    return rows
 
 
 def is_unfinished(path: str) -> bool:
     """Whether a run was begun in this folder and has not ended."""
-    folder = pathlib.Path(path)
-    return (folder / "config.json").exists() and not (
-        folder / "metrics.json"
-    ).exists()
+    begun, ended = (
+        (pathlib.Path(path) / name).exists()
+        for name in ("config.json", "metrics.json")
+    )
+    return begun and not ended
 
 
 def markdown(rows: list[dict]) -> str:
     """The rows as a Markdown table."""
-    after = list(rows[0]).index("seeds")
-    others = list(rows[0])[len(SHOWN) : after]
+    others = list(rows[0])[len(SHOWN) : list(rows[0]).index("seeds")]
     if len({row["features_file"] for row in rows}) > 1:
         others.insert(0, "features_file")
     joined = len(others) > MOST_COLUMNS
     named = ["other settings"] if joined else others
     heading = ["variant", "data", "split", "steps", *named, "seeds"]
-    heading += ["T-1", "u", "s", "h"]
+    heading += metrics.SCORES.values()
     scores = list(metrics.SCORES)
     if any(CALIBRATED in row for row in rows):
         heading.append("best h by a penalty, on the same samples")
         scores.append(CALIBRATED)
+    # In one column, only what is not as in most rows.
+    usual = {
+        name: statistics.mode(str(row[name]) for row in rows) for name in others
+    }
     lines = []
     for row in rows:
-        settings = [str(row[name]) for name in others]
+        settings = {name: str(row[name]) for name in others}
         if joined:
-            settings = [_unusual(row, rows, others)]
+            unusual = [
+                f"{name}={value}"
+                for name, value in settings.items()
+                if value not in (usual[name], "")
+            ]
+            settings = {"other settings": ", ".join(unusual)}
         lines.append(
             [
                 row["variant"],
                 f"{row['dataset']} {row['embedding']}",
                 row["split"],
                 str(row["steps"]),
-                *settings,
+                *settings.values(),
                 str(row["seeds"]),
-                *(
-                    report.mean_and_std(
-                        row[score], row[f"{score}_std"], row["seeds"]
-                    )
-                    if score in row
-                    else ""
-                    for score in scores
-                ),
+                *report.cells_over_seeds(row, scores),
             ]
         )
     return report.markdown_table(heading, lines)
 
 
-def _unusual(row: dict, rows: list[dict], names: list[str]) -> str:
-    """The settings of a row that are not those of most rows."""
-    usual = {
-        name: statistics.mode(str(other[name]) for other in rows)
-        for name in names
-    }
-    return ", ".join(
-        f"{name}={row[name]}"
-        for name in names
-        if str(row[name]) not in (usual[name], "")
-    )
-
-
 def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
-    """Writes the table as OUT.md and OUT.csv, and its runs as OUT_runs.csv.
+    """Writes the rows of `table(paths)` as OUT.md and OUT.csv.
 
-    Args:
-        rows: from `table`.
-        out: the start of the names.
-        paths: what the table is of.
+    The runs themselves, if paths are given, are written as OUT_runs.csv.
     """
-    runs = [row for path in paths for row in tables.read(path)]
     files.write_text(pathlib.Path(f"{out}.md"), markdown(rows) + "\n")
-    files.write_text(pathlib.Path(f"{out}.csv"), report.table_csv(rows))
-    if runs:
-        tables.write(f"{out}_runs.csv", runs)
+    report.write_csv(pathlib.Path(f"{out}.csv"), rows)
+    if runs := [row for path in paths for row in tables.read(path)]:
+        report.write_csv(pathlib.Path(f"{out}_runs.csv"), runs)
 
 
 def _experiments(row: dict) -> list[tuple[dict, int, dict]]:
@@ -142,9 +135,9 @@ def _experiments(row: dict) -> list[tuple[dict, int, dict]]:
     settings = {**config, "data": row["data"]}
     if config["variant"] == metrics.BASELINE:
         settings = _of_baseline(settings)
-    scores = tables.scores(row)
     best = [tables.number(row.get(f"{CALIBRATED}_{p}")) for p in report.PARTS]
-    found = [(settings, seed, {**scores, CALIBRATED: tuple(best)})]
+    scores = tables.scores(row) | {CALIBRATED: tuple(best)}
+    found = [(settings, seed, scores)]
     if tables.has_baseline(row):
         plain = _of_baseline({**settings, "seen_penalty": 0.0})
         found.append((plain, seed, tables.scores(row, tables.BASELINE)))
@@ -163,27 +156,12 @@ def _of_baseline(settings: dict) -> dict:
 
 def _differing(settings: list[dict]) -> list[str]:
     """The settings in which rows differ that have the same `SHOWN` ones."""
-    names = []
+    names = {}
     for first, second in itertools.combinations(settings, 2):
         if all(first[name] == second[name] for name in SHOWN):
-            names += [
-                name
+            names |= {
+                name: None
                 for name in first | second
-                if name not in names and first.get(name) != second.get(name)
-            ]
-    return names
-
-
-def _row(config: dict, runs: dict, others: list[str]) -> dict:
-    row = {name: config[name] for name in SHOWN}
-    row |= {name: config.get(name, "") for name in others}
-    row["seeds"] = len(runs)
-    for score in metrics.SCORES:
-        # As floats: None, for what nobody could score, becomes NaN.
-        values = np.array([run[score] for run in runs.values()], float)
-        row[score] = round(float(np.mean(values)), 3)
-        row[f"{score}_std"] = round(float(np.std(values)), 3)
-    best = {run.get(CALIBRATED, (None, None)) for run in runs.values()}
-    if len(best) == 1 and (None, None) not in best:  # one penalty for all
-        ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
-    return row
+                if first.get(name) != second.get(name)
+            }
+    return list(names)

@@ -25,15 +25,9 @@ def class_accuracy_bars(
 ) -> Figure:
     """Accuracy of each class, sorted, for unseen and seen classes.
 
-    Names and error bars are drawn where there is room to read them.
-
-    Args:
-        class_names: `C` names, seen classes first.
-        num_seen: S.
-        accuracies: `[classifiers, C]` shares from 0 to 1; a class with NaN is
-            left out. The figure shows mean and standard deviation.
-        baseline: the same for the variant real_only, drawn as marks, or None.
-        title: what was scored.
+    Names and error bars (standard deviations) are drawn where there is room to
+    read them, and the baseline as marks. A class with NaN is left out. Takes
+    what `report.class_accuracy_csv` takes, and a title.
     """
     percent = 100.0 * np.mean(accuracies, axis=0)
     errors = 100.0 * np.std(accuracies, axis=0)
@@ -43,31 +37,47 @@ def class_accuracy_bars(
     figure = Figure((10.0, max(4.0, height)), layout="constrained")
     figure.suptitle(figures.plain_text(title, 130), x=0.01, ha="left", size=11)
     panels = figure.subplots(1, 2)
-    for axes, name, labels, colour in (
+    for axes, name, group, colour in (
         (panels[0], "Unseen", unseen, figures.COLOURS[1]),
         (panels[1], "Seen", seen, figures.COLOURS[0]),
     ):
-        kept = labels[~np.isnan(percent[labels])]
-        heading = f"{name} classes"
-        if len(kept):
-            heading += f", mean {percent[kept].mean():.1f} %"
-        if len(kept) < len(labels):
-            heading += f"\n({len(labels) - len(kept)} without a sample)"
+        kept = group[~np.isnan(percent[group])]
         # The best first.
         labels = kept[np.argsort(-percent[kept], kind="stable")]
-        _bars(axes, labels, percent, errors, class_names, colour)
+        places = np.arange(len(labels))
+        has_names = len(labels) <= MAX_NAMES
+        axes.barh(
+            places,
+            percent[labels],
+            color=colour,
+            height=0.75 if has_names else 1.0,
+            xerr=errors[labels] if has_names else None,
+            error_kw={"ecolor": figures.GREY, "elinewidth": 1.0},
+        )
+        heading = f"{name} classes"
+        if len(kept):
+            mean = percent[kept].mean()
+            heading += f", mean {mean:.1f} %"
+            axes.axvline(mean, color="black", lw=1.0, ls=":")
+        if len(kept) < len(group):
+            heading += f"\n({len(group) - len(kept)} without a sample)"
         if baseline is not None:
-            axes.scatter(
-                100.0 * np.mean(baseline, axis=0)[labels],
-                np.arange(len(labels)),
-                9,
-                "black",
-                label="real samples alone",
-            )
+            real = 100.0 * np.mean(baseline, axis=0)[labels]
+            axes.scatter(real, places, 9, "black", label="real samples alone")
+        if has_names:
+            texts = [figures.plain_text(class_names[one]) for one in labels]
+            axes.set_yticks(places, texts, size=8)
+        else:
+            axes.set_yticks([])
+            axes.set_ylabel(f"{len(labels)} classes, best first")
+        axes.tick_params(axis="y", length=0)
         # Bars of one thickness, if both panels have room for names.
         rows = max(named) if len(named) == 2 else len(labels)
         axes.set_ylim(max(rows, 1) - 0.4, -0.6)
+        axes.set_xlim(0.0, 100.0)
+        axes.set_xlabel("Accuracy among all classes (%), dotted: mean")
         axes.set_title(heading, loc="left", size=11)
+        axes.spines[["top", "right", "left"]].set_visible(False)
     if baseline is not None:
         handles, names = panels[0].get_legend_handles_labels()
         figures.legend(figure, handles, names, "upper right")
@@ -80,7 +90,7 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
     Args:
         rows: one dictionary per number: `n`, and `t1`, `u`, `s`, `h`, each
             with `mean` and `std` (the band) in percent.
-        title: what was scored.
+        title: of the figure.
     """
     rows = sorted(rows, key=lambda row: row["n"])
     figure, axes = _scores_along(rows, "n", title)
@@ -92,60 +102,25 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
 def calibration_curve(
     rows: Sequence[Mapping], chosen: float, title: str
 ) -> Figure:
-    """Scores against the penalty of seen classes.
+    """Scores against the penalty of seen classes; the chosen one is marked.
 
-    Args:
-        rows: as above, with `penalty` in place of `n`.
-        chosen: the penalty that is marked.
-        title: what was scored.
+    Takes rows as above, with `penalty` in place of `n`.
     """
     figure, axes = _scores_along(rows, "penalty", title, markers=False)
     axes.axvline(chosen, color="0.4", linewidth=1.0)
-    axes.annotate(
-        f" {chosen:g}",
-        (chosen, 1.0),
-        xycoords=("data", "axes fraction"),
-        verticalalignment="top",
-    )
+    above = {"xycoords": ("data", "axes fraction"), "va": "top"}
+    axes.annotate(f" {chosen:g}", (chosen, 1.0), **above)
     axes.set_xlabel("Penalty of seen classes")
     return figure
 
 
 def _scores_along(rows, along, title, markers=True):
-    figure, axes = figures.new_figure(7.5, 4.5)
     # The legend has the order of the lines' ends beside it.
     last = rows[-1]
     known = [key for key in SCORE_STYLES if last[key]["mean"] is not None]
     lines = {}
     for key in sorted(known, key=lambda key: -last[key]["mean"]):
-        label, colour, marker, kind = SCORE_STYLES[key]
-        style = colour, marker if markers else "", kind
-        lines[label] = figures.line_with_band(axes, rows, along, key, style)
-    figures.legend(figure, lines.values(), lines.keys(), "outside right center")
-    axes.set_ylim(bottom=0.0)
-    axes.set_ylabel("Accuracy (%), mean ± standard deviation")
-    axes.set_title(figures.plain_text(title, 70), loc="left")
-    return figure, axes
-
-
-def _bars(axes, labels, percent, errors, class_names, colour) -> None:
-    named = len(labels) <= MAX_NAMES
-    axes.barh(
-        np.arange(len(labels)),
-        percent[labels],
-        color=colour,
-        height=0.75 if named else 1.0,
-        xerr=errors[labels] if named else None,
-        error_kw={"ecolor": figures.GREY, "elinewidth": 1.0},
-    )
-    names = [class_names[label] for label in labels] if named else []
-    texts = [figures.plain_text(name) for name in names]
-    axes.set_yticks(np.arange(len(texts)), texts, size=8)
-    axes.tick_params(axis="y", length=0)
-    if not named:
-        axes.set_ylabel(f"{len(labels)} classes, best first")
-    axes.set_xlim(0.0, 100.0)
-    axes.set_xlabel("Accuracy among all classes (%), dotted: mean")
-    axes.spines[["top", "right", "left"]].set_visible(False)
-    if len(labels):
-        axes.axvline(percent[labels].mean(), color="black", lw=1.0, ls=":")
+        name, colour, marker, kind = SCORE_STYLES[key]
+        lines[name] = rows, key, (colour, marker if markers else "", kind)
+    label = "Accuracy (%), mean ± standard deviation"
+    return figures.lines_with_bands(lines, along, title, label)

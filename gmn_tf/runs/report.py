@@ -5,12 +5,14 @@ A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
 
 import csv
 import io
+import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
+from gmn_tf.utils import files
 
 PARTS = ("mean", "std")
 LEGEND = """\
@@ -20,7 +22,6 @@ among all candidates; h: harmonic mean of u and s. In percent,
 UNSCORED = """\
 T-1, u and h are unknown, because no unseen class has a sample to score. The
 same command with --split=tune estimates them on the validation classes."""
-UNCALIBRATED = f"{BASELINE} has no penalty; one could improve it, too."
 
 
 def scores_table(metrics: Mapping) -> str:
@@ -34,40 +35,33 @@ def scores_table(metrics: Mapping) -> str:
     """
     seeds = metrics["classifier_seeds"]
     baseline = metrics.get("baseline")
-    rows = {metrics["variant"]: metrics}
+    rows = [_row(metrics["variant"], metrics, seeds)]
     if baseline:
-        rows[BASELINE] = baseline
-    spread = (
-        f"mean ± standard deviation over {seeds} classifiers."
-        if seeds > 1
-        else "of one classifier."
-    )
-    parts = [
-        heading(metrics),
-        "",
-        _aligned([_row(name, row, seeds) for name, row in rows.items()]),
-        "",
-        LEGEND + spread,
-    ]
+        rows.append(_row(BASELINE, baseline, seeds))
+    spread = "of one classifier."
+    if seeds > 1:
+        spread = f"mean ± standard deviation over {seeds} classifiers."
+    parts = [heading(metrics), "", _aligned(rows), "", LEGEND + spread]
     if metrics["h"]["mean"] is None:
         parts.append(UNSCORED)
     elif baseline:
         parts.append(_comparison(metrics["h"], baseline["h"], seeds))
         if "seen_penalty" in metrics:
-            parts.append(UNCALIBRATED)
+            parts.append(
+                f"{BASELINE} has no penalty; one could improve it, too."
+            )
     return "\n".join(parts)
 
 
 def chosen_table(metrics: Mapping) -> str:
     """The settings that the separate protocol chose for each score."""
-    return "\n".join(
-        ["Chosen on the tune splits (h combines the classifiers of u and s):"]
-        + [
-            f"  {SCORES[task]}: "
-            + ", ".join(f"{name} {value:g}" for name, value in settings.items())
-            for task, settings in metrics["chosen"].items()
-        ]
-    )
+    lines = [
+        "Chosen on the tune splits (h combines the classifiers of u and s):"
+    ]
+    for task, settings in metrics["chosen"].items():
+        values = [f"{name} {value:g}" for name, value in settings.items()]
+        lines.append(f"  {SCORES[task]}: {', '.join(values)}")
+    return "\n".join(lines)
 
 
 def class_accuracy_csv(
@@ -104,7 +98,7 @@ def class_accuracy_csv(
     )
 
 
-def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
+def curve_csv(rows: Iterable[Mapping], along: str) -> str:
     """CSV of Fig. 3 or 5: scores in percent along something.
 
     Args:
@@ -115,17 +109,16 @@ def curve_csv(rows: Iterable[Mapping], along: str = "n") -> str:
     """
     return table_csv(
         [
-            {along: row[along]}
-            | {name: _cell(value) for name, value in flat(row).items()}
+            {along: row[along]} | {k: _cell(v) for k, v in flat(row).items()}
             for row in rows
         ]
     )
 
 
-def flat(scores: Mapping[str, Mapping]) -> dict:
+def flat(scores: Mapping[str, Mapping], start: str = "") -> dict:
     """The columns `t1_mean`, `t1_std` and so on of some scores."""
     return {
-        f"{score}_{part}": scores[score][part]
+        f"{start}{score}_{part}": scores[score][part]
         for score in SCORES
         for part in PARTS
     }
@@ -134,51 +127,35 @@ def flat(scores: Mapping[str, Mapping]) -> dict:
 def read_curve(lines: Iterable[Mapping[str, str]], along: str) -> list[dict]:
     """The rows that `curve_csv` has written, from the lines of its CSV."""
     return [
-        {
-            along: int(line[along]),
-            **{
-                score: {
-                    part: float(line[f"{score}_{part}"] or "nan")
-                    for part in PARTS
-                }
-                for score in SCORES
-            },
+        {along: int(line[along])}
+        | {
+            score: {p: float(line[f"{score}_{p}"] or "nan") for p in PARTS}
+            for score in SCORES
         }
         for line in lines
     ]
 
 
 def curve_table(rows: Sequence[Mapping]) -> str:
-    """The same for the terminal."""
+    """The curve of Fig. 3 for the terminal."""
     return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
 
 
 def trials_table(results: Sequence[Mapping]) -> str:
     """Scores of a search's trials."""
-    return _aligned(
-        [
-            [str(one["trial"]), *(f"{one[name]:.1f}" for name in SCORES)]
-            for one in results
-        ],
-        "trial",
-    )
+    rows = [
+        [str(one["trial"]), *(f"{one[name]:.1f}" for name in SCORES)]
+        for one in results
+    ]
+    return _aligned(rows, "trial")
 
 
 def calibration_table(without: Mapping, best: Mapping) -> str:
-    """Scores with the best penalty of seen classes on the tune splits.
-
-    Args:
-        without: scores with the penalty 0.
-        best: scores with the best one.
-    """
-    rows = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
-    return "\n".join(
-        [
-            _aligned(rows, "penalty"),
-            "",
-            f"Largest h on the tune splits: --seen_penalty={best['penalty']:g}",
-        ]
-    )
+    """Scores without, and with the best penalty on the tune splits."""
+    table = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
+    flag = f"--seen_penalty={best['penalty']:g}"
+    text = f"Largest h on the tune splits: {flag}"
+    return f"{_aligned(table, 'penalty')}\n\n{text}"
 
 
 def data_summary(data: ZeroShotData) -> str:
@@ -225,12 +202,8 @@ def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
 
 
 def _row(name: str, scores: Mapping, seeds: int = 2) -> list[str]:
-    return [
-        name,
-        *(
-            mean_and_std(scores[key]["mean"], scores[key]["std"], seeds)
-            for key in SCORES
-        ),
+    return [name] + [
+        mean_and_std(**scores[key], number=seeds) for key in SCORES
     ]
 
 
@@ -239,6 +212,16 @@ def mean_and_std(mean: float | None, std: float | None, number: int) -> str:
     if mean is None or np.isnan(mean):
         return "-"
     return f"{mean:.1f} ± {std:.1f}" if number > 1 else f"{mean:.1f}"
+
+
+def cells_over_seeds(row: Mapping, names: Iterable[str] = SCORES) -> list[str]:
+    """The cells of a row with `seeds` and columns as in `tables.over_seeds`."""
+    return [
+        mean_and_std(row[name], row[f"{name}_std"], row["seeds"])
+        if name in row
+        else ""
+        for name in names
+    ]
 
 
 def markdown_table(
@@ -259,28 +242,28 @@ def table_csv(rows: Sequence[Mapping]) -> str:
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        cells = dict(row)
+        cells = {k: None if v != v else v for k, v in row.items()}  # NaN
         for name, value in row.items():
             if isinstance(value, list):
                 cells[name] = ",".join(map(str, value))
-            elif value != value:  # NaN
-                cells[name] = None
         writer.writerow(cells)
     return text.getvalue()
+
+
+def write_csv(path: pathlib.Path, rows: Sequence[Mapping]) -> None:
+    """Writes `table_csv` of the rows; InputError if that is impossible."""
+    files.write_text(path, table_csv(rows))
 
 
 def _aligned(rows: list[list[str]], corner: str = "") -> str:
     """Rows under the scores' names, in columns of equal width."""
     rows = [[corner, *SCORES.values()], *rows]
     widths = [max(map(len, column)) for column in zip(*rows)]
-    return "\n".join(
-        row[0].ljust(widths[0])
-        + "".join(
-            "   " + cell.rjust(width)
-            for cell, width in zip(row[1:], widths[1:])
-        )
-        for row in rows
-    )
+    lines = []
+    for name, *cells in rows:
+        right = [cell.rjust(width) for cell, width in zip(cells, widths[1:])]
+        lines.append("   ".join([name.ljust(widths[0]), *right]))
+    return "\n".join(lines)
 
 
 def _cell(value: float | None) -> str:

@@ -7,7 +7,9 @@ stays true when a default changes. No TensorFlow is needed.
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
+
+import numpy as np
 
 from gmn_tf.config import Config
 from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
@@ -35,7 +37,7 @@ _COLUMNS = {
 
 
 def read(path: str | pathlib.Path) -> list[dict]:
-    """The rows of a run's folder, or of a table that `write` has written.
+    """The rows of a run's folder, or of a table of such rows.
 
     Raises:
         InputError: if there is no finished run, or no such table.
@@ -60,11 +62,6 @@ def read(path: str | pathlib.Path) -> list[dict]:
         ) from error
 
 
-def write(path: str | pathlib.Path, rows: Sequence[Mapping]) -> None:
-    """Writes a table that `read` reads; InputError if that is impossible."""
-    files.write_text(pathlib.Path(path), report.table_csv(rows))
-
-
 def settings(row: Mapping) -> Config:
     """The settings of a row; those that it lacks have their default."""
     return Config(**{name: row[name] for name in _SETTINGS if name in row})
@@ -73,11 +70,24 @@ def settings(row: Mapping) -> Config:
 def scores(row: Mapping, start: str = "") -> dict[str, float | None]:
     """The mean of each score of a row in percent; None for an unknown one.
 
-    Args:
-        row: from `read`.
-        start: `BASELINE` for the scores of the baseline.
+    With `BASELINE` as the start of columns, the scores of the baseline.
     """
     return {score: number(row.get(f"{start}{score}_mean")) for score in SCORES}
+
+
+def over_seeds(runs: Collection[Mapping]) -> dict[str, float]:
+    """Mean and standard deviation of each score, as in `h` and `h_std`.
+
+    Args:
+        runs: from `scores`, one for each generator seed.
+    """
+    columns = {}
+    for score in SCORES:
+        # As floats: None, for what nobody could score, becomes NaN.
+        values = np.array([run[score] for run in runs], float)
+        columns[score] = float(np.mean(values))
+        columns[f"{score}_std"] = float(np.std(values))
+    return columns
 
 
 def has_baseline(row: Mapping) -> bool:
@@ -108,6 +118,7 @@ def _read_table(path: pathlib.Path) -> list[dict]:
 def _read_folder(folder: pathlib.Path) -> list[dict]:
     stored = files.parse_json((folder / "config.json").read_text("utf-8"))
     config = Config(**stored["config"]).to_dict()
+    versions = stored.get("versions", {}).items()
     rows = []
     for protocol, name in RESULTS.items():
         if protocol == SEPARATE and not (folder / name).exists():
@@ -115,12 +126,17 @@ def _read_folder(folder: pathlib.Path) -> list[dict]:
         metrics = files.parse_json((folder / name).read_text("utf-8"))
         measured = report.flat(metrics)
         if "baseline" in metrics:
-            for name, value in report.flat(metrics["baseline"]).items():
-                measured[BASELINE + name] = value
+            measured |= report.flat(metrics["baseline"], BASELINE)
         if any(isinstance(value, str) for value in measured.values()):
             raise ValueError("a score is a text")
-        if protocol == JOINT:
-            measured |= _calibrated(folder)
+        if protocol == JOINT and (folder / "calibration.csv").exists():
+            # The best h that bin/evaluate --calibrate has found.
+            best = max(
+                csv_tables.read(folder / "calibration.csv", ("h_mean",)),
+                key=lambda row: csv_tables.number(row["h_mean"]),
+            )
+            for part in report.PARTS:
+                measured[f"{CALIBRATED}h_{part}"] = number(best[f"h_{part}"])
         rows.append(
             {
                 "run": folder.absolute().name,
@@ -129,25 +145,8 @@ def _read_folder(folder: pathlib.Path) -> list[dict]:
                 **measured,
                 "data": stored["data"]["name"],
                 "split_fingerprint": stored["data"].get("split_fingerprint"),
-                "versions": ", ".join(
-                    f"{name} {version}"
-                    for name, version in stored.get("versions", {}).items()
-                ),
+                "versions": ", ".join(map(" ".join, versions)),
                 **config,
             }
         )
     return rows
-
-
-def _calibrated(folder: pathlib.Path) -> dict:
-    """The best h that bin/evaluate --calibrate has found for a run, if any."""
-    if not (folder / "calibration.csv").exists():
-        return {}
-    best = max(
-        csv_tables.read(folder / "calibration.csv", ("h_mean",)),
-        key=lambda row: csv_tables.number(row["h_mean"]),
-    )
-    return {
-        f"{CALIBRATED}h_{part}": number(best[f"h_{part}"])
-        for part in report.PARTS
-    }

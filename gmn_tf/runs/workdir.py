@@ -31,11 +31,7 @@ SOURCE = ("name", "data_dir", "split_fingerprint")
 
 
 class Workdir:
-    """The folder of one run.
-
-    Args:
-        path: the folder; it is made by `start`.
-    """
+    """The folder of one run, which `start` makes."""
 
     def __init__(self, path: str):
         self.path = pathlib.Path(path)
@@ -96,22 +92,15 @@ class Workdir:
                 other data, or cannot be written.
         """
         with self._reporting_folder_errors():
-            if (self.path / "config.json").exists():
-                self.check_same_run(config, source)
+            self.check_same_run(config, source)
             if self.finished():
                 return  # and keep the versions that its scores were made with
             self.path.mkdir(parents=True, exist_ok=True)
             if not os.path.exists(self.checkpoints):
                 # It starts again; old entries would be shown beside new ones.
                 shutil.rmtree(self.logs, ignore_errors=True)
-            self.write_json(
-                "config.json",
-                {
-                    "config": config.to_dict(),
-                    "data": source,
-                    "versions": versions(),
-                },
-            )
+            content = {"config": config.to_dict(), "data": source}
+            self.write_json("config.json", {**content, "versions": versions()})
 
     def read_config(self) -> tuple[Config, dict]:
         """The settings and the data of the run in this folder.
@@ -165,11 +154,7 @@ class Workdir:
             figures.save(figure, temporary, temporary.suffix[1:])
 
     def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
-        """Loads `name`.keras.
-
-        Args:
-            name: of the file, without its suffix.
-            kind: class of the model.
+        """Loads `name`.keras, a model of the class `kind`.
 
         Raises:
             InputError: if the file is missing, damaged or holds another model.
@@ -194,28 +179,30 @@ class Workdir:
 
     def check_settings_match(self, config: Config) -> None:
         """Raises InputError for errors that show before any data is read."""
-        if (self.path / "config.json").exists():
-            self.check_same_run(config, self.read_config()[1])
+        self.check_same_run(config)
         if self.finished():
             return  # nothing will be written
-        there = self.path
-        while not there.exists() and there != there.parent:
-            there = there.parent
-        if not (there.is_dir() and os.access(there, os.W_OK)):
-            raise InputError(
-                f"Cannot write to the folder {self.path}.",
-                "a folder that can be made and written",
-                f"{there} is not a folder to write to",
-                "Choose another --workdir.",
-            )
+        parents = (self.path, *self.path.parents)
+        there = next(path for path in parents if path.exists())
+        with self._reporting_folder_errors():
+            if not (there.is_dir() and os.access(there, os.W_OK)):
+                raise OSError(f"{there} is not a folder to write to")
 
-    def check_same_run(self, config: Config, source: dict) -> None:
-        """Raises InputError if the run here has other settings or data."""
+    def check_same_run(
+        self, config: Config, source: dict | None = None
+    ) -> None:
+        """Raises InputError if a run here has other settings or other data.
+
+        Before data is read, there is no source to compare.
+        """
+        if not (self.path / "config.json").exists():
+            return
         state = "a" if self.finished() else "an unfinished"
+        there = self.read_config()
         check_same(
             f"{self.path} holds {state} run with other settings.",
-            identity(*self.read_config()),
-            identity(config, source),
+            identity(*there),
+            identity(config, source or there[1]),
             "Choose another --workdir, or remove that folder.",
         )
 

@@ -55,6 +55,29 @@ def line_with_band(axes, rows: Sequence[Mapping], along, key, style):
     return line
 
 
+def lines_with_bands(
+    lines: Mapping[str, tuple], along: str, title: str, label: str
+):
+    """A figure of lines with bands, and a legend in the order of the lines.
+
+    Args:
+        lines: by name, the rows, key and style that `line_with_band` takes.
+        along: what they are drawn against.
+        title: of the figure.
+        label: of the y axis, which begins at 0.
+    """
+    figure, axes = new_figure(7.5, 4.5)
+    drawn = [
+        line_with_band(axes, rows, along, key, style)
+        for rows, key, style in lines.values()
+    ]
+    legend(figure, drawn, lines.keys(), "outside right center")
+    axes.set_ylim(bottom=0.0)
+    axes.set_ylabel(label)
+    axes.set_title(plain_text(title, 70), loc="left")
+    return figure, axes
+
+
 def log_ticks(axes, values: Sequence[float]) -> None:
     """Makes the x axis logarithmic, with ticks at these values only."""
     axes.set_xscale("log")
@@ -64,14 +87,8 @@ def log_ticks(axes, values: Sequence[float]) -> None:
 
 def legend(figure, handles, names, place: str, corner=None) -> None:
     """A legend outside the axes."""
-    figure.legend(
-        handles,
-        names,
-        loc=place,
-        bbox_to_anchor=corner,
-        fontsize=9,
-        frameon=False,
-    )
+    style = {"loc": place, "bbox_to_anchor": corner, "fontsize": 9}
+    figure.legend(handles, names, frameon=False, **style)
 
 
 def plain_text(name: str, longest: int = 30) -> str:

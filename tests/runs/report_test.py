@@ -147,7 +147,7 @@ def test_curve_as_csv_and_as_table():
         {"n": 10, **scores(50, 20, 80, 32)},
         {"n": 250, **scores(60, 40, 70, 50.9)},
     ]
-    lines = report.curve_csv(rows).splitlines()
+    lines = report.curve_csv(rows, "n").splitlines()
     table = report.curve_table(rows).splitlines()
 
     assert lines[0] == "n,t1_mean,t1_std,u_mean,u_std,s_mean,s_std,h_mean,h_std"
