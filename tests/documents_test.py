@@ -20,7 +20,9 @@ DOCUMENTS = sorted(
     for path in ROOT.glob(pattern)
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
-INVENTED = "gmn_tf/configs/dogs.py"  # the example of CONTRIBUTING.md
+# The examples of CONTRIBUTING.md.
+INVENTED = "gmn_tf/configs/dogs.py"
+INVENTED_NAME = "SPARSITY"
 
 FENCE = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -114,8 +116,7 @@ def test_every_page_is_in_the_index_and_every_command_in_the_readme():
 def test_tests_named_in_the_documents_exist():
     files = {
         path.name: path.read_text("utf-8")
-        for folder in ("tests", "datasets")
-        for path in (ROOT / folder).rglob("*_test.py")
+        for path in (ROOT / "tests").rglob("*_test.py")
     }
     sources = "\n".join(files.values())
     text = "\n".join(map(read, DOCUMENTS))
@@ -126,6 +127,34 @@ def test_tests_named_in_the_documents_exist():
             missing.add(name)
 
     assert not missing
+
+
+def misplaced_names(text: str) -> set[str]:
+    """Names in capitals that no file named in the same item defines."""
+    misplaced = set()
+    for item in re.split(r"\n\s*\n|\n(?=\d\. )", FENCE.sub("\n\n", text)):
+        sources = [
+            (ROOT / path).read_text("utf-8")
+            for path in PATH.findall(item)
+            if path.endswith(".py") and path != INVENTED
+        ]
+        if not sources:
+            continue
+        code = " ".join(re.findall(r"`([^`]+)`", item))
+        code = re.sub(r'"[^"]*"|\S*/\S*', "", code)
+        for name in re.findall(r"\b[A-Z][A-Z_]+[A-Z]\b", code):
+            pattern = re.compile(rf"^{name}\b.* = ", re.MULTILINE)
+            if not any(map(pattern.search, sources)):
+                misplaced.add(name)
+    return misplaced
+
+
+def test_constants_are_in_the_files_named_beside_them():
+    text = read(ROOT / "CONTRIBUTING.md")
+    wrong = text.replace("datasets/zero_shot/names.py", "gmn_tf/config.py")
+
+    assert misplaced_names(text) == {INVENTED_NAME}
+    assert misplaced_names(wrong) > {INVENTED_NAME, "PUBLISHED"}
 
 
 @functools.cache
