@@ -86,7 +86,7 @@ def test_public_names_are_documented_and_typed(name):
         assert not untyped, f"{name}: {untyped}"
 
 
-def test_a_run_tells_its_scores(tiny_config, tiny_data, tmp_path):
+def test_a_run_has_its_scores(tiny_config, tiny_data, tmp_path):
     run = gmn_tf.train(tiny_config, tiny_data, tmp_path / "run")
 
     assert isinstance(run, gmn_tf.Run)

@@ -45,7 +45,7 @@ def test_defaults_are_those_of_the_release_for_cub():
     assert config.synthetic_per_class == 250
 
 
-@pytest.mark.parametrize("dataset", ["cub", "sun", "awa", "flo", "own_data"])
+@pytest.mark.parametrize("dataset", ["cub", "sun", "awa", "flo", "mybirds"])
 @pytest.mark.parametrize("preset", configs.PRESETS)
 def test_presets_are_valid(dataset, preset):
     if preset == "best" and dataset not in ("cub", "flo"):
@@ -199,7 +199,7 @@ def test_nearest():
     assert nearest("cub", []) == ""
 
 
-def test_replace_changes_what_it_is_told():
+def test_replace_changes_only_what_is_given():
     config = Config(steps=7)
     changed = config.replace({"critic_units": "3,4", "seed": "5"})
 

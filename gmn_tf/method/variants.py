@@ -1,7 +1,7 @@
 """Tables 2 and 3, Fig. 5: each variant as a composition of parts.
 
-A variant says which features the critic sees (the *stream*), which critic
-scores them, and what else guides the generator. Nothing else in the package
+A variant says which features the critic sees (`stream`), which critic scores
+them, and what else guides the generator. Nothing else in the package
 asks for a variant's name. `method/__init__.py` says where a new part goes.
 """
 

@@ -58,7 +58,7 @@ def table(folder):
     return rows
 
 
-def test_killed_in_a_trial_it_goes_on(data_dir, tmp_path):
+def test_killed_in_a_trial_it_continues(data_dir, tmp_path):
     def words(name):
         workdir = f"--workdir={tmp_path / name}"
         return (*SMALL, data_dir, "--tuner=random", "--max_trials=3", workdir)

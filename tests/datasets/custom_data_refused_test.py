@@ -127,12 +127,12 @@ def test_spoilt_text(tmp_path, texts, words):
 
 
 def assert_refused(tmp_path, words, features=None) -> None:
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         custom_data.prepared(
             tmp_path / "source", tmp_path / "data", features_dir=features
         )
     for text in words:
-        assert text in str(told.value)
+        assert text in str(caught.value)
     assert not (tmp_path / "data").exists()
 
 

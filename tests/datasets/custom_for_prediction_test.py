@@ -33,7 +33,7 @@ def test_a_table_is_read_without_what_is_no_number(tmp_path):
     assert found.names == ("b.jpg", "a.jpg")
 
 
-def test_the_folder_of_an_extraction_tells_files_and_backbone(tmp_path):
+def test_the_folder_of_an_extraction_gives_files_and_backbone(tmp_path):
     np.save(tmp_path / "features.npy", VALUES)
     (tmp_path / "labels.csv").write_text("class,file\nowl,o/1\nowl,o/2\n")
     (tmp_path / "extraction.json").write_text(

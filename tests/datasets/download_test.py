@@ -135,14 +135,14 @@ def test_shows_progress(server, tmp_path, capfd):
     assert "xlsa17.zip: 100%" in capfd.readouterr().err
 
 
-def test_goes_on_within_one_call(server, tmp_path):
+def test_continues_within_one_call(server, tmp_path):
     server.break_after = [1000, 500]
     _fetch(server, tmp_path)
     assert server.asked_ranges == [None, "bytes=1000-", "bytes=1500-"]
     assert _unpacked(tmp_path) == CUB_FILES
 
 
-def test_goes_on_in_the_next_call(server, tmp_path):
+def test_continues_in_the_next_call(server, tmp_path):
     server.break_after = [100, 100, 100]
     with pytest.raises(InputError, match="ended after 300 of"):
         _fetch(server, tmp_path)
@@ -153,7 +153,7 @@ def test_goes_on_in_the_next_call(server, tmp_path):
 
 
 @pytest.mark.parametrize("why", ["no ranges", "file changed"])
-def test_starts_over_if_it_cannot_go_on(server, tmp_path, why):
+def test_starts_over_if_it_cannot_continue(server, tmp_path, why):
     server.break_after = [100, 100, 100]
     if why == "no ranges":
         server.knows_ranges = False

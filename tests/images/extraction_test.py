@@ -131,7 +131,7 @@ def interrupted(after: int):
     return mock.patch.object(FeatureStore, "write", stopping)
 
 
-def test_an_interrupted_extraction_goes_on(extract, tmp_path):
+def test_an_interrupted_extraction_continues(extract, tmp_path):
     extract(tmp_path / "whole")
     out = tmp_path / "out"
     with interrupted(2), pytest.raises(KeyboardInterrupt):

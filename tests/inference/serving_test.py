@@ -150,7 +150,7 @@ def test_a_folder_that_cannot_be_made_is_refused(predictor, tmp_path):
         serving.export(predictor, tmp_path / "file" / "out", "card")
 
 
-def test_the_card_tells_what_was_trained_and_scored(finished_run, predictor):
+def test_the_card_names_classes_data_and_scores(finished_run, predictor):
     metrics = finished_run.scores
     text = model_card.text(
         finished_run.workdir, predictor.classes, with_images=False, top_k=3

@@ -54,7 +54,7 @@ def test_scores_against_the_penalty():
     assert best["h"]["mean"] == later["h"]["mean"] > plain["h"]["mean"]
 
 
-def test_the_best_penalty_is_told_and_drawn():
+def test_the_best_penalty_is_named_and_drawn():
     rows = calibration.curve(
         [looking_up(SEEN_SCORES, UNSEEN_SCORES)],
         data_of(SEEN_LABELS, UNSEEN_LABELS),

@@ -49,7 +49,7 @@ def fake_jobs(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_jobs_run_once_and_go_on(at_once, fake_jobs, results, tmp_path):
+def test_jobs_run_once_and_continue(at_once, fake_jobs, results, tmp_path):
     jobs, lines = fake_jobs("well", "badly", "well"), []
 
     failed = runner.run(jobs[:2], results, at_once, lines.append)

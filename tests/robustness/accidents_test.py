@@ -140,7 +140,7 @@ def test_a_source_that_is_still_open_at_the_end_does_no_harm(tmp_path):
     assert (ended.returncode, ended.stdout) == (0, "[[1. 0. 0.]]\n")
 
 
-def test_a_disk_that_is_full_in_mid_run(
+def test_a_disk_that_is_full_during_a_run(
     config, tiny_data, finished_run, tmp_path
 ):
     workdir = Workdir(tmp_path / "run")
@@ -262,7 +262,7 @@ def _cut_after(path: pathlib.Path, step: int):
 
 
 @pytest.mark.parametrize("several", [False, True])
-def test_a_data_file_that_is_cut_in_mid_run(
+def test_a_data_file_that_is_cut_during_a_run(
     several, data_on_disk, config, tmp_path, monkeypatch
 ):
     path, loaded = data_on_disk
@@ -276,7 +276,7 @@ def test_a_data_file_that_is_cut_in_mid_run(
     assert not workdir.finished()
 
 
-def test_a_data_file_that_is_removed_in_mid_run_is_still_read(
+def test_a_data_file_that_is_removed_during_a_run_is_still_read(
     data_on_disk, config, finished_run, tmp_path
 ):
     path, loaded = data_on_disk

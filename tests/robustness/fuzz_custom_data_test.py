@@ -254,8 +254,8 @@ def assert_as_in_folder(found, folder) -> None:
     marked = [n for n, kind in zip(names, kinds) if kind == "validation"]
     assert list(found.validation_names) == marked
     extraction = folder / "extraction.json"
-    told = json.loads(extraction.read_bytes()) if extraction.exists() else {}
-    assert found.backbone == told.get("backbone")
+    record = json.loads(extraction.read_bytes()) if extraction.exists() else {}
+    assert found.backbone == record.get("backbone")
 
 
 def assert_splits(found, made) -> None:
@@ -296,8 +296,8 @@ def spoilt_preparation(rng, place):
         (loaded.unseen, "test_unseen"),
     ):
         np.testing.assert_array_equal(part.features[:], features[rows[key]])
-        told = [loaded.class_names[label] for label in part.labels]
-        assert told == [labels[row] for row in rows[key]]
+        named = [loaded.class_names[label] for label in part.labels]
+        assert named == [labels[row] for row in rows[key]]
 
 
 # --- What predicting reads ---------------------------------------------------
@@ -330,10 +330,10 @@ def spoilt_features(rng, place):
     assert found.values.ndim == 2
     assert found.labels is None
     assert list(found.names) == (files or [])
-    told = None
+    backbone = None
     if beside[1].exists():
-        told = json.loads(beside[1].read_bytes())["backbone"]
-    assert found.backbone == told
+        backbone = json.loads(beside[1].read_bytes())["backbone"]
+    assert found.backbone == backbone
 
 
 def spoilt_new_classes(rng, place):

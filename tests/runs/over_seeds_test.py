@@ -40,7 +40,7 @@ def test_runs_are_joined_over_seeds_alone(tmp_path):
     ]
 
 
-def test_many_differences_are_told_in_one_column(tmp_path):
+def test_many_differences_are_shown_in_one_column(tmp_path):
     changes = [
         {},
         {"beta_1": 0.5},
@@ -104,7 +104,7 @@ def test_baselines_of_other_classifiers_stay_apart(tmp_path):
     assert [row["seeds"] for row in rows] == [1, 1, 1, 1]
 
 
-def test_what_tells_rows_apart_is_shown(tmp_path):
+def test_settings_that_differ_between_rows_are_shown(tmp_path):
     rows = over_seeds.table(
         [
             finished_run(tmp_path / "a", 10.0, learning_rate=1e-3),

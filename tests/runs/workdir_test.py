@@ -64,14 +64,14 @@ def test_logs_of_an_interrupted_run_are_removed(workdir):
 @pytest.mark.parametrize(
     "content", ["{", "[]", "null", '{"config": {}}', '{"config": 3, "data": 4}']
 )
-def test_a_config_that_is_none_is_told(workdir, content):
+def test_a_config_in_another_form_is_refused(workdir, content):
     (workdir.path / "config.json").write_text(content)
 
     with pytest.raises(InputError, match=r"config\.json"):
         workdir.read_config()
 
 
-def test_an_unknown_setting_is_told(workdir):
+def test_an_unknown_setting_is_refused(workdir):
     stored = workdir.read_json("config.json")
     stored["config"]["betta_1"] = 0.5
     (workdir.path / "config.json").write_text(json.dumps(stored))
@@ -80,7 +80,7 @@ def test_an_unknown_setting_is_told(workdir):
         workdir.read_config()
 
 
-def test_a_damaged_model_is_told(workdir):
+def test_a_damaged_model_is_refused(workdir):
     (workdir.path / "generator.keras").write_bytes(b"PK no archive")
 
     with pytest.raises(InputError, match=r"Cannot load .*generator\.keras"):

@@ -190,7 +190,7 @@ def test_a_search_of_failures_alone_says_why(search_for, tune_data, tmp_path):
         report.write(made.folder)
 
 
-def test_an_interrupted_search_goes_on(
+def test_an_interrupted_search_continues(
     search_for, tune_data, whole, tmp_path, monkeypatch
 ):
     search, calls = classifier_search.search, []
@@ -338,7 +338,7 @@ def test_best_json_gives_the_score_of_its_trial(whole, tune_data):
     assert score.h == pytest.approx(best["h"], abs=1e-9)
 
 
-def test_hyperband_promotes_and_goes_on(search_for, tune_data, tmp_path):
+def test_hyperband_promotes_and_continues(search_for, tune_data, tmp_path):
     search = search_for("hyperband", max_trials=13, steps=9)
     folder, logged = run(search, tune_data, tmp_path / "search")
 

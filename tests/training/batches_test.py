@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmn_tf.training import batches as streams
+from gmn_tf.training.batches import (
+    BatchSizes,
+    SampleSource,
+    check_batch_sizes,
+    step_batch,
+    training_batches,
+)
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
@@ -15,7 +21,7 @@ COUNTS = [3, 1, 6, 4]
 ROWS = sum(COUNTS)
 UNLABELLED = 5
 SAMPLINGS = ["balanced", "uniform"]
-SIZES = streams.BatchSizes(
+SIZES = BatchSizes(
     critic_steps=2, batch=12, noise_dim=toys.DZ, classes=3, real=5, fake=9,
     theta=8,
 )  # fmt: skip
@@ -24,7 +30,7 @@ CHI_SQUARE = {3: 16.3, 4: 18.5, 5: 20.5, 13: 34.5}
 
 
 def unlabelled_features():
-    """Feature 0 tells the row, from 100 on; feature 1 no label."""
+    """Feature 0 is 100 plus the row; feature 1 is -1, which is no label."""
     features = toys.normal(UNLABELLED, toys.DX).astype(np.float32)
     features[:, 0] = 100 + np.arange(UNLABELLED)
     features[:, 1] = -1
@@ -32,7 +38,7 @@ def unlabelled_features():
 
 
 def stream_of(sampling, transductive=False):
-    return streams.SampleSource(
+    return SampleSource(
         toys.samples(COUNTS),
         toys.NUM_SEEN,
         sampling,
@@ -43,7 +49,7 @@ def stream_of(sampling, transductive=False):
 
 def piped(stream, count, **kwargs):
     """The first batches of the pipeline, as dictionaries of arrays."""
-    data = streams.training_batches(stream, SIZES, seed=1, **kwargs)
+    data = training_batches(stream, SIZES, seed=1, **kwargs)
     return list(data.take(count).as_numpy_iterator())
 
 
@@ -52,7 +58,7 @@ def batches(stream, steps, sizes=SIZES, seed=1, replica=0, replicas=1):
     return [
         tf.nest.map_structure(
             np.asarray,
-            streams.step_batch(stream, sizes, seed, step, replica, replicas),
+            step_batch(stream, sizes, seed, step, replica, replicas),
         )
         for step in tf.range(steps, dtype=tf.int64)
     ]
@@ -215,7 +221,7 @@ def drawn_by_workers(stream, workers, local, steps, first_step=0):
     sizes = dataclasses.replace(SIZES, classes=0, theta=0)
     parts = []
     for worker in range(workers):
-        own = streams.training_batches(
+        own = training_batches(
             stream,
             sizes,
             seed=1,
@@ -407,7 +413,7 @@ def test_replicas_share_the_classes_of_one(replicas):
 
 def test_static_shapes_are_known():
     stream = stream_of("balanced", True)
-    data = streams.training_batches(
+    data = training_batches(
         stream, SIZES, 1, replicas=2, local_replicas=range(2)
     )
     specs = tf.nest.flatten(data.element_spec)
@@ -419,13 +425,13 @@ def test_more_classes_than_there_are_is_refused():
     sizes = dataclasses.replace(SIZES, classes=5)
 
     with pytest.raises(InputError, match="at most 4") as error:
-        streams.training_batches(stream_of("balanced"), sizes, 1)
+        training_batches(stream_of("balanced"), sizes, 1)
     assert "received: 5" in str(error.value)
-    streams.check_batch_sizes(SIZES, 3, 1)
+    check_batch_sizes(SIZES, 3, 1)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused():
     with pytest.raises(InputError, match="multiple of the 5 devices") as error:
-        streams.check_batch_sizes(SIZES, 4, 5)
+        check_batch_sizes(SIZES, 4, 5)
     assert "received: 12" in str(error.value)
-    streams.check_batch_sizes(SIZES, 4, 6)
+    check_batch_sizes(SIZES, 4, 6)

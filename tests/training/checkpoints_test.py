@@ -159,7 +159,7 @@ def test_a_damaged_one_falls_back_to_the_one_before(part, how, copy_of_crashed):
     assert_same(model, uninterrupted())
 
 
-def test_without_a_readable_one_it_begins_anew(copy_of_crashed):
+def test_without_a_readable_one_it_starts_again(copy_of_crashed):
     for path in copy_of_crashed.glob("ckpt-*.data*"):
         damage(path)
 

@@ -19,11 +19,11 @@ def test_it_names_the_first_loss(value):
     monitor = DivergenceMonitor(first_step=40)
     monitor.on_train_batch_end(1, logs(matching_loss=3.0))
 
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         monitor.on_train_batch_end(
             2, logs(generator_loss=np.nan, matching_loss=value)
         )
-    assert "at step 43 matching_loss is" in str(told.value)
+    assert "at step 43 matching_loss is" in str(caught.value)
     with pytest.raises(InputError, match="--matching_weight"):
         monitor.on_train_batch_end(2, logs(matching_loss=value))
     with pytest.raises(InputError, match="--cycle_weight"):
@@ -86,7 +86,7 @@ def uninterrupted(train):
 
 
 @pytest.mark.parametrize("value", [np.nan, 1e9])
-def test_checkpoints_of_before_are_kept_and_gone_on_from(
+def test_earlier_checkpoints_are_kept_and_continued_from(
     value, train, uninterrupted, tmp_path
 ):
     with pytest.raises(InputError, match="at step 5 critic_real_score is"):

@@ -138,7 +138,7 @@ def test_losses_are_means_since_the_last_entry(tmp_path):
     assert all(0.0 < ms < 1e4 for ms in content["speed/step_ms"].values())
 
 
-def test_steps_go_on_after_an_earlier_fit(tmp_path):
+def test_steps_continue_after_an_earlier_fit(tmp_path):
     content = watched(tmp_path, first_step=10)
 
     assert content["critic/loss"] == {12: 1.5, 14: 3.5, 15: 5.0}

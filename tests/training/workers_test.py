@@ -184,17 +184,17 @@ def wait_for_a_checkpoint(workdir, processes):
         time.sleep(0.1)
 
 
-def test_without_one_worker_the_others_end_and_all_go_on(
+def test_without_one_worker_the_others_end_and_all_continue(
     prepared_dir, tmp_path
 ):
     chief, other = start_workers(prepared_dir, tmp_path / "run", 3000)
     wait_for_a_checkpoint(tmp_path / "run", (chief, other))
     other.send_signal(signal.SIGKILL)
-    told = chief.communicate(timeout=120)[0]
+    output = chief.communicate(timeout=120)[0]
     other.wait()
     assert chief.returncode == 1
-    assert "Another worker has ended" in told
-    assert "Traceback" not in told
+    assert "Another worker has ended" in output
+    assert "Traceback" not in output
     saved = max(
         int(path.stem.rpartition("-")[2])
         for path in (tmp_path / "run" / "checkpoints").glob("*.index")
@@ -205,27 +205,27 @@ def test_without_one_worker_the_others_end_and_all_go_on(
     stored["config"]["steps"] = saved + 20
     config.write_text(json.dumps(stored))
     steps = stored["config"]["steps"]
-    told = [
+    outputs = [
         process.communicate(timeout=300)[0]
         for process in start_workers(prepared_dir, tmp_path / "run", steps)
     ]
-    assert f"Going on after step {saved}." in told[0]
+    assert f"Going on after step {saved}." in outputs[0]
     assert (tmp_path / "run" / "metrics.json").exists()
-    assert "Results" in told[0] and "Results" not in told[1]
+    assert "Results" in outputs[0] and "Results" not in outputs[1]
 
 
 def test_without_the_first_worker_the_other_ends(prepared_dir, tmp_path):
     chief, other = start_workers(prepared_dir, tmp_path / "run", 3000)
     wait_for_a_checkpoint(tmp_path / "run", (chief, other))
     chief.send_signal(signal.SIGKILL)
-    told = other.communicate(timeout=120)[0]
+    output = other.communicate(timeout=120)[0]
     chief.wait()
     assert other.returncode == 1
-    assert "Another worker has ended" in told
-    assert "Traceback" not in told
+    assert "Another worker has ended" in output
+    assert "Traceback" not in output
 
 
-def test_the_reason_is_the_line_that_tells_it(monkeypatch):
+def test_the_error_names_the_line_with_the_reason(monkeypatch):
     monkeypatch.setattr(workers, "several", lambda strategy: True)
     text = (
         "Graph execution error:\n\nCollective ops is aborted by: Socket closed"
