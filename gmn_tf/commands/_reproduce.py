@@ -2,7 +2,6 @@
 
 import functools
 import pathlib
-import shlex
 
 from gmn_tf import configs
 from gmn_tf.commands import define
@@ -72,7 +71,7 @@ def reproduce(values, arguments) -> None:
     given = [values[n].serialize() for n in values if values[n].present]
     if arguments:
         given += ["--", *arguments]
-    command_line = shlex.join(["bin/reproduce", *given])
+    command_line = ["bin/reproduce", *given]
     write = functools.partial(page.write, request, results, command_line)
     failed = runner.run(jobs, results, values.jobs, log, write)
     write()

@@ -79,21 +79,24 @@ class Picture:
     figure: Figure
 
 
-def write(request: plan.Request, results: Results, command: str) -> None:
+def write(
+    request: plan.Request, results: Results, command: Sequence[str]
+) -> None:
     """Writes the results of finished jobs into `request.out`.
 
     Args:
         request: what was asked for.
         results: what was measured.
-        command: the command line that reproduces these results.
+        command: the words of the command line that reproduces these results.
     """
-    common = shlex.join([f"--preset={request.preset}", *request.flags])
+    command_line = _command_line(command)
+    common = _command_line([f"--preset={request.preset}", *request.flags])
     settings = f"All runs: {common}."
     jobs = plan.plan(request)
     results.collect(jobs)
     results.write()
     tables, pictures = _collect(request, results)
-    markdown = [f"Made by `{command}`. {settings}", ""]
+    markdown = [f"Made by `{command_line}`. {settings}", ""]
     records = {}
     for table in tables:
         markdown += [f"## {table.title}", "", table.note, ""]
@@ -111,15 +114,27 @@ def write(request: plan.Request, results: Results, command: str) -> None:
     text = page.render(
         tables=tables,
         figures=[(one, _save(one, request.out)) for one in pictures],
-        command=command,
+        command=command_line,
         settings=settings,
         jobs=[
-            (job.name, shlex.join([f"bin/{job.command[0]}", *job.command[1:]]))
+            (
+                job.name,
+                _command_line([f"bin/{job.command[0]}", *job.command[1:]]),
+            )
             for job in jobs
             if results.has(job)
         ],
     )
     files.write_text(request.out / "index.html", text)
+
+
+def _command_line(words: Sequence[str]) -> str:
+    """The words for a shell, with DIR in place of this machine's folders."""
+    folders = "|".join(plan.DATA_FOLDER_FLAGS)
+    return shlex.join(
+        re.sub(rf"^(--(?:{folders}))=.*", r"\1=DIR", word, flags=re.DOTALL)
+        for word in words
+    )
 
 
 def _collect(request, results) -> tuple[list[Table], list[Picture]]:

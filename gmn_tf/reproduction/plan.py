@@ -39,7 +39,8 @@ POINTS = 10  # of a curve in Fig. 5
 # Flags that a job has already, and those that decide no result.
 JOB_FLAGS = {"dataset", "embedding", "variant", "split", "seed", "preset"}
 JOB_FLAGS |= {"baseline", "validate_every", "workdir"}
-DATA_FLAGS = {"data_dir", "manual_dir", "memory_gb"}
+DATA_FOLDER_FLAGS = ("data_dir", "manual_dir")
+DATA_FLAGS = {*DATA_FOLDER_FLAGS, "memory_gb"}
 EXECUTION_FLAGS = {"deterministic", "jit", "steps_per_execution", "strategy"}
 MONITORING_FLAGS = {"checkpoint_every", "log_every", "picture_every"}
 OTHER_FLAGS = DATA_FLAGS | EXECUTION_FLAGS | MONITORING_FLAGS

@@ -9,9 +9,7 @@ from etils import epath
 
 from gmn_tf_datasets.zero_shot import source, splits, synthetic
 from gmn_tf_datasets.zero_shot.xlsa17 import dataset, folders, mat_file
-from tests.support import make_dummy_data
-
-REAL_DATA = epath.Path(__file__).resolve().parents[3] / "shared" / "data"
+from tests.support import make_dummy_data, real_data
 
 
 def _write(folder, features=None, **parts) -> epath.Path:
@@ -171,9 +169,9 @@ def test_described_class_without_a_row_is_unseen(tmp_path):
     ],
 )
 def test_real_data(name, sizes, leaked, classes):
-    folder = REAL_DATA / name
+    folder = epath.Path(real_data.FOLDER) / name
     if not (folder / "mobilenet.mat").exists():
-        pytest.skip(f"no {name} beside the repository")
+        pytest.skip(f"needs {folder}")
     made = splits.make(_read(folder, features_file="mobilenet.mat"))
     rows = made.rows
     published = ("train", "test_seen", "test_unseen")

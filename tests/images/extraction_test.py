@@ -15,10 +15,8 @@ from gmn_tf import commands
 from gmn_tf.images import backbones, extraction, image_folder
 from gmn_tf.images.feature_store import FeatureStore
 from gmn_tf.utils.errors import InputError
-from tests.support import full_disk, image_toys, in_process
+from tests.support import full_disk, image_toys, in_process, real_data
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHARED = ROOT.parent / "shared" / "data"
 DIM = image_toys.DIM
 COUNT = sum(image_toys.COUNTS.values())
 UNFINISHED = "unfinished_features"
@@ -387,12 +385,18 @@ def test_bad_flags_end_in_a_clear_error(flags, text):
 
 def test_real_photographs_have_the_features_of_the_same_network():
     scipy_io = pytest.importorskip("scipy.io")
-    weights = SHARED / "backbones" / "mobilenet_1.0_224_imagenet.weights.h5"
-    for path in (weights, SHARED / "cub_images", SHARED / "CUB"):
+    weights = (
+        real_data.FOLDER / "backbones" / "mobilenet_1.0_224_imagenet.weights.h5"
+    )
+    for path in (
+        weights,
+        real_data.FOLDER / "cub_images",
+        real_data.FOLDER / "CUB",
+    ):
         if not path.exists():
             pytest.skip(f"needs {path}")
-    source = SHARED / "cub_images" / "images"
-    known = scipy_io.loadmat(SHARED / "CUB" / "mobilenet.mat")
+    source = real_data.FOLDER / "cub_images" / "images"
+    known = scipy_io.loadmat(real_data.FOLDER / "CUB" / "mobilenet.mat")
     columns = {
         name.item().rpartition("/")[2]: column
         for column, name in enumerate(known["image_files"].ravel())

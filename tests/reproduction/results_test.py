@@ -116,13 +116,13 @@ def test_page_needs_nothing_beside_it(tmp_path):
     asked = request(tmp_path)
     finish(asked)
 
-    page.write(asked, Results(tmp_path), "bin/reproduce <all>")
+    page.write(asked, Results(tmp_path), ["bin/reproduce", "<all>"])
 
     text = (tmp_path / "index.html").read_text()
     for wanted in ("src=", "@import", "<link", 'href="http'):
         assert wanted not in text
     assert text.count("<svg") == 4
-    assert "bin/reproduce &lt;all&gt;" in text
+    assert "bin/reproduce &#39;&lt;all&gt;&#39;" in text
     assert "Table 2, flo" in text and "Fig. 5, cub:att+sent" in text
     assert "bin/train --dataset=flo" in text
     for name in ("figure3-flo.svg", "figure5-flo.png", "table3.csv"):
@@ -139,16 +139,33 @@ def test_page_needs_nothing_beside_it(tmp_path):
     assert float(lines[0]["h_std"]) == row["h_std"]
 
 
+def test_commands_do_not_name_the_folders_of_this_machine(tmp_path):
+    flags = ("--manual_dir=/home/me/my data", "--data_dir=there", "--steps=100")
+    asked = request(tmp_path, datasets=("flo",), flags=flags)
+    finish(asked)
+
+    page.write(asked, Results(tmp_path), ["bin/reproduce", "--", *flags])
+
+    shown = "--manual_dir=DIR --data_dir=DIR --steps=100"
+    tables = (tmp_path / "tables.md").read_text().splitlines()[0]
+    text = (tmp_path / "index.html").read_text()
+    for one in (tables, text):
+        assert f"bin/reproduce -- {shown}" in one
+        assert f"All runs: --preset=cpu {shown}." in one
+        assert "/home/me" not in one and "there" not in one
+    assert f"--nobaseline {shown}" in text
+
+
 def test_nothing_finished_is_an_empty_page(tmp_path):
     asked = request(tmp_path)
-    page.write(asked, Results(tmp_path), "bin/reproduce")
+    page.write(asked, Results(tmp_path), ["bin/reproduce"])
     assert "<table" not in (tmp_path / "index.html").read_text()
 
 
 def test_tables_stand_in_for_the_folders(tmp_path):
     asked = request(tmp_path, datasets=("flo",))
     finish(asked)
-    page.write(asked, Results(tmp_path), "bin/reproduce")
+    page.write(asked, Results(tmp_path), ["bin/reproduce"])
     written = {
         path.name: path.read_bytes()
         for path in tmp_path.iterdir()
@@ -160,7 +177,7 @@ def test_tables_stand_in_for_the_folders(tmp_path):
     jobs = plan.plan(asked)
     assert all(again.has(job) for job in jobs)
     again.check_same_settings(jobs)
-    page.write(asked, again, "bin/reproduce")
+    page.write(asked, again, ["bin/reproduce"])
 
     assert {"runs.csv", "tried.csv", "figure3-flo.svg"} <= set(written)
     for name, content in written.items():
