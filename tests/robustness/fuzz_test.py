@@ -613,7 +613,7 @@ def spoilt_description(rng, stage, folder):
     assert np.isfinite(found.embeddings).all()
 
 
-def spoilt_in_mid_run(rng, stage, folder):
+def spoilt_during_a_run(rng, stage, folder):
     """A record file that is damaged while rows are read from it."""
     place = stage.copy("data", folder)
     found = zero_shot_data.load(stage.name, str(place), memory=0)
@@ -697,7 +697,7 @@ TARGETS = (
     spoilt_records_content,
     spoilt_description,
     spoilt_description,
-    spoilt_in_mid_run,
+    spoilt_during_a_run,
     spoilt_archive,
 )
 
