@@ -27,6 +27,12 @@ from gmn_tf.utils.errors import InputError, listed
         "Data sets; an embedding other than att follows after a colon, as in "
         "flo,cub,cub:att+sent.",
     ),
+    define.rule_for_several(
+        ["tables", "figures"],
+        lambda given: any(given.values()),
+        "--tables and --figures are both empty.",
+    ),
+    define.rule("datasets", bool, "--datasets is empty."),
     define.integer(
         "seeds", 3, "Number of generator seeds, which start at 1.", 1
     ),

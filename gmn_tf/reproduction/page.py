@@ -87,8 +87,8 @@ def write(request: plan.Request, results: Results, command: str) -> None:
         results: what was measured.
         command: the command line that reproduces these results.
     """
-    common = shlex.join([f"--preset={request.preset}", *request.flags])
-    settings = f"All runs: {common}."
+    flags = [f"--preset={request.preset}", *request.flags]
+    settings = f"All runs: {shlex.join(flags)}."
     jobs = plan.plan(request)
     results.collect(jobs)
     results.write()

@@ -92,8 +92,7 @@ class Request:
         out: the folder of all results.
 
     Raises:
-        InputError: for no table, figure or data set, a flag that does not
-            exist, or one that jobs have already.
+        InputError: for a flag that does not exist, or that jobs have already.
     """
 
     tables: tuple[str, ...]
@@ -105,17 +104,6 @@ class Request:
     out: pathlib.Path
 
     def __post_init__(self):
-        for what, given, example in (
-            ("table or figure", self.tables + self.figures, "--tables=2,3"),
-            ("data set", self.datasets, "--datasets=flo,cub"),
-        ):
-            if not given:
-                raise InputError(
-                    f"No {what} is given.",
-                    f"names with commas, as in {example}",
-                    "none",
-                    "Name at least one.",
-                )
         for dataset in self.datasets:
             self.config(dataset)
 

@@ -91,8 +91,6 @@ def test_only_what_is_asked_for_is_planned(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"datasets": ()},
-        {"tables": (), "figures": ()},
         {"preset": "big"},
         {"flags": ("--seed=7",)},
         {"flags": ("--variant=cwgan",)},
@@ -109,11 +107,16 @@ def test_unknown_parts_are_refused(changes, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("flag", "message"),
-    [("--tables=2,4", "--tables must be"), ("--figures=2", "--figures must")],
+    ("flags", "message"),
+    [
+        (["--tables=2,4"], "--tables must be"),
+        (["--figures=2"], "--figures must"),
+        (["--tables=", "--figures="], "both empty"),
+        (["--datasets="], "--datasets is empty"),
+    ],
 )
-def test_other_tables_and_figures_are_refused(flag, message):
-    assert message in in_process.fail(commands.reproduce, flag)
+def test_other_tables_and_figures_are_refused(flags, message):
+    assert message in in_process.fail(commands.reproduce, *flags)
 
 
 def test_settings_of_a_job_decide_its_result(tmp_path, monkeypatch):
