@@ -93,6 +93,7 @@ def extract_features(
     weights: str = "imagenet",
     *,
     unreadable: str = "stop",
+    batch_size: int = extraction.BATCH_SIZE,
     quiet: bool = True,
 ) -> extraction.Summary:
     """Writes the features of images; continues where it was stopped.
@@ -103,14 +104,14 @@ def extract_features(
         backbone: a name of `gmn_tf.images.backbones.BACKBONES`.
         weights: `imagenet`, which Keras downloads, or a file.
         unreadable: `stop` at images that cannot be read, or `skip` them.
+        batch_size: images that the network sees at once.
         quiet: whether to print nothing.
 
     Raises:
         InputError: for images, weights or a folder that cannot be used.
     """
-    return extraction.run(
-        images, out, backbones.load(backbone, weights), unreadable, quiet=quiet
-    )
+    network = backbones.load(backbone, weights)
+    return extraction.run(images, out, network, unreadable, batch_size, quiet)
 
 
 def prepare_data(

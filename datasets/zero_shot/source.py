@@ -7,6 +7,7 @@ reader, and one more call in `prepare`; what readers check alike is below.
 
 import dataclasses
 import hashlib
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -143,6 +144,18 @@ def check_finite(
             action,
         )
     return float(lowest)
+
+
+def check_class_name(name: object, place: str, others: Collection[str]) -> None:
+    """Raises InputError unless it is a line of text that no other class has."""
+    is_text = isinstance(name, str) and name.strip() and name.isprintable()
+    if not is_text or name in others:
+        raise InputError(
+            f"{place} has a class name that cannot be used.",
+            "one line of text that names no other class",
+            repr(name)[:100] + (" again" if is_text else ""),
+            "Give each class its own name.",
+        )
 
 
 def check_lengths(features, labels: np.ndarray, place: object) -> None:

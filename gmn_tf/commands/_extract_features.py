@@ -56,15 +56,16 @@ def extract_features(values) -> None:
     )
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)
-    from gmn_tf.images import backbones, extraction
+    from gmn_tf import api
 
-    summary = extraction.run(
+    summary = api.extract_features(
         images,
         pathlib.Path(values.out).expanduser(),
-        backbones.load(values.backbone, values.weights),
-        values.unreadable,
-        values.batch_size,
-        values.quiet,
+        values.backbone,
+        values.weights,
+        unreadable=values.unreadable,
+        batch_size=values.batch_size,
+        quiet=values.quiet,
     )
     log(str(summary))
     known = (images.parent / "classes.csv").exists()

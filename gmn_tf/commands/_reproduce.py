@@ -11,13 +11,27 @@ from gmn_tf.utils.errors import InputError, listed
 
 @command(
     define.listed("tables", ["2", "3"], "Tables of the paper: 2, 3."),
+    define.rule(
+        "tables", {"2", "3"}.issuperset, "--tables must be 2, 3 or both."
+    ),
     define.listed("figures", ["3", "4", "5"], "Figures of the paper: 3, 4, 5."),
+    define.rule(
+        "figures",
+        {"3", "4", "5"}.issuperset,
+        "--figures must be some of 3, 4, 5.",
+    ),
     define.listed(
         "datasets",
         ["synthetic"],
         "Data sets; an embedding other than att follows after a colon, as in "
         "flo,cub,cub:att+sent.",
     ),
+    define.rule_for_several(
+        ["tables", "figures"],
+        lambda given: any(given.values()),
+        "--tables and --figures are both empty.",
+    ),
+    define.rule("datasets", bool, "--datasets is empty."),
     define.integer(
         "seeds", 3, "Number of generator seeds, which start at 1.", 1
     ),

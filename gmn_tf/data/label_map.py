@@ -1,7 +1,6 @@
-"""The label map of a run: its classes, and what describing one more takes."""
+"""The label map of a run: its classes, and the form of new descriptions."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones
 from gmn_tf.utils.errors import InputError, check_same, listed
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
+from gmn_tf_datasets.zero_shot.source import check_class_name, check_finite
 
 SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
 
@@ -64,7 +64,6 @@ class LabelMap:
             raise TypeError("feature_dim is not a whole number above 0")
         if not classes or set(classes.values()) - {SEEN, UNSEEN}:
             raise ValueError("classes are missing, or their kinds are damaged")
-        json.dumps(content, allow_nan=False)
         scalings = [
             embeddings.Scaling(**{**one, "columns": tuple(one["columns"])})
             for one in parts
@@ -96,24 +95,13 @@ class LabelMap:
         """The label map with classes that came after training at its end.
 
         Raises:
-            InputError: for a name that is taken or no line of text.
+            InputError: for a name that is taken or not a line of text.
         """
-        taken = [name for name in names if name in self.names]
-        if (
-            taken
-            or isinstance(names, str)
-            or not all(
-                isinstance(name, str) and name.strip() and name.isprintable()
-                for name in names
-            )
-            or len(set(names)) < len(names)
-        ):
-            raise InputError(
-                "A class that is added has no name, or one that is taken.",
-                "one line of text for each class, which names no other class",
-                repr(taken or names)[:100],
-                "Give it another name, or leave it out.",
-            )
+        # A text is not a list of names.
+        given = [[names]] if isinstance(names, str) else names
+        for place, name in enumerate(given):
+            earlier = *self.names, *names[:place]
+            check_class_name(name, "The list of added classes", earlier)
         return dataclasses.replace(
             self,
             names=(*self.names, *names),
@@ -166,19 +154,19 @@ class LabelMap:
         Raises:
             InputError: for descriptions of another form, or that are zero.
         """
-        finite = values.dtype.kind in "fiu" and np.isfinite(values)
         shape = len(names), self.embedding_dim
-        if values.shape != shape or not np.all(finite):
+        if values.shape != shape or values.dtype.kind not in "fiu":
             parts = listed((f"{p.name} {p.dim}" for p in self.scalings), 99)
             raise InputError(
                 "The new classes are not described as those of the run.",
-                f"{self.embedding_dim} numbers each ({parts}), all finite, "
-                f"for {len(names)} classes",
-                f"shape {values.shape}, type {values.dtype}, with "
-                f"{np.sum(finite)} finite numbers",
+                f"{self.embedding_dim} numbers each ({parts}), for "
+                f"{len(names)} classes",
+                f"shape {values.shape}, type {values.dtype}",
                 "Give one row for each class, with the same numbers in the "
                 "same order.",
             )
+        action = "Describe these classes completely."
+        check_finite(values, "The array", "added classes", action)
         ends = np.cumsum([part.dim for part in self.scalings])
         raw = np.split(values.astype(np.float64), ends[:-1], axis=1)
         return embeddings.scaled(raw, self.scalings, names)

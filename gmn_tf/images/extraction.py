@@ -14,7 +14,6 @@ from gmn_tf.images.feature_store import FeatureStore, key, with_reasons
 from gmn_tf.images.image_batches import batches
 from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError, check_choice, listed
-from gmn_tf.utils.progress import progress
 
 BATCH_SIZE = 32
 UNREADABLE = ("stop", "skip")
@@ -93,13 +92,11 @@ def features_of(
     """
     features = [np.empty((0, backbone.description["feature_dim"]), np.float32)]
     reasons = {}
-    with progress("Features", len(paths), quiet, "image") as advance:
-        for batch in batches(paths, backbone, batch_size):
-            features += [i.feature[None] for i in batch if not i.reason]
-            reasons |= {str(i.path): i.reason for i in batch if i.reason}
-            advance(len(batch))
-            if unreadable == "stop":
-                _check_readable(reasons)
+    for batch in batches(paths, backbone, batch_size, quiet):
+        features += [i.feature[None] for i in batch if not i.reason]
+        reasons |= {str(i.path): i.reason for i in batch if i.reason}
+        if unreadable == "stop":
+            _check_readable(reasons)
     return np.concatenate(features), reasons
 
 
@@ -141,15 +138,13 @@ def run(
         missing = [file for file in keys if keys[file] not in store.stored]
         quiet = quiet or not missing
         began = time.monotonic()
-        with progress("Features", len(missing), quiet, "image") as advance:
-            paths = (root / file for file in missing)
-            for batch in batches(paths, backbone, batch_size):
-                files = [i.path.relative_to(root).as_posix() for i in batch]
-                named = {file: keys[file] for file in files}
-                store.write(dict(zip(named.values(), batch)))
-                advance(len(batch))
-                if unreadable == "stop":
-                    _check_readable(store.unreadable(named))
+        paths = [root / file for file in missing]
+        for batch in batches(paths, backbone, batch_size, quiet):
+            files = [i.path.relative_to(root).as_posix() for i in batch]
+            named = {file: keys[file] for file in files}
+            store.write(dict(zip(named.values(), batch)))
+            if unreadable == "stop":
+                _check_readable(store.unreadable(named))
         record = store.finish(keys, listing)
         return Summary(out, record, len(missing), time.monotonic() - began)
 

@@ -1,11 +1,12 @@
 """Images of many files with their features: decoded in parallel, batched."""
 
+import contextlib
 import io
 import itertools
 import os
 import pathlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ import PIL.Image
 import tensorflow as tf
 
 from gmn_tf.images.backbones import Backbone
+from gmn_tf.utils.progress import progress
 
 BATCHES_AHEAD = 2  # decoded while the network computes
 UPRIGHT = 1  # EXIF's number of this orientation
@@ -38,30 +40,41 @@ class Image(NamedTuple):
     turned: int = 0
 
 
-def batches(paths, backbone: Backbone, size: int) -> Iterator[list[Image]]:
-    """The images of some files, in their order, `size` at a time."""
+def batches(
+    paths: Sequence[str | os.PathLike],
+    backbone: Backbone,
+    size: int,
+    quiet: bool,
+) -> Iterator[list[Image]]:
+    """The images of some files, in their order, `size` at a time.
+
+    A progress bar counts them, unless `quiet`.
+    """
     side = backbone.description["image_size"]
     pixels = tf.TensorSpec([None, side, side, 3], tf.float32)
     network = tf.function(backbone.features, input_signature=[pixels])
-    pool = futures.ThreadPoolExecutor(os.cpu_count())
-    submitted = (
-        pool.submit(_decode, pathlib.Path(path), backbone) for path in paths
-    )
-    try:
+    with contextlib.ExitStack() as stack:
+        pool = futures.ThreadPoolExecutor(os.cpu_count())
+        stack.callback(pool.shutdown, cancel_futures=True)
+        advance = stack.enter_context(
+            progress("Features", len(paths), quiet, "image")
+        )
+        submitted = (
+            pool.submit(_decode, pathlib.Path(path), backbone) for path in paths
+        )
         waiting = list(itertools.islice(submitted, BATCHES_AHEAD * size))
         while waiting:
             batch = [future.result() for future in waiting[:size]]
             waiting = waiting[size:] + list(itertools.islice(submitted, size))
             pixels = [pixels for _, pixels in batch if pixels is not None]
             features = iter(network(tf.stack(pixels)).numpy() if pixels else ())
+            advance(len(batch))
             yield [
                 image
                 if image.reason
                 else image._replace(feature=next(features))
                 for image, _ in batch
             ]
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _decode(path: pathlib.Path, backbone: Backbone) -> tuple:

@@ -8,14 +8,13 @@ import tensorflow as tf
 
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.method import classifier, compatibility
+from gmn_tf.method import classifier, compatibility, metrics
 from gmn_tf.method.classifier import Classifier
 from gmn_tf.runs import experiment
-from gmn_tf.runs.finished import FinishedRun
+from gmn_tf.runs.finished import FinishedRun, check_sizes
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils.errors import InputError, check_same
-
-ROWS_AT_ONCE = 4096
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +56,10 @@ class Predictor:
             "embedding_dim": classes.embedding_dim,
         }
         for model in models:
-            # A linear classifier has no embedding_dim; nor has a label map to
-            # which no class can be added.
-            known = {k: n for k, n in sizes.items() if n and model.sizes[k]}
-            check_same(
+            check_sizes(
                 f"The classifiers and classes.json in {workdir} do not match.",
-                {name: model.sizes[name] for name in known},
-                known,
+                model.sizes,
+                sizes,
                 "Train again into another --workdir.",
             )
         return cls(classes, models)
@@ -77,27 +73,17 @@ class Predictor:
         features = np.asarray(features, np.float32)
         if features.ndim != 2:
             raise InputError(
-                "Features are no table.",
+                "Features are not a matrix.",
                 "one row per sample, [n, dx]",
                 f"an array of shape {features.shape}",
                 "Give a single sample as [1, dx].",
             )
         self.classes.check_features_match(features.shape[1], None)
-        rows = np.flatnonzero(~np.isfinite(features).all(axis=1))
-        if len(rows):
-            raise InputError(
-                "Features have values that are not finite.",
-                "finite numbers in every row",
-                f"NaN or infinity in {len(rows)} rows, the first {rows[0]}",
-                "Extract the features of these samples again.",
-            )
+        action = "Extract the features of these samples again."
+        source.check_finite(features, "The array", "samples", action, 0)
         class_weights = [model.class_weights for model in self.classifiers]
-        starts = range(ROWS_AT_ONCE, len(features), ROWS_AT_ONCE)
-        return np.concatenate(
-            [
-                mean_probabilities(block, class_weights)
-                for block in np.split(features, starts)
-            ]
+        return metrics.in_blocks(
+            lambda block: mean_probabilities(block, class_weights), features
         )
 
     def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
@@ -170,14 +156,9 @@ def synthesised(
         InputError: for names that are taken, other descriptions, or a run
             without a generator.
     """
-    generator = run.load_generator()
-    if generator is None:
-        raise InputError(
-            f"The variant {run.config.variant} makes no synthetic features.",
-            "a run with a generator",
-            str(run.workdir),
-            "Add the classes without --synthesize, or choose another run.",
-        )
+    generator = run.require_generator(
+        "Add the classes without --synthesize, or choose another run."
+    )
     known = LabelMap.of(run.data)
     classes = known.with_added(names)
     embeddings = known.scaled(np.asarray(values), names)

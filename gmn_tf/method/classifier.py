@@ -1,8 +1,8 @@
 """Section 3.4: the final classifier, f of Eq. 6 over seen and unseen classes.
 
 theta is trained by SGD in the span of the embeddings (see `compatibility`),
-and then folded into one weight vector and one bias for each class. Whatever
-predicts, scores or exports uses these: scores = x W + c.
+and then folded into one weight vector and one bias for each class. Predicting,
+scoring and exporting use these: scores = x W + c.
 """
 
 from collections.abc import Callable

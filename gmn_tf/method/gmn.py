@@ -1,4 +1,4 @@
-"""Eq. 5: the model, and one training step of it.
+"""Eq. 5: the model, and its training step.
 
 repeat critic_steps times:
     critic    minimises  Eq. 1   on fresh real and fake samples
@@ -153,7 +153,7 @@ class GMN(keras.Model):
         )
 
     def _descend(self, optimizer, tape, loss, network):
-        """Moves one network down; the only place that knows of replicas.
+        """Moves one network down its gradient; the only code about replicas.
 
         Keras sums gradients over replicas, while every loss here is a mean
         over one replica's share of the batch.

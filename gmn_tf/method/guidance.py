@@ -133,7 +133,7 @@ class GradientMatching(keras.layers.Layer):
 
 
 class Frozen(keras.layers.Layer):
-    """A guidance by a linear model of features that was trained beforehand.
+    """A guidance by a linear model of features that was trained in advance.
 
     Args:
         embeddings: `[S, da]` of the seen classes, or None.
@@ -152,7 +152,7 @@ class Frozen(keras.layers.Layer):
 
     def targets(self, batch):
         """Nothing: the labels are in the batch."""
-        return None  # An empty body is more than AutoGraph can read.
+        return None  # AutoGraph cannot convert an empty body.
 
 
 class Classification(Frozen):
@@ -178,7 +178,7 @@ class Classification(Frozen):
 
 
 class Cycle(Frozen):
-    """L_cycle: what a frozen regressor R reads off the fakes (Felix et al.).
+    """L_cycle: squared error of a frozen regressor on the fakes (Felix et al.).
 
     The model is W `[dx, da]` and b `[da]` from `fit_regressor`.
     """
@@ -198,14 +198,14 @@ def fit_regressor(
 
         min  E || R(x) - a ||^2 + ridge v || W ||^2
 
-    with v the mean variance of a feature, so that `ridge` means the same
-    whatever the scale of features. Solved in closed form from sums over blocks
-    of samples: scikit-learn's Ridge wants all of them in memory.
+    with v the mean variance of a feature, so that `ridge` does not depend on
+    the scale of features. Solved in closed form from sums over blocks of
+    samples: scikit-learn's Ridge needs all of them in memory.
 
     Args:
         samples: `[n, dx]` features and labels, rows of `embeddings`.
         embeddings: `[S, da]`.
-        ridge: > 0; the more, the smaller W.
+        ridge: > 0; the larger it is, the smaller is W.
 
     Returns:
         W `[dx, da]` and b `[da]`, of the type of the embeddings.

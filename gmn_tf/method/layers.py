@@ -40,10 +40,10 @@ def activation(name: str):
 
 
 def twice_differentiable(name: str):
-    """The same activation, for networks whose gradient has a gradient.
+    """The same activation, for networks that are differentiated twice.
 
-    Its slope is a constant on either side of zero. TensorFlow's own activations
-    do not know that, and would carry zeros back through all layers before.
+    Its slope is constant on either side of zero. TensorFlow's own activations
+    do not use that, and would propagate zeros back through all earlier layers.
     """
 
     def activate(inputs):

@@ -4,6 +4,7 @@ Joint (Table 3): one classifier over all classes gives all four scores.
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -76,17 +77,18 @@ def score(classifier, data: ZeroShotData) -> Scores:
 
 def predict(classifier, data: ZeroShotData) -> Predictions:
     """Scores of all classes for all samples held back."""
+    return Predictions(
+        in_blocks(classifier, data.seen.features),
+        in_blocks(classifier, data.unseen.features),
+    )
 
-    def scores(samples):
-        starts = range(0, max(len(samples), 1), ROWS_AT_ONCE)
-        return np.concatenate(
-            [
-                classifier(samples.features[start : start + ROWS_AT_ONCE])
-                for start in starts
-            ]
-        )
 
-    return Predictions(scores(data.seen), scores(data.unseen))
+def in_blocks(scores: Callable, features) -> np.ndarray:
+    """What `scores` returns for features `[n, dx]`, in blocks of rows."""
+    starts = range(0, max(features.shape[0], 1), ROWS_AT_ONCE)
+    return np.concatenate(
+        [scores(features[start : start + ROWS_AT_ONCE]) for start in starts]
+    )
 
 
 def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:

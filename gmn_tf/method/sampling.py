@@ -21,9 +21,9 @@ class SampleSource:
         num_seen: S.
         sampling: `balanced` draws a class, then one of its samples; `uniform`
             goes through all samples in epochs, each in a new random order.
-        unlabelled: `[m, dx]` features of unseen classes (Eq. 8), or None. No
-            label of them exists here; wherever a class is needed for one, it
-            is drawn at random from the unseen ones.
+        unlabelled: `[m, dx]` features of unseen classes (Eq. 8), or None. Their
+            labels do not exist here; where a class is needed, it is drawn at
+            random from the unseen ones.
         num_unseen: U.
     """
 
@@ -65,7 +65,7 @@ class SampleSource:
         return on_disk.gather(self._features, tf.gather(self._order, rows))
 
     def class_rows(self, labels, seed):
-        """One row for each label; any unlabelled one for an unseen class."""
+        """One row per label: for an unseen label, any unlabelled row."""
         count = tf.gather(self._counts, labels)
         share = tf.random.stateless_uniform(tf.shape(labels), seed)
         offset = tf.minimum(_below(count, share), count - 1)
@@ -103,10 +103,9 @@ class SampleSource:
     def rows_of_classes(self, labels, count: int, seed):
         """`[classes, count]` rows of each class, repeated if it has fewer.
 
-        A class's rows, turned round by a random number, are cut into `count`
-        parts, and one row is drawn of each part. So all are different, each is
-        as likely as any other, and drawing takes the same time however many
-        there are.
+        A class's rows, rotated by a random offset, are divided into `count`
+        parts, and one row is drawn from each part. So all rows are different
+        and equally likely, and the time does not depend on their number.
         """
         size = tf.cast(tf.gather(self._counts, labels), tf.int64)
         size = size[:, tf.newaxis]

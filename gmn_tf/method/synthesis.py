@@ -49,7 +49,8 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
     shape = int(np.sum(counts)), generator.feature_dim
     try:
         features = np.empty(shape, np.float32)
-    except (MemoryError, ValueError) as error:  # ValueError: no machine has it
+    except (MemoryError, ValueError) as error:
+        # NumPy raises ValueError for sizes larger than any address space.
         raise InputError(
             "The synthetic features do not fit into memory.",
             "fewer samples, or more memory",

@@ -53,6 +53,6 @@ def _with_seeds(variant: str, seeds: int) -> str:
 
 
 def _measure(what: str, curves: Curves) -> str:
-    """The label of an axis; of single seeds there is no deviation."""
+    """The label of an axis; single seeds have no deviation."""
     several = any(seeds > 1 for _, seeds in curves.values())
     return f"{what} (%)" + ", mean ± standard deviation" * several

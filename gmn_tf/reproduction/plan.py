@@ -16,7 +16,7 @@ from gmn_tf.method.metrics import BASELINE, JOINT, SEPARATE
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs.candidates import candidates
 from gmn_tf.runs.tables import RESULTS
-from gmn_tf.utils.errors import InputError, check_choice
+from gmn_tf.utils.errors import InputError
 
 TABLES = {
     "2": (
@@ -93,8 +93,7 @@ class Request:
         out: the folder of all results.
 
     Raises:
-        InputError: for a table, a figure or a flag that does not exist, or a
-            flag that jobs have already.
+        InputError: for a flag that does not exist, or that jobs have already.
     """
 
     tables: tuple[str, ...]
@@ -106,21 +105,6 @@ class Request:
     out: pathlib.Path
 
     def __post_init__(self):
-        for table in self.tables:
-            check_choice("tables", table, TABLES)
-        for figure in self.figures:
-            check_choice("figures", figure, FIGURES)
-        for what, given, example in (
-            ("table or figure", self.tables + self.figures, "--tables=2,3"),
-            ("data set", self.datasets, "--datasets=flo,cub"),
-        ):
-            if not given:
-                raise InputError(
-                    f"No {what} is given.",
-                    f"names with commas, as in {example}",
-                    "none",
-                    "Name at least one.",
-                )
         for dataset in self.datasets:
             self.config(dataset)
 

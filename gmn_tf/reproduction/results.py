@@ -47,7 +47,7 @@ class Results:
                     by_run.setdefault(row.pop("run"), []).append(row)
 
     def points(self, figure: str, run: str) -> list[dict]:
-        """The rows of a run behind a figure; none if there are none."""
+        """The rows of a run behind a figure; an empty list if unknown."""
         return self.by_run[f"figure{figure}_runs"].get(run, [])
 
     def has(self, job: plan.Job) -> bool:

@@ -87,9 +87,8 @@ def run(
     with progress.progress(
         "classifiers", epochs * (1 + with_baseline), monitoring_options.quiet
     ) as advance:
-        models = {
-            "classifier": fit_classifiers(config, data, generator, advance)
-        }
+        models = {}
+        models["classifier"] = fit_classifiers(config, data, generator, advance)
         if with_baseline:
             plain = config.replace({"seen_penalty": 0.0})
             models["baseline"] = fit_classifiers(plain, data, None, advance)
@@ -147,10 +146,8 @@ def fit_classifiers(
     samples, num_competing = data.train, data.num_seen
     if generator is not None:
         fake = draw_synthetic(config, data, generator)
-        samples, num_competing = (
-            synthesis.joined(samples, fake),
-            data.num_classes,
-        )
+        samples = synthesis.joined(samples, fake)
+        num_competing = data.num_classes
     # Without samples of unseen classes, only embeddings distinguish them.
     linear = config.compatibility == "linear" and generator is not None
     models = [
@@ -217,7 +214,7 @@ def _write_scores(config, data, workdir, models) -> dict:
 
 def _callbacks(config, data, workdir, monitoring_options, first_step):
     if first_step and not monitoring_options.quiet:
-        print(f"Going on after step {first_step}.", flush=True)
+        print(f"Continuing after step {first_step}.", flush=True)
     callbacks = [
         monitoring.TrainingMonitor(
             workdir.logs,

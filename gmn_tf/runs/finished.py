@@ -50,6 +50,19 @@ class FinishedRun:
         self._check_sizes({name: getattr(generator, name) for name in names})
         return generator
 
+    def require_generator(self, action: str):
+        """The generator; InputError with the `action` if the run has none."""
+        generator = self.load_generator()
+        if generator is None:
+            raise InputError(
+                f"The variant {self.config.variant} makes no synthetic "
+                "features.",
+                "the folder of a run with a generator",
+                str(self.workdir),
+                action,
+            )
+        return generator
+
     def load_classifiers(self, name: str = "classifier") -> list:
         """The final classifiers, or those of the `baseline`."""
         models = [
@@ -67,14 +80,28 @@ class FinishedRun:
             "embedding_dim": self.data.embeddings.shape[1],
             "num_classes": self.data.num_classes,
         }
-        known = [name for name in given if saved.get(name) is not None]
-        check_same(
+        check_sizes(
             "The data is not what the saved model was trained on.",
-            {name: saved[name] for name in known},
-            {name: given[name] for name in known},
+            saved,
+            given,
             "Prepare the data with the --features_file and --embedding of the "
             "run.",
         )
+
+
+def check_sizes(problem: str, saved: dict, given: dict, action: str) -> None:
+    """Raises InputError where a saved model has other sizes than given.
+
+    A linear classifier has no embedding_dim; nor has a label map to which no
+    class can be added.
+    """
+    known = [name for name in given if given[name] and saved.get(name)]
+    check_same(
+        problem,
+        {name: saved[name] for name in known},
+        {name: given[name] for name in known},
+        action,
+    )
 
 
 @on_disk.reporting_data_loss()
@@ -103,14 +130,9 @@ def synthetic_count_curve(
     Raises:
         InputError: if the run has no generator.
     """
-    generator = run.load_generator()
-    if generator is None:
-        raise InputError(
-            f"The variant {run.config.variant} makes no synthetic features.",
-            "the folder of a run with a generator",
-            str(run.workdir),
-            "Leave --synthetic_per_class out, or choose another --workdir.",
-        )
+    generator = run.require_generator(
+        "Leave --synthetic_per_class out, or choose another --workdir."
+    )
     rows = []
     each = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", len(counts) * each, quiet) as advance:

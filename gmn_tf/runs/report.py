@@ -99,13 +99,12 @@ def class_accuracy_csv(
 
 
 def curve_csv(rows: Iterable[Mapping], along: str) -> str:
-    """CSV of Fig. 3 or 5: scores in percent along something.
+    """CSV of Fig. 3 or 5: scores in percent along a variable.
 
     Args:
-        rows: dictionaries with the scores `t1`, `u`, `s`, `h`, and with what
-            they are drawn against.
-        along: the name of that, such as `n`, the number of synthetic features
-            per class.
+        rows: dictionaries with the scores `t1`, `u`, `s`, `h` and the variable.
+        along: its name, such as `n`, the number of synthetic features per
+            class.
     """
     return table_csv(
         [

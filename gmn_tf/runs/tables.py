@@ -83,7 +83,7 @@ def over_seeds(runs: Collection[Mapping]) -> dict[str, float]:
     """
     columns = {}
     for score in SCORES:
-        # As floats: None, for what nobody could score, becomes NaN.
+        # As floats: None, for a score that is unknown, becomes NaN.
         values = np.array([run[score] for run in runs], float)
         columns[score] = float(np.mean(values))
         columns[f"{score}_std"] = float(np.std(values))
@@ -102,7 +102,7 @@ def number(value: float | str | None) -> float | None:
     if isinstance(value, str):
         value = csv_tables.number(value)
     if isinstance(value, bool) or not 0.0 <= value <= 100.0:
-        raise ValueError(f"{value!r} is no score in percent")
+        raise ValueError(f"{value!r} is not a score in percent")
     return value
 
 
@@ -116,14 +116,15 @@ def _read_table(path: pathlib.Path) -> list[dict]:
 
 
 def _read_folder(folder: pathlib.Path) -> list[dict]:
-    stored = files.parse_json((folder / "config.json").read_text("utf-8"))
+    # `read` says what is expected, and what to do.
+    stored = files.read_json(folder / "config.json", "", "")
     config = Config(**stored["config"]).to_dict()
     versions = stored.get("versions", {}).items()
     rows = []
     for protocol, name in RESULTS.items():
         if protocol == SEPARATE and not (folder / name).exists():
             continue
-        metrics = files.parse_json((folder / name).read_text("utf-8"))
+        metrics = files.read_json(folder / name, "", "")
         measured = report.flat(metrics)
         if "baseline" in metrics:
             measured |= report.flat(metrics["baseline"], BASELINE)

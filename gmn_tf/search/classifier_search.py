@@ -35,8 +35,8 @@ def search(
 
     Returns:
         All that were tried, the best first: the settings of `space`, and the
-        scores in percent. That of `config` as it is has `preset: True`; it is
-        the last one if the space lacks its values.
+        scores in percent. The row of the unchanged `config` has `preset: True`;
+        it is the last one if the space lacks its values.
 
     Raises:
         InputError: if every classifier diverged.
@@ -53,7 +53,7 @@ def search(
             (model,) = experiment.fit_classifiers(
                 changed, data, generator, on_epoch
             )
-        except InputError:  # it diverged; others need not
+        except InputError:  # it diverged; other settings may not
             return []
         found = [(changed, metrics.mean_and_std([metrics.score(model, data)]))]
         # For the other scores the best penalty would be none, or all.

@@ -1,4 +1,4 @@
-"""What a search leaves behind, and the rules of the folder it is left in.
+"""The files of a search, and the rules of their folder.
 
 config.json     the settings that trials begin with, the data, versions
 search.json     the space, the tuner, the objective
@@ -109,7 +109,7 @@ class SearchFolder(Workdir):
         found = {}
         for path in self.path.glob(f"*/{RESULT}"):
             name = path.parent.name
-            # There may be others, such as a copy that somebody has made.
+            # There may be other folders, such as a copy of one.
             if name == PRESET or re.fullmatch(r"trial_\d+", name):
                 number = 0 if name == PRESET else int(name[6:]) + 1
                 result = Workdir(path.parent).read_json(RESULT)

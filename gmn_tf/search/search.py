@@ -11,8 +11,8 @@ from gmn_tf.utils.errors import InputError
 BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
 # Trials by default; with 23, Hyperband has run once through.
 TRIALS = {BAYESIAN: 20, HYPERBAND: 23, RANDOM: 20}
-# Hyperband gives trials 1/9 of the steps, 1/3, or all, and lets the better
-# third go on.
+# Hyperband gives trials 1/9 of the steps, 1/3, or all, and continues
+# the better third.
 FACTOR = 3
 BUDGETS = 9
 

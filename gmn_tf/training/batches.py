@@ -56,7 +56,7 @@ def check_batch_sizes(sizes: BatchSizes, num_seen: int, replicas: int) -> None:
 
 
 def training_batches(
-    stream: SampleSource,
+    source: SampleSource,
     sizes: BatchSizes,
     seed: int,
     first_step: int = 0,
@@ -66,7 +66,7 @@ def training_batches(
     """The batches of all steps from `first_step` on, without end.
 
     Args:
-        stream: where samples come from.
+        source: where samples come from.
         sizes: how much a step takes.
         seed: decides everything drawn.
         first_step: number of the first step.
@@ -87,20 +87,20 @@ def training_batches(
         * `theta`: `features` `[theta, dx]`, `labels` `[theta]`; the same on
           every replica.
     """
-    check_batch_sizes(sizes, stream.num_seen, replicas)
+    check_batch_sizes(sizes, source.num_seen, replicas)
     local = len(local_replicas)
 
     def batch(number):
         step = first_step + number // local
         replica = local_replicas.start + number % local
-        return step_batch(stream, sizes, seed, step, replica, replicas)
+        return step_batch(source, sizes, seed, step, replica, replicas)
 
     numbers = tf.data.Dataset.counter()
     return numbers.map(batch, num_parallel_calls=1).prefetch(2 * local)
 
 
 def step_batch(
-    stream: SampleSource,
+    source: SampleSource,
     sizes: BatchSizes,
     seed: int,
     step,
@@ -120,7 +120,7 @@ def step_batch(
         places = replica * share + tf.range(share, dtype=tf.int64)
         return {k: tf.gather(t, places, axis=axis) for k, t in tensors.items()}
 
-    _, labels = stream.samples(step * sizes.batch, sizes.batch, seeds[0])
+    _, labels = source.samples(step * sizes.batch, sizes.batch, seeds[0])
     noise = standard_normal([sizes.batch, sizes.noise_dim], seeds[4])
     batch = {
         "step": step,
@@ -130,7 +130,7 @@ def step_batch(
     if sizes.critic_steps:
         total = sizes.critic_steps * sizes.batch
         grid = [sizes.critic_steps, sizes.batch]
-        rows, labels = stream.samples(step * total, total, run_seed)
+        rows, labels = source.samples(step * total, total, run_seed)
         critic = {
             "rows": tf.reshape(rows, grid),
             "labels": tf.reshape(labels, grid),
@@ -138,24 +138,24 @@ def step_batch(
             "mix": tf.random.stateless_uniform(grid, seeds[3]),
         }
         batch["critic"] = critic = mine(critic, 1)
-        critic["features"] = stream.features(critic.pop("rows"))
+        critic["features"] = source.features(critic.pop("rows"))
     if sizes.classes:
         batch["matching"] = _matching_batch(
-            stream, sizes, seeds[5:8], replica, replicas
+            source, sizes, seeds[5:8], replica, replicas
         )
     if sizes.theta:
         labels = tf.random.stateless_uniform(
-            [sizes.theta], seeds[8], 0, stream.num_seen, tf.int32
+            [sizes.theta], seeds[8], 0, source.num_seen, tf.int32
         )
-        rows = stream.class_rows(labels, seeds[9])
-        batch["theta"] = {"features": stream.features(rows), "labels": labels}
+        rows = source.class_rows(labels, seeds[9])
+        batch["theta"] = {"features": source.features(rows), "labels": labels}
     return batch
 
 
-def _matching_batch(stream, sizes, seeds, replica, replicas):
+def _matching_batch(source, sizes, seeds, replica, replicas):
     """Class batches for L_GM; the last replica's may hold fillers."""
-    labels = stream.distinct_classes(sizes.classes, seeds[0])
-    rows = stream.rows_of_classes(labels, sizes.real, seeds[2])
+    labels = source.distinct_classes(sizes.classes, seeds[0])
+    rows = source.rows_of_classes(labels, sizes.real, seeds[2])
     noise = standard_normal(
         [sizes.classes, sizes.fake, sizes.noise_dim], seeds[1]
     )
@@ -164,7 +164,7 @@ def _matching_batch(stream, sizes, seeds, replica, replicas):
     valid = tf.cast(places < sizes.classes, tf.float32)
     places = tf.minimum(places, sizes.classes - 1)
     return {
-        "features": stream.features(tf.gather(rows, places)),
+        "features": source.features(tf.gather(rows, places)),
         "labels": tf.gather(labels, places),
         "noise": tf.gather(noise, places),
         "share": valid * (replicas / sizes.classes),

@@ -148,7 +148,7 @@ def make_batches(
     """The batches of all steps from one on, spread over the devices."""
     variant = variants.VARIANTS[config.variant]
     transductive = variant.stream == variants.SEEN_AND_UNLABELLED
-    stream = sampling.SampleSource(
+    source = sampling.SampleSource(
         data.train,
         data.num_seen,
         config.sampling,
@@ -162,7 +162,7 @@ def make_batches(
         local = replicas // context.num_input_pipelines
         first = context.input_pipeline_id * local
         return batches.training_batches(
-            stream,
+            source,
             batch_sizes(config),
             config.seed,
             first_step,

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pathlib
 import tempfile
@@ -39,14 +40,21 @@ def write_text(path: pathlib.Path, text: str) -> None:
 
 
 def parse_json(text: str):
-    """The value that a JSON text says.
+    """The value of a JSON text.
 
     Raises:
-        ValueError: for whatever keeps it from being read; brackets nested too
-            deeply make Python raise a RecursionError otherwise.
+        ValueError: if it is not valid JSON, which has neither NaN nor infinity;
+            brackets nested too deeply make Python raise a RecursionError
+            otherwise.
     """
+
+    def finite(text):
+        if not math.isfinite(value := float(text)):
+            raise ValueError(f"{text} is not a finite number")
+        return value
+
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=finite, parse_constant=finite)
     except RecursionError as error:
         raise ValueError("brackets nested too deeply") from error
 

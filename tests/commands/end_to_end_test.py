@@ -379,7 +379,7 @@ def test_killed_and_stopped_runs_end_like_another(train, data_dir, tmp_path):
         printed = process.communicate(timeout=60)[0]
         assert process.returncode in (-signal.SIGKILL, 128 + signal.SIGTERM)
     assert "Stopped after step" in printed
-    assert "Going on after step" in train(*words("interrupted"))
+    assert "Continuing after step" in train(*words("interrupted"))
     assert "Going on" not in train(*words("whole"))
     for file in ("metrics.json", "class_accuracy.csv"):
         assert (tmp_path / "interrupted" / file).read_bytes() == (

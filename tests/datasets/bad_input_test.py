@@ -89,7 +89,7 @@ FEATURES, ATT, SENT = "res101", "att_splits", "sent_splits"
         (
             ATT,
             _put("allclasses_names", 1, "a_bird"),
-            ["unusable", "'a_bird' for class 2"],
+            ["Place 2 of allclasses_names", "'a_bird' again"],
         ),
         (SENT, _set("att", np.ones((3, 8))), ["9 classes", "8 classes"]),
         (

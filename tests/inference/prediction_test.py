@@ -55,7 +55,7 @@ def test_no_sample_gives_no_prediction(predictor):
 
 @pytest.mark.parametrize("shape", [(3, 13), (14,), (2, 3, 14)])
 def test_other_features_are_refused(predictor, shape):
-    with pytest.raises(InputError, match=r"dimensions|table"):
+    with pytest.raises(InputError, match=r"dimensions|matrix"):
         predictor.probabilities(np.zeros(shape))
 
 
@@ -63,7 +63,7 @@ def test_features_that_are_not_finite_are_refused(predictor):
     features = np.zeros([4, 14])
     features[2, 5] = np.nan
 
-    with pytest.raises(InputError, match="1 rows, the first 2"):
+    with pytest.raises(InputError, match="1 samples, counted from 0: 2"):
         predictor.probabilities(features)
 
 
@@ -143,8 +143,8 @@ def test_synthesising_is_what_the_run_would_have_done(finished_run, predictor):
 @pytest.mark.parametrize(
     ("names", "columns", "message"),
     [
-        (["new", "new"], 7, "taken"),
-        (["new", "class_001"], 7, "taken"),
+        (["new", "new"], 7, "'new' again"),
+        (["new", "class_001"], 7, "'class_001' again"),
         (NEW, 6, "7 numbers each"),
     ],
 )

@@ -9,10 +9,11 @@ from gmn_tf.config import Config
 from gmn_tf.method import compatibility
 from gmn_tf.method.gmn import GMN
 from gmn_tf.method.guidance import Classification, GradientMatching
+from gmn_tf.method.sampling import SampleSource
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.training import fit, parts
 from gmn_tf.training.adam import Adam
-from gmn_tf.training.batches import BatchSizes, SampleSource, step_batch
+from gmn_tf.training.batches import BatchSizes, step_batch
 from tests.support import reference, toys
 
 SIZES = BatchSizes(
@@ -31,9 +32,9 @@ CLASSIFIER = toys.normal(toys.DX, toys.DA), toys.normal(toys.DA)
 
 def batches(count):
     """The first batches, without the pipeline around them."""
-    stream = SampleSource(toys.samples([3, 1, 6, 4]), toys.NUM_SEEN, "balanced")
+    source = SampleSource(toys.samples([3, 1, 6, 4]), toys.NUM_SEEN, "balanced")
     return [
-        toys.as_float64(step_batch(stream, SIZES, 1, step, 0, 1))
+        toys.as_float64(step_batch(source, SIZES, 1, step, 0, 1))
         for step in tf.range(count, dtype=tf.int64)
     ]
 

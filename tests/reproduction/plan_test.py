@@ -2,9 +2,10 @@
 
 import pytest
 
-from gmn_tf import configs
+from gmn_tf import commands, configs
 from gmn_tf.reproduction import plan
 from gmn_tf.utils.errors import InputError
+from tests.support import in_process
 from tests.support.reproduction import request
 
 
@@ -90,10 +91,6 @@ def test_only_what_is_asked_for_is_planned(tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"tables": ("4",)},
-        {"figures": ("2",)},
-        {"datasets": ()},
-        {"tables": (), "figures": ()},
         {"preset": "big"},
         {"flags": ("--seed=7",)},
         {"flags": ("--variant=cwgan",)},
@@ -107,6 +104,19 @@ def test_only_what_is_asked_for_is_planned(tmp_path):
 def test_unknown_parts_are_refused(changes, tmp_path):
     with pytest.raises(InputError):
         request(tmp_path, **changes)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--tables=2,4"], "--tables must be"),
+        (["--figures=2"], "--figures must"),
+        (["--tables=", "--figures="], "both empty"),
+        (["--datasets="], "--datasets is empty"),
+    ],
+)
+def test_other_tables_and_figures_are_refused(flags, message):
+    assert message in in_process.fail(commands.reproduce, *flags)
 
 
 def test_settings_of_a_job_decide_its_result(tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ def test_killed_at_random_moments_it_ends_the_same(tmp_path):
         print(f"kill {len(steps)}: saved up to step {steps[-1]}", flush=True)
     printed = start(tmp_path, killed).communicate()[0]
 
-    assert "Going on after step" in printed
+    assert "Continuing after step" in printed
     assert steps == sorted(steps)  # nothing saved was lost
     for name in ("metrics.json", "class_accuracy.csv"):
         assert (killed / name).read_bytes() == (whole / name).read_bytes()

@@ -195,7 +195,7 @@ def test_a_table_of_runs_stands_in_for_their_folders(tmp_path):
         ("batch_size", "batchsize", "the columns .*batchsize"),
         (",joint,", ",loose,", "the protocols loose"),
         (",256,", ",few,", "--batch_size"),
-        (",30.0,", ",130.0,", "no score in percent"),
+        (",30.0,", ",130.0,", "not a score in percent"),
         (",30.0,", ",,", "seen classes have no score"),
         (",joint", "", "does not fit the first line"),
         ("protocol", "data", "lacks the column 'protocol'"),

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gmn_tf.method.sampling import SampleSource
 from gmn_tf.training.batches import (
     BatchSizes,
-    SampleSource,
     check_batch_sizes,
     step_batch,
     training_batches,
@@ -37,7 +37,7 @@ def unlabelled_features():
     return features
 
 
-def stream_of(sampling, transductive=False):
+def source_of(sampling, transductive=False):
     return SampleSource(
         toys.samples(COUNTS),
         toys.NUM_SEEN,
@@ -47,26 +47,26 @@ def stream_of(sampling, transductive=False):
     )
 
 
-def piped(stream, count, **kwargs):
+def piped(source, count, **kwargs):
     """The first batches of the pipeline, as dictionaries of arrays."""
-    data = training_batches(stream, SIZES, seed=1, **kwargs)
+    data = training_batches(source, SIZES, seed=1, **kwargs)
     return list(data.take(count).as_numpy_iterator())
 
 
-def batches(stream, steps, sizes=SIZES, seed=1, replica=0, replicas=1):
+def batches(source, steps, sizes=SIZES, seed=1, replica=0, replicas=1):
     """The same without the pipeline, whose tracing takes long."""
     return [
         tf.nest.map_structure(
             np.asarray,
-            step_batch(stream, sizes, seed, step, replica, replicas),
+            step_batch(source, sizes, seed, step, replica, replicas),
         )
         for step in tf.range(steps, dtype=tf.int64)
     ]
 
 
-def critic_draws(stream, steps, sizes=SIZES):
+def critic_draws(source, steps, sizes=SIZES):
     """Row numbers and labels of all critic samples, in order."""
-    drawn = [batch["critic"] for batch in batches(stream, steps, sizes)]
+    drawn = [batch["critic"] for batch in batches(source, steps, sizes)]
     features = np.concatenate([d["features"] for d in drawn])
     labels = np.concatenate([d["labels"] for d in drawn]).ravel()
     return features[..., 0].ravel().astype(int), labels
@@ -89,7 +89,7 @@ def assert_same(first, second):
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("transductive", [False, True])
 def test_shapes(sampling, transductive):
-    (batch,) = batches(stream_of(sampling, transductive), 1)
+    (batch,) = batches(source_of(sampling, transductive), 1)
     shapes = tf.nest.map_structure(np.shape, batch)
 
     assert shapes == {
@@ -113,7 +113,7 @@ def test_shapes(sampling, transductive):
 
 
 def test_parts_that_are_not_asked_for_are_left_out():
-    (batch,) = batches(stream_of("balanced"), 1, larger(4))
+    (batch,) = batches(source_of("balanced"), 1, larger(4))
 
     assert batch.keys() == {"step", "theta_seed", "critic", "generator"}
 
@@ -122,7 +122,7 @@ def test_parts_that_are_not_asked_for_are_left_out():
 @pytest.mark.parametrize("transductive", [False, True])
 def test_labels_belong_to_their_rows(sampling, transductive):
     train = toys.samples(COUNTS)
-    for batch in batches(stream_of(sampling, transductive), 10):
+    for batch in batches(source_of(sampling, transductive), 10):
         for part in ("critic", "theta", "matching"):
             features, labels = batch[part]["features"], batch[part]["labels"]
             if part == "matching":
@@ -142,9 +142,9 @@ def test_labels_belong_to_their_rows(sampling, transductive):
 
 
 def test_matched_classes_are_different_and_equally_frequent():
-    stream = stream_of("balanced")
+    source = source_of("balanced")
     seeds = tf.random.split(tf.constant([1, 0], tf.int64), num=400)
-    drawn = [stream.distinct_classes(3, seed).numpy() for seed in seeds]
+    drawn = [source.distinct_classes(3, seed).numpy() for seed in seeds]
 
     assert all(len(set(labels)) == 3 for labels in drawn)
     counts = np.bincount(np.ravel(drawn), minlength=toys.NUM_SEEN)
@@ -158,7 +158,7 @@ def test_matched_classes_are_different_and_equally_frequent():
 def test_rows_of_a_class_repeat_no_more_than_they_must(real):
     sizes = dataclasses.replace(larger(1), classes=3, real=real)
     seen = {}
-    for batch in batches(stream_of("balanced"), 20, sizes):
+    for batch in batches(source_of("balanced"), 20, sizes):
         matching = batch["matching"]
         for label, features in zip(matching["labels"], matching["features"]):
             rows, counts = np.unique(features[:, 0], return_counts=True)
@@ -176,10 +176,10 @@ def test_rows_of_a_class_repeat_no_more_than_they_must(real):
 
 @pytest.mark.parametrize("real", [2, 5])
 def test_rows_of_a_class_are_equally_frequent(real):
-    stream, label = stream_of("balanced"), 2
+    source, label = source_of("balanced"), 2
     seeds = tf.random.split(tf.constant([1, 0], tf.int64), num=400)
     drawn = [
-        stream.rows_of_classes(tf.constant([label]), real, seed)[0].numpy()
+        source.rows_of_classes(tf.constant([label]), real, seed)[0].numpy()
         for seed in seeds
     ]
     rows = np.ravel(drawn) - sum(COUNTS[:label])
@@ -192,7 +192,7 @@ def test_rows_of_a_class_are_equally_frequent(real):
 
 
 def test_balanced_sampling_draws_a_class_then_a_row():
-    rows, labels = critic_draws(stream_of("balanced"), 10, larger(200))
+    rows, labels = critic_draws(source_of("balanced"), 10, larger(200))
     counts = np.bincount(labels)
     train = toys.samples(COUNTS)
     expected = counts[train.labels] / np.array(COUNTS)[train.labels]
@@ -207,7 +207,7 @@ def test_balanced_sampling_draws_a_class_then_a_row():
 def test_uniform_sampling_sees_every_row_once_per_epoch(transductive):
     size = ROWS + UNLABELLED * transductive
     # Neither the batch nor a step's samples divide an epoch.
-    rows, _ = critic_draws(stream_of("uniform", transductive), 20, larger(5))
+    rows, _ = critic_draws(source_of("uniform", transductive), 20, larger(5))
     expected = [*range(ROWS), *range(100, 100 + UNLABELLED * transductive)]
     epochs = [rows[i : i + size] for i in range(0, 200 - size, size)]
 
@@ -216,13 +216,13 @@ def test_uniform_sampling_sees_every_row_once_per_epoch(transductive):
     assert len({tuple(epoch) for epoch in epochs}) == len(epochs)
 
 
-def drawn_by_workers(stream, workers, local, steps, first_step=0):
+def drawn_by_workers(source, workers, local, steps, first_step=0):
     """Critic rows in the order of draws, put together from all pipelines."""
     sizes = dataclasses.replace(SIZES, classes=0, theta=0)
     parts = []
     for worker in range(workers):
         own = training_batches(
-            stream,
+            source,
             sizes,
             seed=1,
             first_step=first_step,
@@ -243,9 +243,9 @@ def drawn_by_workers(stream, workers, local, steps, first_step=0):
 def test_workers_share_a_uniform_epoch_without_repetition(
     workers, local, transductive
 ):
-    stream = stream_of("uniform", transductive)
+    source = source_of("uniform", transductive)
     size = ROWS + UNLABELLED * transductive
-    rows = drawn_by_workers(stream, workers, local, 6)
+    rows = drawn_by_workers(source, workers, local, 6)
     expected = [*range(ROWS), *range(100, 100 + UNLABELLED * transductive)]
 
     assert len(rows) == 6 * SIZES.critic_steps * SIZES.batch
@@ -253,18 +253,18 @@ def test_workers_share_a_uniform_epoch_without_repetition(
         epoch = rows[start : start + size]
         np.testing.assert_array_equal(np.sort(epoch), expected)
     # Stopped in the middle of an epoch, they take what is left of it.
-    again = drawn_by_workers(stream, workers, local, 3, first_step=3)
+    again = drawn_by_workers(source, workers, local, 3, first_step=3)
     np.testing.assert_array_equal(again, rows[len(rows) // 2 :])
 
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_unlabelled_samples_occur_in_proportion(sampling):
     sizes = larger(200)
-    rows, labels = critic_draws(stream_of(sampling, True), 10, sizes)
+    rows, labels = critic_draws(source_of(sampling, True), 10, sizes)
     fake_labels = np.concatenate(
         [
             batch["generator"]["labels"]
-            for batch in batches(stream_of(sampling, True), 20, sizes)
+            for batch in batches(source_of(sampling, True), 20, sizes)
         ]
     )
     per_row = np.bincount(rows[rows >= 100] - 100, minlength=UNLABELLED)
@@ -281,7 +281,7 @@ def test_unlabelled_samples_occur_in_proportion(sampling):
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_labels_of_unlabelled_rows_say_nothing_of_them(sampling):
-    rows, labels = critic_draws(stream_of(sampling, True), 10, larger(200))
+    rows, labels = critic_draws(source_of(sampling, True), 10, larger(200))
     kept = rows >= 100
     table = np.zeros((UNLABELLED, toys.NUM_UNSEEN))
     np.add.at(table, (rows[kept] - 100, labels[kept] - toys.NUM_SEEN), 1)
@@ -293,7 +293,7 @@ def test_labels_of_unlabelled_rows_say_nothing_of_them(sampling):
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_every_step_has_data_and_numbers_of_its_own(sampling):
-    drawn = batches(stream_of(sampling), 3, larger(7))
+    drawn = batches(source_of(sampling), 3, larger(7))
     critic = [batch["critic"] for batch in drawn]
     for name in ("features", "noise", "mix"):
         steps = np.concatenate([part[name] for part in critic])
@@ -313,7 +313,7 @@ def test_every_step_has_data_and_numbers_of_its_own(sampling):
 
 
 def test_noise_is_normal_and_mix_uniform():
-    (batch,) = batches(stream_of("balanced"), 1, larger(3000))
+    (batch,) = batches(source_of("balanced"), 1, larger(3000))
     critic = batch["critic"]
 
     assert np.mean(critic["noise"]) == pytest.approx(0.0, abs=0.03)
@@ -336,10 +336,10 @@ def test_noise_is_normal_and_mix_uniform():
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_batches_follow_from_the_seed(sampling):
-    first = batches(stream_of(sampling, True), 3)
+    first = batches(source_of(sampling, True), 3)
 
-    assert_same(first, batches(stream_of(sampling, True), 3))
-    for batch, other in zip(first, batches(stream_of(sampling), 3, seed=2)):
+    assert_same(first, batches(source_of(sampling, True), 3))
+    for batch, other in zip(first, batches(source_of(sampling), 3, seed=2)):
         for part in ("critic", "generator", "matching"):
             for name in ("labels", "noise"):
                 assert not np.array_equal(
@@ -349,28 +349,28 @@ def test_batches_follow_from_the_seed(sampling):
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_the_pipeline_gives_step_after_step(sampling):
-    stream = stream_of(sampling, True)
+    source = source_of(sampling, True)
 
-    assert_same(piped(stream, 3), batches(stream, 3))
-    assert_same(piped(stream, 2, first_step=3), batches(stream, 5)[3:])
+    assert_same(piped(source, 3), batches(source, 3))
+    assert_same(piped(source, 2, first_step=3), batches(source, 5)[3:])
 
 
 def test_a_worker_feeds_its_own_replicas_in_turn():
-    stream = stream_of("uniform", True)
+    source = source_of("uniform", True)
     third, fourth = (
-        batches(stream, 4, replica=replica, replicas=4) for replica in (2, 3)
+        batches(source, 4, replica=replica, replicas=4) for replica in (2, 3)
     )
     second_worker = piped(
-        stream, 4, first_step=2, replicas=4, local_replicas=range(2, 4)
+        source, 4, first_step=2, replicas=4, local_replicas=range(2, 4)
     )
 
     assert_same(second_worker, [third[2], fourth[2], third[3], fourth[3]])
 
 
-def shared_out(stream, replicas):
+def shared_out(source, replicas):
     """For each of two steps the batches of all replicas."""
     parts = [
-        batches(stream, 2, replica=replica, replicas=replicas)
+        batches(source, 2, replica=replica, replicas=replicas)
         for replica in range(replicas)
     ]
     return list(zip(*parts))
@@ -379,8 +379,8 @@ def shared_out(stream, replicas):
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_replicas_share_the_batch_of_one(sampling, replicas):
-    stream = stream_of(sampling, True)
-    for whole, parts in zip(batches(stream, 2), shared_out(stream, replicas)):
+    source = source_of(sampling, True)
+    for whole, parts in zip(batches(source, 2), shared_out(source, replicas)):
         for part, axis in [("critic", 1), ("generator", 0)]:
             for name, expected in whole[part].items():
                 joined = [batch[part][name] for batch in parts]
@@ -397,8 +397,8 @@ def test_replicas_share_the_batch_of_one(sampling, replicas):
 # Three classes: a filler each time.
 @pytest.mark.parametrize("replicas", [2, 4])
 def test_replicas_share_the_classes_of_one(replicas):
-    stream = stream_of("balanced")
-    for whole, parts in zip(batches(stream, 2), shared_out(stream, replicas)):
+    source = source_of("balanced")
+    for whole, parts in zip(batches(source, 2), shared_out(source, replicas)):
         whole, parts = whole["matching"], [part["matching"] for part in parts]
         share = np.concatenate([part["share"] for part in parts])
         real = share > 0.0
@@ -412,9 +412,9 @@ def test_replicas_share_the_classes_of_one(replicas):
 
 
 def test_static_shapes_are_known():
-    stream = stream_of("balanced", True)
+    source = source_of("balanced", True)
     data = training_batches(
-        stream, SIZES, 1, replicas=2, local_replicas=range(2)
+        source, SIZES, 1, replicas=2, local_replicas=range(2)
     )
     specs = tf.nest.flatten(data.element_spec)
 
@@ -425,7 +425,7 @@ def test_more_classes_than_there_are_is_refused():
     sizes = dataclasses.replace(SIZES, classes=5)
 
     with pytest.raises(InputError, match="at most 4") as error:
-        training_batches(stream_of("balanced"), sizes, 1)
+        training_batches(source_of("balanced"), sizes, 1)
     assert "received: 5" in str(error.value)
     check_batch_sizes(SIZES, 3, 1)
 

@@ -358,7 +358,7 @@ METRICS = {
 
 
 def test_scores_are_scalars_and_a_picture(tmp_path):
-    bars = plots.class_accuracy_bars(np.array([0.5, 0.25]), "ab", 1)
+    bars = plots.class_accuracy_bars("ab", 1, np.array([[0.5, 0.25]]))
     monitoring.write_result(tmp_path, {}, METRICS, bars)
     content = read(tmp_path)
 

@@ -209,7 +209,7 @@ def test_without_one_worker_the_others_end_and_all_continue(
         process.communicate(timeout=300)[0]
         for process in start_workers(prepared_dir, tmp_path / "run", steps)
     ]
-    assert f"Going on after step {saved}." in outputs[0]
+    assert f"Continuing after step {saved}." in outputs[0]
     assert (tmp_path / "run" / "metrics.json").exists()
     assert "Results" in outputs[0] and "Results" not in outputs[1]
 

@@ -156,13 +156,7 @@ def _read_table(
     places, kinds, values, columns = {}, [], [], ()
     for row in tables.read_rows(path, required):
         name = row.cells["class"]
-        if not name or not name.isprintable() or name in places:
-            raise InputError(
-                f"{row.place} has a class name that cannot be used.",
-                "one line of text that names no other class",
-                repr(name) + (" again" if name in places else ""),
-                "Give each class its own name.",
-            )
+        source.check_class_name(name, row.place, places)
         places[name] = row.place
         if "seen" in required:
             text = row.cells["seen"].lower()
@@ -199,8 +193,9 @@ def _read_npy(path: epath.Path, classes: Classes):
             f"shape {values.shape}",
             "Save one row per class.",
         )
-    with np.errstate(over="ignore"):
-        return np.array(values, np.float32), ()
+    action = "Describe these classes completely."
+    source.check_finite(values, f"{path}", "classes", action)
+    return np.array(values, np.float32), ()
 
 
 def _read_csv(path: epath.Path, classes: Classes):
@@ -222,17 +217,13 @@ _READERS = {"embeddings.npy": _read_npy, "embeddings.csv": _read_csv}
 
 
 def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
-    """Raises InputError for a row without numbers, not finite, or zero."""
-    for is_wrong, what in (
-        (~np.isfinite(values).all(axis=1), "NaN or infinity"),
-        (~values.any(axis=1), "no number but 0"),
-    ):
-        rows = np.flatnonzero(is_wrong)
-        if len(rows):
-            raise InputError(
-                f"{path} does not describe {names[rows[0]]}.",
-                "finite numbers for every class, one of them not zero",
-                f"{what} for {len(rows)} classes, counted from 1: "
-                f"{listed(rows + 1)}",
-                "Describe these classes completely.",
-            )
+    """Raises InputError for a row without numbers, or with zeros alone."""
+    rows = np.flatnonzero(~values.any(axis=1))
+    if len(rows):
+        raise InputError(
+            f"{path} does not describe {names[rows[0]]}.",
+            "numbers for every class, one of them not zero",
+            f"no number but 0 for {len(rows)} classes, counted from 1: "
+            f"{listed(rows + 1)}",
+            "Describe these classes completely.",
+        )

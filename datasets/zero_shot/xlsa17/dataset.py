@@ -191,14 +191,7 @@ def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
             f"att of shape {file.numbers('att').shape}",
             "Store att with one column per class, in the order of the names.",
         )
-    earlier = set()
-    for number, name in enumerate(found, start=1):
-        if not name or name in earlier or "\n" in name:
-            raise InputError(
-                f"allclasses_names in {path} has an unusable name.",
-                "one line of text per class, each different",
-                f"{name!r} for class {number}",
-                "Give each class its own name.",
-            )
-        earlier.add(name)
+    for place, name in enumerate(found):
+        which = f"Place {place + 1} of allclasses_names in {path}"
+        source.check_class_name(name, which, found[:place])
     return found
