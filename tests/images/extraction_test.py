@@ -230,14 +230,22 @@ def test_a_disk_that_is_full_leaves_nothing_half_written(
 
 
 @pytest.mark.parametrize(
-    "name", ["features.npy", "unreadable.csv", "extraction.json"]
+    "name",
+    [
+        "features.npy",
+        "unreadable.csv",
+        "extraction.json",
+        f"{UNFINISHED}/thesis.txt",
+    ],
 )
 def test_files_of_others_are_not_overwritten(name, extract, tmp_path):
     path = tmp_path / "out" / name
     path.parent.mkdir(parents=True)
     path.write_text('{"tool": "mine"}')
-    with pytest.raises(InputError, match=f"{name} that is not of this version"):
+    found = name.partition("/")[0]
+    with pytest.raises(InputError, match=f"{found} was not written by this"):
         extract()
+    assert files(tmp_path / "out") == {found}
     assert path.read_text() == '{"tool": "mine"}'
 
 
