@@ -116,7 +116,7 @@ def _from_files(
             if not quiet:
                 print(f"Using {prepared}, prepared earlier.", file=sys.stderr)
             return prepared, None
-        _check_downloadable(request, storage.custom_names(data_dir))
+        _check_downloadable(request, data_dir)
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
     folder = folders.find(request, root)
     files = folders.list_files(request, folder)
@@ -146,8 +146,9 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
     return prepared[0] if prepared else None
 
 
-def _check_downloadable(request: Request, custom: list[str]) -> None:
+def _check_downloadable(request: Request, data_dir: epath.Path) -> None:
     dataset, features_file, embedding = request
+    custom = storage.custom_names(data_dir)
     if dataset in custom:
         raise InputError(
             f"{dataset} is custom data, prepared as a whole.",
@@ -155,6 +156,13 @@ def _check_downloadable(request: Request, custom: list[str]) -> None:
             f"features_file={features_file}, embedding={embedding}",
             "Leave both out, or prepare other features or descriptions under "
             "another name with bin/prepare_data.",
+        )
+    if dataset in storage.custom_names(data_dir, storage.EARLIER_CUSTOM):
+        raise InputError(
+            f"{dataset} was prepared by an earlier version of gmn_tf.",
+            "custom data prepared by this version",
+            "a preparation under the name of an earlier version",
+            "Prepare its folder again with bin/prepare_data.",
         )
     if dataset not in names.PUBLISHED:
         raise names.unknown_dataset(dataset, custom)

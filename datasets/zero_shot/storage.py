@@ -23,7 +23,8 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     ZeroShotConfig,
 )
 
-_CUSTOM = "custom-data"  # No features file can have such a name.
+# No features file can have such names.
+_CUSTOM, EARLIER_CUSTOM = "custom-data", "own-data"
 _DIGEST_LENGTH = 8
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
@@ -70,9 +71,9 @@ def find_prepared(data_dir: epath.Path, *prefixes: str) -> list[str]:
     ]
 
 
-def custom_names(data_dir: epath.Path) -> list[str]:
+def custom_names(data_dir: epath.Path, mark: str = _CUSTOM) -> list[str]:
     """Names of the custom data sets that have been prepared."""
-    pattern = re.compile(rf"(\w+)-{_CUSTOM}-\w+-\w+")
+    pattern = re.compile(rf"(\w+)-{mark}-\w+-\w+")
     matches = map(pattern.fullmatch, _names(data_dir))
     return sorted({match[1] for match in matches if match})
 

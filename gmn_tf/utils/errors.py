@@ -54,7 +54,7 @@ def hint(name: str, candidates: Collection[str]) -> str:
     """Advice: the nearest candidate, if any is near, as a question."""
     for match in difflib.get_close_matches(name, candidates, n=1, cutoff=0.6):
         return f"Did you mean {match!r}?"
-    return "Choose one of these."
+    return "Choose one of the expected values."
 
 
 def check_choice(flag: str, value: str, choices: Collection[str]) -> None:

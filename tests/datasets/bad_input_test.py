@@ -138,9 +138,9 @@ def test_missing_file_lists_the_choices(tmp_path):
 @pytest.mark.parametrize(
     "choice, texts",
     [
-        ({"dataset": "cubb"}, ["'cubb'", "Did you mean cub?"]),
-        ({"dataset": "AWA1"}, ["Did you mean awa?"]),
-        ({"dataset": "mine"}, ["--manual_dir"]),
+        ({"dataset": "cubb"}, ["'cubb'", "Did you mean 'cub'?"]),
+        ({"dataset": "AWA1"}, ["Did you mean 'awa'?"]),
+        ({"dataset": "mine"}, ["Choose one of the", "--manual_dir"]),
         ({"dataset": "flo"}, ["flo cannot be downloaded", "--manual_dir"]),
         ({"dataset": "cub", "manual_dir": "/gone"}, ["/gone does not exist"]),
         ({"features_file": "mine.mat"}, ["mine.mat cannot be downloaded"]),
