@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-# What the checks raise for data of another form.
-ERRORS = (ArithmeticError, LookupError, TypeError, ValueError)
+# What the checks raise for data of another form, or files that cannot be read.
+ERRORS = (
+    *(ArithmeticError, LookupError, OSError),
+    *(RecursionError, TypeError, ValueError),
+)
 # All that the builder's records are made of.
 FEATURES = [
     f"tensorflow_datasets.core.features.{name}"

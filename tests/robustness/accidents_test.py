@@ -99,7 +99,8 @@ def test_a_source_that_vanishes_while_it_is_prepared(tmp_path, monkeypatch):
 
     def broken(self, rows):
         if len(np.arange(len(self))[rows]) < 20:  # the split test_seen
-            raise mat_file._unreadable(self._arguments[0], OSError("gone"))
+            with mat_file._reporting_damage(self._arguments[0], OSError):
+                raise OSError("gone")
         return reads(self, rows)
 
     variables = make_dummy_data.features_variables()
