@@ -97,7 +97,7 @@ def describe(path: epath.Path) -> SourceFile:
         raise InputError(
             f"{path} cannot be read.",
             "a file with read permission",
-            error.strerror or first_line(error),
+            first_line(error),
             "Change its permissions, or copy it to where it can be read.",
         ) from error
     return SourceFile(path.name, size, digest.hexdigest())

@@ -92,7 +92,7 @@ def remove(data_dir: epath.Path, config: str) -> None:
         raise InputError(
             f"The older preparation {folder} cannot be removed.",
             "a folder with write permission",
-            _reason(error),
+            first_line(error),
             "Remove it by hand: with two, neither can be found by its name.",
         ) from error
 
@@ -145,13 +145,9 @@ def write(
         raise InputError(
             f"data_dir {data_dir} cannot be written.",
             "a folder with write permission and free space",
-            _reason(cause),
+            first_line(cause),
             "Choose another folder with --data_dir, or make room.",
         ) from error
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or first_line(error)
 
 
 def _beam_options(

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.utils.errors import LostDataError
+from gmn_tf.utils.errors import LostDataError, first_line
 
 # A record is framed by its length, a checksum of that, and one of its content.
 BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
@@ -101,7 +101,7 @@ class Records(OnDisk):
                     continue
                 found = "another size or time of change"
             except OSError as error:  # such as that of a server that is gone
-                found = error.strerror
+                found = first_line(error)
             loss = LostDataError(
                 f"{stream.name} has changed since it was opened.",
                 "prepared data that nothing touches while a command runs",

@@ -69,8 +69,9 @@ def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
 
 
 def first_line(error: BaseException, longest: int = 200) -> str:
-    """What an error of a library says, in one line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    """What an error of a library or of the system says, in one line."""
+    text = str(getattr(error, "strerror", None) or error)
+    lines = text.strip().splitlines() or [type(error).__name__]
     return lines[0][:longest]
 
 

@@ -11,39 +11,48 @@ from gmn_tf.utils.errors import InputError, first_line
 
 
 @contextlib.contextmanager
+def reporting_write_errors(path, *errors: type[Exception]) -> Iterator[None]:
+    """Makes an InputError of an OSError, or other `errors`, in writing."""
+    try:
+        yield
+    except (OSError, *errors) as error:
+        raise InputError(
+            f"Cannot write {path}.",
+            "a place with write permission and free space",
+            first_line(error),
+            "Choose another place, or make room.",
+        ) from error
+
+
+@contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary path that takes the place of `path` once it is written."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
-        temporary = pathlib.Path(folder) / path.name
-        yield temporary
-        os.replace(temporary, path)
+    """A temporary path that takes the place of `path` once it is written.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    with reporting_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=".tmp-"
+        ) as folder:
+            temporary = pathlib.Path(folder) / path.name
+            yield temporary
+            os.replace(temporary, path)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file and the folders above it.
-
-    Raises:
-        InputError: if the system does not let it.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {path}.",
-            "a place where a file can be written",
-            str(error),
-            "Choose another place, or make room.",
-        ) from error
+    """Writes a file and the folders above it; see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def parse_json(text: str):
     """The value that a JSON text says.
 
     Raises:
-        ValueError: for whatever keeps it from being read; brackets nested too
-            deeply make Python raise a RecursionError otherwise.
+        ValueError: if it is not valid JSON; brackets nested too deeply make
+            Python raise a RecursionError otherwise.
     """
     try:
         return json.loads(text)

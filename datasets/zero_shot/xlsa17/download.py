@@ -91,7 +91,7 @@ def fetch(
         raise InputError(
             f"The download to {folder} cannot be stored.",
             "a folder with write permission and free space (2 GB)",
-            error.strerror or first_line(error),
+            first_line(error),
             "Choose another folder with --data_dir, or make room.",
         ) from error
 
