@@ -11,9 +11,9 @@ class Published(NamedTuple):
     """A data set of the field, as it was published.
 
     Attributes:
-      folder: name of its folder in the layout of xlsa17.
-      seen: number of its seen classes; another number means other files.
-      unseen: number of its unseen classes.
+        folder: name of its folder in the layout of xlsa17.
+        seen: number of its seen classes; another number means other files.
+        unseen: number of its unseen classes.
     """
 
     folder: str

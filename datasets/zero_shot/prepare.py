@@ -32,27 +32,27 @@ def prepare(
     """Prepares a data set unless that has been done, and returns its name.
 
     Args:
-      dataset: one of `names.DATASETS`, or any other name for a data set in the
-        same layout, which then needs `manual_dir`.
-      data_dir: where prepared data, and downloads, are kept.
-      manual_dir: the unpacked xlsa17 folder, or a folder with the two .mat
-        files. Without it the data is downloaded, where that is possible.
-      features_file: the .mat file with features and labels.
-      embedding: which `NAME_splits.mat` describes the classes; `a+b` joins
-        two, and takes the rows of the splits from the first.
-      quiet: whether to print nothing but errors.
-      url: address of xlsa17.zip, for instance of a copy nearby.
-      synthetic_parameters: what to draw the data set `synthetic` with.
-      beam_options: flags of an Apache Beam pipeline that writes the data, such
-        as `--runner=FlinkRunner`; empty for Beam on this machine. None writes
-        it without Beam.
+        dataset: one of `names.DATASETS`, or any other name for a data set in
+            the same layout, which then needs `manual_dir`.
+        data_dir: where prepared data, and downloads, are kept.
+        manual_dir: the unpacked xlsa17 folder, or a folder with the two .mat
+            files. Without it the data is downloaded, where that is possible.
+        features_file: the .mat file with features and labels.
+        embedding: which `NAME_splits.mat` describes the classes; `a+b` joins
+            two, and takes the rows of the splits from the first.
+        quiet: whether to print nothing but errors.
+        url: address of xlsa17.zip, for instance of a copy nearby.
+        synthetic_parameters: what to draw the data set `synthetic` with.
+        beam_options: flags of an Apache Beam pipeline that writes the data,
+            such as `--runner=FlinkRunner`; empty for Beam on this machine. None
+            writes it without Beam.
 
     Returns:
-      The name with which `tfds.load(name, data_dir=data_dir)` reads the data.
+        The name with which `tfds.load(name, data_dir=data_dir)` reads the data.
 
     Raises:
-      InputError: if the data cannot be found, read, or used. Nothing has been
-        prepared then.
+        InputError: if the data cannot be found, read, or used. Nothing has been
+            prepared then.
     """
     data_dir = epath.Path(data_dir).expanduser()
     request = Request(dataset, features_file, embedding)

@@ -108,8 +108,8 @@ def write(
     With `beam_options`, flags of a pipeline, perhaps none, Apache Beam does it.
 
     Raises:
-      InputError: if the folder cannot be written, if Beam is not installed or
-        fails, or if features are too large to be sent to its workers.
+        InputError: if the folder cannot be written, if Beam is not installed or
+            fails, or if features are too large to be sent to its workers.
     """
     if is_prepared(data_dir, config.name):
         return False
@@ -143,7 +143,7 @@ def write(
         if not isinstance(cause, OSError | tf.errors.OpError):
             raise
         raise InputError(
-            f"data_dir {data_dir} cannot be written.",
+            f"Cannot write data_dir {data_dir}.",
             "a folder with write permission and free space",
             first_line(cause),
             "Choose another folder with --data_dir, or make room.",

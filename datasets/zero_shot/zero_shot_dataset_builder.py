@@ -23,10 +23,10 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     """Which data to write; `prepare` reads, checks and splits it before.
 
     Attributes:
-      source: the data.
-      splits: the rows of each split.
-      progress: called with the number of rows that are written next.
-      beam: whether Apache Beam distributes the work to its workers.
+        source: the data.
+        splits: the rows of each split.
+        progress: called with the number of rows that are written next.
+        beam: whether Apache Beam distributes the work to its workers.
     """
 
     # No repr: TFDS logs its arguments.

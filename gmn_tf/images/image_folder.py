@@ -65,7 +65,7 @@ def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
             path.name.encode()
         except UnicodeEncodeError as error:
             raise InputError(
-                f"A name in {folder} cannot be read.",
+                f"Cannot read a name in {folder}.",
                 "names in UTF-8",
                 ascii(path.name),
                 "Rename the file or folder.",

@@ -294,7 +294,7 @@ def test_it_stops_at_unreadable_images_and_then_skips_them(
     assert "Classes without any image: 1: blank" in text
 
     assert extract(unreadable="skip").computed == 0
-    with pytest.raises(InputError, match="cannot be read: 4"):
+    with pytest.raises(InputError, match="Cannot read some images: 4"):
         extract()
 
 

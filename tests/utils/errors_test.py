@@ -8,7 +8,7 @@ from gmn_tf.utils.errors import first_line
     [
         (OSError(28, "No space left", "a/file"), "No space left"),
         (OSError("Unable to open file\n(truncated)"), "Unable to open file"),
-        (ValueError("\n first \nsecond"), "first"),
+        (ValueError("\n first\nsecond"), "first"),
         (ValueError(), "ValueError"),
         (ValueError("x" * 300), "x" * 200),
     ],

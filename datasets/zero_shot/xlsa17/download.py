@@ -70,7 +70,7 @@ def fetch(
     records its address, size and SHA-256.
 
     Raises:
-      InputError: if the archive cannot be downloaded, stored or unpacked.
+        InputError: if the archive cannot be downloaded, stored or unpacked.
     """
     if not url.startswith(("http://", "https://")):
         raise _failed(url, "no address that starts with http:// or https://")
@@ -89,7 +89,7 @@ def fetch(
             )
     except OSError as error:
         raise InputError(
-            f"The download to {folder} cannot be stored.",
+            f"Cannot write the download to {folder}.",
             "a folder with write permission and free space (2 GB)",
             first_line(error),
             "Choose another folder with --data_dir, or make room.",
@@ -186,7 +186,7 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
     would be in the way of a new download.
 
     Raises:
-      InputError: if the archive is damaged, or lacks the folder.
+        InputError: if the archive is damaged, or lacks the folder.
     """
     target.mkdir(parents=True, exist_ok=True)
     for remains in target.glob("incomplete.*"):

@@ -37,11 +37,12 @@ def read(stream: BinaryIO, wanted: tuple[str, ...]) -> dict:
     """Reads the wanted variables that the file has, from its start.
 
     Returns:
-      Name to array, as MATLAB shows it. Texts, and cells of them, are object
-      arrays of one dimension; anything else is replaced by words that name it.
+        Name to array, as MATLAB shows it. Texts, and cells of them, are object
+        arrays of one dimension; anything else is replaced by words that name
+        it.
 
     Raises:
-      ValueError, zlib.error, MemoryError: for a damaged file.
+        ValueError, zlib.error, MemoryError: for a damaged file.
     """
     header = stream.read(HEADER)
     if not is_version_5(header):

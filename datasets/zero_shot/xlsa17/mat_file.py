@@ -72,11 +72,11 @@ class MatFile:
     """The wanted variables of a .mat file.
 
     Attributes:
-      path: the file.
-      variables: name to array, as MATLAB would show it (no axis is swapped).
-        Texts, and cell arrays of them, are object arrays of one dimension; a
-        matrix of version 7.3 that is larger than `IN_MEMORY` is an
-        `OnDiskMatrix`; anything else is replaced by words that name it.
+        path: the file.
+        variables: name to array, as MATLAB would show it (no axis is swapped).
+            Texts, and cell arrays of them, are object arrays of one dimension;
+            a matrix of version 7.3 that is larger than `IN_MEMORY` is an
+            `OnDiskMatrix`; anything else is replaced by words that name it.
     """
 
     path: epath.Path
@@ -116,7 +116,7 @@ def read(path: epath.Path, wanted: tuple[str, ...]) -> MatFile:
     """Reads the wanted variables that the file has; others are skipped unread.
 
     Raises:
-      InputError: for a damaged file.
+        InputError: for a damaged file.
     """
     with (
         _reporting_damage(path, OSError, ValueError, zlib.error, MemoryError),
