@@ -14,7 +14,7 @@ from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
 
 FORMAT_VERSION = 1
-_BLOCK = 256  # Rows copied in one go.
+_BLOCK = 256  # Rows copied at once.
 _KEYS = 2**128  # Possible keys of examples.
 
 

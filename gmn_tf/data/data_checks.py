@@ -42,7 +42,9 @@ def check_files(folder: pathlib.Path) -> None:
 def _check_pairs(pairs: list[tuple[str, object]]) -> None:
     for name, item in pairs:
         if name in NAMING and item not in FEATURES:
-            raise ValueError(f"features.json names foreign code: {item}")
+            raise ValueError(
+                f"features.json names a class the builder does not use: {item}"
+            )
 
 
 def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
@@ -66,7 +68,7 @@ def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
     if sorted(seen + metadata["unseen_classes"]) != list(range(len(names))):
         raise ValueError("not every class is either seen or unseen")
     if not 0 < len(set(validation) & set(seen)) == len(validation) < len(seen):
-        raise ValueError("validation classes are no part of the seen ones")
+        raise ValueError("validation classes are not seen classes")
     if not embeddings:
         raise ValueError("there is no embedding")
     for values in embeddings:

@@ -1,4 +1,4 @@
-"""The label map of a run: its classes, and what describing one more takes."""
+"""The label map of a run: classes, and the form of descriptions of new ones."""
 
 import dataclasses
 import json

@@ -20,7 +20,7 @@ FORM = {
     "label": tf.io.FixedLenFeature([], tf.int64),
     "features": tf.io.FixedLenFeature([], tf.string),
 }
-BATCH = 1024  # records looked at in one go while opening
+BATCH = 1024  # records checked at once while opening
 # Errors of reads: TensorFlow raises an error of its own in their place.
 _LOSSES = []
 
@@ -100,7 +100,9 @@ class Records(OnDisk):
                 if _version(stream) == version:
                     continue
                 found = "another size or time of change"
-            except OSError as error:  # such as that of a server that is gone
+            except (
+                OSError
+            ) as error:  # such as that of a server that has stopped
                 found = first_line(error)
             loss = LostDataError(
                 f"{stream.name} has changed since it was opened.",

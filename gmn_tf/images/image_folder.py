@@ -35,7 +35,7 @@ def scan(folder: str | os.PathLike) -> Listing:
         raise InputError(
             "There are no images.",
             "--images, a folder with one folder of images per class",
-            f"{str(folder)!r}, which is no folder",
+            f"{str(folder)!r}, which is not a folder",
             "Check the path of --images.",
         )
     top = _visible(folder)

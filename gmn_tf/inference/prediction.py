@@ -77,7 +77,7 @@ class Predictor:
         features = np.asarray(features, np.float32)
         if features.ndim != 2:
             raise InputError(
-                "Features are no table.",
+                "Features are not a matrix.",
                 "one row per sample, [n, dx]",
                 f"an array of shape {features.shape}",
                 "Give a single sample as [1, dx].",

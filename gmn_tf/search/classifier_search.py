@@ -53,7 +53,7 @@ def search(
             (model,) = experiment.fit_classifiers(
                 changed, data, generator, on_epoch
             )
-        except InputError:  # it diverged; others need not
+        except InputError:  # it diverged; other settings may not
             return []
         found = [(changed, metrics.mean_and_std([metrics.score(model, data)]))]
         # For the other scores the best penalty would be none, or all.

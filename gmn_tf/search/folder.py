@@ -109,7 +109,7 @@ class SearchFolder(Workdir):
         found = {}
         for path in self.path.glob(f"*/{RESULT}"):
             name = path.parent.name
-            # There may be others, such as a copy that somebody has made.
+            # There may be others, such as a copy made by hand.
             if name == PRESET or re.fullmatch(r"trial_\d+", name):
                 number = 0 if name == PRESET else int(name[6:]) + 1
                 result = Workdir(path.parent).read_json(RESULT)

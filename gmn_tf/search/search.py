@@ -12,7 +12,7 @@ BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
 # Trials by default; with 23, Hyperband has run once through.
 TRIALS = {BAYESIAN: 20, HYPERBAND: 23, RANDOM: 20}
 # Hyperband gives trials 1/9 of the steps, 1/3, or all, and lets the better
-# third go on.
+# third continue.
 FACTOR = 3
 BUDGETS = 9
 

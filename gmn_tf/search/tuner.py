@@ -52,7 +52,7 @@ class GeneratorTuner(keras_tuner.Tuner):
                 directory=str(path.parent),
                 project_name=path.name,
             )
-        if not is_worker():  # a process was killed, maybe, in these trials
+        if not is_worker():  # These trials may have been interrupted by a kill.
             waiting = self.oracle._retry_queue
             for name, trial in self.oracle.trials.items():
                 if trial.status == "RUNNING" and name not in waiting:
@@ -111,8 +111,7 @@ class GeneratorTuner(keras_tuner.Tuner):
 def run(runner: TrialRunner, log: Callable[[str], None]) -> None:
     """Runs the trials of a search that are left, and that of the preset.
 
-    KerasTuner's environment variables make a process the chief, which has
-    others run the trials, or one of these.
+    KerasTuner's environment variables make this process the chief or a worker.
 
     Args:
         runner: runs a trial.

@@ -336,7 +336,7 @@ def test_the_summary_says_what_is_turned_or_no_image(extract, images, tmp_path):
 
 
 def test_folders_without_images_are_refused(tmp_path):
-    with pytest.raises(InputError, match="no folder"):
+    with pytest.raises(InputError, match="not a folder"):
         image_folder.scan(tmp_path / "none")
     image_toys.draw(1).save(tmp_path / "loose.png")
     with pytest.raises(InputError, match="no images in folders of classes"):
@@ -386,7 +386,7 @@ def test_the_command_says_what_is_there(tmp_path):
         (["--out=o", "--images=none"], "There are no images"),
         (["--out=o", "--images=.", "--backbone=resnet1"], "mean 'resnet"),
         (["--out=o", "--images=.", "--unreadable=no"], "--unreadable"),
-        (["--out=o", "--images=.", "--weights=no.h5"], "which is no file"),
+        (["--out=o", "--images=.", "--weights=no.h5"], "which is not a file"),
     ],
 )
 def test_bad_flags_end_in_a_clear_error(flags, text):

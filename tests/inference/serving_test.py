@@ -173,4 +173,4 @@ def test_the_card_names_classes_without_a_score(finished_run, predictor):
     )
 
     assert "1 classes added after" in text
-    assert "Nobody has scored the classes that were added" in text
+    assert "The added classes were not scored." in text

@@ -36,7 +36,7 @@ _INTERRUPTIONS = (
     TimeoutError,
     ssl.SSLError,
 )
-# What zipfile raises for files that are no archives; RuntimeError if it takes
+# What zipfile raises for files that are not archives; RuntimeError if it takes
 # a member for an encrypted or unknown one, ValueError for a wrong place in it.
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -222,7 +222,7 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
                 whole.rename(target / folder)
     except (OSError, *_DAMAGED) as error:
         # EINVAL is a place before the file's start; other errors of the
-        # system, such as that of a full disk, are no damage to the archive.
+        # system, such as that of a full disk, are not damage to the archive.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         archive.unlink()

@@ -138,7 +138,7 @@ def _cells(view: memoryview, order: str, count: int):
     for _ in range(count):
         kind, cell, view = _element(view, order)
         if kind != _MATRIX:
-            raise ValueError("a cell that is no variable")
+            raise ValueError("a cell that is not a variable")
         if not cell:  # how an empty one is written
             texts.append("")
             continue
