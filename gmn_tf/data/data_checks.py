@@ -1,16 +1,14 @@
 """Checks that prepared data is as the builder wrote it."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from gmn_tf.utils import files
+
 # What the checks raise for data of another form, or files that cannot be read.
-ERRORS = (
-    *(ArithmeticError, LookupError, OSError),
-    *(RecursionError, TypeError, ValueError),
-)
+ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 # All that the builder's records are made of.
 FEATURES = [
     f"tensorflow_datasets.core.features.{name}"
@@ -36,7 +34,8 @@ def check_files(folder: pathlib.Path) -> None:
     # A data set, a configuration or a version may be what was named.
     for depth in ("", "*/", "*/*/"):
         for path in folder.glob(f"{depth}features.json"):
-            json.loads(path.read_text("utf-8"), object_pairs_hook=_check_pairs)
+            text = path.read_text("utf-8")
+            files.parse_json(text, object_pairs_hook=_check_pairs)
 
 
 def _check_pairs(pairs: list[tuple[str, object]]) -> None:

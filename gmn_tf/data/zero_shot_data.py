@@ -13,7 +13,6 @@ import dataclasses
 import os
 import pathlib
 import typing
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -170,16 +169,14 @@ def load(
     new_label[order] = np.arange(len(order))
     nothing = Samples(np.empty((0, dim), np.float32), np.empty(0, np.int32))
     samples = dict.fromkeys(PARTS, nothing)
+    reading = tfds.ReadConfig(interleave_cycle_length=1)
+    errors = (*data_checks.ERRORS, tf.errors.OpError)
     for part, one in splits.items():
         classes = order[num_seen:] if part == "unseen" else order[:num_seen]
         rows = None
         if 4 * dim * records <= memory:
             with _reporting_damage(name, data_dir, Exception):
-                rows = builder.as_dataset(
-                    split=one.name,
-                    read_config=tfds.ReadConfig(interleave_cycle_length=1),
-                )
-        errors = (*data_checks.ERRORS, tf.errors.OpError)
+                rows = builder.as_dataset(split=one.name, read_config=reading)
         with _reporting_damage(name, data_dir, *errors):
             features, labels = (
                 open_records(one.filepaths, dim)
@@ -212,9 +209,7 @@ def load(
 
 
 @contextlib.contextmanager
-def _reporting_damage(
-    name: str, data_dir: str, *errors: type[Exception]
-) -> Iterator[None]:
+def _reporting_damage(name: str, data_dir: str, *errors: type[Exception]):
     """Makes an InputError of what damaged data raises."""
     try:
         yield

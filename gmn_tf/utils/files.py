@@ -47,15 +47,15 @@ def write_text(path: pathlib.Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def parse_json(text: str):
-    """The value that a JSON text says.
+def parse_json(text: str, **options):
+    """The value that a JSON text says; `options` as of `json.loads`.
 
     Raises:
         ValueError: if it is not valid JSON; brackets nested too deeply make
             Python raise a RecursionError otherwise.
     """
     try:
-        return json.loads(text)
+        return json.loads(text, **options)
     except RecursionError as error:
         raise ValueError("brackets nested too deeply") from error
 

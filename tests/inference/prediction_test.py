@@ -55,7 +55,7 @@ def test_no_sample_gives_no_prediction(predictor):
 
 @pytest.mark.parametrize("shape", [(3, 13), (14,), (2, 3, 14)])
 def test_other_features_are_refused(predictor, shape):
-    with pytest.raises(InputError, match=r"dimensions|table"):
+    with pytest.raises(InputError, match=r"dimensions|matrix"):
         predictor.probabilities(np.zeros(shape))
 
 

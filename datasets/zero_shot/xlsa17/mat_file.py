@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import weakref
 import zlib
-from collections.abc import Iterator
 
 import h5py
 import numpy as np
@@ -134,13 +133,10 @@ def read(path: epath.Path, wanted: tuple[str, ...]) -> MatFile:
         found = [name for name in wanted if name in file]
         stored = {name: _from_hdf5(path, name, file) for name in found}
     with _reporting_damage(path, TypeError, ValueError):
-        variables = {
-            name: np.array([*map(_text, one)], object)
-            if isinstance(one, list)
-            else one
-            for name, one in stored.items()
-        }
-    return MatFile(path, variables)
+        for name, one in stored.items():
+            if isinstance(one, list):
+                stored[name] = np.array([*map(_text, one)], object)
+    return MatFile(path, stored)
 
 
 def _from_hdf5(
@@ -154,10 +150,7 @@ def _from_hdf5(
         return np.zeros(variable[()])
     if h5py.check_ref_dtype(variable.dtype) is not None:
         cells = [file[reference] for reference in variable[()].ravel()]
-        return [
-            cell[:0] if "MATLAB_empty" in cell.attrs else cell[()]
-            for cell in cells
-        ]
+        return [c[:0] if "MATLAB_empty" in c.attrs else c[()] for c in cells]
     if variable.attrs.get("MATLAB_class") == b"char":
         return [variable[()]]
     if variable.ndim == 2 and variable.nbytes > IN_MEMORY:
@@ -171,9 +164,7 @@ def _text(codes: np.ndarray) -> str:
 
 
 @contextlib.contextmanager
-def _reporting_damage(
-    path: epath.Path, *errors: type[Exception]
-) -> Iterator[None]:
+def _reporting_damage(path: epath.Path, *errors: type[Exception]):
     """Makes an InputError of what a damaged file raises."""
     try:
         yield
