@@ -248,7 +248,7 @@ def read_config_file(path: str) -> dict:
     """Settings from a JSON file: a flat object, or a run's config.json.
 
     Raises:
-        InputError: if the file is missing, is no JSON object or names a
+        InputError: if the file is missing, is not a JSON object or names a
             setting that does not exist.
     """
     content = files.read_json(
@@ -274,7 +274,7 @@ def _converted(field: dataclasses.Field, value):
         else:
             converted = _single(kind, value)
         numbers = converted if kind is tuple else (converted,)
-        # Of no numbers at all, `min` raises a ValueError too.
+        # `min` also raises ValueError for an empty tuple.
         if least is not None and min(numbers) < least:
             expected = f"at least {least}"
             raise ValueError

@@ -4,16 +4,16 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from gmn_tf.utils.errors import InputError, nearest
+from gmn_tf.utils.errors import InputError, hint
 
 
 class Published(NamedTuple):
     """A data set of the field, as it was published.
 
     Attributes:
-      folder: name of its folder in the layout of xlsa17.
-      seen: number of its seen classes; another number means other files.
-      unseen: number of its unseen classes.
+        folder: name of its folder in the layout of xlsa17.
+        seen: number of its seen classes; another number means other files.
+        unseen: number of its unseen classes.
     """
 
     folder: str
@@ -75,7 +75,7 @@ def unknown_dataset(dataset: str, custom: Collection[str] = ()) -> InputError:
         f"There is no data set {dataset!r}.",
         ", ".join(known),
         dataset,
-        f"Did you mean {nearest(dataset.lower(), known)}? For your own data, "
-        "prepare its folder with bin/prepare_data, or name the folder of two "
-        ".mat files with --manual_dir.",
+        f"{hint(dataset.lower(), known)} For your own data, prepare its folder "
+        "with bin/prepare_data, or name the folder of two .mat files with "
+        "--manual_dir.",
     )

@@ -32,27 +32,27 @@ def prepare(
     """Prepares a data set unless that has been done, and returns its name.
 
     Args:
-      dataset: one of `names.DATASETS`, or any other name for a data set in the
-        same layout, which then needs `manual_dir`.
-      data_dir: where prepared data, and downloads, are kept.
-      manual_dir: the unpacked xlsa17 folder, or a folder with the two .mat
-        files. Without it the data is downloaded, where that is possible.
-      features_file: the .mat file with features and labels.
-      embedding: which `NAME_splits.mat` describes the classes; `a+b` joins
-        two, and takes the rows of the splits from the first.
-      quiet: whether to print nothing but errors.
-      url: address of xlsa17.zip, for instance of a copy nearby.
-      synthetic_parameters: what to draw the data set `synthetic` with.
-      beam_options: flags of an Apache Beam pipeline that writes the data, such
-        as `--runner=FlinkRunner`; empty for Beam on this machine. None writes
-        it without Beam.
+        dataset: one of `names.DATASETS`, or any other name for a data set in
+            the same layout, which then needs `manual_dir`.
+        data_dir: where prepared data, and downloads, are kept.
+        manual_dir: the unpacked xlsa17 folder, or a folder with the two .mat
+            files. Without it the data is downloaded, where that is possible.
+        features_file: the .mat file with features and labels.
+        embedding: which `NAME_splits.mat` describes the classes; `a+b` joins
+            two, and takes the rows of the splits from the first.
+        quiet: whether to print nothing but errors.
+        url: address of xlsa17.zip, for instance of a copy nearby.
+        synthetic_parameters: what to draw the data set `synthetic` with.
+        beam_options: flags of an Apache Beam pipeline that writes the data,
+            such as `--runner=FlinkRunner`; empty for Beam on this machine. None
+            writes it without Beam.
 
     Returns:
-      The name with which `tfds.load(name, data_dir=data_dir)` reads the data.
+        The name with which `tfds.load(name, data_dir=data_dir)` reads the data.
 
     Raises:
-      InputError: if the data cannot be found, read, or used. Nothing has been
-        prepared then.
+        InputError: if the data cannot be found, read, or used. Nothing has been
+            prepared then.
     """
     data_dir = epath.Path(data_dir).expanduser()
     request = Request(dataset, features_file, embedding)
@@ -116,7 +116,7 @@ def _from_files(
             if not quiet:
                 print(f"Using {prepared}, prepared earlier.", file=sys.stderr)
             return prepared, None
-        _check_downloadable(request, storage.custom_names(data_dir))
+        _check_downloadable(request, data_dir)
         download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
     folder = folders.find(request, root)
     files = folders.list_files(request, folder)
@@ -146,8 +146,9 @@ def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
     return prepared[0] if prepared else None
 
 
-def _check_downloadable(request: Request, custom: list[str]) -> None:
+def _check_downloadable(request: Request, data_dir: epath.Path) -> None:
     dataset, features_file, embedding = request
+    custom = storage.custom_names(data_dir)
     if dataset in custom:
         raise InputError(
             f"{dataset} is custom data, prepared as a whole.",
@@ -155,6 +156,13 @@ def _check_downloadable(request: Request, custom: list[str]) -> None:
             f"features_file={features_file}, embedding={embedding}",
             "Leave both out, or prepare other features or descriptions under "
             "another name with bin/prepare_data.",
+        )
+    if dataset in storage.custom_names(data_dir, storage.EARLIER_CUSTOM):
+        raise InputError(
+            f"{dataset} was prepared by an earlier version of gmn_tf.",
+            "custom data prepared by this version",
+            "a preparation under the name of an earlier version",
+            "Prepare its folder again with bin/prepare_data.",
         )
     if dataset not in names.PUBLISHED:
         raise names.unknown_dataset(dataset, custom)

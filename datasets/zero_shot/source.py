@@ -16,7 +16,7 @@ from etils import epath
 from gmn_tf.utils.errors import InputError, first_line, listed
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
-_BLOCK = 1024  # Rows looked at in one go: bounds the memory of the checks.
+_BLOCK = 1024  # Rows checked at once: bounds the memory of the checks.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Embedding:
     """One description of all classes.
 
     Attributes:
-      name: of the description.
-      values: `[num_classes, dim]` float32, raw (not normalised).
-      columns: the name of each of the `dim` numbers; empty if unknown.
-      file: name of the file that it was read from.
+        name: of the description.
+        values: `[num_classes, dim]` float32, raw (not normalised).
+        columns: the name of each of the `dim` numbers; empty if unknown.
+        file: name of the file that it was read from.
     """
 
     name: str
@@ -50,24 +50,24 @@ class Source:
     """A data set as it was found, checked but not yet split.
 
     Attributes:
-      dataset: name of the data set.
-      features: `[num_rows, dx]`, of the type that the file has; an array, or
-        an object that returns rows as arrays when it is indexed by slices or
-        row numbers.
-      labels: `[num_rows]` int64, a row of each embedding.
-      class_names: one per class, in the order of the labels.
-      embeddings: one per part of the embedding.
-      rows: indices by split: `trainval`, `test_seen`, `test_unseen`, and
-        `train`, `val` where the file has them.
-      validation_names: names in `validation_file`, none without that file.
-      feature_file: name of the file of features.
-      files: the files that were read.
-      origin: `manual`, an address, `synthetic`, or `custom`.
-      validation_file: the file that may name validation classes.
-      split_source: how custom data were split; empty where the files of the
-        field contain the splits.
-      backbone: the network that made the features from images, if known.
-      notes: sentences to read before trusting a number.
+        dataset: name of the data set.
+        features: `[num_rows, dx]`, of the type that the file has; an array, or
+            an object that returns rows as arrays when it is indexed by slices
+            or row numbers.
+        labels: `[num_rows]` int64, a row of each embedding.
+        class_names: one per class, in the order of the labels.
+        embeddings: one per part of the embedding.
+        rows: indices by split: `trainval`, `test_seen`, `test_unseen`, and
+            `train`, `val` where the file has them.
+        validation_names: names in `validation_file`, none without that file.
+        feature_file: name of the file of features.
+        files: the files that were read.
+        origin: `manual`, an address, `synthetic`, or `custom`.
+        validation_file: the file that may name validation classes.
+        split_source: how custom data were split; empty where the files of the
+            field contain the splits.
+        backbone: the network that made the features from images, if known.
+        notes: sentences to read before trusting a number.
     """
 
     dataset: str
@@ -96,9 +96,9 @@ def describe(path: epath.Path) -> SourceFile:
                 size += len(block)
     except OSError as error:
         raise InputError(
-            f"{path} cannot be read.",
+            f"Cannot read {path}.",
             "a file with read permission",
-            error.strerror or first_line(error),
+            first_line(error),
             "Change its permissions, or copy it to where it can be read.",
         ) from error
     return SourceFile(path.name, size, digest.hexdigest())
@@ -125,7 +125,7 @@ def check_finite(
     """The lowest of `[num_rows, dim]` values, which are read block by block.
 
     Raises:
-      InputError: for NaN and infinity; the message counts `rows` from `first`.
+        InputError: for NaN and infinity; it counts `rows` from `first`.
     """
     wrong, lowest = [], np.inf
     for start in range(0, len(matrix), _BLOCK):

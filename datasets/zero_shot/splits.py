@@ -26,15 +26,16 @@ class Splits:
     """The rows of each split, and how they came about.
 
     Attributes:
-      rows: row numbers from 0, by name of the split.
-      seen: labels of the classes with training rows.
-      unseen: labels of all other classes, with or without test rows.
-      validation: labels of the seen classes held out in `tune_unseen`.
-      validation_source: where the validation classes come from.
-      version: `v1` if train_loc or val_loc hold test rows, `v2` if they do
-        not, `unknown` without them.
-      leaked: number of rows removed from train_loc and val_loc, by test split.
-      source: see `Source.split_source`.
+        rows: row numbers from 0, by name of the split.
+        seen: labels of the classes with training rows.
+        unseen: labels of all other classes, with or without test rows.
+        validation: labels of the seen classes held out in `tune_unseen`.
+        validation_source: where the validation classes come from.
+        version: `v1` if train_loc or val_loc hold test rows, `v2` if they do
+            not, `unknown` without them.
+        leaked: number of rows removed from train_loc and val_loc, by test
+            split.
+        source: see `Source.split_source`.
     """
 
     rows: dict[str, np.ndarray]
@@ -84,8 +85,8 @@ def make(source: Source) -> Splits:
     """Checks the published rows and adds the tuning splits.
 
     Raises:
-      InputError: for rows that cannot give an honest score, and if no row is
-        left to tune on.
+        InputError: for rows that cannot give an honest score, and if no row is
+            left to tune on.
     """
     rows = source.rows
     _check_rows({name: rows[name] for name in ("trainval", *_TESTS)})

@@ -23,7 +23,8 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     ZeroShotConfig,
 )
 
-_CUSTOM = "custom-data"  # No features file can have such a name.
+# No features file can have such names.
+_CUSTOM, EARLIER_CUSTOM = "custom-data", "own-data"
 _DIGEST_LENGTH = 8
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
@@ -70,9 +71,9 @@ def find_prepared(data_dir: epath.Path, *prefixes: str) -> list[str]:
     ]
 
 
-def custom_names(data_dir: epath.Path) -> list[str]:
+def custom_names(data_dir: epath.Path, mark: str = _CUSTOM) -> list[str]:
     """Names of the custom data sets that have been prepared."""
-    pattern = re.compile(rf"(\w+)-{_CUSTOM}-\w+-\w+")
+    pattern = re.compile(rf"(\w+)-{mark}-\w+-\w+")
     matches = map(pattern.fullmatch, _names(data_dir))
     return sorted({match[1] for match in matches if match})
 
@@ -91,7 +92,7 @@ def remove(data_dir: epath.Path, config: str) -> None:
         raise InputError(
             f"The older preparation {folder} cannot be removed.",
             "a folder with write permission",
-            _reason(error),
+            first_line(error),
             "Remove it by hand: with two, neither can be found by its name.",
         ) from error
 
@@ -107,8 +108,8 @@ def write(
     With `beam_options`, flags of a pipeline, perhaps none, Apache Beam does it.
 
     Raises:
-      InputError: if the folder cannot be written, if Beam is not installed or
-        fails, or if features are too large to be sent to its workers.
+        InputError: if the folder cannot be written, if Beam is not installed or
+            fails, or if features are too large to be sent to its workers.
     """
     if is_prepared(data_dir, config.name):
         return False
@@ -142,15 +143,11 @@ def write(
         if not isinstance(cause, OSError | tf.errors.OpError):
             raise
         raise InputError(
-            f"data_dir {data_dir} cannot be written.",
+            f"Cannot write data_dir {data_dir}.",
             "a folder with write permission and free space",
-            _reason(cause),
+            first_line(cause),
             "Choose another folder with --data_dir, or make room.",
         ) from error
-
-
-def _reason(error: BaseException) -> str:
-    return getattr(error, "strerror", None) or first_line(error)
 
 
 def _beam_options(

@@ -14,7 +14,7 @@ from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
 
 FORMAT_VERSION = 1
-_BLOCK = 256  # Rows copied in one go.
+_BLOCK = 256  # Rows copied at once.
 _KEYS = 2**128  # Possible keys of examples.
 
 
@@ -23,10 +23,10 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     """Which data to write; `prepare` reads, checks and splits it before.
 
     Attributes:
-      source: the data.
-      splits: the rows of each split.
-      progress: called with the number of rows that are written next.
-      beam: whether Apache Beam distributes the work to its workers.
+        source: the data.
+        splits: the rows of each split.
+        progress: called with the number of rows that are written next.
+        beam: whether Apache Beam distributes the work to its workers.
     """
 
     # No repr: TFDS logs its arguments.

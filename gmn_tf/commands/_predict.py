@@ -129,9 +129,9 @@ def load_backbone(predictor, values):
             "It is not recorded which backbone made the run's features.",
             "a run on data of bin/extract_features and bin/prepare_data",
             values.workdir,
-            "Extract the features as those of the training were, and give "
-            "--features; or make new ones of the training's images with "
-            "bin/prepare_data, and train on these.",
+            "Extract these features with the backbone used in training and "
+            "give --features. Or prepare the training images with "
+            "bin/prepare_data and train again.",
         )
     return backbones.from_description(
         predictor.classes.backbone, values.weights

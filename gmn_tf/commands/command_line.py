@@ -40,7 +40,7 @@ START_UP_NOISE = re.compile(
 NO_GPU_NOISE = re.compile(r"failed call to cuInit")
 GPU_DRIVER = pathlib.Path("/proc/driver/nvidia")
 INTERRUPTED = 130  # the shell's status for Ctrl-C
-BROKEN_PIPE = 141  # for a command whose output nobody reads
+BROKEN_PIPE = 141  # for a command whose output is closed
 BY_SIGNAL = 128  # and for others that a signal ended
 
 
@@ -116,7 +116,7 @@ def parse(
     usage: str,
     takes_arguments: bool = False,
 ) -> list[str]:
-    """Reads the flags; gives the words that are none.
+    """Reads the flags; returns the words that are not flags.
 
     Raises:
         InputError: for what is not allowed, with `usage`'s example.
@@ -157,7 +157,7 @@ def start_tensorflow(log_level: int = 1) -> None:
 def _raise_explained(
     error: Exception, values: flags.FlagValues, argv: list[str], usage: str
 ) -> NoReturn:
-    """Says what absl says of the flags in the form of every other error."""
+    """Turns absl's error about flags into an InputError."""
     received = shlex.join(argv)[:200] or "no flag"
     if isinstance(error, flags.UnrecognizedFlagError):
         raise InputError(
@@ -201,18 +201,18 @@ def _raise_explained(
         received,
         f"Give {' and '.join(missing)}; --help explains every flag."
         if missing
-        else "Correct the flags; --help explains each.",
+        else "Correct the flags; --help explains every flag.",
     ) from None
 
 
 @contextlib.contextmanager
 def _ending(after_interrupt: str) -> Iterator[None]:
-    """Ends a command whose input is bad, or that cannot go on."""
+    """Ends a command whose input is bad, or that cannot continue."""
     try:
         yield
     except InputError as error:
         sys.exit(f"Error: {error}")
-    except BrokenPipeError:  # what reads the output has had enough
+    except BrokenPipeError:  # the reader of the output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
     except OSError as error:  # such as a disk that is full
@@ -223,9 +223,7 @@ def _ending(after_interrupt: str) -> Iterator[None]:
     except Exception as error:
         if not _lacks_room(error):
             raise
-        sys.exit(
-            f"Error: memory, or the disk, does not suffice: {first_line(error)}"
-        )
+        sys.exit(f"Error: not enough memory or disk space: {first_line(error)}")
     except KeyboardInterrupt:
         print(
             f"\nInterrupted before the end. {after_interrupt}", file=sys.stderr

@@ -1,4 +1,4 @@
-"""Flags and rules for flags, as absl defines them, but at each call anew.
+"""Flags and rules for flags as in absl, defined again for each call.
 
 Each function takes what its absl namesake takes, less `flag_values`: string is
 DEFINE_string, required is mark_flags_as_required. `command_line.command`

@@ -1,13 +1,14 @@
 """Checks that prepared data is as the builder wrote it."""
 
-import json
 import pathlib
 from collections.abc import Sequence
 
 import numpy as np
 
-# What the checks raise for data of another form.
-ERRORS = (ArithmeticError, LookupError, TypeError, ValueError)
+from gmn_tf.utils import files
+
+# What the checks raise for data of another form, or files that cannot be read.
+ERRORS = (ArithmeticError, LookupError, OSError, TypeError, ValueError)
 # All that the builder's records are made of.
 FEATURES = [
     f"tensorflow_datasets.core.features.{name}"
@@ -33,13 +34,16 @@ def check_files(folder: pathlib.Path) -> None:
     # A data set, a configuration or a version may be what was named.
     for depth in ("", "*/", "*/*/"):
         for path in folder.glob(f"{depth}features.json"):
-            json.loads(path.read_text("utf-8"), object_pairs_hook=_check_pairs)
+            text = path.read_text("utf-8")
+            files.parse_json(text, object_pairs_hook=_check_pairs)
 
 
 def _check_pairs(pairs: list[tuple[str, object]]) -> None:
     for name, item in pairs:
         if name in NAMING and item not in FEATURES:
-            raise ValueError(f"features.json names foreign code: {item}")
+            raise ValueError(
+                f"features.json names a class the builder does not use: {item}"
+            )
 
 
 def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
@@ -63,7 +67,7 @@ def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
     if sorted(seen + metadata["unseen_classes"]) != list(range(len(names))):
         raise ValueError("not every class is either seen or unseen")
     if not 0 < len(set(validation) & set(seen)) == len(validation) < len(seen):
-        raise ValueError("validation classes are no part of the seen ones")
+        raise ValueError("validation classes are not seen classes")
     if not embeddings:
         raise ValueError("there is no embedding")
     for values in embeddings:

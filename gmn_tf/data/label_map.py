@@ -56,6 +56,8 @@ class LabelMap:
         """
         classes, dim = content["classes"], content["feature_dim"]
         parts, backbone = content["embedding"], content["backbone"]
+        if isinstance(classes, list):
+            raise TypeError("the label map of an earlier version of gmn_tf")
         if not isinstance(classes, dict) or not isinstance(parts, list):
             raise TypeError("classes is not an object, or embedding not a list")
         if not isinstance(backbone, dict | None):

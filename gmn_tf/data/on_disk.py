@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.utils.errors import LostDataError
+from gmn_tf.utils.errors import LostDataError, first_line
 
 # A record is framed by its length, a checksum of that, and one of its content.
 BEFORE, AFTER = struct.calcsize("<QI"), struct.calcsize("<I")
@@ -20,7 +20,7 @@ FORM = {
     "label": tf.io.FixedLenFeature([], tf.int64),
     "features": tf.io.FixedLenFeature([], tf.string),
 }
-BATCH = 1024  # records looked at in one go while opening
+BATCH = 1024  # records checked at once while opening
 # Errors of reads: TensorFlow raises an error of its own in their place.
 _LOSSES = []
 
@@ -100,8 +100,10 @@ class Records(OnDisk):
                 if _version(stream) == version:
                     continue
                 found = "another size or time of change"
-            except OSError as error:  # such as that of a server that is gone
-                found = error.strerror
+            except (
+                OSError
+            ) as error:  # such as that of a server that has stopped
+                found = first_line(error)
             loss = LostDataError(
                 f"{stream.name} has changed since it was opened.",
                 "prepared data that nothing touches while a command runs",

@@ -13,7 +13,6 @@ import dataclasses
 import os
 import pathlib
 import typing
-from collections.abc import Iterator
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -122,6 +121,8 @@ def load(
             embedding that cannot be normalised.
     """
     # TensorFlow takes seconds, and not all who import this module load data.
+    import tensorflow as tf
+
     from gmn_tf.data.on_disk import open_records
 
     if not os.path.isdir(os.path.join(data_dir, name)):
@@ -133,12 +134,14 @@ def load(
             "(custom data with bin/prepare_data). If other content has "
             "replaced it, this run needs the earlier content.",
         )
-    # Damaged files make TFDS and TensorFlow raise almost anything.
-    with _reporting_damage(name, data_dir, Exception):
-        data_checks.check_files(pathlib.Path(data_dir, name))
-        builder = tfds.builder(name, data_dir=data_dir)
-        info, metadata = builder.info, dict(builder.info.metadata)
     with _reporting_damage(name, data_dir, *data_checks.ERRORS):
+        data_checks.check_files(pathlib.Path(data_dir, name))
+    # Damaged files make TFDS raise almost anything.
+    with _reporting_damage(name, data_dir, Exception):
+        builder = tfds.builder(name, data_dir=data_dir)
+        info = builder.info
+    with _reporting_damage(name, data_dir, *data_checks.ERRORS):
+        metadata = dict(info.metadata)
         raw = [embeddings.decode(part) for part in metadata["embeddings"]]
         data_checks.check_metadata(metadata, raw)
         scalings = embeddings.scalings(
@@ -166,15 +169,20 @@ def load(
     new_label[order] = np.arange(len(order))
     nothing = Samples(np.empty((0, dim), np.float32), np.empty(0, np.int32))
     samples = dict.fromkeys(PARTS, nothing)
+    reading = tfds.ReadConfig(interleave_cycle_length=1)
+    errors = (*data_checks.ERRORS, tf.errors.OpError)
     for part, one in splits.items():
-        with _reporting_damage(name, data_dir, Exception):
+        classes = order[num_seen:] if part == "unseen" else order[:num_seen]
+        rows = None
+        if 4 * dim * records <= memory:
+            with _reporting_damage(name, data_dir, Exception):
+                rows = builder.as_dataset(split=one.name, read_config=reading)
+        with _reporting_damage(name, data_dir, *errors):
             features, labels = (
                 open_records(one.filepaths, dim)
-                if 4 * dim * records > memory
-                else _read(builder, one, dim)
+                if rows is None
+                else _read(rows, one.num_examples, dim)
             )
-        classes = order[num_seen:] if part == "unseen" else order[:num_seen]
-        with _reporting_damage(name, data_dir, ValueError):
             if len(labels) != one.num_examples:
                 raise ValueError(
                     f"{len(labels)} records in {one.name} instead of "
@@ -201,9 +209,7 @@ def load(
 
 
 @contextlib.contextmanager
-def _reporting_damage(
-    name: str, data_dir: str, *errors: type[Exception]
-) -> Iterator[None]:
+def _reporting_damage(name: str, data_dir: str, *errors: type[Exception]):
     """Makes an InputError of what damaged data raises."""
     try:
         yield
@@ -218,14 +224,12 @@ def _reporting_damage(
         ) from error
 
 
-def _read(builder, split, dim: int) -> tuple[np.ndarray, np.ndarray]:
+def _read(rows, count: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
     """All features and labels of a split, in one pass over its records."""
-    features = np.empty((split.num_examples, dim), np.float32)
-    labels = np.empty(split.num_examples, np.int64)
+    features = np.empty((count, dim), np.float32)
+    labels = np.empty(count, np.int64)
     stop = 0
-    read_config = tfds.ReadConfig(interleave_cycle_length=1)
-    batches = builder.as_dataset(split=split.name, read_config=read_config)
-    for batch in batches.batch(512).as_numpy_iterator():
+    for batch in rows.batch(512).as_numpy_iterator():
         start, stop = stop, stop + len(batch["label"])
         features[start:stop] = batch["features"]
         labels[start:stop] = batch["label"]

@@ -95,7 +95,7 @@ def check(name: str, weights: str) -> None:
             f"--weights={IMAGENET}, or a file saved by Keras, with the ending "
             + ", ".join(SUFFIXES),
             f"{weights!r}, which is "
-            + ("another kind of file" if path.is_file() else "no file"),
+            + ("another kind of file" if path.is_file() else "not a file"),
             "Say where the file is, with --weights=FILE. If its ending is not "
             "one of these, rename it or save it with model.save_weights.",
         )

@@ -126,7 +126,7 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
         there = weights or str(description.get("weights_path", there))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
-            "This is no description of a backbone.",
+            "This does not describe a backbone.",
             'the entry "backbone" that bin/extract_features wrote',
             f"{type(error).__name__}: {error}",
             "Extract the features again.",
@@ -186,7 +186,7 @@ def _load_file(model: keras.Model, path: pathlib.Path, name: str) -> None:
         weight.assign(np.full(weight.shape, np.nan))
     problem = ""
     try:
-        # Keras warns of each layer it does not find, and goes on.
+        # Keras warns of each layer it does not find, and continues.
         with warnings.catch_warnings(action="ignore"):
             # Of a .keras file this reads the weights, and runs no code in it.
             model.load_weights(path)

@@ -152,7 +152,7 @@ def run(
 def _check_readable(reasons: dict[str, str]) -> None:
     if reasons:
         raise InputError(
-            f"Some images cannot be read: {len(reasons)} so far.",
+            f"Cannot read some images: {len(reasons)} so far.",
             "whole JPEG, PNG, GIF, BMP or WebP files",
             with_reasons(reasons),
             "Replace or remove them and give the same command again, or leave "

@@ -101,9 +101,11 @@ class FeatureStore:
                     action,
                 )
         foreign = [name for name in RESULTS if (self._path / name).exists()]
+        # A process that was killed may have left a hidden file there.
+        foreign += [p.parent.name for p in self._unfinished.glob("[!.]*")]
         if foreign and not started and "keys" not in self._record:
             raise InputError(
-                f"{path} has a {foreign[0]} that is not of this version of "
+                f"{self._path / foreign[0]} was not written by this version of "
                 "bin/extract_features.",
                 "a new folder, or one that this version wrote",
                 "no extraction.json with the keys of images beside it",

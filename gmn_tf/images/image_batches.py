@@ -16,6 +16,7 @@ import PIL.Image
 import tensorflow as tf
 
 from gmn_tf.images.backbones import Backbone
+from gmn_tf.utils.errors import first_line
 from gmn_tf.utils.progress import progress
 
 BATCHES_AHEAD = 2  # decoded while the network computes
@@ -85,10 +86,10 @@ def _decode(path: pathlib.Path, backbone: Backbone) -> tuple:
         with tf.device("CPU:0"):
             pixels = backbone.image(content)
     except OSError as error:
-        return Image(path, None, error.strerror or str(error)), None
+        return Image(path, None, first_line(error)), None
     except tf.errors.InvalidArgumentError as error:
-        reason = _NODE.sub("", error.message).strip().splitlines()
-        return Image(path, None, reason[0] if reason else "no image"), None
+        reason = ValueError(_NODE.sub("", error.message).strip() or "no image")
+        return Image(path, None, first_line(reason)), None
     try:
         with PIL.Image.open(io.BytesIO(content)) as image:
             turned = image.getexif().get(PIL.ExifTags.Base.Orientation, UPRIGHT)

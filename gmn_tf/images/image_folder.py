@@ -35,7 +35,7 @@ def scan(folder: str | os.PathLike) -> Listing:
         raise InputError(
             "There are no images.",
             "--images, a folder with one folder of images per class",
-            f"{str(folder)!r}, which is no folder",
+            f"{str(folder)!r}, which is not a folder",
             "Check the path of --images.",
         )
     top = _visible(folder)
@@ -65,7 +65,7 @@ def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
             path.name.encode()
         except UnicodeEncodeError as error:
             raise InputError(
-                f"A name in {folder} cannot be read.",
+                f"Cannot read a name in {folder}.",
                 "names in UTF-8",
                 ascii(path.name),
                 "Rename the file or folder.",

@@ -13,7 +13,7 @@ from gmn_tf.method.classifier import Classifier
 from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun, check_sizes
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot import source
 
 
@@ -184,6 +184,6 @@ def read_label_map(workdir: Workdir) -> LabelMap:
         raise InputError(
             f"{workdir.path / 'classes.json'} is not the label map of a run.",
             "classes.json as bin/train writes it",
-            str(error),
+            first_line(error),
             "Train again into another --workdir.",
         ) from error

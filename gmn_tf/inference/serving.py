@@ -6,7 +6,6 @@ import tensorflow as tf
 
 from gmn_tf.inference.prediction import Predictor, mean_probabilities
 from gmn_tf.utils import files
-from gmn_tf.utils.errors import InputError, first_line
 
 FEATURES, IMAGES = "features", "images"
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
@@ -83,7 +82,7 @@ def export(
         InputError: if the folder cannot be written.
     """
     model = ServingModel(predictor, backbone, top_k)
-    try:
+    with files.reporting_write_errors(out, tf.errors.OpError):
         out.mkdir(parents=True, exist_ok=True)
         numbers = [
             int(path.name) for path in out.iterdir() if path.name.isdecimal()
@@ -95,11 +94,4 @@ def export(
             (folder / "classes.txt").write_text(
                 "\n".join(predictor.classes.names) + "\n", encoding="utf-8"
             )
-    except (OSError, tf.errors.OpError) as error:
-        raise InputError(
-            f"Cannot write the model into {out}.",
-            "a folder that can be made and written",
-            first_line(error),
-            "Choose another --out, or make room.",
-        ) from error
     return version

@@ -63,22 +63,9 @@ class Workdir:
         """
         with contextlib.ExitStack() as stack:
             if not self.finished():
-                with self._reporting_folder_errors():
+                with files.reporting_write_errors(self.path):
                     stack.enter_context(locks.exclusive(self.path))
             yield
-
-    @contextlib.contextmanager
-    def _reporting_folder_errors(self):
-        """Turns an OSError about the folder into an InputError."""
-        try:
-            yield
-        except OSError as error:
-            raise InputError(
-                f"Cannot write to the folder {self.path}.",
-                "a folder that can be made and written",
-                str(error),
-                "Choose another --workdir, or make room.",
-            ) from error
 
     def start(self, config: Config, source: dict) -> None:
         """Makes the folder and writes config.json.
@@ -91,7 +78,7 @@ class Workdir:
             InputError: if the folder belongs to a run of other settings or
                 other data, or cannot be written.
         """
-        with self._reporting_folder_errors():
+        with files.reporting_write_errors(self.path):
             self.check_same_run(config, source)
             if self.finished():
                 return  # and keep the versions that its scores were made with
@@ -119,7 +106,7 @@ class Workdir:
             raise InputError(
                 f"{self.path / 'config.json'} is not the file of a run.",
                 'an object with "config" and "data"',
-                str(error),
+                first_line(error),
                 "Train again into another --workdir.",
             ) from error
 
@@ -184,7 +171,7 @@ class Workdir:
             return  # nothing will be written
         parents = (self.path, *self.path.parents)
         there = next(path for path in parents if path.exists())
-        with self._reporting_folder_errors():
+        with files.reporting_write_errors(self.path):
             if not (there.is_dir() and os.access(there, os.W_OK)):
                 raise OSError(f"{there} is not a folder to write to")
 

@@ -18,7 +18,7 @@ from gmn_tf.search.space import (
     Space,
 )
 from gmn_tf.utils import files
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line
 
 # What decides the data, the scores or the length of a trial, not its quality.
 NOT_SEARCHED = (
@@ -155,7 +155,7 @@ def read_changes(texts: Sequence[str]) -> dict:
                 f"The values in --space={text} are not JSON.",
                 'a list such as [64, 128] or ["global"], or a range such as '
                 '{"min": 0.0001, "max": 0.01, "log": true}',
-                str(error),
+                first_line(error),
                 "Correct it, and quote it from the shell.",
             ) from error
     return changes

@@ -141,7 +141,7 @@ class TrainingMonitor(StepCallback):
         now = time.perf_counter()
         drawing = now - begun
         self._no_picture_before = now + drawing / PICTURE_SHARE
-        # Drawing is no part of a step.
+        # Drawing is not part of a step.
         start, first = self._timed_from
         self._timed_from = (start + drawing, first)
 

@@ -26,7 +26,7 @@ def reporting_lost_workers(strategy: tf.distribute.Strategy) -> Iterator[None]:
     does not answer, within two minutes.
 
     Raises:
-        InputError: if another worker is gone.
+        InputError: if another worker has stopped.
     """
     try:
         yield

@@ -54,7 +54,7 @@ def hint(name: str, candidates: Collection[str]) -> str:
     """Advice: the nearest candidate, if any is near, as a question."""
     for match in difflib.get_close_matches(name, candidates, n=1, cutoff=0.6):
         return f"Did you mean {match!r}?"
-    return "Choose one of these."
+    return "Choose one of the expected values."
 
 
 def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
@@ -69,8 +69,9 @@ def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
 
 
 def first_line(error: BaseException, longest: int = 200) -> str:
-    """What an error of a library says, in one line."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    """What an error of a library or of the system says, in one line."""
+    text = str(getattr(error, "strerror", None) or error)
+    lines = text.strip().splitlines() or [type(error).__name__]
     return lines[0][:longest]
 
 

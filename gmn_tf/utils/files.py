@@ -12,35 +12,44 @@ from gmn_tf.utils.errors import InputError, first_line
 
 
 @contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
-    """A temporary path that takes the place of `path` once it is written."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
-        temporary = pathlib.Path(folder) / path.name
-        yield temporary
-        os.replace(temporary, path)
-
-
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes a file and the folders above it.
-
-    Raises:
-        InputError: if the system does not let it.
-    """
+def reporting_write_errors(path, *errors: type[Exception]) -> Iterator[None]:
+    """Makes an InputError of an OSError, or other `errors`, in writing."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    except OSError as error:
+        yield
+    except (OSError, *errors) as error:
         raise InputError(
             f"Cannot write {path}.",
-            "a place where a file can be written",
-            str(error),
+            "a place with write permission and free space",
+            first_line(error),
             "Choose another place, or make room.",
         ) from error
 
 
-def parse_json(text: str):
-    """The value of a JSON text.
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A temporary path that takes the place of `path` once it is written.
+
+    Raises:
+        InputError: if it cannot be written.
+    """
+    with reporting_write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            dir=path.parent, prefix=".tmp-"
+        ) as folder:
+            temporary = pathlib.Path(folder) / path.name
+            yield temporary
+            os.replace(temporary, path)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes a file and the folders above it; see `replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def parse_json(text: str, **options):
+    """The value of a JSON text; `options` as of `json.loads`.
 
     Raises:
         ValueError: if it is not valid JSON, which has neither NaN nor infinity;
@@ -54,7 +63,9 @@ def parse_json(text: str):
         return value
 
     try:
-        return json.loads(text, parse_float=finite, parse_constant=finite)
+        return json.loads(
+            text, parse_float=finite, parse_constant=finite, **options
+        )
     except RecursionError as error:
         raise ValueError("brackets nested too deeply") from error
 

@@ -22,7 +22,7 @@ def progress(
 
     Args:
         what: is done, as in `classifiers`.
-        total: units in all; None if nobody knows.
+        total: units in all; None if unknown.
         quiet: whether to show nothing.
         unit: what is counted; `B` (bytes) are shown as kB, MB and so on.
         leave: whether the bar stays when the loop has ended. One that does

@@ -101,7 +101,7 @@ def read_rows(
                 yield Row(dict(zip(names, map(str.strip, texts))), place)
     except (OSError, UnicodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read.",
+            f"Cannot read {path}.",
             "a table in UTF-8, with commas",
             f"{type(error).__name__}: {first_line(error)}",
             "Correct the path, or write the file again.",

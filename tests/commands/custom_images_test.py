@@ -132,7 +132,7 @@ def test_other_features_and_bad_images_are_refused(workdir, tmp_path):
     (tmp_path / "torn.jpg").write_bytes(b"\xff\xd8\xff\xe0")
     run = f"--workdir={workdir}"
     message = fail(commands.predict, run, f"--images={tmp_path}")
-    assert "images cannot be read: 1 so far" in message
+    assert "Cannot read some images: 1 so far" in message
     np.save(tmp_path / "features.npy", np.zeros([2, 9]))
     message = fail(commands.predict, run, f"--features={tmp_path}")
     assert "dimensions=1024" in message

@@ -305,7 +305,7 @@ def test_a_misspelt_data_set_is_not_prepared(data_dir):
         commands.prepare, "--dataset=synthetik", f"--data_dir={data_dir}"
     )
 
-    assert "Did you mean synthetic?" in message
+    assert "Did you mean 'synthetic'?" in message
 
 
 def test_commands_train_and_evaluate(train, tmp_path):

@@ -90,6 +90,22 @@ def test_a_damaged_file_is_refused(files):
         on_disk.open_records([path], toys.DX)
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "memory"),
+    [
+        (zero_shot_data.data_checks, "check_files", 0),
+        (zero_shot_data, "_read", float("inf")),
+        (on_disk, "Records", 0),
+    ],
+)
+def test_an_error_of_the_program_is_not_called_damage(
+    place, name, memory, tiny_dir, tiny_name, monkeypatch
+):
+    monkeypatch.setattr(place, name, lambda *_: place.no_such_attribute)
+    with pytest.raises(AttributeError, match="no_such_attribute"):
+        zero_shot_data.load(tiny_name, tiny_dir, memory=memory)
+
+
 def test_a_data_set_is_the_same_on_disk(tiny_dir, tiny_name):
     in_memory = zero_shot_data.load(tiny_name, tiny_dir)
     stored = zero_shot_data.load(tiny_name, tiny_dir, memory=1000)

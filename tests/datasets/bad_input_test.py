@@ -138,9 +138,9 @@ def test_missing_file_lists_the_choices(tmp_path):
 @pytest.mark.parametrize(
     "choice, texts",
     [
-        ({"dataset": "cubb"}, ["'cubb'", "Did you mean cub?"]),
-        ({"dataset": "AWA1"}, ["Did you mean awa?"]),
-        ({"dataset": "mine"}, ["--manual_dir"]),
+        ({"dataset": "cubb"}, ["'cubb'", "Did you mean 'cub'?"]),
+        ({"dataset": "AWA1"}, ["Did you mean 'awa'?"]),
+        ({"dataset": "mine"}, ["Choose one of the", "--manual_dir"]),
         ({"dataset": "flo"}, ["flo cannot be downloaded", "--manual_dir"]),
         ({"dataset": "cub", "manual_dir": "/gone"}, ["/gone does not exist"]),
         ({"features_file": "mine.mat"}, ["mine.mat cannot be downloaded"]),
@@ -185,7 +185,7 @@ def test_file_that_is_a_folder(tmp_path):
     (tmp_path / "source" / "res101.mat").unlink()
     (tmp_path / "source" / "res101.mat").mkdir()
     _assert_refused(
-        ["res101.mat cannot be read"],
+        ["Cannot read", "res101.mat"],
         tmp_path,
         manual_dir=tmp_path / "source",
     )
@@ -194,7 +194,7 @@ def test_file_that_is_a_folder(tmp_path):
 def test_data_dir_that_cannot_be_written(tmp_path):
     make_dummy_data.write(tmp_path / "source")
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"data_dir .* cannot be written"):
+    with pytest.raises(InputError, match="Cannot write data_dir"):
         prepare(
             "birds",
             data_dir=tmp_path / "file" / "data",

@@ -158,7 +158,7 @@ def with_nan(features):
             ["not a matrix", "U3"],
         ),
         ("features", custom_data.FEATURES[:9], ["do not fit", "24", "(9, 7)"]),
-        ("features", np.array([{}]), ["cannot be read", "plain arrays"]),
+        ("features", np.array([{}]), ["Cannot read", "plain arrays"]),
         ("labels", np.arange(24) % 9, ["0 to 7", "8 at place 8"]),
         ("labels", np.arange(24) - 1, ["0 to 7", "-1 at place 0"]),
         ("labels", np.arange(24) / 2, ["not hold labels"]),
@@ -253,14 +253,14 @@ def test_damaged_arrays(tmp_path, name, content):
     (tmp_path / "source" / "features.npy").unlink()
     (tmp_path / "source" / name).write_bytes(content)
 
-    assert_refused(tmp_path, [name, "cannot be read"])
+    assert_refused(tmp_path, [name, "Cannot read"])
 
 
 def test_what_is_no_text(tmp_path):
     custom_data.write(tmp_path / "source")
     (tmp_path / "source" / "classes.csv").write_bytes(b"class,seen\n\xff\xfe")
 
-    assert_refused(tmp_path, ["classes.csv cannot be read", "UTF-8"])
+    assert_refused(tmp_path, ["Cannot read", "classes.csv", "UTF-8"])
 
 
 @pytest.mark.parametrize("above", ["images", ""])
@@ -283,6 +283,6 @@ def test_no_features_at_all(tmp_path):
     assert_refused(tmp_path, ["has no features", "classes.csv"])
     assert_refused(
         tmp_path,
-        ["nowhere cannot be read", "nothing there"],
+        ["Cannot read", "nowhere", "nothing there"],
         tmp_path / "nowhere",
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from etils import epath
 
+from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source, splits, synthetic
 from gmn_tf_datasets.zero_shot.xlsa17 import dataset, folders, mat_file
 from tests.support import make_dummy_data, real_data
@@ -104,6 +105,31 @@ def test_matlab_7_3(tmp_path, transposed):
     read = _read(_write_7_3(tmp_path, transposed))
     _assert_as_written(read)
     assert read.class_names == make_dummy_data.CLASS_NAMES
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "write"),
+    [
+        (mat_file.mat5, "read", _write),
+        (mat_file, "_text", _write_7_3),
+    ],
+)
+def test_an_error_of_the_program_is_not_called_damage(
+    place, name, write, tmp_path, monkeypatch
+):
+    folder = write(tmp_path)
+    monkeypatch.setattr(place, name, lambda *_: tmp_path.no_such_attribute)
+    with pytest.raises(AttributeError, match="no_such_attribute"):
+        _read(folder)
+
+
+def test_texts_that_are_no_letters_are_damage(tmp_path):
+    folder = _write_7_3(tmp_path)
+    with h5py.File(folder / "att_splits.mat", "r+") as hdf5:
+        (first, *_) = hdf5["allclasses_names"][()].ravel()
+        hdf5[first][0] = 0xD800  # half of a pair
+    with pytest.raises(InputError, match="UnicodeDecodeError"):
+        _read(folder)
 
 
 @pytest.mark.parametrize("transposed", [False, True])

@@ -215,6 +215,15 @@ def test_a_damaged_description_is_refused(change, finished_run, tmp_path):
         prediction.read_label_map(Workdir(tmp_path))
 
 
+@pytest.mark.parametrize("owl", ["owl", {"name": "owl", "kind": "seen"}])
+def test_a_label_map_of_an_earlier_version(owl, finished_run, tmp_path):
+    content = LabelMap.of(finished_run.data).to_dict() | {"classes": [owl]}
+    (tmp_path / "classes.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"earlier version of gmn_tf") as found:
+        prediction.read_label_map(Workdir(tmp_path))
+    assert "Train again" in str(found.value)
+
+
 def test_names_of_other_classes_are_refused(finished_run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished_run.workdir.path, folder)

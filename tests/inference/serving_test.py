@@ -146,7 +146,7 @@ def test_each_export_becomes_the_next_version(predictor, tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused(predictor, tmp_path):
     (tmp_path / "file").touch()
 
-    with pytest.raises(InputError, match="Cannot write the model"):
+    with pytest.raises(InputError, match=r"Cannot write .*out"):
         serving.export(predictor, tmp_path / "file" / "out", "card")
 
 

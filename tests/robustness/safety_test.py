@@ -285,7 +285,7 @@ def test_code_named_by_prepared_data_is_not_imported(
     if place == "version elsewhere":
         path.parent.rename(tmp_path / "elsewhere")
         path.parent.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match="names foreign code"):
+    with pytest.raises(InputError, match="class the builder does not use"):
         zero_shot_data.load(tiny_name, str(tmp_path / "data"))
     assert not marker.exists()
     # Without the check, it would have been.

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from matplotlib.figure import Figure
@@ -87,6 +88,14 @@ def test_a_damaged_model_is_refused(workdir):
         workdir.load_model("generator")
 
 
+def test_a_model_that_cannot_be_written(workdir, tmp_path):
+    shutil.rmtree(workdir.path)
+    workdir.path.touch()
+    with pytest.raises(InputError, match=r"Cannot write .*generator\.keras"):
+        workdir.save_model("generator", None)
+    assert workdir.path.is_file()
+
+
 @pytest.mark.parametrize(
     ("suffix", "start"), [(".png", b"\x89PNG"), (".svg", b"<?xml")]
 )
@@ -107,7 +116,7 @@ def test_a_failure_leaves_the_older_picture(workdir, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(figure, "savefig", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"(?s)Cannot write .*disk full"):
         workdir.save_picture("bars.png", figure)
     assert (workdir.path / "bars.png").read_bytes() == before
     assert sorted(p.name for p in workdir.path.iterdir()) == [

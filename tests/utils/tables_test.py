@@ -49,10 +49,10 @@ def test_cells_that_are_not_finite_numbers_are_refused(tmp_path, text):
         ("name,,x\n", "does not name the columns"),
         ("name,x\na,1,2\n", "3 cells"),
         ("name,x\na,1\nb\n", "Line 3"),
-        ('name,x\n"a,1\n', "cannot be read"),
-        ("name,x\na," + 2**20 * "1" + "0\n", "cannot be read"),
+        ('name,x\n"a,1\n', "Cannot read"),
+        ("name,x\na," + 2**20 * "1" + "0\n", "Cannot read"),
         (b"name,x\n\xff,1\n", "UTF-8"),
-        ("name,x\na,1\n".encode("utf-16"), "cannot be read"),
+        ("name,x\na,1\n".encode("utf-16"), "Cannot read"),
     ],
 )
 def test_what_is_not_such_a_table_is_refused(tmp_path, content, message):

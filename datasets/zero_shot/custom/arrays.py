@@ -63,7 +63,7 @@ def load_arrays(
 
 def _unreadable(path: epath.Path, error: Exception) -> InputError:
     return InputError(
-        f"{path} cannot be read.",
+        f"Cannot read {path}.",
         "plain arrays as numpy.save and numpy.savez write them",
         f"{type(error).__name__}: {first_line(error)}",
         "Correct the path, or save the file again.",

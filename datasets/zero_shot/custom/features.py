@@ -80,7 +80,7 @@ def read(
             )
     if path.suffix not in _READERS or not path.exists():
         raise InputError(
-            f"{path} cannot be read as features.",
+            f"Cannot read {path} as features.",
             f"a folder with one of {', '.join(FEATURE_FILES)}; or a file that "
             f"ends in {', '.join(_READERS)}",
             f"the ending {path.suffix!r}" if path.exists() else "nothing there",

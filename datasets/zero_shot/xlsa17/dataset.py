@@ -34,7 +34,7 @@ def read(
     """Reads a data set from a folder with `files`, of `folders.list_files`.
 
     Raises:
-      InputError: for files that cannot be read or do not fit each other.
+        InputError: for files that cannot be read or do not fit each other.
     """
     features_path, *paths = (folder / name for name in request.file_names)
     features, labels = _read_features(features_path)

@@ -36,7 +36,7 @@ _INTERRUPTIONS = (
     TimeoutError,
     ssl.SSLError,
 )
-# What zipfile raises for files that are no archives; RuntimeError if it takes
+# What zipfile raises for files that are not archives; RuntimeError if it takes
 # a member for an encrypted or unknown one, ValueError for a wrong place in it.
 _DAMAGED = (
     zipfile.BadZipFile,
@@ -70,7 +70,7 @@ def fetch(
     records its address, size and SHA-256.
 
     Raises:
-      InputError: if the archive cannot be downloaded, stored or unpacked.
+        InputError: if the archive cannot be downloaded, stored or unpacked.
     """
     if not url.startswith(("http://", "https://")):
         raise _failed(url, "no address that starts with http:// or https://")
@@ -89,9 +89,9 @@ def fetch(
             )
     except OSError as error:
         raise InputError(
-            f"The download to {folder} cannot be stored.",
+            f"Cannot write the download to {folder}.",
             "a folder with write permission and free space (2 GB)",
-            error.strerror or first_line(error),
+            first_line(error),
             "Choose another folder with --data_dir, or make room.",
         ) from error
 
@@ -186,7 +186,7 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
     would be in the way of a new download.
 
     Raises:
-      InputError: if the archive is damaged, or lacks the folder.
+        InputError: if the archive is damaged, or lacks the folder.
     """
     target.mkdir(parents=True, exist_ok=True)
     for remains in target.glob("incomplete.*"):
@@ -222,7 +222,7 @@ def unpack_folder(archive: epath.Path, folder: str, target: epath.Path) -> None:
                 whole.rename(target / folder)
     except (OSError, *_DAMAGED) as error:
         # EINVAL is a place before the file's start; other errors of the
-        # system, such as that of a full disk, are no damage to the archive.
+        # system, such as that of a full disk, are not damage to the archive.
         if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise
         archive.unlink()

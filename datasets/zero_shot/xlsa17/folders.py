@@ -30,7 +30,7 @@ def find(request: Request, root: epath.Path) -> epath.Path:
     """The folder with the .mat files: inside `root`, or `root` itself.
 
     Raises:
-      InputError: if none of the files is there.
+        InputError: if none of the files is there.
     """
     dataset, wanted = request.dataset, request.file_names
     known = names.PUBLISHED.get(dataset)
@@ -64,7 +64,7 @@ def list_files(
     """Names, sizes and digests of the files that make up the data set.
 
     Raises:
-      InputError: if one is missing, or cannot be read.
+        InputError: if one is missing, or cannot be read.
     """
     paths = [folder / name for name in request.file_names]
     for path in paths:

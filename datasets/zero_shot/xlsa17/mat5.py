@@ -37,11 +37,12 @@ def read(stream: BinaryIO, wanted: tuple[str, ...]) -> dict:
     """Reads the wanted variables that the file has, from its start.
 
     Returns:
-      Name to array, as MATLAB shows it. Texts, and cells of them, are object
-      arrays of one dimension; anything else is replaced by words that name it.
+        Name to array, as MATLAB shows it. Texts, and cells of them, are object
+        arrays of one dimension; anything else is replaced by words that name
+        it.
 
     Raises:
-      ValueError, zlib.error, MemoryError: for a damaged file.
+        ValueError, zlib.error, MemoryError: for a damaged file.
     """
     header = stream.read(HEADER)
     if not is_version_5(header):
@@ -137,7 +138,7 @@ def _cells(view: memoryview, order: str, count: int):
     for _ in range(count):
         kind, cell, view = _element(view, order)
         if kind != _MATRIX:
-            raise ValueError("a cell that is no variable")
+            raise ValueError("a cell that is not a variable")
         if not cell:  # how an empty one is written
             texts.append("")
             continue

@@ -1,8 +1,10 @@
 """Reading the variables of a .mat file, old (version 5) and new (7.3)."""
 
+import contextlib
 import dataclasses
 import functools
 import weakref
+import zlib
 
 import h5py
 import numpy as np
@@ -41,7 +43,7 @@ class OnDiskMatrix:
     def _variable(self):
         path, name, _ = self._arguments
         file = h5py.File(path.open("rb"), "r")
-        # Left open, HDF5 closes it when Python is gone, and crashes.
+        # HDF5 would close it after Python has ended, and crash.
         weakref.finalize(self, file.close)
         return file[name]
 
@@ -58,12 +60,10 @@ class OnDiskMatrix:
         if len(wanted) and wanted[-1] - wanted[0] < len(wanted):
             wanted = slice(wanted[0], wanted[-1] + 1)
         path, _, transposed = self._arguments
-        try:
+        with _reporting_damage(path, OSError):
             if transposed:
                 return self._variable[wanted][places]
             return self._variable[:, wanted].T[places]
-        except OSError as error:
-            raise _unreadable(path, error) from error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,11 +71,11 @@ class MatFile:
     """The wanted variables of a .mat file.
 
     Attributes:
-      path: the file.
-      variables: name to array, as MATLAB would show it (no axis is swapped).
-        Texts, and cell arrays of them, are object arrays of one dimension; a
-        matrix of version 7.3 that is larger than `IN_MEMORY` is an
-        `OnDiskMatrix`; anything else is replaced by words that name it.
+        path: the file.
+        variables: name to array, as MATLAB would show it (no axis is swapped).
+            Texts, and cell arrays of them, are object arrays of one dimension;
+            a matrix of version 7.3 that is larger than `IN_MEMORY` is an
+            `OnDiskMatrix`; anything else is replaced by words that name it.
     """
 
     path: epath.Path
@@ -115,27 +115,34 @@ def read(path: epath.Path, wanted: tuple[str, ...]) -> MatFile:
     """Reads the wanted variables that the file has; others are skipped unread.
 
     Raises:
-      InputError: for a damaged file.
+        InputError: for a damaged file.
     """
-    try:
-        with path.open("rb") as stream:
-            if mat5.is_version_5(stream.read(mat5.HEADER)):
-                stream.seek(0)
-                return MatFile(path, mat5.read(stream, wanted))
-            with h5py.File(stream, "r") as file:
-                found = [name for name in wanted if name in file]
-                return MatFile(
-                    path, {name: _from_hdf5(path, name, file) for name in found}
-                )
-    except Exception as error:
-        # A damaged file makes zlib, NumPy and HDF5 raise almost anything
-        # (value, type, key, memory and system errors).
-        raise _unreadable(path, error) from error
+    with (
+        _reporting_damage(path, OSError, ValueError, zlib.error, MemoryError),
+        path.open("rb") as stream,
+    ):
+        if mat5.is_version_5(stream.read(mat5.HEADER)):
+            stream.seek(0)
+            return MatFile(path, mat5.read(stream, wanted))
+    # A damaged file makes HDF5 raise almost anything.
+    with (
+        _reporting_damage(path, Exception),
+        path.open("rb") as stream,
+        h5py.File(stream, "r") as file,
+    ):
+        found = [name for name in wanted if name in file]
+        stored = {name: _from_hdf5(path, name, file) for name in found}
+    with _reporting_damage(path, TypeError, ValueError):
+        for name, one in stored.items():
+            if isinstance(one, list):
+                stored[name] = np.array([*map(_text, one)], object)
+    return MatFile(path, stored)
 
 
 def _from_hdf5(
     path: epath.Path, name: str, file: h5py.File
-) -> np.ndarray | OnDiskMatrix | str:
+) -> np.ndarray | OnDiskMatrix | str | list[np.ndarray]:
+    """What h5py reads of a variable; of texts, the codes of each."""
     variable = file[name]
     if not isinstance(variable, h5py.Dataset):
         return "a struct, an object or a sparse matrix"
@@ -143,26 +150,29 @@ def _from_hdf5(
         return np.zeros(variable[()])
     if h5py.check_ref_dtype(variable.dtype) is not None:
         cells = [file[reference] for reference in variable[()].ravel()]
-        return np.array([_text(cell) for cell in cells], object)
+        return [c[:0] if "MATLAB_empty" in c.attrs else c[()] for c in cells]
     if variable.attrs.get("MATLAB_class") == b"char":
-        return np.array([_text(variable)], object)
+        return [variable[()]]
     if variable.ndim == 2 and variable.nbytes > IN_MEMORY:
         return OnDiskMatrix(path, name)
     return variable[()].T  # MATLAB writes its columns as rows of HDF5.
 
 
-def _text(characters) -> str:
-    if "MATLAB_empty" in characters.attrs:
-        return ""
-    codes = characters[()].ravel().astype("<u2", casting="same_kind")
+def _text(codes: np.ndarray) -> str:
+    codes = codes.ravel().astype("<u2", casting="same_kind")
     return codes.tobytes().decode("utf-16-le")
 
 
-def _unreadable(path: epath.Path, error: Exception) -> InputError:
-    return InputError(
-        f"{path} cannot be read.",
-        "a complete MATLAB file",
-        f"{path.stat().length} bytes that end in an error "
-        f"({type(error).__name__}: {first_line(error, 80)})",
-        "The file is damaged or was cut short: fetch it again.",
-    )
+@contextlib.contextmanager
+def _reporting_damage(path: epath.Path, *errors: type[Exception]):
+    """Makes an InputError of what a damaged file raises."""
+    try:
+        yield
+    except errors as error:
+        raise InputError(
+            f"Cannot read {path}.",
+            "a complete MATLAB file",
+            f"{path.stat().length} bytes that end in an error "
+            f"({type(error).__name__}: {first_line(error, 80)})",
+            "Get the file again: it is damaged, or was cut short.",
+        ) from error

@@ -1,0 +1,17 @@
+import pytest
+
+from gmn_tf.utils.errors import first_line
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(28, "No space left", "a/file"), "No space left"),
+        (OSError("Unable to open file\n(truncated)"), "Unable to open file"),
+        (ValueError("\n first\nsecond"), "first"),
+        (ValueError(), "ValueError"),
+        (ValueError("x" * 300), "x" * 200),
+    ],
+)
+def test_the_first_line_of_an_error(error, expected):
+    assert first_line(error) == expected
