@@ -76,7 +76,7 @@ def test_what_is_drawn_becomes_settings():
         ({"steps": [1, 2]}, "--steps cannot be searched"),
         ({"cycle_weight": [1.0, 2.0]}, "no effect on cwgan_gm"),
         ({"noise_dim": []}, "has no value"),
-        ({"noise_dim": [0, 64]}, "too small"),
+        ({"noise_dim": [0, 64]}, "at least 1"),
         ({"noise_dim": ["a", 64]}, "a whole number"),
         ({"noise_mean": ["linear", "cubic"]}, "one of linear, tanh"),
         ({"learning_rate": {"min": 0.1, "max": 0.01}}, "A < B"),
