@@ -83,7 +83,7 @@ def command(
                             "flags", values[name]
                         )
                     print(usage + "\n" + values.module_help("flags"))
-                    sys.exit(1)  # as every program does that uses absl
+                    return
                 arguments = parse(argv, values, usage, takes_arguments)
                 function(values, *([arguments] if takes_arguments else []))
 
