@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -121,6 +122,15 @@ def test_help_lists_every_flag(name):
     assert f"bin/{name} " in outcome.stdout
     for each in command_line.define_flags(function.definitions):
         assert f"--{each}:" in outcome.stdout.replace("[no]", "")
+
+
+def test_defaults_in_the_help():
+    text = call(commands.train, "--help").stdout
+    assert "(default: cub)" in " ".join(text.split())
+    for default in ("false", "true", "50", "0.5", "0", "'release'"):
+        assert f"(default: {default})\n" in text
+    assert re.search(r"default: '[\d.tf]", text) is None
+    assert "default: )" not in text
 
 
 def test_help_needs_no_tensorflow():
