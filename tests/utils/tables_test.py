@@ -48,7 +48,7 @@ def test_cells_that_are_not_finite_numbers_are_refused(tmp_path, text):
         ("wing,x\n", r"Add or rename the column\.$"),
         (
             "name;x\na;1\n",
-            r"Separate the cells by commas, not by semicolons\.$",
+            r"by commas, not by semicolons\.$",
         ),
         ("name,x,x\n", "does not name the columns"),
         ("name,,x\n", "does not name the columns"),
