@@ -173,6 +173,7 @@ def open_run(folder: str, values):
 
     workdir = Workdir(folder)
     config, source = workdir.read_config()
+    workdir.check_finished()
     data_dir = pathlib.Path(values.data_dir or source["data_dir"]).expanduser()
     loaded = zero_shot_data.load(
         source["name"],
