@@ -75,7 +75,7 @@ def unknown_dataset(dataset: str, custom: Collection[str] = ()) -> InputError:
         f"There is no data set {dataset!r}.",
         ", ".join(known),
         dataset,
-        f"{hint(dataset.lower(), known)} For your own data, prepare its folder "
-        "with bin/prepare_data, or name the folder of two .mat files with "
-        "--manual_dir.",
+        hint("Choose one of these.", dataset.lower(), known)
+        + " For your own data, prepare its folder with bin/prepare_data, or "
+        "name the folder of two .mat files with --manual_dir.",
     )

@@ -6,7 +6,7 @@ import sys
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, listed
 
 SUFFIXES = (".csv", ".json")
 # Of commands that predict, or write a model that does: the run, and classes
@@ -104,20 +104,38 @@ def make_predictor(values):
     from gmn_tf.inference import prediction
     from gmn_tf.runs.workdir import Workdir
     from gmn_tf.utils import progress
-    from gmn_tf_datasets.zero_shot.custom import classes
 
     if not values.classes:
         return prediction.Predictor.load(values.workdir)
     if not values.synthesize:
         predictor = prediction.Predictor.load(values.workdir)
-        added = predictor.classes.in_order(classes.read_new(values.classes))
+        added = _new_classes(predictor.classes, values.classes)
         return predictor.with_classes(added.names, added.values)
     known = prediction.read_label_map(Workdir(values.workdir))
-    added = known.in_order(classes.read_new(values.classes))
+    added = _new_classes(known, values.classes)
     run = shared.open_run(values.workdir, values)
     epochs = run.config.classifier_seeds * run.config.classifier_epochs
     with progress.progress("classifiers", epochs, values.quiet) as advance:
         return prediction.synthesised(run, added.names, added.values, advance)
+
+
+def _new_classes(known, path: str):
+    """The classes of a file, with descriptions in the order of the run's."""
+    from gmn_tf_datasets.zero_shot.custom import classes
+
+    added = classes.read_new(path)
+    taken = [name for name in added.names if name in known.names]
+    if taken:
+        raise InputError(
+            f"{len(taken)} class{'es' if len(taken) > 1 else ''} of {path} "
+            f"{'are' if len(taken) > 1 else 'is'} in the run already: "
+            f"{listed(taken)}.",
+            "classes that the run does not have",
+            f"{len(added.names) - len(taken)} such classes of "
+            f"{len(added.names)}",
+            "Keep only new classes in the file.",
+        )
+    return known.in_order(added)
 
 
 def load_backbone(predictor, values):

@@ -1,5 +1,6 @@
 """bin/tune."""
 
+import dataclasses
 import sys
 
 from gmn_tf.commands import define, shared
@@ -108,8 +109,19 @@ def tune(values) -> None:
             "explains.",
         )
     data = shared.load_data(search.config, values)
-    for steps in search.budgets:
-        config = search.config.replace({"steps": steps})
+    space = space_input.make(
+        values.preset, config, fixed, changes, data.num_seen
+    )
+    search = dataclasses.replace(
+        search, config=config.replace(space.fixed), space=space
+    )
+    tried = space.generator.get("matching_classes", ())
+    largest = tried["max"] if isinstance(tried, dict) else max(tried, default=0)
+    different = [{"steps": steps} for steps in search.budgets]
+    if largest:
+        different.append({"matching_classes": largest})
+    for settings in different:
+        config = search.config.replace(settings)
         fit.check_feasible(config, data, strategy, execution)
     folder = SearchFolder(values.workdir)
     folder.start_search(search.config, data.source, search.to_dict())

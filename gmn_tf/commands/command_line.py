@@ -25,8 +25,11 @@ from gmn_tf.utils.errors import (
     first_line,
     nearest,
 )
+from gmn_tf_datasets.zero_shot.names import DATASETS
 
 HELP = ("--help", "--helpshort", "--helpfull", "-help", "-h", "-?")
+# Types of flags whose defaults the help shows without quotation marks.
+UNQUOTED = ("int", "float", "bool")
 
 # Said by libraries at every start; nothing a user could act on.
 PYTHON_NOISE = (
@@ -79,11 +82,13 @@ def command(
                 values = define_flags(definitions)
                 if set(HELP) & set(itertools.takewhile("--".__ne__, argv)):
                     for name in values:
-                        values.register_key_flag_for_module(
-                            "flags", values[name]
-                        )
+                        flag = values[name]
+                        shown = flag.default_as_str
+                        if shown and flag.flag_type() in UNQUOTED:
+                            flag.default_as_str = shown.strip("'")
+                        values.register_key_flag_for_module("flags", flag)
                     print(usage + "\n" + values.module_help("flags"))
-                    sys.exit(1)  # as every program does that uses absl
+                    return
                 arguments = parse(argv, values, usage, takes_arguments)
                 function(values, *([arguments] if takes_arguments else []))
 
@@ -126,11 +131,15 @@ def parse(
     except (flags.Error, ValueError) as error:
         _raise_explained(error, values, argv, usage)
     if arguments and not takes_arguments:
+        word = arguments[0].lstrip("-")
+        is_data = word in DATASETS and "dataset" in values
         raise InputError(
             f"Unexpected argument: {arguments[0]}",
             "flags alone, as in --dataset=synthetic",
             " ".join(arguments),
-            f"Did you mean --{arguments[0].lstrip('-')}, or a flag's value?",
+            f"Did you mean --dataset={word}?"
+            if is_data
+            else f"Did you mean --{word}, or a flag's value?",
         )
     return arguments
 

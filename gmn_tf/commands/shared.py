@@ -15,7 +15,8 @@ def _setting(field):
     default = field.default
     if isinstance(default, tuple):
         default = ",".join(map(str, default))
-    text = f"{field.metadata['help']} (default for CUB: {default})"
+    decided = "default" if field.name == "dataset" else "default for CUB"
+    text = f"{field.metadata['help']} ({decided}: {default})"
     if choices := field.metadata["choices"]:
         return define.enum(field.name, None, choices, text)
     return define.string(field.name, None, text)
@@ -172,6 +173,7 @@ def open_run(folder: str, values):
 
     workdir = Workdir(folder)
     config, source = workdir.read_config()
+    workdir.check_finished()
     data_dir = pathlib.Path(values.data_dir or source["data_dir"]).expanduser()
     loaded = zero_shot_data.load(
         source["name"],

@@ -38,13 +38,7 @@ class Predictor:
         """
         workdir = Workdir(str(workdir))
         config, _ = workdir.read_config()
-        if not workdir.finished():
-            raise InputError(
-                f"The run in {workdir} is not finished.",
-                "a finished run of bin/train",
-                "no metrics.json",
-                "Give the same bin/train command again, which continues it.",
-            )
+        workdir.check_finished()
         classes = read_label_map(workdir)
         models = tuple(
             workdir.load_model(f"classifier_{number}", Classifier)

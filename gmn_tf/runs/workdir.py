@@ -122,6 +122,16 @@ class Workdir:
         """Whether the run of this folder has ended."""
         return (self.path / "metrics.json").exists()
 
+    def check_finished(self) -> None:
+        """Raises InputError unless the run of this folder has ended."""
+        if not self.finished():
+            raise InputError(
+                f"The run in {self} is not finished.",
+                "a finished run of bin/train",
+                "no metrics.json",
+                "Give the same bin/train command again, which continues it.",
+            )
+
     def write_json(self, name: str, content: dict) -> None:
         """Writes a JSON file, whole or not at all."""
         files.write_json(self.path / name, content)

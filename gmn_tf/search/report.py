@@ -56,6 +56,9 @@ def write(folder: SearchFolder) -> str:
         note = "" if began == found else f" (initially {began})"
         settings.append(f"  {name}: {found}{note}")
     label, found = SCORES[objective], best[objective]
+    count = f"the best of {len(succeeded)}"
+    if failed:
+        count += f" ({len(failed)} more failed)"
     conclusion = f"best.json: {label} {found:.1f} on the validation classes"
     for one in succeeded:
         if one["trial"] == PRESET and one["with_preset_classifier"]:
@@ -66,16 +69,17 @@ def write(folder: SearchFolder) -> str:
                 "classifier found for them)"
             )
     trial = best["trial"]
-    heading = PRESET if trial == PRESET else f"trial {trial}"
+    heading = "the preset" if trial == PRESET else f"trial {trial}"
     parts = [
-        f"{title}. The best of {len(results)}:",
+        f"{title}. {count[0].upper()}{count[1:]}:",
         trials_table(succeeded[:SHOWN]),
         "\n".join([f"Settings of {heading}:", *settings]),
         *(f"trial {one['trial']} failed: {one['reason']}" for one in failed),
-        f"{conclusion}.\nIt is the best of {len(results)} by these scores, "
+        f"{conclusion}.\nIt is {count} by these scores, "
         "with one seed each; expect lower ones elsewhere.\nThe test splits "
         "were not touched. To score it there: "
-        f"bin/train --config={folder.path / 'best.json'}",
+        f"bin/train --config={folder.path / 'best.json'} "
+        f"--workdir=runs/{config.dataset}-tuned-{config.seed}",
     ]
     return "\n\n".join(parts)
 

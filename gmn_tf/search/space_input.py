@@ -40,7 +40,11 @@ OF_THE_CLASSIFIER = ("classifier_", *OF_SYNTHESIS)
 
 
 def make(
-    preset: str, config: Config, chosen: Iterable[str], changes: Mapping
+    preset: str,
+    config: Config,
+    chosen: Iterable[str],
+    changes: Mapping,
+    num_seen: int | None = None,
 ) -> Space:
     """The space of a preset, changed by the user.
 
@@ -50,6 +54,8 @@ def make(
             use is left out.
         chosen: settings fixed by a flag; they are not searched.
         changes: settings, and what to try of each.
+        num_seen: number of seen classes, once the data is loaded; default
+            values of matching_classes that are larger are left out.
 
     Raises:
         InputError: for settings that do not exist, have no effect or cannot
@@ -75,6 +81,11 @@ def make(
     for name, values in CLASSIFIER.items():
         begun = [] if CALIBRATED in values else [getattr(config, name)]
         space[name] = [*begun, *values]
+    if num_seen is not None:
+        counts = space["matching_classes"]
+        space["matching_classes"] = [
+            count for count in counts if count <= num_seen
+        ] or counts[:1]  # which is refused with the data
     space = {
         name: tried
         for name, tried in space.items()

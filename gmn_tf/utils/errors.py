@@ -50,11 +50,10 @@ def nearest(name: str, candidates: Collection[str]) -> str:
     return matches[0] if matches else ""
 
 
-def hint(name: str, candidates: Collection[str]) -> str:
-    """Advice: the nearest candidate, if any is near, as a question."""
-    for match in difflib.get_close_matches(name, candidates, n=1, cutoff=0.6):
-        return f"Did you mean {match!r}?"
-    return "Choose one of the expected values."
+def hint(advice: str, name: str, candidates: Collection[str]) -> str:
+    """Advice, with the nearest candidate, if any is near, as a question."""
+    near = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
+    return " ".join([advice, *(f"Did you mean {match!r}?" for match in near)])
 
 
 def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
@@ -64,7 +63,7 @@ def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
             f"Unknown value for --{flag}.",
             "one of " + ", ".join(choices),
             repr(value),
-            hint(value, choices),
+            hint("Choose one of the expected values.", value, choices),
         )
 
 

@@ -126,15 +126,17 @@ def number(text: str) -> float:
 def _check_header(
     path: epath.Path, names: list[str], required: Sequence[str]
 ) -> None:
+    if len(names) == 1 and ";" in names[0]:
+        advice, near = "Separate the cells by commas, not by semicolons.", []
+    else:
+        advice, near = "Add or rename the column.", names
     for column in required:
         if column not in names:
             raise InputError(
                 f"{path} lacks the column {column!r}.",
                 f"a first line with {', '.join(required)}, between commas",
                 listed(names or ["an empty file"], 6),
-                f"Add or rename the column. {hint(column, names)}"
-                if names
-                else "Write the table.",
+                hint(advice, column, near) if names else "Write the table.",
             )
     wrong = [name for name in names if not name or names.count(name) > 1]
     if wrong or np.isfinite(_numbers(names)).all():

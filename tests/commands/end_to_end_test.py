@@ -394,7 +394,7 @@ def test_killed_and_stopped_runs_end_like_another(train, data_dir, tmp_path):
         (["--variant=cwgan_mg"], "'cwgan_gm'?"),
         (["--dataset=cubb"], "cub"),
         (["--preset=relase"], "'release'?"),
-        (["synthetic"], "Did you mean --synthetic"),
+        (["synthetic"], "Did you mean --dataset=synthetic?"),
         (["--embedding=att,sent"], "join the parts"),
         (["--steps=-1"], "at least 1"),
         (["--batch_size=many"], "batch_size"),

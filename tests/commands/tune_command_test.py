@@ -135,6 +135,18 @@ def test_a_chief_and_two_workers_share_the_trials(data_dir, tmp_path):
     assert not list((tmp_path / "shared").rglob("checkpoints"))
 
 
+@pytest.mark.parametrize("tried", ["[2,46]", '{"min": 2, "max": 46}'])
+def test_more_classes_than_the_data_has_are_refused(tried, data_dir, tmp_path):
+    message = fail(
+        commands.tune,
+        *(*SMALL, data_dir, f"--workdir={tmp_path / 'search'}"),
+        f"--space=matching_classes={tried}",
+    )
+    assert "--matching_classes is larger" in message
+    assert "received: 46" in message
+    assert not (tmp_path / "search").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "part"),
     [

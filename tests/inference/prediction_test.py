@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
+from gmn_tf import commands
 from gmn_tf.data import embeddings
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
@@ -16,6 +17,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 from tests.support import toys
+from tests.support.in_process import fail
 
 NEW = ["new", "newer"]
 
@@ -232,9 +234,40 @@ def test_names_of_other_classes_are_refused(finished_run, tmp_path):
     (folder / "classes.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="num_classes=8"):
         Predictor.load(folder)
+
+
+def test_a_run_that_is_not_finished_is_refused_alike(finished_run, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.workdir.path, folder)
     (folder / "metrics.json").unlink()
-    with pytest.raises(InputError, match="not finished"):
-        Predictor.load(folder)
+
+    messages = {
+        fail(commands.predict, f"--workdir={folder}", "--features=x.npy"),
+        fail(commands.evaluate, f"--workdir={folder}"),
+    }
+    assert len(messages) == 1
+    assert "is not finished" in messages.pop()
+
+
+@pytest.mark.parametrize("synthesize", ["--nosynthesize", "--synthesize"])
+def test_a_file_of_classes_that_the_run_has_is_refused(
+    synthesize, finished_run, tmp_path
+):
+    first, second = finished_run.data.class_names[:2]
+    path = tmp_path / "new.csv"
+    for rows, problem in (
+        (["roc", second, first], f"2 classes of {path} are in the run already"),
+        (["roc", first], f"1 class of {path} is in the run already: {first}."),
+    ):
+        lines = [f"{name},1,2,3,4,5,6,7" for name in rows]
+        path.write_text("\n".join(["class,a,b,c,d,e,f,g", *lines]))
+        message = fail(
+            commands.predict,
+            f"--workdir={finished_run.workdir}",
+            *("--features=x.npy", f"--classes={path}", synthesize),
+        )
+        assert problem in message
+        assert "Keep only new classes in the file." in message
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,18 @@ def test_the_presets_own_values_are_tried_too():
     assert len(set(made.classifier["classifier_epochs"])) == 4
 
 
+@pytest.mark.parametrize(
+    ("num_seen", "tried"), [(10, (2, 5, 10)), (9, (2, 5)), (4, 2), (1, 2)]
+)
+def test_default_counts_of_classes_fit_the_data(num_seen, tried):
+    made = space_input.make("cpu", Config(), (), {}, num_seen)
+    both = {**made.generator, **made.fixed}
+    assert both["matching_classes"] == tried
+    given = {"matching_classes": [2, 50]}
+    made = space_input.make("cpu", Config(), (), given, num_seen)
+    assert made.generator["matching_classes"] == (2, 50)
+
+
 def test_an_empty_space_is_refused():
     with pytest.raises(InputError, match="space is empty"):
         make(chosen=tuple(space.GENERATOR))

@@ -127,7 +127,11 @@ def check_found(folder, logged, search):
     assert (folder.path / "trials.png").stat().st_size > 10_000
     plain = results[0]["with_preset_classifier"]["h"]
     assert f"{best[0]['h'] - plain:.1f} above the initial settings" in text
+    assert f". The best of {count + 1}:" in text
+    assert ("Settings of the preset:" in text) == (best[0]["trial"] == "preset")
     assert "The test splits were not touched" in text
+    run_folder = f"runs/{search.config.dataset}-tuned-{search.config.seed}"
+    assert text.endswith(f"best.json --workdir={run_folder}")
     chosen = Config(**json.loads((folder.path / "best.json").read_text()))
     assert chosen == search.config.replace(
         {**best[0]["generator"], **best[0]["classifier"], "split": "test"}
@@ -177,7 +181,10 @@ def test_trials_that_diverge_are_recorded_and_passed_over(
     assert failed["generator"] == {"learning_rate": 1e30}
     assert "diverged" in failed["reason"]
     assert "failed in" in logged
-    assert "failed: Training diverged" in report.write(folder)
+    text = report.write(folder)
+    assert "failed: Training diverged" in text
+    for words in (". The best of 2 (1 more failed):", "is the best of 2 (1 "):
+        assert words in text
     assert ranked([failed], "h") == []
 
 

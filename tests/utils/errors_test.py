@@ -1,6 +1,6 @@
 import pytest
 
-from gmn_tf.utils.errors import first_line
+from gmn_tf.utils.errors import first_line, hint
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,9 @@ from gmn_tf.utils.errors import first_line
 )
 def test_the_first_line_of_an_error(error, expected):
     assert first_line(error) == expected
+
+
+def test_a_hint_names_a_near_candidate_alone():
+    assert hint("Correct it.", "x", ["wren", "kite"]) == "Correct it."
+    found = hint("Correct it.", "wrem", ["wren", "kite"])
+    assert found == "Correct it. Did you mean 'wren'?"

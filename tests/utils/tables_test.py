@@ -44,7 +44,12 @@ def test_cells_that_are_not_finite_numbers_are_refused(tmp_path, text):
     ("content", "message"),
     [
         ("", "lacks the column 'name'"),
-        ("nam,x\n", "Did you mean 'nam'"),
+        ("nam,x\n", "Add or rename the column. Did you mean 'nam'"),
+        ("wing,x\n", r"Add or rename the column\.$"),
+        (
+            "name;x\na;1\n",
+            r"by commas, not by semicolons\.$",
+        ),
         ("name,x,x\n", "does not name the columns"),
         ("name,,x\n", "does not name the columns"),
         ("name,x\na,1,2\n", "3 cells"),

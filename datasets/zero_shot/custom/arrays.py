@@ -54,9 +54,13 @@ def load_arrays(
                 f"{path} lacks the array {name!r}.",
                 f"arrays called {' and '.join(names)}",
                 listed(found),
-                f"Save it with numpy.savez({path.name!r}, "
-                + ", ".join(f"{one}=..." for one in names)
-                + f"). {hint(name, found)}",
+                hint(
+                    f"Save it with numpy.savez({path.name!r}, "
+                    + ", ".join(f"{one}=..." for one in names)
+                    + ").",
+                    name,
+                    found,
+                ),
             )
     return arrays
 

@@ -81,7 +81,7 @@ class Classes:
                 f"{place} names a class that {CLASSES_FILE} lacks.",
                 f"one of the {len(self.names)} classes in {CLASSES_FILE}",
                 repr(name),
-                f"Add the class, or correct its name. {hint(name, self.names)}",
+                hint("Add the class, or correct its name.", name, self.names),
             )
         return self._numbers[name]
 
@@ -166,7 +166,7 @@ def _read_table(
                     "seen.",
                     "seen, unseen (or 1, 0, yes, no), or validation",
                     repr(row.cells["seen"]),
-                    f"Correct the column seen. {hint(text, KINDS)}",
+                    hint("Correct the column seen.", text, KINDS),
                 )
             kinds.append(KINDS[text])
         columns = row.columns_except("class", "seen")

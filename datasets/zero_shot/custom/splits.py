@@ -98,14 +98,14 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
                 f"0 to {len(split) - 1}, the row of a sample, or the name of "
                 "its file",
                 repr(sample),
-                f"Correct it. {hint(sample, rows)}",
+                hint("Correct it.", sample, rows),
             )
         if value not in (TRAIN, TEST):
             raise InputError(
                 f"{row.place} does not name a split.",
                 f"{TRAIN} or {TEST}",
                 repr(row.cells["split"]),
-                f"Correct it. {hint(value, (TRAIN, TEST))}",
+                hint("Correct it.", value, (TRAIN, TEST)),
             )
         if split[rows[sample]]:
             raise InputError(
