@@ -82,7 +82,7 @@ def export(
         InputError: if the folder cannot be written.
     """
     model = ServingModel(predictor, backbone, top_k)
-    with files.reporting_write_errors(out, tf.errors.OpError):
+    with files.reporting_write_errors(out, tf.errors.OpError, flag="--out"):
         out.mkdir(parents=True, exist_ok=True)
         numbers = [
             int(path.name) for path in out.iterdir() if path.name.isdecimal()

@@ -63,7 +63,7 @@ class Workdir:
         """
         with contextlib.ExitStack() as stack:
             if not self.finished():
-                with files.reporting_write_errors(self.path):
+                with files.reporting_write_errors(self.path, flag="--workdir"):
                     stack.enter_context(locks.exclusive(self.path))
             yield
 
@@ -78,7 +78,7 @@ class Workdir:
             InputError: if the folder belongs to a run of other settings or
                 other data, or cannot be written.
         """
-        with files.reporting_write_errors(self.path):
+        with files.reporting_write_errors(self.path, flag="--workdir"):
             self.check_same_run(config, source)
             if self.finished():
                 return  # and keep the versions that its scores were made with
@@ -181,7 +181,7 @@ class Workdir:
             return  # nothing will be written
         parents = (self.path, *self.path.parents)
         there = next(path for path in parents if path.exists())
-        with files.reporting_write_errors(self.path):
+        with files.reporting_write_errors(self.path, flag="--workdir"):
             if not (there.is_dir() and os.access(there, os.W_OK)):
                 raise OSError(f"{there} is not a folder to write to")
 

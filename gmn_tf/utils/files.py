@@ -12,8 +12,16 @@ from gmn_tf.utils.errors import InputError, first_line
 
 
 @contextlib.contextmanager
-def reporting_write_errors(path, *errors: type[Exception]) -> Iterator[None]:
-    """Makes an InputError of an OSError, or other `errors`, in writing."""
+def reporting_write_errors(
+    path, *errors: type[Exception], flag: str = "place"
+) -> Iterator[None]:
+    """Makes an InputError of an OSError, or other `errors`, in writing.
+
+    Args:
+        path: what is written.
+        *errors: further errors that mean that it cannot be written.
+        flag: what names the place, for the advice.
+    """
     try:
         yield
     except (OSError, *errors) as error:
@@ -21,7 +29,7 @@ def reporting_write_errors(path, *errors: type[Exception]) -> Iterator[None]:
             f"Cannot write {path}.",
             "a place with write permission and free space",
             first_line(error),
-            "Choose another place, or make room.",
+            f"Choose another {flag}, or make room.",
         ) from error
 
 
