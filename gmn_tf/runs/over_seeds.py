@@ -12,6 +12,7 @@ from gmn_tf.utils.errors import InputError
 
 CALIBRATED = "calibrated_h"
 MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
+_SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
@@ -58,8 +59,7 @@ def table(paths: list[str]) -> list[dict]:
         row = {name: settings[name] for name in SHOWN}
         row |= {name: settings.get(name, "") for name in others}
         row["seeds"] = len(runs)
-        for name, value in tables.over_seeds(runs.values()).items():
-            row[name] = round(value, 3)
+        row |= tables.over_seeds(runs.values())
         best = {run.get(CALIBRATED, (None, None)) for run in runs.values()}
         if len(best) == 1 and (None, None) not in best:  # one penalty for all
             ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
@@ -123,7 +123,15 @@ def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
     The runs themselves, if paths are given, are written as OUT_runs.csv.
     """
     files.write_text(pathlib.Path(f"{out}.md"), markdown(rows) + "\n")
-    report.write_csv(pathlib.Path(f"{out}.csv"), rows)
+    # Rounded only here: the Markdown table rounds the scores themselves.
+    rounded = [
+        {
+            name: round(value, 3) if name in _SCORE_COLUMNS else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    report.write_csv(pathlib.Path(f"{out}.csv"), rounded)
     if runs := [row for path in paths for row in tables.read(path)]:
         report.write_csv(pathlib.Path(f"{out}_runs.csv"), runs)
 

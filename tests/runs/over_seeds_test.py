@@ -40,6 +40,17 @@ def test_runs_are_joined_over_seeds_alone(tmp_path):
     ]
 
 
+def test_scores_are_rounded_once(tmp_path):
+    path = finished_run(tmp_path / "a", 87.94987)
+    rows = over_seeds.table([path])
+    over_seeds.write(rows, str(tmp_path / "out"))
+
+    # From 87.950, which the CSV file has, it would be 88.0.
+    assert "| 87.9 |" in over_seeds.markdown(rows)
+    assert "| 87.9 |" in (tmp_path / "out.md").read_text()
+    assert "87.95" in (tmp_path / "out.csv").read_text()
+
+
 def test_many_differences_are_shown_in_one_column(tmp_path):
     changes = [
         {},
