@@ -36,7 +36,7 @@ from gmn_tf.utils.errors import InputError, listed
         "seeds", 3, "Number of generator seeds, which start at 1.", 1
     ),
     define.enum("preset", "cpu", configs.PRESETS, "Settings to start from."),
-    define.string("out", "results/paper", "Folder for all results."),
+    define.string("out", "runs/paper", "Folder for all results."),
     define.integer(
         "jobs", 1, "Runs at the same time; they share the cores.", 1
     ),
