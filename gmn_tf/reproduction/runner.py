@@ -66,7 +66,10 @@ class Journal:
             return text + "."
         seconds = self.estimate(left)
         if seconds is None:
-            return f"{text}, {len(left)} left, for an unknown time."
+            return (
+                f"{text}, {len(left)} left; time unknown until the first job "
+                "has finished."
+            )
         minutes = seconds / 60.0 / at_once
         about = f"{minutes:.0f} min"
         if minutes >= 90.0:

@@ -130,6 +130,18 @@ def test_the_committed_results_are_not_the_default_folder(
     assert "6 jobs: 6 done." in text
 
 
+def test_the_plan_says_what_it_counts(tmp_path):
+    flags = ("--datasets=synthetic,cub:att+sent", f"--out={tmp_path}")
+    text = in_process.succeed(commands.reproduce, *flags, "--plan")
+
+    assert "left; time unknown until the first job has finished." in text
+    for dataset in ("synthetic", "cub:att+sent"):
+        assert f"  {dataset}, test split, real_only x 3 seeds: 0 of 3" in text
+        assert f"  {dataset}, test split, 8 variants x 3 seeds: 0 of 24" in text
+        assert f"  {dataset}, separate protocol, 6 variants x 3 se" in text
+        assert f"  {dataset}, curve of Fig. 3, 2 variants x 3 seeds: 0" in text
+
+
 def test_settings_of_a_job_decide_its_result(tmp_path, monkeypatch):
     def settings(**changes):
         asked = request(tmp_path, **changes)

@@ -1,6 +1,6 @@
 import pytest
 
-from gmn_tf.utils.errors import first_line
+from gmn_tf.utils.errors import counted, first_line
 
 
 @pytest.mark.parametrize(
@@ -15,3 +15,9 @@ from gmn_tf.utils.errors import first_line
 )
 def test_the_first_line_of_an_error(error, expected):
     assert first_line(error) == expected
+
+
+def test_one_of_a_kind_is_in_the_singular():
+    assert counted(1, "class", "classes") == "1 class"
+    assert counted(0, "class", "classes") == "0 classes"
+    assert [counted(n, "sample") for n in (1, 2)] == ["1 sample", "2 samples"]
