@@ -38,10 +38,7 @@ def scores_table(metrics: Mapping) -> str:
     rows = [_row(metrics["variant"], metrics, seeds)]
     if baseline:
         rows.append(_row(BASELINE, baseline, seeds))
-    spread = "of one classifier."
-    if seeds > 1:
-        spread = f"mean ± standard deviation over {seeds} classifiers."
-    parts = [heading(metrics), "", _aligned(rows), "", LEGEND + spread]
+    parts = [heading(metrics), "", _aligned(rows), "", _legend(seeds)]
     if metrics["h"]["mean"] is None:
         parts.append(UNSCORED)
     elif baseline:
@@ -135,9 +132,10 @@ def read_curve(lines: Iterable[Mapping[str, str]], along: str) -> list[dict]:
     ]
 
 
-def curve_table(rows: Sequence[Mapping]) -> str:
-    """The curve of Fig. 3 for the terminal."""
-    return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
+def curve_table(rows: Sequence[Mapping], classifiers: int) -> str:
+    """The curve of Fig. 3 for the terminal, over so many classifiers."""
+    table = [_row(str(row["n"]), row, classifiers) for row in rows]
+    return f"{_aligned(table, 'n per class')}\n\n{_legend(classifiers)}"
 
 
 def trials_table(results: Sequence[Mapping]) -> str:
@@ -149,12 +147,24 @@ def trials_table(results: Sequence[Mapping]) -> str:
     return _aligned(rows, "trial")
 
 
-def calibration_table(without: Mapping, best: Mapping) -> str:
-    """Scores without, and with the best penalty on the tune splits."""
-    table = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
+def calibration_table(
+    without: Mapping, best: Mapping, classifiers: int, runs: int
+) -> str:
+    """Scores without, and with the best penalty on the tune splits.
+
+    Args:
+        without: the scores without a penalty.
+        best: those with the best one.
+        classifiers: how many were scored, of all runs together.
+        runs: how many runs these are from.
+    """
+    table = [
+        _row(f"{row['penalty']:g}", row, classifiers) for row in (without, best)
+    ]
     flag = f"--seen_penalty={best['penalty']:g}"
     text = f"Largest h on the tune splits: {flag}"
-    return f"{_aligned(table, 'penalty')}\n\n{text}"
+    parts = _aligned(table, "penalty"), _legend(classifiers, runs), text
+    return "\n\n".join(parts)
 
 
 def data_summary(data: ZeroShotData) -> str:
@@ -184,6 +194,16 @@ def heading(metrics: Mapping) -> str:
     parts.append(f"seed {metrics['seed']}")
     parts.append(f"{seeds} classifier{'s' if seeds > 1 else ''}")
     return f"{metrics['dataset']}, {metrics['variant']}: {', '.join(parts)}"
+
+
+def _legend(classifiers: int, runs: int = 1) -> str:
+    """What the scores are, and what their ± is over."""
+    spread = "of one classifier"
+    if classifiers > 1:
+        spread = f"mean ± standard deviation over {classifiers} classifiers"
+    if runs > 1:
+        spread += f" of {runs} runs"
+    return f"{LEGEND}{spread}."
 
 
 def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:
