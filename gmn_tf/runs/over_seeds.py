@@ -13,6 +13,7 @@ from gmn_tf.utils.errors import InputError
 CALIBRATED = "calibrated_h"
 MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 _SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
+_DATA = ("dataset", "embedding", "features_file", "split")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
@@ -64,16 +65,29 @@ def table(paths: list[str]) -> list[dict]:
         if len(best) == 1 and (None, None) not in best:  # one penalty for all
             ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
         rows.append(row)
-    return rows
+    # The baseline comes last among the rows of the same data.
+    by_data = {}
+    for row in rows:
+        by_data.setdefault(tuple(row[name] for name in _DATA), []).append(row)
+    return [
+        row
+        for alike in by_data.values()
+        for row in sorted(alike, key=lambda r: r["variant"] == metrics.BASELINE)
+    ]
 
 
 def is_unfinished(path: str) -> bool:
     """Whether a run was begun in this folder and has not ended."""
+    folder = pathlib.Path(path)
     begun, ended = (
-        (pathlib.Path(path) / name).exists()
-        for name in ("config.json", "metrics.json")
+        (folder / name).exists() for name in ("config.json", "metrics.json")
     )
-    return begun and not ended
+    return begun and not ended and not is_search(path)
+
+
+def is_search(path: str) -> bool:
+    """Whether this is the folder of a search, which has runs inside."""
+    return (pathlib.Path(path) / "search.json").exists()
 
 
 def markdown(rows: list[dict]) -> str:
