@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from gmn_tf.reproduction.plan import Job
 from gmn_tf.reproduction.results import Results
 from gmn_tf.utils import files, locks
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, counted
 
 START = "from gmn_tf import commands; commands.{}()"
 JOURNAL = "journal.json"
@@ -61,7 +61,7 @@ class Journal:
     ) -> str:
         """What is done, what is left, and how long that may take."""
         left = [job for job in jobs if not results.has(job)]
-        text = f"{len(jobs)} jobs: {len(jobs) - len(left)} done"
+        text = f"{counted(len(jobs), 'job')}: {len(jobs) - len(left)} done"
         if not left:
             return text + "."
         seconds = self.estimate(left)

@@ -13,6 +13,7 @@ import numpy as np
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
 from gmn_tf.utils import files
+from gmn_tf.utils.errors import counted
 
 PARTS = ("mean", "std")
 LEGEND = """\
@@ -171,13 +172,14 @@ def data_summary(data: ZeroShotData) -> str:
     """A summary of the data, with notes on its quality."""
     unseen = data.num_classes - data.num_seen
     tuning = bool(np.any(data.validation_classes >= data.num_seen))
+    kind = f"unseen{' (validation)' if tuning else ''} class"
     lines = [
         f"{data.metadata.get('dataset', 'data')}: {data.num_seen} seen and "
-        f"{unseen} unseen{' (validation)' if tuning else ''} classes, features "
-        f"of {data.feature_dim} dimensions, embeddings of "
+        f"{counted(unseen, kind, f'{kind}es')}, features of "
+        f"{data.feature_dim} dimensions, embeddings of "
         f"{data.embeddings.shape[1]}.",
-        f"{len(data.train)} samples to learn from; to score: {len(data.seen)} "
-        f"of seen and {len(data.unseen)} of unseen classes.",
+        f"{counted(len(data.train), 'sample')} to learn from; to score: "
+        f"{len(data.seen)} of seen and {len(data.unseen)} of unseen classes.",
         *(f"Note: {note}" for note in data.metadata.get("notes", ())),
     ]
     return "\n".join(lines)
@@ -192,7 +194,7 @@ def heading(metrics: Mapping) -> str:
     if "seen_penalty" in metrics:
         parts.append(f"seen penalty {metrics['seen_penalty']:g}")
     parts.append(f"seed {metrics['seed']}")
-    parts.append(f"{seeds} classifier{'s' if seeds > 1 else ''}")
+    parts.append(counted(seeds, "classifier"))
     return f"{metrics['dataset']}, {metrics['variant']}: {', '.join(parts)}"
 
 

@@ -165,7 +165,9 @@ def test_curve_as_csv_and_as_table():
     assert "±" not in report.curve_table(rows, 1)
 
 
-@pytest.mark.parametrize(("validation", "word"), [([0], ""), ([2], "(val")])
+@pytest.mark.parametrize(
+    ("validation", "word"), [([0], "class,"), ([2], "(validation) class,")]
+)
 def test_summary_of_the_data(validation, word):
     data = ZeroShotData(
         class_names=("a", "b", "c"),
