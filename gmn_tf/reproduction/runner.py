@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gmn_tf.reproduction.plan import Job
 from gmn_tf.reproduction.results import Results
-from gmn_tf.utils import files, locks
+from gmn_tf.utils import files, locks, progress
 from gmn_tf.utils.errors import InputError, counted
 
 START = "from gmn_tf import commands; commands.{}()"
@@ -70,10 +70,7 @@ class Journal:
                 f"{text}, {len(left)} left; time unknown until the first job "
                 "has finished."
             )
-        minutes = seconds / 60.0 / at_once
-        about = f"{minutes:.0f} min"
-        if minutes >= 90.0:
-            about = f"{minutes / 60.0:.1f} hours"
+        about = progress.duration(seconds / at_once)
         return f"{text}, {len(left)} left, about {about}."
 
 
@@ -161,7 +158,7 @@ def run(
                     journal.add(job, seconds)
                     after_each()
                     log(
-                        f"{job.name}: {seconds / 60.0:.1f} min. "
+                        f"{job.name}: {progress.duration(seconds)}. "
                         + journal.summary(jobs, results, at_once)
                     )
     return failed
