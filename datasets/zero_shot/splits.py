@@ -14,7 +14,7 @@ import itertools
 
 import numpy as np
 
-from gmn_tf.utils.errors import InputError, listed
+from gmn_tf.utils.errors import InputError, counted, listed
 from gmn_tf_datasets.zero_shot.source import Source
 
 _TESTS = ("test_seen", "test_unseen")
@@ -180,7 +180,7 @@ def _checked_seen(source: Source) -> np.ndarray:
         raise InputError(
             f"{named(both)} is both seen and unseen.",
             "classes of test_unseen_loc without a row in trainval_loc",
-            f"{len(both)} classes with rows in both",
+            f"{counted(len(both), 'class', 'classes')} with rows in both",
             "Move all rows of such a class to one side.",
         )
     untrained = np.setdiff1d(test_seen, seen)
@@ -188,7 +188,7 @@ def _checked_seen(source: Source) -> np.ndarray:
         raise InputError(
             f"{named(untrained)} is tested as seen but has no training row.",
             "classes of test_seen_loc with rows in trainval_loc",
-            f"{len(untrained)} classes without",
+            f"{counted(len(untrained), 'class', 'classes')} without",
             "Move the rows to test_unseen_loc, or train on some of them.",
         )
     if len(seen) < 2:

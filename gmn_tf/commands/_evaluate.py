@@ -66,9 +66,11 @@ def evaluate(values, arguments) -> None:
     if values.calibrate:
         rows = finished.calibrate(runs)
         (without,) = [row for row in rows if row["penalty"] == 0.0]
-        titles = ", ".join(run.title for run in runs)
-        log(f"{titles}: {run.config.steps} generator steps\n")
-        log(report.calibration_table(without, calibration.best(rows)))
+        title = finished.common_title(runs)
+        log(f"{title}: {run.config.steps} generator steps\n")
+        best = calibration.best(rows)
+        classifiers = len(runs) * run.config.classifier_seeds
+        log(report.calibration_table(without, best, classifiers, len(runs)))
         written = "calibration.csv, calibration.png"
     elif values.tune_workdir:
         tune = shared.open_run(values.tune_workdir, values)
@@ -81,7 +83,7 @@ def evaluate(values, arguments) -> None:
     elif values.synthetic_per_class:
         counts = sorted({int(text) for text in values.synthetic_per_class})
         rows = finished.synthetic_count_curve(run, counts, values.quiet)
-        log(report.curve_table(rows))
+        log(report.curve_table(rows, run.config.classifier_seeds))
         written = "curve.csv, curve.png"
     else:
         metrics = finished.evaluate(run)

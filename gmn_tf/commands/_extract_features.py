@@ -5,6 +5,7 @@ import pathlib
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.images import backbone_table
+from gmn_tf.utils.errors import counted
 
 BACKBONE = define.string(
     "backbone",
@@ -51,8 +52,8 @@ def extract_features(values) -> None:
     images = pathlib.Path(values.images).expanduser()
     listing = image_folder.scan(images)
     log(
-        f"{images} has {len(listing.images)} images in {len(listing.classes)} "
-        "folders of classes.",
+        f"{images} has {counted(len(listing.images), 'image')} in "
+        f"{counted(len(listing.classes), 'folder')} of classes.",
     )
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)

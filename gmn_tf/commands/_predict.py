@@ -6,7 +6,7 @@ import sys
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
-from gmn_tf.utils.errors import InputError, listed
+from gmn_tf.utils.errors import InputError, counted, listed
 
 SUFFIXES = (".csv", ".json")
 # Of commands that predict, or write a model that does: the run, and classes
@@ -95,8 +95,9 @@ def predict(values) -> None:
         return
     files.write_text(out, text)
     kinds = collections.Counter(predictor.classes.kinds)
-    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    log(f"{len(tops)} predictions over {counted} classes: {out}")
+    classes = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    predictions = counted(len(tops), "prediction")
+    log(f"{predictions} over {classes} classes: {out}")
 
 
 def make_predictor(values):

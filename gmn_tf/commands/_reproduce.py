@@ -36,7 +36,7 @@ from gmn_tf.utils.errors import InputError, listed
         "seeds", 3, "Number of generator seeds, which start at 1.", 1
     ),
     define.enum("preset", "cpu", configs.PRESETS, "Settings to start from."),
-    define.string("out", "results/paper", "Folder for all results."),
+    define.string("out", "runs/paper", "Folder for all results."),
     define.integer(
         "jobs", 1, "Runs at the same time; they share the cores.", 1
     ),
@@ -79,8 +79,9 @@ def reproduce(values, arguments) -> None:
     if values.plan:
         print("A job is one call of bin/train or bin/evaluate:")
         for kind in dict.fromkeys(job.kind for job in jobs):
-            done = [results.has(job) for job in jobs if job.kind == kind]
-            print(f"  {kind}: {sum(done)} of {len(done)} done")
+            alike = [job for job in jobs if job.kind == kind]
+            done = sum(map(results.has, alike))
+            print(f"  {plan.describe(alike)}: {done} of {len(alike)} done")
         return
     given = [values[n].serialize() for n in values if values[n].present]
     if arguments:

@@ -4,6 +4,7 @@ import sys
 
 from gmn_tf.commands import define
 from gmn_tf.commands.command_line import command
+from gmn_tf.utils.errors import InputError
 
 
 @command(
@@ -25,13 +26,23 @@ def summary(values, paths) -> None:
     """
     from gmn_tf.runs import over_seeds
 
-    unfinished = [path for path in paths if over_seeds.is_unfinished(path)]
-    if unfinished:
-        print(
-            f"Left out, because unfinished: {', '.join(unfinished)}",
-            file=sys.stderr,
+    unusable = {
+        "unfinished": filter(over_seeds.is_unfinished, paths),
+        "not a run of bin/train": filter(over_seeds.is_search, paths),
+    }
+    left_out = {why: list(found) for why, found in unusable.items()}
+    for found in left_out.values():
+        paths = [path for path in paths if path not in found]
+    notes = [f"{why}: {', '.join(f)}" for why, f in left_out.items() if f]
+    if notes and not paths:
+        raise InputError(
+            "There is nothing to summarise.",
+            "folders or tables of finished runs",
+            "; ".join(notes),
+            "Let bin/train finish there, or name other folders.",
         )
-    paths = [path for path in paths if path not in unfinished]
+    for note in notes:
+        print(f"Left out, because {note}", file=sys.stderr)
     rows = over_seeds.table(paths)
     print(over_seeds.markdown(rows))
     print(

@@ -8,7 +8,7 @@ import numpy as np
 from gmn_tf.data import embeddings
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones
-from gmn_tf.utils.errors import InputError, check_same, listed
+from gmn_tf.utils.errors import InputError, check_same, counted, listed
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 from gmn_tf_datasets.zero_shot.source import check_class_name, check_finite
 
@@ -162,7 +162,7 @@ class LabelMap:
             raise InputError(
                 "The new classes are not described as those of the run.",
                 f"{self.embedding_dim} numbers each ({parts}), for "
-                f"{len(names)} classes",
+                + counted(len(names), "class", "classes"),
                 f"shape {values.shape}, type {values.dtype}",
                 "Give one row for each class, with the same numbers in the "
                 "same order.",

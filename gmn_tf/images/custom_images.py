@@ -7,7 +7,7 @@ from etils import epath
 
 from gmn_tf.images import backbones, extraction
 from gmn_tf.images.image_folder import scan
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, counted
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom import features as custom_features
 
@@ -53,7 +53,7 @@ def features_folder(
         raise InputError(
             f"The seen class {empty[0]} has no image.",
             f"images in {images / empty[0]}",
-            f"{len(empty)} seen classes without any",
+            f"{counted(len(empty), 'seen class', 'seen classes')} without any",
             "Add images, or say in classes.csv that the class is unseen.",
         )
     network = backbones.load(backbone, weights)

@@ -13,7 +13,7 @@ from gmn_tf.images.backbones import Backbone
 from gmn_tf.images.feature_store import FeatureStore, key, with_reasons
 from gmn_tf.images.image_batches import batches
 from gmn_tf.utils import locks
-from gmn_tf.utils.errors import InputError, check_choice, listed
+from gmn_tf.utils.errors import InputError, check_choice, counted, listed
 
 BATCH_SIZE = 32
 UNREADABLE = ("stop", "skip")
@@ -45,8 +45,9 @@ class Summary:
         record, backbone = self.record, self.record["backbone"]
         counts = record["classes"]
         lines = [
-            f"{self.out} has the features of {record['images']} images in "
-            f"{sum(map(bool, counts.values()))} classes: "
+            f"{self.out} has the features of "
+            f"{counted(record['images'], 'image')} in "
+            f"{counted(sum(map(bool, counts.values())), 'class', 'classes')}: "
             f"{backbone['feature_dim']} numbers each, by {backbone['name']} "
             f"(weights: {backbone['weights']}).",
             "All features were there already; nothing was computed.",

@@ -8,7 +8,7 @@ from gmn_tf.config import Config
 from gmn_tf.data.label_map import ADDED, SEEN, UNSEEN, LabelMap
 from gmn_tf.runs import report
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, counted
 
 TEMPLATE = pathlib.Path(__file__).with_suffix(".md")
 
@@ -37,6 +37,7 @@ def text(
     try:
         return template.render(
             config=run["config"],
+            counted=counted,
             source=run["data"],
             version=run["versions"]["gmn_tf"],
             scores=report.scores_table(metrics),

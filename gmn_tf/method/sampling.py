@@ -1,7 +1,7 @@
-"""Eq. 7 and 8: which samples are drawn, as a function of a seed.
+"""Eq. 7 and 8: real samples of seen classes, and unlabelled unseen ones too.
 
-Eq. 7 draws from the seen classes, Eq. 8 from unlabelled samples of unseen ones
-too.
+Eq. 7 draws from the seen classes alone, Eq. 8 also from unlabelled samples of
+unseen ones. What is drawn is a function of a seed.
 """
 
 import numpy as np

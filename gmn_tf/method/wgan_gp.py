@@ -1,4 +1,4 @@
-"""Eq. 1, 7-9: the Wasserstein losses with gradient penalty.
+"""Eq. 1, 7, 8, 9: the Wasserstein losses with gradient penalty.
 
 The printed signs of Eq. 1 and 9 are the reverse of Eq. 7 and 8; the latter
 are right and followed here: the critic scores real samples high.

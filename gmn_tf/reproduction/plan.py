@@ -8,7 +8,7 @@ Fig. 3 and 4, one on the tune splits the separate protocol and Fig. 5.
 import dataclasses
 import itertools
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from gmn_tf import configs
 from gmn_tf.config import Config, check_setting_names
@@ -16,7 +16,7 @@ from gmn_tf.method.metrics import BASELINE, JOINT, SEPARATE
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs.candidates import candidates
 from gmn_tf.runs.tables import RESULTS
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, counted
 
 TABLES = {
     "2": (
@@ -159,6 +159,23 @@ def plan(request: Request) -> list[Job]:
         for job in _jobs(request, dataset, seed)
     }
     return list(jobs.values())
+
+
+def describe(jobs: Sequence[Job]) -> str:
+    """What jobs of one kind are, and how their number comes about."""
+    dataset, what, *_ = jobs[0].kind.split()
+    variants, seeds = (
+        list(dict.fromkeys(job.settings[name] for job in jobs))
+        for name in ("variant", "seed")
+    )
+    named = variants[0]
+    if len(variants) > 1:
+        named = f"{len(variants)} variants"
+    of = {"separate": "separate protocol", "curve": "curve of Fig. 3"}
+    return (
+        f"{dataset}, {of.get(what, f'{what} split')}, {named} x "
+        f"{counted(len(seeds), 'seed')}"
+    )
 
 
 def _jobs(request: Request, dataset: str, seed: int) -> Iterable[Job]:

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 from gmn_tf.reproduction.plan import Job
 from gmn_tf.reproduction.results import Results
-from gmn_tf.utils import files, locks
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils import files, locks, progress
+from gmn_tf.utils.errors import InputError, counted
 
 START = "from gmn_tf import commands; commands.{}()"
 JOURNAL = "journal.json"
@@ -61,16 +61,16 @@ class Journal:
     ) -> str:
         """What is done, what is left, and how long that may take."""
         left = [job for job in jobs if not results.has(job)]
-        text = f"{len(jobs)} jobs: {len(jobs) - len(left)} done"
+        text = f"{counted(len(jobs), 'job')}: {len(jobs) - len(left)} done"
         if not left:
             return text + "."
         seconds = self.estimate(left)
         if seconds is None:
-            return f"{text}, {len(left)} left, for an unknown time."
-        minutes = seconds / 60.0 / at_once
-        about = f"{minutes:.0f} min"
-        if minutes >= 90.0:
-            about = f"{minutes / 60.0:.1f} hours"
+            return (
+                f"{text}, {len(left)} left; time unknown until the first job "
+                "has finished."
+            )
+        about = progress.duration(seconds / at_once)
         return f"{text}, {len(left)} left, about {about}."
 
 
@@ -158,7 +158,7 @@ def run(
                     journal.add(job, seconds)
                     after_each()
                     log(
-                        f"{job.name}: {seconds / 60.0:.1f} min. "
+                        f"{job.name}: {progress.duration(seconds)}. "
                         + journal.summary(jobs, results, at_once)
                     )
     return failed

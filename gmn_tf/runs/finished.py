@@ -89,6 +89,16 @@ class FinishedRun:
         )
 
 
+def common_title(runs: Sequence[FinishedRun]) -> str:
+    """The title of runs that differ only in their seed."""
+    first, *others = runs
+    if not others:
+        return first.title
+    *seeds, last = [str(run.config.seed) for run in runs]
+    common = first.title.rpartition(",")[0]
+    return f"{common}, seeds {', '.join(seeds)} and {last}"
+
+
 def check_sizes(problem: str, saved: dict, given: dict, action: str) -> None:
     """Raises InputError where a saved model has other sizes than given.
 
@@ -168,7 +178,6 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
     for run in runs:
         calibration.check_tune_split(run.config.split, run.workdir)
     first, *others = runs
-    title = first.title
     for other in others:
         check_same(
             f"{first.workdir} and {other.workdir} differ in more than their "
@@ -177,14 +186,13 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
             {**other.identity, "seed": None},
             "Calibrate them one by one.",
         )
-        title = f"{title.rpartition(',')[0]}, {len(runs)} seeds"
     models = [model for run in runs for model in run.load_classifiers()]
     for model in models:
         model.penalise_seen(first.data.num_seen, 0.0)
     rows = calibration.curve(models, first.data)
     chosen = calibration.best(rows)["penalty"]
     text = report.curve_csv(rows, "penalty")
-    figure = plots.calibration_curve(rows, chosen, title)
+    figure = plots.calibration_curve(rows, chosen, common_title(runs))
     for run in runs:
         run.workdir.write_text("calibration.csv", text)
         run.workdir.save_picture("calibration.png", figure)

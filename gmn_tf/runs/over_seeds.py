@@ -12,6 +12,8 @@ from gmn_tf.utils.errors import InputError
 
 CALIBRATED = "calibrated_h"
 MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
+_SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
+_DATA = ("dataset", "embedding", "features_file", "split")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
@@ -58,22 +60,34 @@ def table(paths: list[str]) -> list[dict]:
         row = {name: settings[name] for name in SHOWN}
         row |= {name: settings.get(name, "") for name in others}
         row["seeds"] = len(runs)
-        for name, value in tables.over_seeds(runs.values()).items():
-            row[name] = round(value, 3)
+        row |= tables.over_seeds(runs.values())
         best = {run.get(CALIBRATED, (None, None)) for run in runs.values()}
         if len(best) == 1 and (None, None) not in best:  # one penalty for all
             ((row[CALIBRATED], row[f"{CALIBRATED}_std"]),) = best
         rows.append(row)
-    return rows
+    # The baseline comes last among the rows of the same data.
+    by_data = {}
+    for row in rows:
+        by_data.setdefault(tuple(row[name] for name in _DATA), []).append(row)
+    return [
+        row
+        for alike in by_data.values()
+        for row in sorted(alike, key=lambda r: r["variant"] == metrics.BASELINE)
+    ]
 
 
 def is_unfinished(path: str) -> bool:
     """Whether a run was begun in this folder and has not ended."""
+    folder = pathlib.Path(path)
     begun, ended = (
-        (pathlib.Path(path) / name).exists()
-        for name in ("config.json", "metrics.json")
+        (folder / name).exists() for name in ("config.json", "metrics.json")
     )
-    return begun and not ended
+    return begun and not ended and not is_search(path)
+
+
+def is_search(path: str) -> bool:
+    """Whether this is the folder of a search, which has runs inside."""
+    return (pathlib.Path(path) / "search.json").exists()
 
 
 def markdown(rows: list[dict]) -> str:
@@ -123,7 +137,15 @@ def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
     The runs themselves, if paths are given, are written as OUT_runs.csv.
     """
     files.write_text(pathlib.Path(f"{out}.md"), markdown(rows) + "\n")
-    report.write_csv(pathlib.Path(f"{out}.csv"), rows)
+    # Rounded only here: the Markdown table rounds the scores themselves.
+    rounded = [
+        {
+            name: round(value, 3) if name in _SCORE_COLUMNS else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    report.write_csv(pathlib.Path(f"{out}.csv"), rounded)
     if runs := [row for path in paths for row in tables.read(path)]:
         report.write_csv(pathlib.Path(f"{out}_runs.csv"), runs)
 

@@ -13,6 +13,7 @@ import numpy as np
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
 from gmn_tf.utils import files
+from gmn_tf.utils.errors import counted
 
 PARTS = ("mean", "std")
 LEGEND = """\
@@ -38,10 +39,7 @@ def scores_table(metrics: Mapping) -> str:
     rows = [_row(metrics["variant"], metrics, seeds)]
     if baseline:
         rows.append(_row(BASELINE, baseline, seeds))
-    spread = "of one classifier."
-    if seeds > 1:
-        spread = f"mean ± standard deviation over {seeds} classifiers."
-    parts = [heading(metrics), "", _aligned(rows), "", LEGEND + spread]
+    parts = [heading(metrics), "", _aligned(rows), "", _legend(seeds)]
     if metrics["h"]["mean"] is None:
         parts.append(UNSCORED)
     elif baseline:
@@ -135,9 +133,10 @@ def read_curve(lines: Iterable[Mapping[str, str]], along: str) -> list[dict]:
     ]
 
 
-def curve_table(rows: Sequence[Mapping]) -> str:
-    """The curve of Fig. 3 for the terminal."""
-    return _aligned([_row(str(row["n"]), row) for row in rows], "n per class")
+def curve_table(rows: Sequence[Mapping], classifiers: int) -> str:
+    """The curve of Fig. 3 for the terminal, over so many classifiers."""
+    table = [_row(str(row["n"]), row, classifiers) for row in rows]
+    return f"{_aligned(table, 'n per class')}\n\n{_legend(classifiers)}"
 
 
 def trials_table(results: Sequence[Mapping]) -> str:
@@ -149,25 +148,38 @@ def trials_table(results: Sequence[Mapping]) -> str:
     return _aligned(rows, "trial")
 
 
-def calibration_table(without: Mapping, best: Mapping) -> str:
-    """Scores without, and with the best penalty on the tune splits."""
-    table = [_row(f"{row['penalty']:g}", row) for row in (without, best)]
+def calibration_table(
+    without: Mapping, best: Mapping, classifiers: int, runs: int
+) -> str:
+    """Scores without, and with the best penalty on the tune splits.
+
+    Args:
+        without: the scores without a penalty.
+        best: those with the best one.
+        classifiers: how many were scored, of all runs together.
+        runs: how many runs these are from.
+    """
+    table = [
+        _row(f"{row['penalty']:g}", row, classifiers) for row in (without, best)
+    ]
     flag = f"--seen_penalty={best['penalty']:g}"
     text = f"Largest h on the tune splits: {flag}"
-    return f"{_aligned(table, 'penalty')}\n\n{text}"
+    parts = _aligned(table, "penalty"), _legend(classifiers, runs), text
+    return "\n\n".join(parts)
 
 
 def data_summary(data: ZeroShotData) -> str:
     """A summary of the data, with notes on its quality."""
     unseen = data.num_classes - data.num_seen
     tuning = bool(np.any(data.validation_classes >= data.num_seen))
+    kind = f"unseen{' (validation)' if tuning else ''} class"
     lines = [
         f"{data.metadata.get('dataset', 'data')}: {data.num_seen} seen and "
-        f"{unseen} unseen{' (validation)' if tuning else ''} classes, features "
-        f"of {data.feature_dim} dimensions, embeddings of "
+        f"{counted(unseen, kind, f'{kind}es')}, features of "
+        f"{data.feature_dim} dimensions, embeddings of "
         f"{data.embeddings.shape[1]}.",
-        f"{len(data.train)} samples to learn from; to score: {len(data.seen)} "
-        f"of seen and {len(data.unseen)} of unseen classes.",
+        f"{counted(len(data.train), 'sample')} to learn from; to score: "
+        f"{len(data.seen)} of seen and {len(data.unseen)} of unseen classes.",
         *(f"Note: {note}" for note in data.metadata.get("notes", ())),
     ]
     return "\n".join(lines)
@@ -182,8 +194,18 @@ def heading(metrics: Mapping) -> str:
     if "seen_penalty" in metrics:
         parts.append(f"seen penalty {metrics['seen_penalty']:g}")
     parts.append(f"seed {metrics['seed']}")
-    parts.append(f"{seeds} classifier{'s' if seeds > 1 else ''}")
+    parts.append(counted(seeds, "classifier"))
     return f"{metrics['dataset']}, {metrics['variant']}: {', '.join(parts)}"
+
+
+def _legend(classifiers: int, runs: int = 1) -> str:
+    """What the scores are, and what their ± is over."""
+    spread = "of one classifier"
+    if classifiers > 1:
+        spread = f"mean ± standard deviation over {classifiers} classifiers"
+    if runs > 1:
+        spread += f" of {runs} runs"
+    return f"{LEGEND}{spread}."
 
 
 def _comparison(own: Mapping, other: Mapping, seeds: int) -> str:

@@ -12,6 +12,7 @@ from gmn_tf.runs.report import table_csv, trials_table
 from gmn_tf.search import figure
 from gmn_tf.search.folder import PRESET, SearchFolder, ranked
 from gmn_tf.search.space import as_text
+from gmn_tf.utils import progress
 
 SHOWN = 10  # trials on the terminal
 
@@ -93,15 +94,15 @@ def outcome(results: Sequence[Mapping], trial, left: int | None) -> str:
         left: trials to come, if one process runs them all.
     """
     (one,) = [one for one in results if one["trial"] == trial]
-    minutes = f"in {one['seconds'] / 60.0:.1f} min"
+    time = f"in {progress.duration(one['seconds'])}"
     if "reason" in one:
-        text = f"  failed {minutes}: {one['reason']}"
+        text = f"  failed {time}: {one['reason']}"
     else:
         scores = [f"{label} {one[name]:.1f}" for name, label in SCORES.items()]
-        text = f"  {', '.join(scores)}, {minutes}."
+        text = f"  {', '.join(scores)}, {time}."
     if left:
         each = statistics.mean(other["seconds"] for other in results)
-        text += f" {left} left, about {left * each / 60.0:.1f} min."
+        text += f" {left} left, about {progress.duration(left * each)}."
     return text
 
 

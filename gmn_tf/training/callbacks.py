@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.progress import duration
 
 # What a step returns -> its tag in TensorBoard, grouped by network. In the
 # order in which one follows from another: the first wrong one is the cause.
@@ -121,6 +122,6 @@ class ProgressLine(StepCallback):
         if done > first:  # the first ones also trace and compile
             seconds = (time.monotonic() - begun) / (done - first)
             text += f", {1000.0 * seconds:.0f} ms each"
-            text += f", {seconds * (self.steps - done) / 60.0:.1f} min left"
+            text += f", {duration(seconds * (self.steps - done))} left"
         text += "".join(f", {k} {np.mean(v):.4g}" for k, v in losses.items())
         print(text, flush=True)

@@ -81,6 +81,17 @@ def listed(names: Iterable[object], most: int = 5) -> str:
     return ", ".join(texts[:most] + more) or "none"
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number and its noun: `1 class`, `2 classes`.
+
+    Args:
+        number: how many.
+        one: the noun in the singular.
+        several: the plural; an empty text for `one` with an s.
+    """
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
 def check_same(
     problem: str,
     expected: Mapping[str, object],

@@ -1,4 +1,4 @@
-"""A progress bar on the terminal, with the time left."""
+"""A progress bar on the terminal, with the time left; times as texts."""
 
 import contextlib
 import sys
@@ -43,3 +43,11 @@ def progress(
         delay=0 if leave else interval,
     ) as bar:
         yield bar.update
+
+
+def duration(seconds: float) -> str:
+    """A time as text: seconds below one minute, then minutes, then hours."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60.0
+    return f"{minutes:.1f} min" if minutes < 90.0 else f"{minutes / 60:.1f} h"

@@ -157,7 +157,7 @@ def test_the_card_names_classes_data_and_scores(finished_run, predictor):
     )
 
     assert "* 6 classes learned from real" in text
-    assert "* 3 classes learned from their descriptions" in text
+    assert "* 3 classes learned from descriptions" in text
     assert "`f00d`" in text and "9 classes" in text
     h = f"{metrics['h']['mean']:.1f} ± {metrics['h']['std']:.1f}"
     assert h in text
@@ -172,5 +172,5 @@ def test_the_card_names_classes_without_a_score(finished_run, predictor):
         finished_run.workdir, added, with_images=False, top_k=3
     )
 
-    assert "1 classes added after" in text
+    assert "* 1 class added after" in text
     assert "The added classes were not scored" in text

@@ -61,8 +61,9 @@ def test_the_best_penalty_is_named_and_drawn():
     )
     best = calibration.best(rows)
 
-    text = report.calibration_table(rows[0], best)
+    text = report.calibration_table(rows[0], best, 10, 2)
     assert text.splitlines()[1].startswith("-4 ")
+    assert "mean ± standard deviation over 10 classifiers of 2 runs." in text
     assert text.endswith(f"--seen_penalty={best['penalty']:g}")
     axes = plots.calibration_curve(rows, best["penalty"], "toy").axes[0]
     assert list(axes.lines[-1].get_xdata()) == [best["penalty"]] * 2
@@ -132,6 +133,9 @@ def test_several_seeds_have_one_penalty(plain_run, make_run, tmp_path):
         (run.workdir.path / "calibration.csv").read_text() for run in runs
     )
     assert first == second
+    title = finished.common_title(runs)
+    assert title.endswith(", tune split, seeds 1 and 2")
+    assert finished.common_title(runs[:1]) == plain_run.title
     other = Workdir(tmp_path / "other")
     config = plain_run.config.replace({"steps": 2})
     other.start(config, SOURCE)

@@ -6,7 +6,7 @@ from gmn_tf import commands, configs
 from gmn_tf.reproduction import plan
 from gmn_tf.utils.errors import InputError
 from tests.support import in_process
-from tests.support.reproduction import request
+from tests.support.reproduction import finish, request
 
 
 def command_of(jobs, name):
@@ -117,6 +117,29 @@ def test_unknown_parts_are_refused(changes, tmp_path):
 )
 def test_other_tables_and_figures_are_refused(flags, message):
     assert message in in_process.fail(commands.reproduce, *flags)
+
+
+def test_the_committed_results_are_not_the_default_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    asked = {"tables": ("3",), "figures": (), "datasets": ("flo",)}
+    finish(request("runs/paper", **asked, seeds=1, flags=()))
+    flags = ("--tables=3", "--figures=", "--datasets=flo", "--seeds=1")
+    text = in_process.succeed(commands.reproduce, *flags, "--plan")
+    assert "6 jobs: 6 done." in text
+
+
+def test_the_plan_says_what_it_counts(tmp_path):
+    flags = ("--datasets=synthetic,cub:att+sent", f"--out={tmp_path}")
+    text = in_process.succeed(commands.reproduce, *flags, "--plan")
+
+    assert "left; time unknown until the first job has finished." in text
+    for dataset in ("synthetic", "cub:att+sent"):
+        assert f"  {dataset}, test split, real_only x 3 seeds: 0 of 3" in text
+        assert f"  {dataset}, test split, 8 variants x 3 seeds: 0 of 24" in text
+        assert f"  {dataset}, separate protocol, 6 variants x 3 se" in text
+        assert f"  {dataset}, curve of Fig. 3, 2 variants x 3 seeds: 0" in text
 
 
 def test_settings_of_a_job_decide_its_result(tmp_path, monkeypatch):

@@ -213,8 +213,9 @@ def test_the_estimate_is_of_the_kind(tmp_path, results):
     assert again.estimate([job("a", 9), job("b", 9)]) == 120.0
     assert again.estimate([job("c")]) == 60.0
     left = [job("b", 8), job("b", 9)]
-    assert "2 left, about 3 min" in again.summary(left, results, 1)
-    assert "2 left, about 2 min" in again.summary(left, results, 2)
+    assert "2 left, about 3.3 min." in again.summary(left, results, 1)
+    assert "1 left, about 20 s." in again.summary([job("a", 9)], results, 1)
+    assert "2 left, about 1.7 min." in again.summary(left, results, 2)
 
 
 def test_a_damaged_journal_has_no_times(tmp_path):

@@ -4,9 +4,11 @@ import sys
 
 import pytest
 
+from gmn_tf import commands
 from gmn_tf.config import Config
 from gmn_tf.runs import over_seeds, tables
 from gmn_tf.utils.errors import InputError
+from tests.support import in_process
 
 
 def finished_run(path, h, **settings):
@@ -35,9 +37,20 @@ def test_runs_are_joined_over_seeds_alone(tmp_path):
 
     assert by_variant == [
         ("cwgan_gm", 2, 12.0, 2.0),
-        ("real_only", 2, 1.0, 0.0),
         ("cwgan_gm", 1, 30.0, 0.0),
+        ("real_only", 2, 1.0, 0.0),
     ]
+
+
+def test_scores_are_rounded_once(tmp_path):
+    path = finished_run(tmp_path / "a", 87.94987)
+    rows = over_seeds.table([path])
+    over_seeds.write(rows, str(tmp_path / "out"))
+
+    # From 87.950, which the CSV file has, it would be 88.0.
+    assert "| 87.9 |" in over_seeds.markdown(rows)
+    assert "| 87.9 |" in (tmp_path / "out.md").read_text()
+    assert "87.95" in (tmp_path / "out.csv").read_text()
 
 
 def test_many_differences_are_shown_in_one_column(tmp_path):
@@ -59,10 +72,10 @@ def test_many_differences_are_shown_in_one_column(tmp_path):
     settings = [line.split(" | ")[column] for line in lines]
     assert settings == [
         "",
-        "",  # real_only, which all of them have in common
         "beta_1=0.5",
         "beta_2=0.9, noise_dim=7",
         "batch_size=8",
+        "",  # real_only, which all of them have in common
     ]
     assert "beta_1" in rows[0]  # each has its own column in the CSV file
 
@@ -117,7 +130,7 @@ def test_settings_that_differ_between_rows_are_shown(tmp_path):
     assert "| split | steps | learning_rate | seeds |" in heading
     assert "beta_1" not in heading
     assert "| test | 100000 | 0.001 | 1 |" in lines[0]
-    assert "| test | 0 |  | 1 |" in lines[1]
+    assert "| test | 0 |  | 1 |" in lines[2]  # real_only, last of its split
     assert "| tune |" in lines[3]
 
 
@@ -139,6 +152,19 @@ def test_unfinished_runs_are_known(tmp_path):
     assert not over_seeds.is_unfinished(str(tmp_path))
     (tmp_path / "a" / "metrics.json").unlink()
     assert over_seeds.is_unfinished(path)
+    message = in_process.fail(commands.summary, path)
+    assert f"received: unfinished: {path}" in message
+
+    finished, search = finished_run(tmp_path / "b", 10.0), tmp_path / "search"
+    search.mkdir()
+    for name in ("config.json", "search.json"):
+        (search / name).write_text("{}")
+    outcome = in_process.call(commands.summary, path, search, finished)
+    assert "| 10.0 |" in outcome.stdout
+    assert outcome.stderr.splitlines() == [
+        f"Left out, because unfinished: {path}",
+        f"Left out, because not a run of bin/train: {search}",
+    ]
 
 
 def test_tables_are_written(tmp_path):

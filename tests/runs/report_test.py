@@ -148,7 +148,8 @@ def test_curve_as_csv_and_as_table():
         {"n": 250, **scores(60, 40, 70, 50.9)},
     ]
     lines = report.curve_csv(rows, "n").splitlines()
-    table = report.curve_table(rows).splitlines()
+    table, legend = report.curve_table(rows, 5).split("\n\n")
+    table = table.splitlines()
 
     assert lines[0] == "n,t1_mean,t1_std,u_mean,u_std,s_mean,s_std,h_mean,h_std"
     assert lines[2].startswith("250,60.0000,0.2500,40.0000")
@@ -160,9 +161,13 @@ def test_curve_as_csv_and_as_table():
     assert table[0].split() == ["n", "per", "class", "T-1", "u", "s", "h"]
     assert table[2].startswith("250") and table[2].endswith("50.9 ± 0.2")
     assert len(set(map(len, table))) == 1
+    assert legend.endswith("mean ± standard deviation over 5 classifiers.")
+    assert "±" not in report.curve_table(rows, 1)
 
 
-@pytest.mark.parametrize(("validation", "word"), [([0], ""), ([2], "(val")])
+@pytest.mark.parametrize(
+    ("validation", "word"), [([0], "class,"), ([2], "(validation) class,")]
+)
 def test_summary_of_the_data(validation, word):
     data = ZeroShotData(
         class_names=("a", "b", "c"),

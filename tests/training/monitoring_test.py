@@ -319,6 +319,7 @@ def test_a_file_gets_few_plain_lines(capsys):
 
     assert len(lines) == 20
     assert lines[-1].startswith("step 200/200")
+    assert " s left, " in lines[-2] and "min" not in lines[-2]
     assert lines[-1].endswith("critic_loss 200, cosine_weights 0.5")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils import tables
-from gmn_tf.utils.errors import InputError, hint, listed
+from gmn_tf.utils.errors import InputError, counted, hint, listed
 from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.custom import arrays
 
@@ -223,7 +223,7 @@ def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
         raise InputError(
             f"{path} does not describe {names[rows[0]]}.",
             "numbers for every class, one of them not zero",
-            f"no number but 0 for {len(rows)} classes, counted from 1: "
-            f"{listed(rows + 1)}",
+            f"no number but 0 for {counted(len(rows), 'class', 'classes')}, "
+            f"counted from 1: {listed(rows + 1)}",
             "Describe these classes completely.",
         )

@@ -10,7 +10,7 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils import tables
-from gmn_tf.utils.errors import InputError, hint, listed
+from gmn_tf.utils.errors import InputError, counted, hint, listed
 from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
 from gmn_tf_datasets.zero_shot.custom.features import Features
@@ -60,7 +60,8 @@ def make(
             f"{listed((classes.names[label] for label in untrained), 3)} is "
             "seen and has no sample to train on.",
             "one or more samples of each seen class for training",
-            f"{len(untrained)} seen classes without, by {source}",
+            f"{counted(len(untrained), 'seen class', 'seen classes')} without, "
+            f"by {source}",
             "Add samples, train on some of those for testing, or mark the "
             f"class unseen in {CLASSES_FILE}.",
         )
@@ -119,7 +120,7 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
     if len(unnamed):
         raise InputError(
             f"{path} does not name all samples.",
-            f"a line for each of {len(split)} samples",
+            f"a line for each of {counted(len(split), 'sample')}",
             f"{len(unnamed)} without, the first of them row {unnamed[0]} "
             "(counted from 0)",
             "Add the lines, or remove the file to split by a fixed rule.",

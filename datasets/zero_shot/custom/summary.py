@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from gmn_tf.utils.errors import listed
+from gmn_tf.utils.errors import counted, listed
 from gmn_tf_datasets.zero_shot import source, splits
 from gmn_tf_datasets.zero_shot.custom.classes import Classes
 
@@ -64,9 +64,11 @@ class Prepared:
         }
         for name in splits.NAMES:
             rows = made.rows[name]
+            samples = counted(len(rows), "sample")
+            distinct = len(np.unique(data.labels[rows]))
             lines[f"  {name}"] = (
-                f"{len(rows):7d} samples of "
-                f"{len(np.unique(data.labels[rows]))} classes, {PURPOSES[name]}"
+                f"{samples:>15} of {counted(distinct, 'class', 'classes')}, "
+                f"{PURPOSES[name]}"
             )
         width = max(map(len, splits.NAMES)) + 2
         return "\n".join(
