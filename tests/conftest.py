@@ -13,18 +13,6 @@ from gmn_tf.data import zero_shot_data
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.synthetic import SyntheticParameters
 
-# The files that take longest start first, or one process would wait for the
-# other at the end.
-LONGEST = (
-    "workers_test",
-    "tune_command_test",
-    "tuner_test",
-    "end_to_end_test",
-    "checkpoints_test",
-    "plain_step_test",
-    "accidents_test",
-    "custom_images_test",
-)
 TINY = SyntheticParameters(
     num_classes=9,
     num_unseen=3,
@@ -34,11 +22,6 @@ TINY = SyntheticParameters(
     min_samples=10,
     max_samples=13,
 )
-
-
-def pytest_collection_modifyitems(items):
-    """Puts the tests of `LONGEST` first, and keeps the order of all others."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")
