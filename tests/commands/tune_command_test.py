@@ -154,7 +154,7 @@ def test_more_classes_than_the_data_has_are_refused(tried, data_dir, tmp_path):
         (["--objective=acc", "--workdir=x"], "one of h, t1, u, s"),
         (["--split=test", "--workdir=x"], "choose settings on the test"),
         (["--space=noise_dim=64,128", "--workdir=x"], "are not JSON"),
-        (["--space=nodim=[1,2]", "--workdir=x"], "id you mean 'noise_dim'"),
+        (["--space=nodim=[1,2]", "--workdir=x"], "Did you mean 'noise_dim'"),
         (["--dataset=synthetic"], "--workdir is missing."),
         (["--summary", "--workdir=x"], "not the folder of a search"),
     ],

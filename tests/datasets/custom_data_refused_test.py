@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from etils import epath
 
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot.custom import classes
 from tests.datasets import custom_data_test as custom_data
 
 CLASSES = custom_data.classes_csv()
@@ -286,3 +288,8 @@ def test_no_features_at_all(tmp_path):
         ["Cannot read", "nowhere", "nothing there"],
         tmp_path / "nowhere",
     )
+
+
+def test_a_missing_folder_is_not_to_be_filled(tmp_path):
+    with pytest.raises(InputError, match="Correct the path of the folder"):
+        classes.read(epath.Path(tmp_path / "nowhere"))

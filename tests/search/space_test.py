@@ -71,7 +71,7 @@ def test_what_is_drawn_becomes_settings():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"noise_dimm": [1, 2]}, "id you mean 'noise_dim'"),
+        ({"noise_dimm": [1, 2]}, "Did you mean 'noise_dim'"),
         ({"seed": [1, 2]}, "--seed cannot be searched"),
         ({"steps": [1, 2]}, "--steps cannot be searched"),
         ({"cycle_weight": [1.0, 2.0]}, "no effect on cwgan_gm"),

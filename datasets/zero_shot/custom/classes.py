@@ -94,12 +94,15 @@ def read(folder: epath.Path) -> Classes:
     """
     path = folder / CLASSES_FILE
     if not path.exists():
+        is_folder = folder.is_dir()
         raise InputError(
             f"{folder} has no {CLASSES_FILE}.",
             f"{CLASSES_FILE} with the columns class, seen, and the numbers "
             "that describe a class",
-            "no such file" if folder.is_dir() else "no such folder",
-            "Write the file; docs/custom_data.md has an example.",
+            "no such file" if is_folder else "no such folder",
+            "Write the file; docs/custom_data.md has an example."
+            if is_folder
+            else "Correct the path of the folder.",
         )
     table, kinds, _ = _read_table(path, "class", "seen")
     classes = Classes(table.names, kinds, table.values, table.columns, (path,))
