@@ -59,7 +59,8 @@ def load_data(
     """The data of a run, which is prepared first if it is not there.
 
     Args:
-        config: names the data set, its features, embedding and split.
+        config: names the data set, its features, embedding and split, and
+            how both are scaled.
         data_dir: where prepared data is kept; default: TFDS_DATA_DIR or
             ~/tensorflow_datasets.
         manual_dir: the folder with the .mat files; without it the data is
@@ -82,7 +83,12 @@ def load_data(
         beam_options=beam_options,
     )
     return zero_shot_data.load(
-        name, data_dir, config.split, config.embedding_norm, memory_gb * 2**30
+        name,
+        data_dir,
+        config.split,
+        config.embedding_norm,
+        memory_gb * 2**30,
+        config.feature_scaling,
     )
 
 

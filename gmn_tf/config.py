@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Iterable, Mapping
 
 from gmn_tf.data.embeddings import EMBEDDING_NORMS
+from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError, check_choice, nearest
@@ -54,6 +55,15 @@ class Config:
     features_file: str = setting(
         "res101.mat", "File of the features, inside the data set's folder."
     )
+    feature_scaling: str = setting(
+        "none",
+        "How features are scaled, by the training samples alone: none; rms "
+        "(all divided by their root mean square); standard (each dimension to "
+        "mean 0 and standard deviation 1); minmax (each from 0 to 1); centred "
+        "(each to mean 0, all divided by one number); unit (centred, then each "
+        "row to the same length). Prediction and export scale alike.",
+        FEATURE_SCALINGS,
+    )
     embedding: str = setting(
         "att",
         "Class embedding a: `att` reads att_splits.mat, NAME reads "
@@ -62,8 +72,10 @@ class Config:
     embedding_norm: str = setting(
         "l2",
         "How embeddings are scaled: l2 (each row has length 1), matrix "
-        "(divided by the norm of the whole matrix) or none; one value for all "
-        "parts of --embedding, or one per part, as in `l2,matrix`.",
+        "(divided by the norm of the whole matrix), standard (each column to "
+        "mean 0 and the same deviation over the seen classes) or none; one "
+        "value for all parts of --embedding, or one per part, as in "
+        "`l2,matrix`.",
     )
     split: str = setting(
         "test",
@@ -103,8 +115,9 @@ class Config:
     )
     generator_output: str = setting(
         "relu",
-        "Last activation: relu for features >= 0, linear for signed ones.",
-        ("relu", "linear"),
+        "Last activation: relu for features >= 0, linear for signed ones; "
+        "auto: relu if all training features, as scaled, are >= 0.",
+        ("relu", "linear", "auto"),
     )
     activation: str = setting(
         "leaky_relu",

@@ -181,6 +181,7 @@ def open_run(folder: str, values):
         config.split,
         config.embedding_norm,
         values.memory_gb * 2**30,
+        config.feature_scaling,
     )
     workdir.check_same_run(config, loaded.source)
     return FinishedRun(workdir, config, loaded)

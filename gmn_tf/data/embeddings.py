@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gmn_tf.utils.errors import InputError, listed
+from gmn_tf.data.feature_scaling import statistics
+from gmn_tf.utils.errors import InputError, counted, listed
 
-EMBEDDING_NORMS = ("l2", "matrix", "none")
+L2, MATRIX, NONE, STANDARD = "l2", "matrix", "none", "standard"
+EMBEDDING_NORMS = (L2, MATRIX, NONE, STANDARD)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,9 +20,14 @@ class Scaling:
     Attributes:
         name: of the part, as in `att`.
         dim: how many numbers it has.
-        norm: `l2` divides each row by its length; the others by `divisor`.
-        divisor: length of the whole matrix with `matrix`, 1 with `none`.
+        norm: `l2` divides each row by its length, `matrix` and `none` by
+            `divisor`; `standard` subtracts `offset` and multiplies by `factor`.
+        divisor: length of the whole matrix with `matrix`, else 1.
         columns: names of the numbers; empty if they are not known.
+        offset: with `standard`, the mean of each number over the seen classes.
+        factor: with `standard`, 1 / (standard deviation sqrt(k)) if k numbers
+            vary over the seen classes, so that a row has a length of about 1;
+            0 for the others.
     """
 
     name: str
@@ -28,8 +35,11 @@ class Scaling:
     norm: str
     divisor: float
     columns: tuple[str, ...] = ()
+    offset: tuple[float, ...] = ()
+    factor: tuple[float, ...] = ()
 
     def __post_init__(self):
+        size = self.dim if self.norm == STANDARD else 0
         if not (
             isinstance(self.name, str)
             and type(self.dim) is int
@@ -39,6 +49,9 @@ class Scaling:
             and 0.0 < self.divisor < np.inf
             and len(self.columns) in (0, self.dim)
             and all(isinstance(column, str) for column in self.columns)
+            and len(self.offset) == len(self.factor) == size
+            and all(isinstance(one, float) for one in self.offset + self.factor)
+            and np.isfinite(self.offset + self.factor).all()
         ):
             raise ValueError(f"part {self.name!r} of the embedding is damaged")
 
@@ -50,17 +63,22 @@ def decode(part: dict) -> np.ndarray:
 
 
 def scalings(
-    parts: Sequence[dict], raw: Sequence[np.ndarray], norm: str
+    parts: Sequence[dict],
+    raw: Sequence[np.ndarray],
+    norm: str,
+    seen: Sequence[int],
 ) -> tuple[Scaling, ...]:
     """How each part is scaled.
 
     Args:
         parts: the `embeddings` of the builder's metadata.
         raw: of each part, what `decode` gives.
-        norm: `l2`, `matrix` or `none`, or one of them per part (`l2,matrix`).
+        norm: one of `EMBEDDING_NORMS`, or one per part (`l2,matrix`).
+        seen: the rows of the seen classes, whose statistics `standard` takes.
 
     Raises:
-        InputError: for an unknown norm.
+        InputError: for an unknown norm, or if `standard` is asked for and the
+            seen classes do not differ.
     """
     norms = norm.split(",")
     if len(norms) == 1:
@@ -68,7 +86,8 @@ def scalings(
     if len(norms) != len(parts) or set(norms) - set(EMBEDDING_NORMS):
         raise InputError(
             "Unknown value for --embedding_norm.",
-            f"l2, matrix or none, or {len(parts)} of them with commas",
+            f"one of {', '.join(EMBEDDING_NORMS)}, or {len(parts)} of them "
+            "with commas",
             repr(norm),
             f"Give one value, or one for each of the {len(parts)} parts: "
             f"{listed(part['name'] for part in parts)}.",
@@ -79,11 +98,28 @@ def scalings(
             part["dim"],
             one,
             # `scaled` has a message for a matrix that is zero.
-            float(np.linalg.norm(values) or 1.0) if one == "matrix" else 1.0,
+            float(np.linalg.norm(values) or 1.0) if one == MATRIX else 1.0,
             tuple(part.get("columns", ())),
+            *(_standard(values[seen], part["name"]) if one == STANDARD else ()),
         )
         for part, values, one in zip(parts, raw, norms)
     )
+
+
+def _standard(rows: np.ndarray, name: str) -> tuple[tuple, tuple]:
+    """Offset and factor of the numbers of a part, from the seen classes."""
+    found = statistics(rows)
+    varying = np.count_nonzero(found.varies)
+    if not varying:
+        raise InputError(
+            f"--embedding_norm=standard is not possible: embedding {name!r} "
+            "is the same for all seen classes.",
+            "at least one number that differs between seen classes",
+            counted(len(found.varies), "constant number"),
+            "Describe the classes by numbers that differ.",
+        )
+    factor = found.inverse(found.std) / np.sqrt(varying)
+    return tuple(found.mean.tolist()), tuple(factor.tolist())
 
 
 def scaled(
@@ -105,12 +141,17 @@ def scaled(
     for values, part in zip(raw, scalings):
         lengths = np.linalg.norm(values, axis=1, keepdims=True)
         zero = np.flatnonzero(lengths == 0.0)
-        if len(zero) and part.norm != "none":
+        if len(zero) and part.norm in (L2, MATRIX):
             raise InputError(
                 f"Embedding {part.name!r} has rows that are zero.",
                 "at least one number other than zero for every class",
                 f"zeros for {listed(class_names[c] for c in zero)}",
                 "Complete the embedding, or use --embedding_norm=none.",
             )
-        parts.append(values / (lengths if part.norm == "l2" else part.divisor))
+        if part.norm == STANDARD:
+            parts.append((values - part.offset) * part.factor)
+        else:
+            parts.append(
+                values / (lengths if part.norm == L2 else part.divisor)
+            )
     return np.concatenate(parts, axis=1).astype(np.float32)

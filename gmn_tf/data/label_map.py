@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gmn_tf.data import embeddings
+from gmn_tf.data.feature_scaling import UNSCALED, FeatureScaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones
 from gmn_tf.utils.errors import InputError, check_same, counted, listed
@@ -27,6 +28,7 @@ class LabelMap:
             added.
         backbone: the network that the features come from, as
             `bin/extract_features` recorded it; None if it is not known.
+        feature_scaling: how raw features are scaled for the classifiers.
     """
 
     names: tuple[str, ...]
@@ -34,6 +36,7 @@ class LabelMap:
     feature_dim: int
     scalings: tuple[embeddings.Scaling, ...]
     backbone: dict | None
+    feature_scaling: FeatureScaling = UNSCALED
 
     @classmethod
     def of(cls, data: ZeroShotData) -> "LabelMap":
@@ -45,6 +48,7 @@ class LabelMap:
             data.feature_dim,
             data.scalings,
             data.metadata.get("backbone"),
+            data.feature_scaling,
         )
 
     @classmethod
@@ -56,7 +60,7 @@ class LabelMap:
         """
         classes, dim = content["classes"], content["feature_dim"]
         parts, backbone = content["embedding"], content["backbone"]
-        if isinstance(classes, list):
+        if isinstance(classes, list) or "feature_scaling" not in content:
             raise TypeError("the label map of an earlier version of gmn_tf")
         if not isinstance(classes, dict) or not isinstance(parts, list):
             raise TypeError("classes is not an object, or embedding not a list")
@@ -66,12 +70,21 @@ class LabelMap:
             raise TypeError("feature_dim is not a whole number above 0")
         if not classes or set(classes.values()) - {SEEN, UNSEEN}:
             raise ValueError("classes are missing, or their kinds are damaged")
-        scalings = [
-            embeddings.Scaling(**{**one, "columns": tuple(one["columns"])})
-            for one in parts
-        ]
-        kinds = tuple(classes.values())
-        return cls(tuple(classes), kinds, dim, tuple(scalings), backbone)
+        scaling = FeatureScaling.from_dict(content["feature_scaling"])
+        if len(scaling.offset) not in (0, dim):
+            raise ValueError(f"the scaling is not of {dim} features")
+        lists = ("columns", "offset", "factor")
+        return cls(
+            tuple(classes),
+            tuple(classes.values()),
+            dim,
+            tuple(
+                embeddings.Scaling(**one | {n: tuple(one[n]) for n in lists})
+                for one in parts
+            ),
+            backbone,
+            scaling,
+        )
 
     def to_dict(self) -> dict:
         """The contents of a run's classes.json."""
@@ -80,6 +93,7 @@ class LabelMap:
             "feature_dim": self.feature_dim,
             "embedding": [dataclasses.asdict(one) for one in self.scalings],
             "backbone": self.backbone,
+            "feature_scaling": self.feature_scaling.to_dict(),
         }
 
     @property

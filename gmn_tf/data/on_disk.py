@@ -7,7 +7,7 @@ which notes where each record begins; after that only indexed rows are read.
 import contextlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -20,7 +20,7 @@ FORM = {
     "label": tf.io.FixedLenFeature([], tf.int64),
     "features": tf.io.FixedLenFeature([], tf.string),
 }
-BATCH = 1024  # records checked at once while opening
+BATCH = 1024  # records checked at once while opening, and rows mapped
 # Errors of reads: TensorFlow raises an error of its own in their place.
 _LOSSES = []
 
@@ -173,6 +173,39 @@ class Joined(OnDisk):
         return tf.dynamic_stitch(
             places, [gather(*pair) for pair in zip(self.parts, rows_of_parts)]
         )
+
+
+class Mapped(OnDisk):
+    """Rows on disk that go through a function when they are read.
+
+    Args:
+        source: the rows.
+        function: rows `[n, dx]` -> as many of the same size, float32.
+    """
+
+    def __init__(self, source: OnDisk, function: Callable):
+        super().__init__(*source.shape)
+        self._source, self._function = source, function
+
+    def _read(self, rows):
+        return self._function(self._source.gather(rows))
+
+
+def mapped(features, function: Callable, in_place: bool = False):
+    """What a function makes of rows: an array, or `Mapped` if they are on disk.
+
+    Args:
+        features: `[n, dx]`.
+        function: see `Mapped`.
+        in_place: whether an array may be overwritten.
+    """
+    if isinstance(features, OnDisk):
+        return Mapped(features, function)
+    result = features if in_place else np.empty_like(features)
+    for start in range(0, len(features), BATCH):
+        block = slice(start, start + BATCH)
+        result[block] = function(features[block])
+    return result
 
 
 def join(first, second):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import typing
@@ -18,6 +19,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from gmn_tf.data import data_checks, embeddings
+from gmn_tf.data.feature_scaling import NONE, UNSCALED, FeatureScaling
 from gmn_tf.utils.errors import InputError, first_line
 
 if typing.TYPE_CHECKING:
@@ -28,6 +30,7 @@ SPLITS = {
     "tune": ("tune_train", "tune_seen", "tune_unseen"),
 }
 PARTS = ("train", "seen", "unseen")  # of each split, in the order above
+BLOCK = 4096  # rows that are looked at at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,10 +54,11 @@ class ZeroShotData:
     Attributes:
         class_names: `C` names, seen classes first.
         num_seen: S.
-        embeddings: `[C, da]` normalised class embeddings.
+        embeddings: `[C, da]` scaled class embeddings.
         validation_classes: labels of classes kept for validation; unseen ones
             in the `tune` split, and seen ones in the `test` split.
-        train: samples of seen classes to learn from.
+        train: samples of seen classes to learn from, their features scaled
+            like those of all samples.
         seen: samples of seen classes to score.
         unseen: samples of unseen classes to score.
         metadata: what the builder recorded.
@@ -63,6 +67,7 @@ class ZeroShotData:
         split: `test` or `tune`; empty if it is not known.
         embedding_norm: how the embeddings were scaled; empty if not known.
         scalings: how each part was scaled; empty if it was not prepared.
+        feature_scaling: how the features of all samples were scaled.
     """
 
     class_names: tuple[str, ...]
@@ -78,6 +83,7 @@ class ZeroShotData:
     split: str = ""
     embedding_norm: str = ""
     scalings: tuple[embeddings.Scaling, ...] = ()
+    feature_scaling: FeatureScaling = UNSCALED
 
     @property
     def source(self) -> dict:
@@ -98,6 +104,62 @@ class ZeroShotData:
         """C = S + U."""
         return len(self.class_names)
 
+    @functools.cached_property
+    def has_negative_features(self) -> bool:
+        """Whether a training sample has a feature below 0, as scaled."""
+        features = self.train.features
+        return any(
+            (features[start : start + BLOCK] < 0.0).any()
+            for start in range(0, len(features), BLOCK)
+        )
+
+    def rescaled(
+        self, feature_scaling: str, embedding_norm: str
+    ) -> ZeroShotData:
+        """The same data, scaled in another way.
+
+        Args:
+            feature_scaling, embedding_norm: as in `load`.
+
+        Raises:
+            InputError: for a scaling that is not possible, or data whose
+                features are scaled already.
+            LostDataError: if features on disk have changed.
+        """
+        from gmn_tf.data import on_disk
+
+        if self.feature_scaling.kind != NONE:
+            raise InputError(
+                "Features that are scaled cannot be scaled again.",
+                "data that was loaded with feature_scaling='none'",
+                repr(self.feature_scaling.kind),
+                "Load the data again.",
+            )
+        changes = {}
+        if feature_scaling != NONE:
+            with on_disk.reporting_data_loss():
+                scaling = FeatureScaling.fit(
+                    feature_scaling, self.train.features
+                )
+            changes["feature_scaling"] = scaling
+            for part in PARTS:
+                one = getattr(self, part)
+                features = on_disk.mapped(one.features, scaling)
+                changes[part] = Samples(features, one.labels)
+        if embedding_norm != self.embedding_norm:
+            names = self.metadata["class_names"]
+            order = [names.index(name) for name in self.class_names]
+            parts = self.metadata["embeddings"]
+            raw = [embeddings.decode(part) for part in parts]
+            scalings = embeddings.scalings(
+                parts, raw, embedding_norm, order[: self.num_seen]
+            )
+            changes["embedding_norm"] = embedding_norm
+            changes["scalings"] = scalings
+            matrix = embeddings.scaled(raw, scalings, names)
+            changes["embeddings"] = matrix[order]
+        return dataclasses.replace(self, **changes)
+
 
 def load(
     name: str,
@@ -105,6 +167,7 @@ def load(
     split: str = "test",
     embedding_norm: str = "l2",
     memory: float = float("inf"),
+    feature_scaling: str = NONE,
 ) -> ZeroShotData:
     """Reads a prepared data set.
 
@@ -115,15 +178,17 @@ def load(
         embedding_norm: see `gmn_tf.Config`.
         memory: bytes that features may take; if they need more, they stay on
             disk, and rows are read when they are needed.
+        feature_scaling: see `gmn_tf.Config`; by the training samples of the
+            split alone.
 
     Raises:
-        InputError: for a preparation that is missing or damaged, or an
-            embedding that cannot be normalised.
+        InputError: for a preparation that is missing or damaged, or features
+            or an embedding that cannot be scaled.
     """
     # TensorFlow takes seconds, and not all who import this module load data.
     import tensorflow as tf
 
-    from gmn_tf.data.on_disk import open_records
+    from gmn_tf.data import on_disk
 
     if not os.path.isdir(os.path.join(data_dir, name)):
         raise InputError(
@@ -144,8 +209,12 @@ def load(
         metadata = dict(info.metadata)
         raw = [embeddings.decode(part) for part in metadata["embeddings"]]
         data_checks.check_metadata(metadata, raw)
+        seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
+        if split == "tune":
+            unseen = metadata["validation_classes"]
+            seen = np.setdiff1d(seen, unseen)
         scalings = embeddings.scalings(
-            metadata["embeddings"], raw, embedding_norm
+            metadata["embeddings"], raw, embedding_norm, seen
         )
         # By part: TFDS has none for a split without a record.
         splits = {
@@ -159,10 +228,6 @@ def load(
         if info.features["features"].dtype != np.float32:
             raise ValueError("features are not 32-bit numbers")
         records = sum(one.num_examples for one in splits.values())
-    seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
-    if split == "tune":
-        unseen = metadata["validation_classes"]
-        seen = np.setdiff1d(seen, unseen)
     # The builder's labels in the order of the run's.
     order, num_seen = np.array([*seen, *unseen], int), len(seen)
     new_label = np.full(len(metadata["class_names"]), -1, np.int32)
@@ -179,7 +244,7 @@ def load(
                 rows = builder.as_dataset(split=one.name, read_config=reading)
         with _reporting_damage(name, data_dir, *errors):
             features, labels = (
-                open_records(one.filepaths, dim)
+                on_disk.open_records(one.filepaths, dim)
                 if rows is None
                 else _read(rows, one.num_examples, dim)
             )
@@ -191,6 +256,12 @@ def load(
             if not np.isin(labels, classes).all():
                 raise ValueError(f"records in {one.name} are of other classes")
         samples[part] = Samples(features, new_label[labels])
+    with on_disk.reporting_data_loss():
+        scaling = FeatureScaling.fit(feature_scaling, samples["train"].features)
+    if feature_scaling != NONE:
+        for part, one in samples.items():
+            features = on_disk.mapped(one.features, scaling, in_place=True)
+            samples[part] = Samples(features, one.labels)
     names = metadata["class_names"]
     matrix = embeddings.scaled(raw, scalings, names)
     return ZeroShotData(
@@ -204,6 +275,7 @@ def load(
         split=split,
         embedding_norm=embedding_norm,
         scalings=scalings,
+        feature_scaling=scaling,
         **samples,
     )
 

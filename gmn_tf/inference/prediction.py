@@ -61,6 +61,9 @@ class Predictor:
     def probabilities(self, features) -> np.ndarray:
         """Features `[n, dx]` -> probabilities `[n, C]`; each row sums to 1.
 
+        They are scaled here as the training's were, so give them as they were
+        extracted, not those of a `ZeroShotData` that has scaled them.
+
         Raises:
             InputError: for features of another size, or that are not finite.
         """
@@ -76,8 +79,10 @@ class Predictor:
         action = "Extract the features of these samples again."
         source.check_finite(features, "The array", "samples", action, 0)
         class_weights = [model.class_weights for model in self.classifiers]
+        scaled = self.classes.feature_scaling
         return metrics.in_blocks(
-            lambda block: mean_probabilities(block, class_weights), features
+            lambda block: mean_probabilities(scaled(block), class_weights),
+            features,
         )
 
     def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:

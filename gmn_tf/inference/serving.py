@@ -24,6 +24,7 @@ class ServingModel(tf.Module):
     def __init__(self, predictor: Predictor, backbone=None, top_k: int = 5):
         super().__init__()
         self.feature_dim = predictor.classes.feature_dim
+        self.scaled = predictor.classes.feature_scaling
         self.class_weights = [
             [tf.Variable(part, trainable=False) for part in model.class_weights]
             for model in predictor.classifiers
@@ -35,8 +36,10 @@ class ServingModel(tf.Module):
         self.network = None if backbone is None else backbone.model
 
     def classify(self, features):
-        """Features `[n, dx]` -> names and probabilities `[n, k]`."""
-        probabilities = mean_probabilities(features, self.class_weights)
+        """Raw features `[n, dx]` -> names and probabilities `[n, k]`."""
+        probabilities = mean_probabilities(
+            self.scaled(features), self.class_weights
+        )
         best, labels = tf.math.top_k(probabilities, self.top_k)
         return {"classes": tf.gather(self.names, labels), "scores": best}
 

@@ -23,7 +23,8 @@ from gmn_tf.utils.errors import InputError, first_line
 # What decides the data, the scores or the length of a trial, not its quality.
 NOT_SEARCHED = (
     *("dataset", "variant", "features_file", "embedding", "embedding_norm"),
-    *("split", "seed", "steps", "precision", "classifier_seeds"),
+    *("feature_scaling", "split", "seed", "steps", "precision"),
+    "classifier_seeds",
 )
 CRITIC = "critic"
 # A setting that begins with one of these matters to this part alone.

@@ -85,6 +85,7 @@ def check_feasible(
         "dataset": data.metadata.get("dataset", ""),
         "split": data.split,
         "embedding_norm": data.embedding_norm,
+        "feature_scaling": data.feature_scaling.kind,
     }
     loaded = {name: value for name, value in loaded.items() if value}
     check_same(

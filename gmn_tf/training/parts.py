@@ -72,12 +72,15 @@ def build_generator(config: Config, data: ZeroShotData) -> Generator:
             config.noise_covariance,
             dtype=dtype,
         )
+    output = config.generator_output
+    if output == "auto":
+        output = "linear" if data.has_negative_features else "relu"
     generator = Generator(
         noise,
         data.feature_dim,
         config.generator_units,
         config.activation,
-        config.generator_output,
+        output,
         dtype=dtype,
     )
     generator.build((None, config.noise_dim), (None, data.embeddings.shape[1]))

@@ -88,6 +88,81 @@ def test_a_zero_row_is_refused_with_its_class(norm):
     np.testing.assert_array_equal(kept, matrix)
 
 
+def standardised(matrix, seen):
+    """Columns that vary over the seen rows, brought to a length of 1 a row."""
+    rows = np.asarray(matrix, np.float64)[seen]
+    deviations = rows.std(axis=0)
+    varies = deviations > 0
+    result = (matrix - rows.mean(axis=0)) / np.where(varies, deviations, 1.0)
+    return np.where(varies, result, 0.0) / np.sqrt(varies.sum())
+
+
+def test_standard_takes_the_statistics_of_seen_classes():
+    raw = [ATT.astype(np.float64)]
+    parts = embeddings.scalings([part(ATT)], raw, "standard", [0, 1, 3])
+    found = embeddings.scaled(raw, parts, NAMES)
+
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, standardised(ATT, [0, 1, 3]), rtol=1e-5)
+    lengths = np.square(found[[0, 1, 3]]).sum(axis=1)
+    assert lengths.mean() == pytest.approx(1.0, rel=1e-5)
+    # Whatever the unseen class is described as.
+    raw[0][2] = 99.0
+    assert parts == embeddings.scalings([part(ATT)], raw, "standard", [0, 1, 3])
+    # And a new class is scaled alike.
+    new = embeddings.scaled([ATT[:2].astype(np.float64)], parts, ["x", "y"])
+    np.testing.assert_array_equal(new, found[:2])
+
+
+def test_standard_knows_no_unit_and_no_zero():
+    units = np.array([1e-3, -1.0, 1e3, 7.0, 1.0])
+    expected = toys.scaled_embeddings([part(ATT)], "standard", NAMES)
+    other = toys.scaled_embeddings([part(ATT * units + 5)], "standard", NAMES)
+    np.testing.assert_allclose(other, expected * np.sign(units), atol=1e-3)
+
+
+def test_standard_makes_zeros_of_constant_columns():
+    # Whole numbers, negative ones, rank 1; unseen classes may differ there.
+    matrix = np.array(
+        [[0, 2, 7, -4], [0, 4, 7, -4], [0, 4, 7, -4], [5, 8, 1, 0]]
+    )
+    raw = [matrix.astype(np.float64)]
+    scalings = embeddings.scalings([part(matrix)], raw, "standard", [0, 1, 2])
+    found = embeddings.scaled(raw, scalings, NAMES)
+
+    np.testing.assert_array_equal(found[:, [0, 2, 3]], 0.0)
+    root = np.sqrt(0.5)
+    np.testing.assert_allclose(found[:3, 1], [-2 * root, root, root], rtol=1e-6)
+
+
+def test_standard_takes_a_zero_row_and_one_that_is_the_mean():
+    matrix = np.array([[0, 0], [2, 0], [1, 1], [1, 1 / 3]])
+    raw = [matrix]
+    scalings = embeddings.scalings([part(matrix)], raw, "standard", [0, 1, 2])
+    found = embeddings.scaled(raw, scalings, NAMES)
+    assert np.any(found[0])
+    np.testing.assert_allclose(found[3], 0.0, atol=1e-7)
+
+
+def test_standard_refuses_seen_classes_that_do_not_differ():
+    matrix = np.array([[1, 2], [1, 2], [1, 2], [3, 4]])
+    with pytest.raises(InputError, match="same for all seen classes") as error:
+        embeddings.scalings([part(matrix)], [matrix], "standard", [0, 1, 2])
+    assert "'att'" in str(error.value)
+
+
+def test_parts_are_standardised_one_by_one():
+    matrix = toys.scaled_embeddings(
+        [part(ATT), part(SENT, "sent")], "standard,l2", NAMES
+    )
+    np.testing.assert_allclose(
+        matrix[:, : toys.DA], standardised(ATT, range(4)), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        matrix[:, toys.DA :], scaled(SENT, "l2"), rtol=1e-5
+    )
+
+
 @pytest.mark.parametrize("norm", ["l1", "", "l2,l2,l2", "l2,l1", "L2"])
 def test_an_unknown_norm_is_refused(norm):
     with pytest.raises(InputError, match="--embedding_norm") as error:
@@ -112,6 +187,20 @@ def test_seen_classes_come_first(tiny_data):
     assert set(tiny_data.train.labels) == set(seen)
     assert set(tiny_data.seen.labels) == set(seen)
     assert set(tiny_data.unseen.labels) == set(unseen)
+
+
+@pytest.mark.parametrize("split", ["test", "tune"])
+def test_seen_classes_of_the_split_standardise(split, tiny_name, tiny_dir):
+    found = zero_shot_data.load(tiny_name, tiny_dir, split, "standard")
+    names = found.metadata["class_names"]
+    raw = embeddings.decode(found.metadata["embeddings"][0])
+    order = [names.index(name) for name in found.class_names]
+    np.testing.assert_allclose(
+        found.embeddings,
+        standardised(raw[order], range(found.num_seen)),
+        rtol=1e-4,
+        atol=1e-5,
+    )
 
 
 def test_tuning_stays_within_the_training_classes(

@@ -78,7 +78,7 @@ def copy(model):
 def scaled_embeddings(parts, norm: str, class_names) -> np.ndarray:
     """`[C, da]` from the embeddings of a builder's metadata."""
     raw = [embeddings.decode(part) for part in parts]
-    scalings = embeddings.scalings(parts, raw, norm)
+    scalings = embeddings.scalings(parts, raw, norm, range(len(class_names)))
     return embeddings.scaled(raw, scalings, class_names)
 
 

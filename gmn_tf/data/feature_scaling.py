@@ -1,0 +1,225 @@
+"""Features, scaled as --feature_scaling says by the training rows alone.
+
+    y = (x - offset) * factor, and with `unit` then y sqrt(k) / |y|
+
+for each dimension, of which k vary. Computed in float64, so that neither
+large numbers nor a large offset cost digits or overflow.
+"""
+
+import base64
+import dataclasses
+
+import numpy as np
+
+from gmn_tf.utils.errors import InputError, check_choice
+
+NONE, RMS, STANDARD = "none", "rms", "standard"
+MINMAX, CENTRED, UNIT = "minmax", "centred", "unit"
+FEATURE_SCALINGS = (NONE, RMS, STANDARD, MINMAX, CENTRED, UNIT)
+# A dimension is constant if its standard deviation is not above this part of
+# its largest number: about ten times the rounding of float32.
+NEARLY = 1e-6
+BLOCK = 1024  # rows that statistics are taken of at once
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistics:
+    """Statistics of each dimension of some rows, `[dx]` float64.
+
+    Attributes:
+        mean: of each dimension.
+        std: standard deviation.
+        least: the smallest number.
+        most: the largest number.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+
+    @property
+    def largest(self) -> np.ndarray:
+        """The largest absolute number of each dimension."""
+        return np.maximum(np.abs(self.least), np.abs(self.most))
+
+    @property
+    def varies(self) -> np.ndarray:
+        """Which dimensions are neither constant nor nearly so."""
+        return self.std > NEARLY * self.largest
+
+    def inverse(self, sizes: np.ndarray) -> np.ndarray:
+        """1 / sizes `[dx]`, and 0 for a constant dimension."""
+        return np.where(self.varies, 1.0 / np.where(self.varies, sizes, 1.0), 0)
+
+
+def statistics(rows) -> Statistics:
+    """Statistics of rows `[n, dx]`: an array, or an `on_disk.OnDisk`."""
+    # It takes a second, and not all who import this module need it.
+    from sklearn import preprocessing
+
+    moments = preprocessing.StandardScaler()
+    bounds = preprocessing.MinMaxScaler()
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK].astype(np.float64)
+        moments.partial_fit(block)
+        bounds.partial_fit(block)
+    return Statistics(
+        moments.mean_,
+        np.sqrt(moments.var_),
+        bounds.data_min_,
+        bounds.data_max_,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureScaling:
+    """How features are scaled: those of the data, and those predicted on.
+
+    Attributes:
+        kind: one of `FEATURE_SCALINGS`.
+        offset: `dx` numbers that are subtracted; none with the kind `none`.
+        factor: `dx` numbers that the rest is multiplied by, 0 for a constant
+            dimension; none with the kind `none`.
+    """
+
+    kind: str = NONE
+    offset: tuple[float, ...] = ()
+    factor: tuple[float, ...] = ()
+
+    def __post_init__(self):
+        size = len(self.offset)
+        if not (
+            self.kind in FEATURE_SCALINGS
+            and len(self.factor) == size
+            and (size == 0) == (self.kind == NONE)
+            and np.isfinite([*self.offset, *self.factor]).all()
+        ):
+            raise ValueError("the scaling of features is damaged")
+
+    @classmethod
+    def fit(cls, kind: str, features) -> "FeatureScaling":
+        """The scaling of a kind by the statistics of training rows.
+
+        Args:
+            kind: `none`: as they are. `rms`: all divided by their root mean
+                square. `standard`: each dimension minus its mean, divided by
+                its standard deviation. `minmax`: each dimension from 0 to 1.
+                `centred`: each dimension minus its mean, and all divided by
+                the root mean square of what is left. `unit`: centred, and
+                each row then divided by its own root mean square. Except with
+                `none` and `rms`, a constant dimension becomes 0.
+            features: `[n, dx]`, an array or an `on_disk.OnDisk`.
+
+        Raises:
+            InputError: for another kind, or if no dimension varies (with
+                `rms`: if all is 0), so that there is nothing to divide by.
+        """
+        check_choice("feature_scaling", kind, FEATURE_SCALINGS)
+        if kind == NONE:
+            return UNSCALED
+        found = statistics(features)
+        usable = found.largest > 0.0 if kind == RMS else found.varies
+        if not usable.any():
+            raise InputError(
+                f"--feature_scaling={kind} is not possible: all training "
+                "samples have the same features.",
+                "at least one dimension that differs between samples",
+                f"{len(usable)} constant dimensions, numbers from "
+                f"{found.least.min():g} to {found.most.max():g}",
+                "Check how the features were extracted, and prepare them "
+                "again.",
+            )
+        offset, factor = OFFSETS_AND_FACTORS[kind](found)
+        return cls(kind, tuple(offset.tolist()), tuple(factor.tolist()))
+
+    @classmethod
+    def from_dict(cls, content: dict) -> "FeatureScaling":
+        """The scaling that `to_dict` was called on.
+
+        Raises:
+            KeyError, TypeError, ValueError: for any other content.
+        """
+        found = cls(
+            content["kind"],
+            _decoded(content["offset"]),
+            _decoded(content["factor"]),
+        )
+        if found.to_dict() != content:
+            raise ValueError("the scaling of features is damaged")
+        return found
+
+    def to_dict(self) -> dict:
+        """Plain values, as written to JSON."""
+        return {
+            "kind": self.kind,
+            "offset": _encoded(self.offset),
+            "factor": _encoded(self.factor),
+        }
+
+    @property
+    def unit_length(self) -> bool:
+        """Whether each row is brought to the root mean square 1 at last."""
+        return self.kind == UNIT
+
+    @property
+    def constant(self) -> int:
+        """How many dimensions became 0, because they do not vary."""
+        return self.factor.count(0.0)
+
+    def __call__(self, features):
+        """Features `[..., dx]`, an array or a tensor -> the scaled ones.
+
+        These are a float32 tensor; with `none` they are what was given.
+        """
+        if self.kind == NONE:
+            return features
+        import tensorflow as tf
+
+        scaled = tf.cast(features, tf.float64) - self.offset
+        scaled *= self.factor
+        if self.unit_length:
+            varying = len(self.factor) - self.constant
+            squares = tf.reduce_sum(tf.square(scaled), axis=-1, keepdims=True)
+            # A row that is the mean itself stays at 0.
+            scaled /= tf.maximum(tf.sqrt(squares / varying), NEARLY)
+        return tf.cast(scaled, tf.float32)
+
+
+def _rms(found: Statistics):
+    square = np.mean(np.square(found.mean) + np.square(found.std))
+    return np.zeros_like(found.mean), np.full_like(found.mean, square**-0.5)
+
+
+def _standard(found: Statistics):
+    return found.mean, found.inverse(found.std)
+
+
+def _minmax(found: Statistics):
+    return found.least, found.inverse(found.most - found.least)
+
+
+def _centred(found: Statistics):
+    square = np.mean(np.square(found.std[found.varies]))
+    return found.mean, found.inverse(np.full_like(found.mean, square**0.5))
+
+
+# Of each kind, the offsets and the factors `[dx]`.
+OFFSETS_AND_FACTORS = {
+    RMS: _rms,
+    STANDARD: _standard,
+    MINMAX: _minmax,
+    CENTRED: _centred,
+    UNIT: _centred,
+}
+
+
+UNSCALED = FeatureScaling()
+
+
+def _encoded(numbers: tuple[float, ...]) -> str:
+    return base64.b64encode(np.asarray(numbers, "<f8").tobytes()).decode()
+
+
+def _decoded(text: str) -> tuple[float, ...]:
+    return tuple(np.frombuffer(base64.b64decode(text), "<f8").tolist())
