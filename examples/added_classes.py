@@ -145,8 +145,12 @@ def descriptions(data, names) -> np.ndarray:
 
 def score(predictor, data, count: int) -> dict:
     """T-1, u, s, h, and the mean accuracy of the classes that were added."""
+    from gmn_tf.data.feature_scaling import UNSCALED
     from gmn_tf.method import metrics
 
+    # Features of a run's data are scaled already.
+    classes = dataclasses.replace(predictor.classes, feature_scaling=UNSCALED)
+    predictor = dataclasses.replace(predictor, classes=classes)
     found = metrics.score_predictions(
         metrics.Predictions(
             predictor.probabilities(data.seen.features[:]),

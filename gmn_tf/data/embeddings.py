@@ -55,6 +55,27 @@ class Scaling:
         ):
             raise ValueError(f"part {self.name!r} of the embedding is damaged")
 
+    @classmethod
+    def from_dict(cls, content: dict) -> "Scaling":
+        """The scaling that `to_dict` was called on.
+
+        Raises:
+            KeyError, TypeError, ValueError: for any other content.
+        """
+        lists = {
+            name: content[name] for name in ("columns", "offset", "factor")
+        }
+        if not all(isinstance(one, list) for one in lists.values()):
+            raise TypeError("columns, offset or factor is not a list")
+        return cls(**content | {n: tuple(one) for n, one in lists.items()})
+
+    def to_dict(self) -> dict:
+        """Plain values, as written to JSON."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
 
 def decode(part: dict) -> np.ndarray:
     """One raw embedding `[C, dim]` from the builder's metadata."""

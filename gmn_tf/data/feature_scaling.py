@@ -11,7 +11,7 @@ import dataclasses
 
 import numpy as np
 
-from gmn_tf.utils.errors import InputError, check_choice
+from gmn_tf.utils.errors import InputError, check_choice, counted
 
 NONE, RMS, STANDARD = "none", "rms", "standard"
 MINMAX, CENTRED, UNIT = "minmax", "centred", "unit"
@@ -156,6 +156,11 @@ class FeatureScaling:
             "offset": _encoded(self.offset),
             "factor": _encoded(self.factor),
         }
+
+    def __str__(self) -> str:
+        """The kind, and how many dimensions became 0."""
+        lost = counted(self.constant, "constant dimension")
+        return self.kind + f" ({lost} set to 0)" * bool(self.constant)
 
     @property
     def unit_length(self) -> bool:

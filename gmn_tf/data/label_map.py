@@ -61,7 +61,10 @@ class LabelMap:
         classes, dim = content["classes"], content["feature_dim"]
         parts, backbone = content["embedding"], content["backbone"]
         if isinstance(classes, list) or "feature_scaling" not in content:
-            raise TypeError("the label map of an earlier version of gmn_tf")
+            raise TypeError(
+                "the label map of an earlier version of gmn_tf, which does "
+                "not say how features are scaled"
+            )
         if not isinstance(classes, dict) or not isinstance(parts, list):
             raise TypeError("classes is not an object, or embedding not a list")
         if not isinstance(backbone, dict | None):
@@ -73,15 +76,11 @@ class LabelMap:
         scaling = FeatureScaling.from_dict(content["feature_scaling"])
         if len(scaling.offset) not in (0, dim):
             raise ValueError(f"the scaling is not of {dim} features")
-        lists = ("columns", "offset", "factor")
         return cls(
             tuple(classes),
             tuple(classes.values()),
             dim,
-            tuple(
-                embeddings.Scaling(**one | {n: tuple(one[n]) for n in lists})
-                for one in parts
-            ),
+            tuple(map(embeddings.Scaling.from_dict, parts)),
             backbone,
             scaling,
         )
@@ -91,7 +90,7 @@ class LabelMap:
         return {
             "classes": dict(zip(self.names, self.kinds)),
             "feature_dim": self.feature_dim,
-            "embedding": [dataclasses.asdict(one) for one in self.scalings],
+            "embedding": [one.to_dict() for one in self.scalings],
             "backbone": self.backbone,
             "feature_scaling": self.feature_scaling.to_dict(),
         }

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from gmn_tf.data.embeddings import STANDARD
+from gmn_tf.data.feature_scaling import NONE
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
 from gmn_tf.utils import files
@@ -180,9 +182,23 @@ def data_summary(data: ZeroShotData) -> str:
         f"{data.embeddings.shape[1]}.",
         f"{counted(len(data.train), 'sample')} to learn from; to score: "
         f"{len(data.seen)} of seen and {len(data.unseen)} of unseen classes.",
+        *_scaling_summary(data),
         *(f"Note: {note}" for note in data.metadata.get("notes", ())),
     ]
     return "\n".join(lines)
+
+
+def _scaling_summary(data: ZeroShotData) -> list[str]:
+    """How features and embeddings were scaled, if by statistics."""
+    scaling = data.feature_scaling
+    lines = []
+    if scaling.kind != NONE:
+        lines.append(f"Features are scaled by the training samples: {scaling}.")
+    if STANDARD in data.embedding_norm:
+        lines.append(
+            f"Embeddings are scaled by the seen classes: {data.embedding_norm}."
+        )
+    return lines
 
 
 def heading(metrics: Mapping) -> str:

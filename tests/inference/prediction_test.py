@@ -9,6 +9,7 @@ import pytest
 
 from gmn_tf import commands
 from gmn_tf.data import embeddings
+from gmn_tf.data.feature_scaling import FeatureScaling
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.inference.prediction import Predictor
@@ -204,6 +205,11 @@ def test_a_damaged_label_map_is_refused(content, tmp_path):
         {"divisor": float("nan")},
         {"dim": "7"},
         {"columns": ["a"]},
+        {"columns": ""},
+        {"norm": "standard"},
+        {"offset": [0.0] * 7, "factor": [1.0] * 7},
+        {"norm": "standard", "offset": [0.0] * 7, "factor": [1.0] * 6},
+        {"norm": "standard", "offset": [0.0] * 7, "factor": [[1.0]] * 7},
     ],
 )
 def test_a_damaged_description_is_refused(change, finished_run, tmp_path):
@@ -224,6 +230,25 @@ def test_a_label_map_of_an_earlier_version(owl, finished_run, tmp_path):
     with pytest.raises(InputError, match=r"earlier version of gmn_tf") as found:
         prediction.read_label_map(Workdir(tmp_path))
     assert "Train again" in str(found.value)
+
+
+def test_a_label_map_that_knows_no_scaling(finished_run, tmp_path):
+    content = LabelMap.of(finished_run.data).to_dict()
+    del content["feature_scaling"]
+    (tmp_path / "classes.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="how features are scaled") as found:
+        prediction.read_label_map(Workdir(tmp_path))
+    assert "earlier version of gmn_tf" in str(found.value)
+    assert "Train again" in str(found.value)
+
+
+def test_a_scaling_of_other_features_is_refused(finished_run, tmp_path):
+    content = LabelMap.of(finished_run.data).to_dict()
+    scaling = FeatureScaling.fit("unit", toys.normal(5, 13))
+    content["feature_scaling"] = scaling.to_dict()
+    (tmp_path / "classes.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="scaling is not of 14 features"):
+        prediction.read_label_map(Workdir(tmp_path))
 
 
 def test_names_of_other_classes_are_refused(finished_run, tmp_path):
