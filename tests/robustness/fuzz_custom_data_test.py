@@ -16,6 +16,7 @@ import pytest
 
 from gmn_tf.config import EMBEDDING_NORMS
 from gmn_tf.data import embeddings, zero_shot_data
+from gmn_tf.data.feature_scaling import FeatureScaling
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.runs.workdir import Workdir
@@ -39,8 +40,12 @@ RUN = LabelMap(
     (
         embeddings.Scaling("att", 2, "l2", 1.0, ("red", "long_beak")),
         embeddings.Scaling("sent", 3, "matrix", 2.5),
+        embeddings.Scaling(
+            *("word", 2, "standard", 1.0), offset=(0.5, -2.0), factor=(0.1, 0.0)
+        ),
     ),
     dict(custom_data.BACKBONE),
+    FeatureScaling("unit", (0.5, -3.0) + (7.0,) * 5, (0.5,) * 6 + (0.0,)),
 )
 
 
@@ -365,6 +370,13 @@ def spoilt_class_list(rng, place):
         assert 0.0 < one.divisor < np.inf
         assert len(one.columns) in (0, one.dim)
         assert all(isinstance(column, str) for column in one.columns)
+        size = one.dim if one.norm == "standard" else 0
+        assert len(one.offset) == len(one.factor) == size
+        assert all(np.isfinite(one.offset + one.factor))
+    scaling = found.feature_scaling
+    size = 0 if scaling.kind == "none" else found.feature_dim
+    assert len(scaling.offset) == len(scaling.factor) == size
+    assert all(np.isfinite(scaling.offset + scaling.factor))
     json.dumps(found.backbone, allow_nan=False)
 
 

@@ -444,6 +444,7 @@ def _read_run(stage, place) -> None:
         info["data_dir"],
         config.split,
         config.embedding_norm,
+        feature_scaling=config.feature_scaling,
     )
     workdir.check_same_run(config, info)
     recorded = workdir.read_json("metrics.json")

@@ -74,6 +74,7 @@ def test_what_is_drawn_becomes_settings():
         ({"noise_dimm": [1, 2]}, "Did you mean 'noise_dim'"),
         ({"seed": [1, 2]}, "--seed cannot be searched"),
         ({"steps": [1, 2]}, "--steps cannot be searched"),
+        ({"feature_scaling": ["unit"]}, "--feature_scaling cannot be searched"),
         ({"cycle_weight": [1.0, 2.0]}, "no effect on cwgan_gm"),
         ({"noise_dim": []}, "has no value"),
         ({"noise_dim": [0, 64]}, "at least 1"),
