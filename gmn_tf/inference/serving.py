@@ -24,8 +24,14 @@ class ServingModel(tf.Module):
     def __init__(self, predictor: Predictor, backbone=None, top_k: int = 5):
         super().__init__()
         self.feature_dim = predictor.classes.feature_dim
-        self.class_weights = [
-            [tf.Variable(part, trainable=False) for part in model.class_weights]
+        self.terms = [
+            [
+                term._replace(
+                    weights=tf.Variable(term.weights, trainable=False),
+                    bias=tf.Variable(term.bias, trainable=False),
+                )
+                for term in model.terms
+            ]
             for model in predictor.classifiers
         ]
         self.names = tf.constant(predictor.classes.names)
@@ -36,7 +42,7 @@ class ServingModel(tf.Module):
 
     def classify(self, features):
         """Features `[n, dx]` -> names and probabilities `[n, k]`."""
-        probabilities = mean_probabilities(features, self.class_weights)
+        probabilities = mean_probabilities(features, self.terms)
         best, labels = tf.math.top_k(probabilities, self.top_k)
         return {"classes": tf.gather(self.names, labels), "scores": best}
 
