@@ -34,7 +34,7 @@ from matplotlib.figure import Figure
 from gmn_tf import configs
 from gmn_tf.config import Config
 from gmn_tf.data import zero_shot_data
-from gmn_tf.method import classifier
+from gmn_tf.method.classifiers import base, bilinear
 from gmn_tf.training import fit, parts
 from gmn_tf.utils import figures
 from gmn_tf_datasets.zero_shot import splits, storage
@@ -136,9 +136,11 @@ def of_samples(samples: int, data_dir: str, memory_gb: float) -> dict:
     )
     seconds = {"load_s": time.perf_counter() - begun}
     seconds |= step_times(loaded)
-    sgd = classifier.SGD(0.01, 0.97, 0.9, 0.001, 256, epochs=1)
+    sgd = bilinear.Settings(0.01, 0.97, 0.9, 0.001, 256, epochs=1)
+    classes = SEEN + UNSEEN
+    task = base.Task(loaded.train, loaded.embeddings, SEEN, classes)
     begun = time.perf_counter()
-    classifier.fit(loaded.train, loaded.embeddings, SEEN + UNSEEN, sgd, 1)
+    bilinear.fit(task, sgd, 1)
     return {
         "on_disk": not isinstance(loaded.train.features, np.ndarray),
         **seconds,

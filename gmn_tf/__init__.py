@@ -12,7 +12,7 @@ Eq. 2-4            `method.gradient_matching`
 Eq. 5              `method.gmn`: the training step; `method.guidance`: its
                    other terms
 Eq. 6              `method.compatibility`: f(x, a)
-Section 3.4        `method.synthesis`, `method.classifier`
+Section 3.4        `method.synthesis`, `method.classifiers`
 Section 4          `method.metrics`: T-1, u, s, h; `method.calibration`:
                    beyond it
 Tables 2-3         `method.variants`; `runs.separate`: the protocol of Table 2
@@ -50,7 +50,7 @@ from gmn_tf.version import __version__
 
 # Public name -> what it is. Imported on first use: TensorFlow takes seconds.
 _PUBLIC = {
-    "Classifier": "method.classifier.Classifier",
+    "Classifier": "method.classifiers.base.Classifier",
     "Config": "config.Config",
     "Critic": "method.critic.Critic",
     "GMN": "method.gmn.GMN",

@@ -9,9 +9,11 @@ import json
 import math
 import pathlib
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from gmn_tf.data.embeddings import EMBEDDING_NORMS
 from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
+from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError, check_choice, nearest
@@ -24,6 +26,21 @@ KINDS = {  # what a setting of this type is given as
 }
 # A count is positive, and TensorFlow counts many things in 32 bits.
 BOUNDS = {int: (1, 2**31), tuple: (1, 2**31), float: (0.0, None)}
+BOTH, REAL = ROWS = ("both", "real")  # samples of a classifier
+
+
+class ClassifierPart(NamedTuple):
+    """A part of the final classifier.
+
+    Attributes:
+        name: of `CLASSIFIERS`.
+        rows: `both`, real and synthetic samples, or `real`.
+        weight: of its scores.
+    """
+
+    name: str
+    rows: str
+    weight: float
 
 
 def setting(default, help_text: str, choices: tuple[str, ...] = (), **bounds):
@@ -200,7 +217,23 @@ class Config:
         "number.",
         least=0,
     )
-    # These also train the f that L_CLS freezes.
+    classifier: str = setting(
+        "bilinear",
+        "Final classifier: " + ", ".join(CLASSIFIERS) + ", or several whose "
+        "scores are added, as in `bilinear+prototype`.",
+    )
+    classifier_rows: str = setting(
+        "both",
+        "What it is trained on: both (real and synthetic samples) or real; one "
+        "value for all parts of --classifier, or one per part, as in "
+        "`both,real`. Without a generator all samples are real.",
+    )
+    classifier_weights: str = setting(
+        "1",
+        "Weights of the parts of --classifier, as in `1,2`; scores are brought "
+        "to one scale before; one value: all parts weigh the same.",
+    )
+    # These train all classifiers but prototype, and the f that L_CLS freezes.
     classifier_learning_rate: float = setting(0.01, "SGD's learning rate.")
     classifier_decay: float = setting(
         0.97, "Factor on that rate after each epoch."
@@ -212,6 +245,43 @@ class Config:
     classifier_batch_size: int = setting(256, "Samples in a classifier step.")
     classifier_epochs: int = setting(
         200, "Epochs of the final classifier; the last one counts."
+    )
+    prototype_units: tuple[int, ...] = setting(
+        (1024,), "Hidden layers of the network from a to a prototype."
+    )
+    prototype_learning_rate: float = setting(
+        1e-3, "AdamW's learning rate; a tenth of it after half of the epochs."
+    )
+    prototype_weight_decay: float = setting(
+        1e-4, "AdamW's weight decay, in units of the learning rate."
+    )
+    prototype_epochs: int = setting(
+        30, "Epochs of a prototype classifier; the last one counts."
+    )
+    prototype_batch_size: int = setting(256, "Samples in a prototype step.")
+    prototype_temperature: float = setting(
+        0.04, "Divides the cosine of a feature and a prototype.", least=1e-6
+    )
+    prototype_mask: float = setting(
+        0.0,
+        "Share of the numbers of an embedding that is set to zero in a "
+        "prototype step.",
+        below=1.0,
+    )
+    prototype_dropout: float = setting(
+        0.0, "Dropout of the hidden layers in a prototype step.", below=1.0
+    )
+    prototype_prior: float = setting(
+        0.0,
+        "How much likelier seen classes are taken to be in training than "
+        "unseen ones (r of ZLAP), and later not; needs synthetic samples; "
+        "0: no prior.",
+    )
+    prototype_normalisation: str = setting(
+        "none",
+        "class: the last hidden layer is standardised over the classes of a "
+        "step, by the variance (class normalisation).",
+        ("none", "class"),
     )
     seen_penalty: float = setting(
         0.0,
@@ -229,6 +299,52 @@ class Config:
             object.__setattr__(self, field.name, value)
         for norm in self.embedding_norm.split(","):
             check_choice("embedding_norm", norm, EMBEDDING_NORMS)
+        names = self.classifier.split("+")
+        for name in names:
+            check_choice("classifier", name, CLASSIFIERS)
+        for rows in self.classifier_rows.split(","):
+            check_choice("classifier_rows", rows, ROWS)
+        weights = [_weight(one) for one in self.classifier_weights.split(",")]
+        for setting_name, values in (
+            ("classifier_rows", self.classifier_rows.split(",")),
+            ("classifier_weights", weights),
+        ):
+            if len(values) not in (1, len(names)):
+                raise InputError(
+                    f"--{setting_name} does not fit --classifier="
+                    f"{self.classifier}.",
+                    f"one value, or {len(names)} with commas",
+                    getattr(self, setting_name),
+                    f"Give one value, or one for each of {', '.join(names)}.",
+                )
+        if not any(weights):
+            raise InputError(
+                "All --classifier_weights are 0.",
+                "a weight above 0",
+                self.classifier_weights,
+                "Give a positive weight to one part or more.",
+            )
+        for part in self.classifier_parts:
+            if part.rows == REAL and not CLASSIFIERS[part.name].describes:
+                raise InputError(
+                    f"--classifier={part.name} cannot learn unseen classes "
+                    "from real samples.",
+                    "--classifier_rows=both for it",
+                    f"--classifier_rows={self.classifier_rows}",
+                    "Train it on both, or choose bilinear or prototype.",
+                )
+
+    @property
+    def classifier_parts(self) -> tuple[ClassifierPart, ...]:
+        """The parts of the final classifier, in the order of their names."""
+        names = self.classifier.split("+")
+        rows = self.classifier_rows.split(",")
+        weights = [float(one) for one in self.classifier_weights.split(",")]
+        rows, weights = (
+            values * len(names) if len(values) == 1 else values
+            for values in (rows, weights)
+        )
+        return tuple(map(ClassifierPart, names, rows, weights))
 
     def replace(self, settings: Mapping) -> "Config":
         """This configuration with other settings.
@@ -304,6 +420,22 @@ def _converted(field: dataclasses.Field, value):
     if metadata["choices"]:
         check_choice(field.name, converted, metadata["choices"])
     return converted
+
+
+def _weight(text: str) -> float:
+    """A weight, or an InputError."""
+    try:
+        weight = _single(float, text)
+        if weight < 0.0:
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            "Bad value for --classifier_weights.",
+            "numbers of at least 0 with commas, as in 1,2",
+            repr(text),
+            "Correct the flag, or that entry of the --config file.",
+        ) from None
+    return weight
 
 
 def _single(kind: type, value):

@@ -63,6 +63,7 @@ def test_presets_of_the_release():
     awa = Config().replace(configs.preset("awa"))
 
     assert (sun.noise, sun.compatibility) == ("concat", "linear")
+    assert sun.classifier == "linear"
     assert (sun.matching_classes, sun.matching_weight) == (20, 2000.0)
     assert (sun.matching_real, sun.matching_fake) == (16, 160)
     assert (sun.sampling, sun.steps) == ("uniform", 20_000)
@@ -261,3 +262,51 @@ def test_a_file_that_is_no_text_is_refused(tmp_path):
 
     with pytest.raises(InputError, match="Cannot read"):
         read_config_file(str(path))
+
+
+def test_parts_of_the_final_classifier():
+    (alone,) = Config().classifier_parts
+    several = Config(
+        classifier="bilinear+prototype+prototype",
+        classifier_rows="both,real,real",
+        classifier_weights="2",
+    ).classifier_parts
+
+    assert alone == ("bilinear", "both", 1.0)
+    assert several == (
+        ("bilinear", "both", 2.0),
+        ("prototype", "real", 2.0),
+        ("prototype", "real", 2.0),
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"classifier": "prototpe"}, "Did you mean 'prototype'"),
+        ({"classifier": "bilinear+"}, "classifier"),
+        ({"classifier_rows": "fake"}, "one of both, real"),
+        ({"classifier_rows": "both,real"}, "--classifier_rows does not fit"),
+        (
+            {"classifier": "bilinear+prototype", "classifier_weights": "1,2,3"},
+            "one value, or 2",
+        ),
+        ({"classifier_weights": "-1"}, "at least 0"),
+        ({"classifier_weights": "nan"}, "at least 0"),
+        ({"classifier_weights": "1;2"}, "at least 0"),
+        (
+            {"classifier": "bilinear+prototype", "classifier_weights": "0"},
+            "a weight above 0",
+        ),
+        (
+            {"classifier": "linear", "classifier_rows": "real"},
+            "cannot learn unseen classes",
+        ),
+        ({"prototype_temperature": 0.0}, "at least"),
+        ({"prototype_mask": 1.0}, "below 1.0"),
+        ({"prototype_normalisation": "batch"}, "none, class"),
+    ],
+)
+def test_classifiers_that_do_not_fit_are_refused(settings, message):
+    with pytest.raises(InputError, match=message):
+        Config(**settings)

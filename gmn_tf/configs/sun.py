@@ -14,6 +14,7 @@ RELEASE = {
     "sampling": "uniform",
     "steps": 20_000,
     "compatibility": "linear",
+    "classifier": "linear",
     "matching_weight": 2000.0,  # 100 for each of 20 classes
     "matching_classes": 20,
     "matching_real": 16,

@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.method import classifier, compatibility, metrics
-from gmn_tf.method.classifier import Classifier
+from gmn_tf.method import metrics
+from gmn_tf.method.classifiers import base
+from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun, check_sizes
 from gmn_tf.runs.workdir import Workdir
@@ -78,11 +79,10 @@ class Predictor:
         self.classes.check_features_match(features.shape[1], None)
         action = "Extract the features of these samples again."
         source.check_finite(features, "The array", "samples", action, 0)
-        class_weights = [model.class_weights for model in self.classifiers]
+        terms = [model.terms for model in self.classifiers]
         scaled = self.classes.feature_scaling
         return metrics.in_blocks(
-            lambda block: mean_probabilities(scaled(block), class_weights),
-            features,
+            lambda block: mean_probabilities(scaled(block), terms), features
         )
 
     def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
@@ -113,23 +113,20 @@ class Predictor:
         classes = self.classes.with_added(names)
         embeddings = self.classes.scaled(np.asarray(values), names)
         models = (
-            classifier.with_classes(model, embeddings)
-            for model in self.classifiers
+            base.with_classes(model, embeddings) for model in self.classifiers
         )
         return Predictor(classes, tuple(models))
 
 
-def mean_probabilities(features, class_weights):
-    """Features `[n, dx]` -> the mean over classifiers of softmax(x W + c).
+def mean_probabilities(features, terms):
+    """Features `[n, dx]` -> the mean over classifiers of softmax(scores).
 
-    W is `[dx, C]` and c `[C]`: the `class_weights` of each classifier.
+    Args:
+        features: `[n, dx]`.
+        terms: of each classifier; see `classifiers.base.scores`.
     """
     return tf.reduce_mean(
-        [
-            tf.nn.softmax(compatibility.scores(features, one))
-            for one in class_weights
-        ],
-        axis=0,
+        [tf.nn.softmax(base.scores(features, one)) for one in terms], axis=0
     )
 
 

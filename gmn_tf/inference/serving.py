@@ -25,8 +25,14 @@ class ServingModel(tf.Module):
         super().__init__()
         self.feature_dim = predictor.classes.feature_dim
         self.scaled = predictor.classes.feature_scaling
-        self.class_weights = [
-            [tf.Variable(part, trainable=False) for part in model.class_weights]
+        self.terms = [
+            [
+                term._replace(
+                    weights=tf.Variable(term.weights, trainable=False),
+                    bias=tf.Variable(term.bias, trainable=False),
+                )
+                for term in model.terms
+            ]
             for model in predictor.classifiers
         ]
         self.names = tf.constant(predictor.classes.names)
@@ -37,9 +43,7 @@ class ServingModel(tf.Module):
 
     def classify(self, features):
         """Raw features `[n, dx]` -> names and probabilities `[n, k]`."""
-        probabilities = mean_probabilities(
-            self.scaled(features), self.class_weights
-        )
+        probabilities = mean_probabilities(self.scaled(features), self.terms)
         best, labels = tf.math.top_k(probabilities, self.top_k)
         return {"classes": tf.gather(self.names, labels), "scores": best}
 

@@ -14,7 +14,6 @@ import numpy as np
 from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
 from gmn_tf.reproduction import plan
 from gmn_tf.runs import report, tables
-from gmn_tf.runs.candidates import FACTORS
 from gmn_tf.utils import files
 from gmn_tf.utils import tables as csv_tables
 from gmn_tf.utils.errors import check_same
@@ -90,8 +89,9 @@ class Results:
             if job.figure == "5" and points:
                 found["validate_every"] = int(points[0]["step"])
             if job.protocol == SEPARATE:
+                names = job.settings["tried"][0]
                 found["tried"] = [
-                    {k: float(one[k]) for k in FACTORS if one.get(k)}
+                    {k: float(one[k]) for k in names if one.get(k)}
                     for one in self.by_run["tried"].get(job.run, [])
                 ]
             check_same(

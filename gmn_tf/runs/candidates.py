@@ -2,18 +2,24 @@
 
 import itertools
 
-from gmn_tf.config import Config
+from gmn_tf.config import BOTH, Config
+from gmn_tf.method.classifiers.table import CLASSIFIERS
 
 # Multiples of the value in the run. Each further one multiplies the number of
 # classifiers that are trained.
-FACTORS = {
-    "synthetic_per_class": (0.2, 0.5, 1.0, 2.0),
-    "classifier_learning_rate": (0.3, 1.0),
-}
+COUNT_FACTORS = (0.2, 0.5, 1.0, 2.0)  # of synthetic_per_class
+RATE_FACTORS = (0.3, 1.0)  # of the learning rates of the classifiers
 
 
 def candidates(config: Config, has_generator: bool) -> list[dict]:
     """All settings that are tried, each once."""
+    parts = config.classifier_parts
+    tried = {}
+    if has_generator and any(part.rows == BOTH for part in parts):
+        tried["synthetic_per_class"] = COUNT_FACTORS
+    for part in parts:
+        prefix = CLASSIFIERS[part.name].prefixes[-1]
+        tried[f"{prefix}learning_rate"] = RATE_FACTORS
     values = {
         name: dict.fromkeys(
             # Counts are whole, and at least 1.
@@ -22,8 +28,7 @@ def candidates(config: Config, has_generator: bool) -> list[dict]:
             else factor * getattr(config, name)
             for factor in factors
         )
-        for name, factors in FACTORS.items()
-        if has_generator or name != "synthetic_per_class"
+        for name, factors in tried.items()
     }
     return [
         dict(zip(values, combination))

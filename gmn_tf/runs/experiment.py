@@ -9,11 +9,13 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.config import Config
+from gmn_tf.config import BOTH, REAL, Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import classifier, metrics, synthesis, variants
+from gmn_tf.method import metrics, synthesis, variants
+from gmn_tf.method.classifiers import combination, table
+from gmn_tf.method.classifiers.base import Classifier, Task
 from gmn_tf.runs import plots, report
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
@@ -83,9 +85,9 @@ def run(
         )
         workdir.save_model("generator", generator)
     with_baseline = with_baseline and generator is not None
-    epochs = config.classifier_seeds * config.classifier_epochs
+    epochs = parts.classifier_epochs(config) * (1 + with_baseline)
     with progress.progress(
-        "classifiers", epochs * (1 + with_baseline), monitoring_options.quiet
+        "classifiers", epochs, monitoring_options.quiet
     ) as advance:
         models = {}
         models["classifier"] = fit_classifiers(config, data, generator, advance)
@@ -133,7 +135,7 @@ def fit_classifiers(
     data: ZeroShotData,
     generator,
     on_epoch: Callable[[], None] = lambda: None,
-) -> list[classifier.Classifier]:
+) -> list[Classifier]:
     """The final classifiers, one per classifier seed.
 
     Args:
@@ -142,29 +144,71 @@ def fit_classifiers(
         generator: makes the samples of unseen classes; None for real samples
             only.
         on_epoch: called after each epoch.
+
+    Raises:
+        InputError: if training diverged.
     """
-    samples, num_competing = data.train, data.num_seen
-    if generator is not None:
-        fake = draw_synthetic(config, data, generator)
-        samples = synthesis.joined(samples, fake)
-        num_competing = data.num_classes
-    # Without samples of unseen classes, only embeddings distinguish them.
-    linear = config.compatibility == "linear" and generator is not None
+    of_parts = fit_parts(config, data, generator, on_epoch)
+    weights = [part.weight for part in config.classifier_parts]
     models = [
-        classifier.fit(
-            samples,
-            None if linear else data.embeddings,
-            data.num_classes,
-            parts.make_sgd(config),
-            seed=1000 * config.seed + number,
-            num_competing=num_competing,
-            on_epoch=on_epoch,
-        )
-        for number in range(config.classifier_seeds)
+        combination.combine(several, weights, data.train.features)
+        if len(several) > 1
+        else several[0]
+        for several in zip(*of_parts)
     ]
     for model in models:
         model.penalise_seen(data.num_seen, config.seen_penalty)
     return models
+
+
+def fit_parts(
+    config: Config,
+    data: ZeroShotData,
+    generator,
+    on_epoch: Callable[[], None] = lambda: None,
+) -> list[list[Classifier]]:
+    """Of each part of the final classifier, one model per classifier seed.
+
+    They are neither added up nor penalised yet. Takes the same arguments as
+    `fit_classifiers`, and raises the same.
+    """
+    tasks = _tasks(config, data, generator)
+    names, fitted = [], []
+    for part in config.classifier_parts:
+        name = part.name
+        # Without samples of unseen classes, only embeddings distinguish them.
+        if generator is None and not table.CLASSIFIERS[name].describes:
+            name = "bilinear"
+        # A kind that comes again has other seeds, or it would be a twin.
+        first = names.count(name) * config.classifier_seeds
+        names.append(name)
+        fitted.append(
+            [
+                table.module(name).fit(
+                    tasks[part.rows],
+                    parts.classifier_settings(config, name),
+                    1000 * config.seed + first + number,
+                    on_epoch,
+                )
+                for number in range(config.classifier_seeds)
+            ]
+        )
+    return fitted
+
+
+def _tasks(config, data, generator) -> dict[str, Task]:
+    """What parts with these `rows` learn from."""
+    real = Task(data.train, data.embeddings, data.num_seen, data.num_seen)
+    tasks = {REAL: real, BOTH: real}
+    if generator is not None and any(
+        part.rows == BOTH for part in config.classifier_parts
+    ):
+        fake = draw_synthetic(config, data, generator)
+        tasks[BOTH] = real._replace(
+            samples=synthesis.joined(data.train, fake),
+            num_competing=data.num_classes,
+        )
+    return tasks
 
 
 def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
@@ -186,6 +230,8 @@ def scores_record(
     names = ("dataset", "variant", "split", "steps", "seed", "classifier_seeds")
     record = {name: getattr(config, name) for name in names}
     record |= {"protocol": metrics.JOINT, **metrics.mean_and_std(scores)}
+    if config.classifier != Config.classifier:
+        record["classifier"] = config.classifier
     if config.seen_penalty:
         record["seen_penalty"] = config.seen_penalty
     if baseline_scores:

@@ -7,10 +7,11 @@ from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics, variants
-from gmn_tf.method.classifier import Classifier
+from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.method.generator import Generator
 from gmn_tf.runs import experiment, plots, report
 from gmn_tf.runs.workdir import Workdir, identity
+from gmn_tf.training import parts
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, check_same
 
@@ -144,7 +145,7 @@ def synthetic_count_curve(
         "Leave --synthetic_per_class out, or choose another --workdir."
     )
     rows = []
-    each = run.config.classifier_seeds * run.config.classifier_epochs
+    each = parts.classifier_epochs(run.config)
     with progress.progress("classifiers", len(counts) * each, quiet) as advance:
         for count in counts:
             changed = run.config.replace({"synthetic_per_class": count})

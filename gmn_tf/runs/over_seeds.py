@@ -14,6 +14,7 @@ CALIBRATED = "calibrated_h"
 MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 _SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
 _DATA = ("dataset", "embedding", "features_file", "split")
+_OF_CLASSIFIERS = ("classifier", "prototype_", "ranking_")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 
 
@@ -172,7 +173,7 @@ def _of_baseline(settings: dict) -> dict:
         name: value
         for name, value in settings.items()
         if name in (*SHOWN, "embedding_norm", "seen_penalty", "data")
-        or name.startswith("classifier_")
+        or name.startswith(_OF_CLASSIFIERS)
     } | {"variant": metrics.BASELINE, "steps": 0}
 
 

@@ -207,6 +207,8 @@ def heading(metrics: Mapping) -> str:
     parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
     if metrics["variant"] != BASELINE:
         parts.append(f"{metrics['steps']} generator steps")
+    if "classifier" in metrics:
+        parts.append(f"classifier {metrics['classifier']}")
     if "seen_penalty" in metrics:
         parts.append(f"seen penalty {metrics['seen_penalty']:g}")
     parts.append(f"seed {metrics['seed']}")

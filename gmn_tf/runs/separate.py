@@ -16,6 +16,7 @@ from gmn_tf.method import metrics
 from gmn_tf.runs import experiment
 from gmn_tf.runs.candidates import candidates
 from gmn_tf.runs.finished import FinishedRun
+from gmn_tf.training import parts
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import check_same
 
@@ -48,8 +49,9 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
     check_same_runs(test.identity, tune.identity)
     generators = test.load_generator(), tune.load_generator()
     settings = candidates(tune.config, generators[1] is not None)
-    rounds = len(settings) + len(TASKS) * test.config.classifier_seeds
-    total = rounds * test.config.classifier_epochs
+    seeds = test.config.classifier_seeds
+    rounds = len(settings) + len(TASKS) * seeds
+    total = rounds * parts.classifier_epochs(test.config) // seeds
     with progress.progress("classifiers", total, quiet) as advance:
         tried = []  # on the tune splits, with one classifier each
         for one in settings:

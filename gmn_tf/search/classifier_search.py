@@ -12,6 +12,7 @@ from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.search.space import CALIBRATED
+from gmn_tf.training import parts
 from gmn_tf.utils.errors import InputError
 
 
@@ -95,4 +96,5 @@ def search(
 def epochs(config: Config, space: Mapping[str, tuple]) -> int:
     """An estimate of the epochs of all classifiers together."""
     further = sum(len(v) - 1 for v in space.values())
-    return (1 + further) * config.classifier_epochs
+    one = config.replace({"classifier_seeds": 1})
+    return (1 + further) * parts.classifier_epochs(one)

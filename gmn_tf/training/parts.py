@@ -4,17 +4,20 @@ Here and in `runs.experiment` settings become explicit arguments; no layer and
 no loss knows of `Config`.
 """
 
+from typing import NamedTuple
+
 import keras
 import tensorflow as tf
 
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import classifier, guidance, sampling, variants
+from gmn_tf.method import guidance, sampling, variants
+from gmn_tf.method.adam import Adam
+from gmn_tf.method.classifiers import base, bilinear, linear, table
 from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.method.gmn import GMN
 from gmn_tf.training import batches
-from gmn_tf.training.adam import Adam
 
 
 def build_model(
@@ -107,12 +110,17 @@ def _gradient_matching(config: Config, data: ZeroShotData):
 
 
 def _classification(config: Config, data: ZeroShotData):
-    embeddings = seen_embeddings(config, data)
-    frozen = classifier.fit(
-        data.train, embeddings, data.num_seen, make_sgd(config), config.seed
-    )
+    seen = data.embeddings[: data.num_seen]
+    task = base.Task(data.train, seen, data.num_seen, data.num_seen)
+    sgd_settings = classifier_settings(config, "bilinear")
+    if config.compatibility == "linear":
+        (term,) = linear.fit(task, sgd_settings, config.seed).terms
+        embeddings, theta = None, (term.weights, term.bias)
+    else:
+        (frozen,) = bilinear.fit(task, sgd_settings, config.seed).embedders
+        embeddings, theta = seen, frozen.theta
     return guidance.Classification(
-        embeddings, frozen.theta, config.classification_weight
+        embeddings, theta, config.classification_weight
     )
 
 
@@ -136,10 +144,33 @@ def seen_embeddings(config: Config, data: ZeroShotData):
     return data.embeddings[: data.num_seen]
 
 
-def make_sgd(config: Config) -> classifier.SGD:
-    """How the classifiers are trained: the settings `classifier_...`."""
-    fields = classifier.SGD._fields
-    return classifier.SGD(*(getattr(config, f"classifier_{n}") for n in fields))
+def classifier_settings(config: Config, name: str) -> NamedTuple:
+    """The settings of one kind of final classifier.
+
+    Args:
+        config: all settings.
+        name: of `CLASSIFIERS`.
+    """
+    settings = table.module(name).Settings
+    prefixes = table.CLASSIFIERS[name].prefixes
+    return settings(
+        *(
+            next(
+                getattr(config, prefix + field)
+                for prefix in prefixes
+                if hasattr(config, prefix + field)
+            )
+            for field in settings._fields
+        )
+    )
+
+
+def classifier_epochs(config: Config) -> int:
+    """Epochs of all parts of all final classifiers."""
+    return config.classifier_seeds * sum(
+        classifier_settings(config, part.name).epochs
+        for part in config.classifier_parts
+    )
 
 
 def make_batches(

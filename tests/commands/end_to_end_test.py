@@ -105,7 +105,9 @@ def test_features_on_disk_give_the_same_scores(
 
 
 def test_linear_compatibility_runs(tiny_config, tiny_data, tmp_path):
-    config = tiny_config.replace({"compatibility": "linear"})
+    config = tiny_config.replace(
+        {"compatibility": "linear", "classifier": "linear"}
+    )
     workdir, metrics = run(config, tiny_data, tmp_path / "run")
 
     assert finished.evaluate(FinishedRun(workdir, config, tiny_data)) == metrics

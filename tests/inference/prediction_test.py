@@ -13,7 +13,7 @@ from gmn_tf.data.feature_scaling import FeatureScaling
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.inference.prediction import Predictor
-from gmn_tf.method import classifier
+from gmn_tf.method.classifiers import base, bilinear, linear
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
@@ -93,21 +93,18 @@ def test_a_class_added_again_gets_the_scores_of_its_twin(
 
 
 def test_old_classes_keep_their_scores_beside_new_ones():
-    model = classifier.fit(
-        toys.samples([3, 2, 4, 5]),
-        toys.normal(4, toys.DA).astype(np.float32),
-        4,
-        classifier.SGD(0.1, 1.0, 0.9, 0.0, 4, 3),
-        seed=1,
-    )
-    larger = classifier.with_classes(model, toys.normal(3, toys.DA, seed=1))
+    embeddings = toys.normal(4, toys.DA).astype(np.float32)
+    task = base.Task(toys.samples([3, 2, 4, 5]), embeddings, 4, 4)
+    settings = bilinear.Settings(0.1, 1.0, 0.9, 0.0, 4, 3)
+    model = bilinear.fit(task, settings, seed=1)
+    larger = base.with_classes(model, toys.normal(3, toys.DA, seed=1))
     features = toys.normal(6, toys.DX).astype(np.float32)
 
     assert larger(features).shape == (6, 7)
     np.testing.assert_allclose(
         larger(features)[:, :4], model(features), rtol=1e-4, atol=1e-6
     )
-    weights, bias = model.theta
+    weights, bias = model.embedders[0].theta
     expected = (features @ weights + bias) @ toys.normal(3, toys.DA, seed=1).T
     np.testing.assert_allclose(larger(features)[:, 4:], expected, rtol=1e-3)
 
@@ -169,10 +166,9 @@ def test_a_class_without_a_description_is_refused(predictor):
 
 def test_linear_classifiers_know_no_new_class(finished_run):
     data = finished_run.data
-    linear = classifier.fit(
-        data.train, None, 9, classifier.SGD(0.1, 1.0, 0.9, 0.0, 4, 1), seed=1
-    )
-    predictor = Predictor(LabelMap.of(data), (linear,))
+    task = base.Task(data.train, data.embeddings, data.num_seen, 9)
+    model = linear.fit(task, linear.Settings(0.1, 1.0, 0.9, 0.0, 4, 1), seed=1)
+    predictor = Predictor(LabelMap.of(data), (model,))
 
     with pytest.raises(InputError, match="synthetic samples"):
         predictor.with_classes(NEW, toys.normal(2, 7))

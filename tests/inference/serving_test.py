@@ -13,7 +13,7 @@ from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.images import backbones
 from gmn_tf.inference import model_card, serving
 from gmn_tf.inference.prediction import Predictor
-from gmn_tf.method import classifier
+from gmn_tf.method.classifiers import base, bilinear, linear
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
@@ -93,11 +93,16 @@ def test_images_are_answered_alone_as_features_are(
     predictor = Predictor(
         LabelMap(("a", "b", "c"), ("seen",) * 3, 1024, (), None),
         (
-            classifier.fit(
-                Samples(toys.normal(9, 1024).astype("f4"), np.arange(9) % 3),
-                toys.normal(3, toys.DA).astype("f4"),
-                3,
-                classifier.SGD(0.1, 1.0, 0.9, 0.0, 4, 1),
+            bilinear.fit(
+                base.Task(
+                    Samples(
+                        toys.normal(9, 1024).astype("f4"), np.arange(9) % 3
+                    ),
+                    toys.normal(3, toys.DA).astype("f4"),
+                    3,
+                    3,
+                ),
+                bilinear.Settings(0.1, 1.0, 0.9, 0.0, 4, 1),
                 seed=1,
             ),
         ),
@@ -115,10 +120,9 @@ def test_images_are_answered_alone_as_features_are(
 
 
 def test_linear_classifiers_are_served_too(tiny_data):
-    sgd = classifier.SGD(0.1, 1.0, 0.9, 0.0, 16, 2)
-    models = (
-        classifier.fit(tiny_data.train, None, 9, sgd, seed) for seed in (1, 2)
-    )
+    task = base.Task(tiny_data.train, tiny_data.embeddings, 6, 9)
+    settings = linear.Settings(0.1, 1.0, 0.9, 0.0, 16, 2)
+    models = (linear.fit(task, settings, seed) for seed in (1, 2))
     predictor = Predictor(LabelMap.of(tiny_data), tuple(models))
     features = tiny_data.seen.features[:5]
 

@@ -7,12 +7,12 @@ import tensorflow as tf
 
 from gmn_tf.config import Config
 from gmn_tf.method import compatibility
+from gmn_tf.method.adam import Adam
 from gmn_tf.method.gmn import GMN
 from gmn_tf.method.guidance import Classification, GradientMatching
 from gmn_tf.method.sampling import SampleSource
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.training import fit, parts
-from gmn_tf.training.adam import Adam
 from gmn_tf.training.batches import BatchSizes, step_batch
 from tests.support import reference, toys
 

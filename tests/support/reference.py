@@ -262,7 +262,7 @@ def train_classifier(features, labels, embeddings, theta, orders, sgd):
         embeddings: `[C, da]`, the identity for the linear f.
         theta: initial W `[dx, da]` and b `[da]`.
         orders: for each epoch the rows in their order.
-        sgd: a `gmn_tf.method.classifier.SGD`.
+        sgd: a `gmn_tf.method.classifiers.sgd.SGD`.
     """
     weights, bias = (np.array(part, np.float64) for part in theta)
     velocities = np.zeros_like(weights), np.zeros_like(bias)

@@ -1,4 +1,4 @@
-"""Section 3.4: the final classifier."""
+"""Section 3.4: classifiers trained by SGD, bilinear and linear."""
 
 import keras
 import numpy as np
@@ -6,11 +6,12 @@ import pytest
 import tensorflow as tf
 
 from gmn_tf.data import zero_shot_data
-from gmn_tf.method import classifier, compatibility, synthesis
+from gmn_tf.method import compatibility, synthesis
+from gmn_tf.method.classifiers import base, bilinear, linear, sgd
 from tests.support import reference, toys
 
 COUNTS = [5, 3, 6, 4, 3, 2]
-SGD = classifier.SGD(
+SGD = sgd.SGD(
     learning_rate=0.1,
     decay=0.5,
     momentum=0.9,
@@ -49,15 +50,23 @@ def embeddings_of(dim, rows=toys.NUM_CLASSES):
     return toys.normal(rows, dim).astype(np.float32)
 
 
-def fit(embeddings, sgd=SGD, seed=1, **kwargs):
-    """A classifier trained on signed features."""
-    return classifier.fit(
-        toys.samples(COUNTS), embeddings, len(COUNTS), sgd, seed,
-        **kwargs,
-    )  # fmt: skip
+def fit(embeddings, settings=SGD, seed=1, counts=COUNTS, **kwargs):
+    """A classifier trained on signed features; linear without embeddings."""
+    kind, rows = bilinear, embeddings
+    if embeddings is None:
+        kind, rows = linear, np.zeros([len(COUNTS), 2], np.float32)
+    task = base.Task(toys.samples(counts), rows, 4, len(counts))
+    return kind.fit(task, settings, seed, **kwargs)
 
 
-def by_hand(recorded, samples, embeddings, basis, sgd=SGD):
+def theta_of(model):
+    """W and b: of Eq. 6, or one column per class."""
+    if model.embedders:
+        return model.embedders[0].theta
+    return model.terms[0][1:]
+
+
+def by_hand(recorded, samples, embeddings, basis, settings=SGD):
     """theta trained in the space of the embeddings themselves."""
     theta, orders = recorded
     weights, bias = (np.array(part) for part in theta.results[0])
@@ -67,7 +76,7 @@ def by_hand(recorded, samples, embeddings, basis, sgd=SGD):
         embeddings,
         (weights @ basis.T, basis @ bias),
         [order.numpy() for order in orders.results],
-        sgd,
+        settings,
     )
 
 
@@ -79,16 +88,16 @@ DIMS = [8, 4, None]
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
     embeddings = embeddings_of(dim)
-    sgd = SGD._replace(epochs=epochs)
-    model = fit(embeddings, sgd)
+    settings = SGD._replace(epochs=epochs)
+    model = fit(embeddings, settings)
     rows = basis = np.eye(toys.NUM_CLASSES)
     if dim is not None:
         rows = embeddings
         basis = compatibility.span_basis(embeddings).astype(np.float64)
-    expected = by_hand(recorded, toys.samples(COUNTS), rows, basis, sgd)
+    expected = by_hand(recorded, toys.samples(COUNTS), rows, basis, settings)
 
     assert len(recorded[1].results) == epochs
-    for part, value in zip(model.theta, expected):
+    for part, value in zip(theta_of(model), expected):
         np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
     moved = np.abs(expected[0] - np.array(recorded[0].results[0][0]) @ basis.T)
     assert moved.max() > 0.05
@@ -98,14 +107,12 @@ def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
 def test_competing_classes_only_matter_to_the_loss(dim, recorded):
     embeddings = embeddings_of(dim)
     samples = toys.samples(COUNTS[:4])
-    model = classifier.fit(
-        samples, embeddings, len(COUNTS), SGD, 1, num_competing=4
-    )
+    model = fit(embeddings, counts=COUNTS[:4])
     basis = compatibility.span_basis(embeddings).astype(np.float64)
     expected = by_hand(recorded, samples, embeddings[:4], basis)
 
     assert model(samples.features).shape == (len(samples), len(COUNTS))
-    for part, value in zip(model.theta, expected):
+    for part, value in zip(theta_of(model), expected):
         np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
 
 
@@ -116,7 +123,7 @@ def test_scores_are_those_of_theta(dim):
     features = toys.normal(9, toys.DX).astype(np.float32)
     units = toys.NUM_CLASSES if dim is None else dim
     rows = np.eye(toys.NUM_CLASSES) if dim is None else embeddings
-    weights, bias = map(np.array, model.theta)
+    weights, bias = map(np.array, theta_of(model))
     expected = [
         [reference.compatibility(x, a, weights, bias) for a in rows]
         for x in features
@@ -169,9 +176,10 @@ def test_weights_of_each_class_with_their_penalties():
     features = toys.normal(9, toys.DX).astype(np.float32)
     before = model(features).numpy()
     model.penalise_seen(2, 0.25)
-    weights, bias = map(np.array, model.class_weights)
+    (term,) = model.terms
+    unit, weights, bias = term.unit, *map(np.array, term[1:])
 
-    assert (weights.shape, bias.shape) == ((toys.DX, 6), (6,))
+    assert (unit, weights.shape, bias.shape) == (False, (toys.DX, 6), (6,))
     expected = before - [0.25, 0.25, 0.0, 0.0, 0.0, 0.0]
     np.testing.assert_allclose(features @ weights + bias, expected, atol=1e-5)
     np.testing.assert_allclose(model(features), expected, atol=1e-5)
@@ -179,10 +187,10 @@ def test_weights_of_each_class_with_their_penalties():
 
 def test_a_file_of_an_earlier_version_is_refused_by_name():
     config = fit(embeddings_of(8)).get_config()
-    config["span_dim"] = config.pop("units")
+    config["embedding_dim"] = config.pop("embedders")
 
     with pytest.raises(ValueError, match="earlier version of gmn_tf"):
-        classifier.Classifier.from_config(config)
+        base.Classifier.from_config(config)
 
 
 @pytest.mark.parametrize("classes", [(4, 6), (6, 5)])
@@ -190,9 +198,8 @@ def test_classifiers_of_several_sizes_in_one_process(classes):
     for rows in classes:
         samples = toys.samples(COUNTS[:rows])
         for dim in (8, 4):
-            model = classifier.fit(
-                samples, embeddings_of(dim, rows), rows, SGD, 1
-            )
+            task = base.Task(samples, embeddings_of(dim, rows), rows, rows)
+            model = bilinear.fit(task, SGD, 1)
             assert model(samples.features).shape == (len(samples), rows)
 
 
@@ -200,8 +207,8 @@ def test_the_seed_decides():
     embeddings = embeddings_of(8)
     first, again, other = (fit(embeddings, seed=seed) for seed in (1, 1, 2))
 
-    np.testing.assert_array_equal(first.kernel, again.kernel)
-    assert np.abs(np.subtract(first.kernel, other.kernel)).max() > 1e-3
+    np.testing.assert_array_equal(first.kernels[0], again.kernels[0])
+    assert np.abs(np.subtract(first.kernels[0], other.kernels[0])).max() > 1e-3
 
 
 def test_epochs_have_orders_of_their_own(recorded):
@@ -217,8 +224,9 @@ def test_epochs_have_orders_of_their_own(recorded):
 def test_training_separates_what_can_be_separated():
     samples = toys.samples(COUNTS)
     samples.features[:, :6] = 3.0 * np.eye(6)[samples.labels]
-    sgd = SGD._replace(epochs=30, weight_decay=0.0, decay=1.0)
-    model = classifier.fit(samples, embeddings_of(8), 6, sgd, 1)
+    settings = SGD._replace(epochs=30, weight_decay=0.0, decay=1.0)
+    task = base.Task(samples, embeddings_of(8), 6, 6)
+    model = bilinear.fit(task, settings, 1)
 
     predictions = np.argmax(model(samples.features), axis=1)
     np.testing.assert_array_equal(predictions, samples.labels)
@@ -231,11 +239,9 @@ def test_features_on_disk_train_the_same_classifier(tiny_dir, tiny_name):
         samples = synthesis.joined(
             loaded.train, toys.samples([0] * 6 + [4], 14)
         )
-        models.append(
-            classifier.fit(
-                samples, loaded.embeddings, loaded.num_classes, SGD, 1
-            )
-        )
+        classes = loaded.num_classes
+        task = base.Task(samples, loaded.embeddings, loaded.num_seen, classes)
+        models.append(bilinear.fit(task, SGD, 1))
 
     for part, expected in zip(models[1].get_weights(), models[0].get_weights()):
         np.testing.assert_allclose(part, expected, atol=1e-6)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmn_tf.training.adam import Adam
+from gmn_tf.method.adam import Adam
 from tests.support import reference, toys
 
 SETTINGS = {"beta_1": 0.5, "beta_2": 0.75, "epsilon": 2.0**-20}

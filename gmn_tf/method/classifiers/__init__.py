@@ -1,0 +1,1 @@
+"""Section 3.4: final classifiers, one file each; `table` names them."""

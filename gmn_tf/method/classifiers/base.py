@@ -1,0 +1,267 @@
+"""Section 3.4: what all final classifiers have in common.
+
+However it was trained, a classifier ends as a sum of terms
+
+    scores = sum over terms of [x or x / |x|] W + c
+
+with one column of W and c for each class. Predicting, scoring and exporting
+use this formula alone. An `Embedder`, which computes the columns of a class
+from its embedding, is kept for classes that are added later.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from gmn_tf.data.zero_shot_data import Samples
+from gmn_tf.method import compatibility
+from gmn_tf.utils.errors import InputError
+
+
+class Task(NamedTuple):
+    """What a final classifier is trained on.
+
+    Attributes:
+        samples: real samples, or real and synthetic ones; labels 0..C-1.
+        embeddings: `[C, da]` of all classes.
+        num_seen: S, of the classes 0..S-1.
+        num_competing: the loss runs over the classes 0..n-1 with this n. Real
+            samples alone must compete among the seen classes: against unseen
+            ones, which never occur, f would only learn never to choose those.
+    """
+
+    samples: Samples
+    embeddings: np.ndarray
+    num_seen: int
+    num_competing: int
+
+    @property
+    def features(self):
+        """Features `[n, dx]`: a tensor, or an `OnDisk`."""
+        features = self.samples.features
+        if isinstance(features, np.ndarray):
+            features = tf.constant(features)
+        return features
+
+
+class Term(NamedTuple):
+    """A part of the scores.
+
+    Attributes:
+        unit: whether features are divided by their length.
+        weights: W, `[dx, C]`.
+        bias: c, `[C]`.
+    """
+
+    unit: bool
+    weights: tf.Tensor
+    bias: tf.Tensor
+
+
+def unit_length(features):
+    """x / |x| of each row `[..., dx]`; a zero row stays zero."""
+    lengths = tf.norm(features, axis=-1, keepdims=True)
+    return tf.math.divide_no_nan(features, lengths)
+
+
+def scores(features, terms: Sequence[Term]):
+    """Features `[n, dx]` -> the sum of all terms, `[n, C]`."""
+    first, *others = [
+        compatibility.scores(
+            unit_length(features) if term.unit else features,
+            (term.weights, term.bias),
+        )
+        for term in terms
+    ]
+    return sum(others, first)
+
+
+def added_up(terms: Sequence[Term]) -> tuple[Term, ...]:
+    """The same scores by one term for each kind of input at most."""
+    sums = {}
+    for term in terms:
+        if term.unit in sums:
+            _, weights, bias = sums[term.unit]
+            term = Term(term.unit, weights + term.weights, bias + term.bias)
+        sums[term.unit] = term
+    return tuple(sums.values())
+
+
+class Embedder(keras.layers.Layer):
+    """What knows the columns of a class from its embedding.
+
+    A subclass defines `term` and `scaled`, and keeps its sizes as
+    `self.sizes`, the arguments of its constructor.
+    """
+
+    sizes: dict
+
+    def term(self, embeddings) -> Term:
+        """The columns of the classes with the embeddings `[k, da]`."""
+        raise NotImplementedError
+
+    def scaled(self, factor: float) -> "Embedder":
+        """The same, its columns multiplied."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return {**super().get_config(), **self.sizes}
+
+
+@keras.saving.register_keras_serializable("gmn_tf")
+class Classifier(keras.Model):
+    """The scores of given classes as a model: features in, scores out.
+
+    Args:
+        feature_dim: d_x.
+        num_classes: C.
+        units: of each term, whether its features have unit length.
+        embedders: the classifier's terms are theirs added up; none if new
+            classes are not known by their embeddings.
+    """
+
+    def __init__(
+        self,
+        feature_dim: int,
+        num_classes: int,
+        units: Sequence[bool] = (False,),
+        embedders: Sequence[Embedder] = (),
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.sizes = {
+            "feature_dim": feature_dim,
+            "num_classes": num_classes,
+            "embedding_dim": None,
+        }
+        if embedders:
+            self.sizes["embedding_dim"] = embedders[0].sizes["embedding_dim"]
+        self.units = tuple(units)
+        self.embedders = list(embedders)
+
+        def weight(name, *shape):
+            return self.add_weight(shape, "zeros", trainable=False, name=name)
+
+        self.kernels = [
+            weight(f"kernel_{place}", feature_dim, num_classes)
+            for place in range(len(self.units))
+        ]
+        self.biases = [
+            weight(f"bias_{place}", num_classes)
+            for place in range(len(self.units))
+        ]
+        self.penalties = weight("penalties", num_classes)
+        self.built = True
+
+    def get_config(self):
+        embedders = map(keras.saving.serialize_keras_object, self.embedders)
+        return {
+            **super().get_config(),
+            "feature_dim": self.sizes["feature_dim"],
+            "num_classes": self.sizes["num_classes"],
+            "units": list(self.units),
+            "embedders": list(embedders),
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        if "embedders" not in config:
+            raise ValueError(
+                "a classifier of an earlier version of gmn_tf, which had no "
+                "terms and embedders"
+            )
+        made = map(keras.saving.deserialize_keras_object, config["embedders"])
+        return cls(**{**config, "embedders": list(made)})
+
+    def penalise_seen(self, num_seen: int, penalty: float) -> None:
+        """Lowers the scores of the classes 0..num_seen-1 (`calibration`)."""
+        seen = np.arange(self.sizes["num_classes"]) < num_seen
+        self.penalties.assign(np.where(seen, penalty, 0.0))
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """What the scores are made of, the penalties included."""
+        biases = [tf.convert_to_tensor(bias) for bias in self.biases]
+        biases[0] -= self.penalties
+        return tuple(
+            Term(unit, tf.convert_to_tensor(kernel), bias)
+            for unit, kernel, bias in zip(self.units, self.kernels, biases)
+        )
+
+    def call(self, features):
+        """Features `[n, dx]` -> scores `[n, C]`, higher is likelier."""
+        return scores(features, self.terms)
+
+
+def assemble(
+    terms: Sequence[Term], embedders: Sequence[Embedder] = ()
+) -> Classifier:
+    """A classifier of these terms, without penalties.
+
+    Args:
+        terms: over the same classes.
+        embedders: of each term; none if one of the terms has none.
+    """
+    terms = added_up(terms)
+    shape = tuple(terms[0].weights.shape)
+    model = Classifier(*shape, [term.unit for term in terms], embedders)
+    for term, kernel, bias in zip(terms, model.kernels, model.biases):
+        kernel.assign(term.weights)
+        bias.assign(term.bias)
+    return model
+
+
+def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
+    """The same over more classes, known by their embeddings alone.
+
+    Args:
+        model: a classifier over C classes.
+        embeddings: `[k, da]` of the classes C..C+k-1.
+
+    Raises:
+        InputError: for a classifier that knows no embeddings, as a linear one.
+    """
+    if not model.embedders:
+        raise InputError(
+            "A linear classifier cannot score a class by its description.",
+            "a run with --classifier=bilinear or prototype",
+            "linear, or a combination with it",
+            "Add the classes with synthetic samples of them (--synthesize).",
+        )
+    embeddings = tf.cast(embeddings, model.kernels[0].dtype)
+    added = {
+        term.unit: term
+        for term in added_up([one.term(embeddings) for one in model.embedders])
+    }
+    terms = [
+        Term(
+            unit,
+            tf.concat([kernel, added[unit].weights], axis=1),
+            tf.concat([bias, added[unit].bias], axis=0),
+        )
+        for unit, kernel, bias in zip(model.units, model.kernels, model.biases)
+    ]
+    larger = assemble(terms, model.embedders)
+    penalties = np.zeros(larger.sizes["num_classes"])
+    penalties[: model.sizes["num_classes"]] = model.penalties
+    larger.penalties.assign(penalties)
+    return larger
+
+
+def check_converged(weights: Sequence, flag: str) -> None:
+    """Raises InputError for weights that are not finite.
+
+    Args:
+        weights: of a classifier, after its last epoch.
+        flag: the setting to lower.
+    """
+    if not all(np.isfinite(part).all() for part in weights):
+        raise InputError(
+            "Training the classifier diverged.",
+            "finite weights after the last epoch",
+            "NaN or infinite weights",
+            f"Lower --{flag}.",
+        )

@@ -1,0 +1,368 @@
+"""Prototype classifiers, compared with slow NumPy where it is known."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gmn_tf.data import zero_shot_data
+from gmn_tf.data.zero_shot_data import Samples
+from gmn_tf.method.classifiers import base, prototype
+from gmn_tf.utils.errors import InputError
+from tests.support import reference, toys
+
+COUNTS = [5, 3, 6, 4, 3, 2]
+SETTINGS = prototype.Settings(
+    units=(11,),
+    learning_rate=0.01,
+    weight_decay=0.25,
+    epochs=4,
+    batch_size=8,  # does not divide the 23 samples
+    temperature=0.25,
+    mask=0.0,
+    dropout=0.0,
+    prior=0.0,
+    normalisation="none",
+)
+EMBEDDINGS = toys.normal(toys.NUM_CLASSES, toys.DA).astype(np.float32)
+FEATURES = toys.normal(9, toys.DX).astype(np.float32)
+
+
+def task(counts=COUNTS, competing=None):
+    return base.Task(
+        toys.samples(counts),
+        EMBEDDINGS,
+        toys.NUM_SEEN,
+        competing or len(counts),
+    )
+
+
+def fit(seed=1, given=None, **changes):
+    return prototype.fit(given or task(), SETTINGS._replace(**changes), seed)
+
+
+def layers_of(model):
+    (embedder,) = model.embedders
+    return [
+        [np.array(part, np.float64) for part in (one.kernel, one.bias)]
+        for one in embedder.dense
+    ]
+
+
+def prototype_of(layers, embedding):
+    """P(a) of one class, at unit length."""
+    names = ["leaky_relu"] * (len(layers) - 1) + ["linear"]
+    scaled = math.sqrt(len(embedding)) * embedding.astype(np.float64)
+    found = reference.mlp(scaled, layers, names)
+    return found / np.linalg.norm(found)
+
+
+@pytest.mark.parametrize("units", [(11,), (8, 3)])
+def test_scores_are_cosines_over_the_temperature(units):
+    model = fit(units=units)
+    layers = layers_of(model)
+    expected = [
+        [
+            prototype_of(layers, a) @ x / np.linalg.norm(x) / 0.25
+            for a in EMBEDDINGS
+        ]
+        for x in FEATURES.astype(np.float64)
+    ]
+
+    assert len(layers) == len(units) + 1
+    np.testing.assert_allclose(model(FEATURES), expected, rtol=1e-4, atol=1e-5)
+
+
+def loss_of(layers, features, labels, settings, prior):
+    """The mean cross-entropy of a batch, sample by sample."""
+    losses = []
+    for x, label in zip(features, labels):
+        scores = [
+            prototype_of(layers, a) @ x / np.linalg.norm(x) / 0.25 + log_p
+            for a, log_p in zip(EMBEDDINGS, prior)
+        ]
+        losses.append(reference.cross_entropy(np.array(scores), label))
+    return np.mean(losses)
+
+
+def slopes(layers, *batch):
+    """Central differences of the loss, by number."""
+    found = []
+    for layer in layers:
+        for part in layer:
+            slope = np.zeros_like(part)
+            for place in np.ndindex(part.shape):
+                kept, ends = part[place], []
+                for step in (1e-6, -1e-6):
+                    part[place] = kept + step
+                    ends.append(loss_of(layers, *batch))
+                part[place] = kept
+                slope[place] = (ends[0] - ends[1]) / 2e-6
+            found.append(slope)
+    return found
+
+
+@pytest.mark.parametrize("competing", [toys.NUM_SEEN, toys.NUM_CLASSES])
+def test_training_is_adam_with_decoupled_decay(competing, monkeypatch):
+    counts = COUNTS[:competing]
+    settings = SETTINGS._replace(units=(4,), epochs=3, prior=7.0, batch_size=99)
+    initial = []
+    initialise = prototype._initialise
+
+    def remember(embedder, seed):
+        initialise(embedder, seed)
+        initial.extend(embedder.get_weights())
+
+    monkeypatch.setattr(prototype, "_initialise", remember)
+    given = task(counts, competing)
+    model = prototype.fit(given, settings, 1)
+
+    layers = [
+        [np.array(part, np.float64) for part in initial[place : place + 2]]
+        for place in (0, 2)
+    ]
+    parts = [part for layer in layers for part in layer]
+    # Where unseen classes do not compete, no prior is taught.
+    prior = np.zeros(competing)
+    if competing == toys.NUM_CLASSES:
+        seen = np.array(COUNTS[: toys.NUM_SEEN])
+        prior = np.log([*(seen / seen.sum() * 7 / 8), 1 / 16, 1 / 16])
+    first, second = ([np.zeros_like(part) for part in parts] for _ in "12")
+    for step in (1, 2, 3):
+        # A tenth of the rate after half of the epochs.
+        rate = settings.learning_rate / (1 if step == 1 else 10)
+        gradients = slopes(
+            layers,
+            given.samples.features.astype(np.float64),
+            given.samples.labels,
+            settings,
+            prior,
+        )
+        for part, g, m, v in zip(parts, gradients, first, second):
+            part -= rate * settings.weight_decay * part
+            m += 0.1 * (g - m)
+            v += 0.001 * (g**2 - v)
+            whole = m / (1 - 0.9**step)
+            part -= rate * whole / (np.sqrt(v / (1 - 0.999**step)) + 1e-7)
+
+    for found, expected in zip(model.embedders[0].get_weights(), parts):
+        np.testing.assert_allclose(found, expected, atol=5e-4)
+    assert (
+        max(np.abs(part - begun).max() for part, begun in zip(parts, initial))
+        > 5e-3
+    )
+
+
+def test_the_prior_of_zlap():
+    labels = np.array([0, 0, 0, 1, 3, 3])  # class 3 is unseen, 2 has no sample
+    found = np.exp(prototype.log_prior(labels, 3, 5, ratio=9.0))
+
+    # Within seen classes 3 : 1 : 1, the last counted once; 9 : 1 for seen.
+    expected = [0.9 * 0.6, 0.9 * 0.2, 0.9 * 0.2, 0.05, 0.05]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_the_prior_moves_decisions_towards_unseen_classes():
+    labels = np.repeat(np.arange(6, dtype=np.int32), 30)
+    features = np.eye(6, toys.DX)[labels] + 0.5 * toys.normal(180, toys.DX)
+    samples = Samples(features.astype(np.float32), labels)
+    given = base.Task(samples, EMBEDDINGS, toys.NUM_SEEN, toys.NUM_CLASSES)
+    margins = []
+    for prior in (0.0, 1000.0):
+        model = fit(given=given, epochs=20, prior=prior, weight_decay=0.0)
+        scores = model(samples.features).numpy()
+        margins.append(scores[:, 4:].max(axis=1) - scores[:, :4].max(axis=1))
+
+    assert np.mean(margins[1]) > np.mean(margins[0]) + 0.5
+
+
+def test_class_standardisation_divides_by_the_variance():
+    layer = prototype.ClassStandardisation(3)
+    hidden = tf.constant([[0.0, 5.0, -1.0], [4.0, 5.0, 1.0]])
+
+    found = layer(hidden, training=True)
+    # Means 2, 5 and 0, variances 4, 0 and 1.
+    np.testing.assert_allclose(
+        found, [[-0.5, 0.0, -1.0], [0.5, 0.0, 1.0]], rtol=1e-4
+    )
+    np.testing.assert_allclose(layer.mean, [0.2, 0.5, 0.0], rtol=1e-5)
+    np.testing.assert_allclose(layer.variance, [1.3, 0.9, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(
+        layer(hidden)[1], [3.8 / 1.3, 4.5 / 0.9, 1.0], rtol=1e-4
+    )
+
+
+def test_a_standardised_prototype_in_plain_numpy():
+    model = fit(normalisation="class", units=(6, 11))
+    (embedder,) = model.embedders
+    layers = layers_of(model)
+    before, after = (
+        [np.array(part, np.float64) for part in (one.mean, one.variance)]
+        for one in embedder.standardise
+    )
+
+    def standardised(hidden, statistics):
+        return (hidden - statistics[0]) / (statistics[1] + 1e-5)
+
+    for a, column in zip(EMBEDDINGS, model.terms[0].weights.numpy().T):
+        hidden = reference.mlp(
+            math.sqrt(toys.DA) * a.astype(np.float64),
+            layers[:1],
+            ["leaky_relu"],
+        )
+        hidden = layers[1][0].T @ hidden + layers[1][1]
+        hidden = reference.activate(standardised(hidden, before), "leaky_relu")
+        found = layers[2][0].T @ standardised(hidden, after) + layers[2][1]
+        expected = found / np.linalg.norm(found) / 0.25
+        np.testing.assert_allclose(column, expected, rtol=1e-3, atol=1e-4)
+    assert not np.allclose(before[0], 0.0)  # running statistics have moved
+
+
+def test_masking_leaves_the_rest_as_it_is():
+    embeddings = tf.ones([200, 50])
+    found = prototype.masked(embeddings, 0.3, [1, 2]).numpy()
+
+    assert set(np.unique(found)) == {0.0, 1.0}
+    assert abs(found.mean() - 0.7) < 0.02
+    assert prototype.masked(embeddings, 0.0, [1, 2]) is embeddings
+
+
+ALTERED = [
+    {"mask": 0.3},
+    {"dropout": 0.3},
+    {"normalisation": "class"},
+    {"weight_decay": 0.0},
+    {"prior": 10.0},
+    {"units": (11, 11)},
+]
+
+
+@pytest.mark.parametrize("changes", [{}, *ALTERED])
+def test_the_seed_decides_digit_for_digit(changes):
+    first, again, other = (fit(seed, **changes) for seed in (1, 1, 2))
+
+    np.testing.assert_array_equal(first(FEATURES), again(FEATURES))
+    assert np.abs(first(FEATURES) - other(FEATURES)).max() > 1e-3
+    if changes:
+        plain = fit(1)
+        assert np.abs(first(FEATURES) - plain(FEATURES)).max() > 1e-4
+
+
+def test_masks_and_dropout_change_from_step_to_step(monkeypatch):
+    seeds = []
+    fold_in = tf.random.fold_in
+
+    def remember(seed, data):
+        seeds.append((np.array(seed).tolist(), int(data)))
+        return fold_in(seed, data)
+
+    monkeypatch.setattr(tf.random, "fold_in", remember)
+    tf.config.run_functions_eagerly(True)
+    try:
+        fit(mask=0.3, dropout=0.3)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    # Of each epoch, of its three steps, and of the one hidden layer in these.
+    assert len(seeds) == 4 + 4 * 3 * 2
+    assert len({str(one) for one in seeds}) == len(seeds)
+
+
+def test_unseen_classes_are_recognised_where_the_map_is_simple():
+    # Features are a rotation of embeddings: what is learned from 30 classes
+    # holds for 10 others.
+    embeddings = toys.normal(40, 4).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    turn, _ = np.linalg.qr(toys.normal(6, 6))
+    labels = np.repeat(np.arange(40), 20)
+    features = embeddings[labels] @ turn[:4]
+    features += 0.02 * toys.normal(*features.shape)
+    seen = labels < 30
+    model = prototype.fit(
+        base.Task(
+            Samples(features[seen].astype("f4"), labels[seen].astype("i4")),
+            embeddings,
+            30,
+            30,
+        ),
+        SETTINGS._replace(
+            units=(64,), weight_decay=0.0, epochs=60, temperature=0.04
+        ),
+        1,
+    )
+
+    unseen = features[~seen].astype("f4")
+    best = 30 + model(unseen).numpy()[:, 30:].argmax(axis=1)
+    assert np.mean(best == labels[~seen]) > 0.9
+
+
+def test_classes_without_samples_do_not_compete():
+    given = task(COUNTS[:4], 4)
+    before = fit(given=given)
+    changed = EMBEDDINGS.copy()
+    changed[4:] = 7.0
+    after = fit(given=given._replace(embeddings=changed))
+
+    np.testing.assert_array_equal(
+        before(FEATURES)[:, :4], after(FEATURES)[:, :4]
+    )
+
+
+def test_the_unit_of_features_does_not_matter():
+    given = task()
+    samples = Samples(1000.0 * given.samples.features, given.samples.labels)
+    first = fit(given=given)
+    second = fit(given=given._replace(samples=samples))
+
+    np.testing.assert_allclose(
+        first(FEATURES), second(1e-3 * FEATURES), rtol=1e-2, atol=1e-3
+    )
+    assert np.isfinite(first(np.zeros([1, toys.DX], "f4"))).all()
+
+
+@pytest.mark.parametrize("changes", [{}, *ALTERED])
+def test_a_saved_classifier_gives_equal_scores(changes, tmp_path):
+    model = fit(**changes)
+    model.penalise_seen(4, 0.5)
+    model.save(tmp_path / "one.keras")
+    loaded = keras.saving.load_model(tmp_path / "one.keras", safe_mode=True)
+    new = toys.normal(3, toys.DA, seed=1).astype(np.float32)
+
+    np.testing.assert_array_equal(loaded(FEATURES), model(FEATURES))
+    np.testing.assert_array_equal(
+        base.with_classes(loaded, new)(FEATURES),
+        base.with_classes(model, new)(FEATURES),
+    )
+    assert loaded.sizes == model.sizes
+
+
+@pytest.mark.parametrize("changes", [{}, {"normalisation": "class"}])
+def test_added_classes_get_the_columns_they_would_have_had(changes):
+    # Trained on seen classes alone, a class has the same column whether it
+    # was known in training or came later.
+    given = task(COUNTS[:4], 4)
+    whole = fit(given=given, **changes)
+    short = fit(given=given._replace(embeddings=EMBEDDINGS[:5]), **changes)
+    short.penalise_seen(4, 0.5)
+    larger = base.with_classes(short, EMBEDDINGS[5:])
+
+    expected = whole(FEATURES).numpy() - 0.5 * (np.arange(6) < 4)
+    np.testing.assert_allclose(larger(FEATURES), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_features_on_disk_train_the_same(tiny_dir, tiny_name):
+    models = []
+    for memory in (float("inf"), 0):
+        loaded = zero_shot_data.load(tiny_name, tiny_dir, memory=memory)
+        seen = loaded.num_seen
+        given = base.Task(loaded.train, loaded.embeddings, seen, seen)
+        models.append(fit(given=given))
+
+    for parts in zip(*(model.get_weights() for model in models)):
+        np.testing.assert_allclose(*parts, atol=1e-5)
+
+
+def test_divergence_is_reported_with_the_setting_to_lower():
+    with pytest.raises(InputError, match="--prototype_learning_rate"):
+        fit(learning_rate=1e30)
