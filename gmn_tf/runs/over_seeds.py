@@ -15,6 +15,7 @@ MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 _SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
 _DATA = ("dataset", "embedding", "features_file", "split")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
+SCALINGS = ("feature_scaling", "embedding_norm")
 
 
 def table(paths: list[str]) -> list[dict]:
@@ -171,7 +172,7 @@ def _of_baseline(settings: dict) -> dict:
     return {
         name: value
         for name, value in settings.items()
-        if name in (*SHOWN, "embedding_norm", "seen_penalty", "data")
+        if name in (*SHOWN, *SCALINGS, "seen_penalty", "data")
         or name.startswith("classifier_")
     } | {"variant": metrics.BASELINE, "steps": 0}
 
