@@ -9,8 +9,9 @@ import numpy as np
 from gmn_tf.data.feature_scaling import statistics
 from gmn_tf.utils.errors import InputError, counted, listed
 
-L2, MATRIX, NONE, STANDARD = "l2", "matrix", "none", "standard"
-EMBEDDING_NORMS = (L2, MATRIX, NONE, STANDARD)
+L2, MATRIX, NONE = "l2", "matrix", "none"
+STANDARD, STANDARD_L2 = STANDARDS = ("standard", "standard_l2")
+EMBEDDING_NORMS = (L2, MATRIX, NONE, *STANDARDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,11 +22,12 @@ class Scaling:
         name: of the part, as in `att`.
         dim: how many numbers it has.
         norm: `l2` divides each row by its length, `matrix` and `none` by
-            `divisor`; `standard` subtracts `offset` and multiplies by `factor`.
+            `divisor`; `standard` subtracts `offset` and multiplies by `factor`;
+            `standard_l2` then divides each row by its length.
         divisor: length of the whole matrix with `matrix`, else 1.
         columns: names of the numbers; empty if they are not known.
-        offset: with `standard`, the mean of each number over the seen classes.
-        factor: with `standard`, 1 / (standard deviation sqrt(k)) if k numbers
+        offset: with these two, the mean of each number over the seen classes.
+        factor: with these two, 1 / (standard deviation sqrt(k)) if k numbers
             vary over the seen classes, so that a row has a length of about 1;
             0 for the others.
     """
@@ -39,7 +41,7 @@ class Scaling:
     factor: tuple[float, ...] = ()
 
     def __post_init__(self):
-        size = self.dim if self.norm == STANDARD else 0
+        size = self.dim if self.norm in STANDARDS else 0
         if not (
             isinstance(self.name, str)
             and type(self.dim) is int
@@ -121,20 +123,20 @@ def scalings(
             # `scaled` has a message for a matrix that is zero.
             float(np.linalg.norm(values) or 1.0) if one == MATRIX else 1.0,
             tuple(part.get("columns", ())),
-            *(_standard(values[seen], part["name"]) if one == STANDARD else ()),
+            *(_standard(values[seen], part, one) if one in STANDARDS else ()),
         )
         for part, values, one in zip(parts, raw, norms)
     )
 
 
-def _standard(rows: np.ndarray, name: str) -> tuple[tuple, tuple]:
+def _standard(rows: np.ndarray, part: dict, norm: str) -> tuple[tuple, tuple]:
     """Offset and factor of the numbers of a part, from the seen classes."""
     found = statistics(rows)
     varying = np.count_nonzero(found.varies)
     if not varying:
         raise InputError(
-            f"--embedding_norm=standard is not possible: embedding {name!r} "
-            "is the same for all seen classes.",
+            f"--embedding_norm={norm} is not possible: embedding "
+            f"{part['name']!r} is the same for all seen classes.",
             "at least one number that differs between seen classes",
             counted(len(found.varies), "constant number"),
             "Describe the classes by numbers that differ.",
@@ -169,8 +171,13 @@ def scaled(
                 f"zeros for {listed(class_names[c] for c in zero)}",
                 "Complete the embedding, or use --embedding_norm=none.",
             )
-        if part.norm == STANDARD:
-            parts.append((values - part.offset) * part.factor)
+        if part.norm in STANDARDS:
+            values = (values - part.offset) * part.factor
+            if part.norm == STANDARD_L2:
+                lengths = np.linalg.norm(values, axis=1, keepdims=True)
+                # A class at the mean of all stays there.
+                values = values / np.where(lengths > 0.0, lengths, 1.0)
+            parts.append(values)
         else:
             parts.append(
                 values / (lengths if part.norm == L2 else part.divisor)

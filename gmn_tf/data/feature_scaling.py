@@ -92,7 +92,7 @@ class FeatureScaling:
         if not (
             self.kind in FEATURE_SCALINGS
             and len(self.factor) == size
-            and (size == 0) == (self.kind == NONE)
+            and any(self.factor) == (size > 0) == (self.kind != NONE)
             and np.isfinite([*self.offset, *self.factor]).all()
         ):
             raise ValueError("the scaling of features is damaged")

@@ -16,6 +16,7 @@ _SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
 _DATA = ("dataset", "embedding", "features_file", "split")
 _OF_CLASSIFIERS = ("classifier", "prototype_", "ranking_")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
+SCALINGS = ("feature_scaling", "embedding_norm")
 
 
 def table(paths: list[str]) -> list[dict]:
@@ -172,7 +173,7 @@ def _of_baseline(settings: dict) -> dict:
     return {
         name: value
         for name, value in settings.items()
-        if name in (*SHOWN, "embedding_norm", "seen_penalty", "data")
+        if name in (*SHOWN, *SCALINGS, "seen_penalty", "data")
         or name.startswith(_OF_CLASSIFIERS)
     } | {"variant": metrics.BASELINE, "steps": 0}
 

@@ -200,6 +200,8 @@ def test_it_is_the_same_from_json_and_in_a_graph(kind):
         {"offset": 3},
         {"factor": "bogus"},
         {"factor": "AAAA"},
+        {"factor": FeatureScaling("rms", (1.0,), (1.0,)).to_dict()["offset"]},
+        {"more": 1},
         {"factor": FeatureScaling("rms", (0.0,), (1.0,)).to_dict()["factor"]},
     ],
 )
@@ -207,8 +209,9 @@ def test_a_damaged_scaling_is_refused(change):
     content = FeatureScaling.fit("standard", ROWS).to_dict() | change
     with pytest.raises((TypeError, ValueError)):
         FeatureScaling.from_dict(content)
-    with pytest.raises(ValueError, match="damaged"):
-        FeatureScaling("rms", (0.0,), (float("nan"),))
+    for factor in (float("nan"), 0.0):
+        with pytest.raises(ValueError, match="damaged"):
+            FeatureScaling("rms", (0.0,), (factor,))
 
 
 # --- Data sets ---------------------------------------------------------------

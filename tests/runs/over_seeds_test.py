@@ -106,11 +106,14 @@ def test_runs_calibrated_together_show_their_best_h(tmp_path):
     assert "penalty" not in over_seeds.markdown(over_seeds.table(paths))
 
 
-def test_baselines_of_other_classifiers_stay_apart(tmp_path):
+@pytest.mark.parametrize(
+    "change", [{"classifier_epochs": 3}, {"feature_scaling": "unit"}]
+)
+def test_baselines_of_other_classifiers_stay_apart(change, tmp_path):
     rows = over_seeds.table(
         [
             finished_run(tmp_path / "a", 10.0, seed=1),
-            finished_run(tmp_path / "b", 10.0, seed=2, classifier_epochs=3),
+            finished_run(tmp_path / "b", 10.0, seed=2, **change),
         ]
     )
 
