@@ -12,7 +12,7 @@
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -24,7 +24,10 @@ from gmn_tf.images import backbones, custom_images, extraction
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.search import auto, trials
+from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import fit, workers
+from gmn_tf.utils import locks
 from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
 from gmn_tf_datasets.zero_shot.prepare import prepare
@@ -38,7 +41,7 @@ def configure(dataset: str, preset: str = "release", **settings) -> Config:
 
     Args:
         dataset: its name.
-        preset: what to start from: `release`, `paper`, `cpu` or `best`.
+        preset: what to start from: `release`, `paper`, `cpu`, `best` or `auto`.
         **settings: what differs, by the names of `gmn_tf.Config`.
 
     Raises:
@@ -218,6 +221,57 @@ def train(
             log(report.data_summary(data))
             experiment.run(config, data, folder, *training, with_baseline)
     return FinishedRun(folder, config, data)
+
+
+def choose_settings(
+    config: Config,
+    data: ZeroShotData,
+    folder: str | os.PathLike,
+    *,
+    fixed: Mapping | None = None,
+    minutes: float = auto.MINUTES,
+    strategy: tf.distribute.Strategy | None = None,
+    monitoring_options: experiment.MonitoringOptions = QUIET,
+    execution: fit.Execution = fit.DEFAULT_EXECUTION,
+    log: Callable[[str], object] = lambda text: None,
+) -> Config:
+    """Searches for settings on the tune splits, or reads those found before.
+
+    Args:
+        config: the settings to begin with, such as
+            `configure(dataset, preset="auto")`.
+        data: from `load_data(unscaled(config))`.
+        folder: for all files of the search.
+        fixed: settings that are not searched, with their values.
+        minutes: no trial, and no value of a setting, is begun that would
+            probably end later.
+        strategy, monitoring_options, execution: as for `train`.
+        log: called with lines about what is tried.
+
+    Returns:
+        The settings found, for training on the test splits.
+
+    Raises:
+        InputError: for settings that do not fit the data, a folder with
+            another search in it, or if no trial succeeded.
+        StoppedError: after a signal to stop; the same call continues.
+    """
+    fixed = fixed or {}
+    search = auto.make_search(config, data, fixed)
+    place = SearchFolder(str(folder))
+    place.start_search(search.config, data.source, search.to_dict())
+    strategy = strategy or fit.make_strategy("one")
+    runner = trials.TrialRunner(
+        search, data, place, strategy, execution, monitoring_options
+    )
+    with locks.exclusive(place.path):
+        return auto.choose(runner, fixed, minutes, log)
+
+
+def unscaled(config: Config) -> Config:
+    """The settings to load data with that `choose_settings` scales itself."""
+    scaling = {"feature_scaling": "none", "embedding_norm": "none"}
+    return config.replace({"split": "tune", **scaling})
 
 
 def _data_dir(given: str | os.PathLike | None) -> str:

@@ -1,5 +1,6 @@
 """bin/train and bin/prepare."""
 
+from gmn_tf import configs
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
@@ -28,6 +29,7 @@ OF_THE_DATA = ("dataset", "features_file", "embedding")
         "to validation.csv (Fig. 5); needs --split=tune; 0: no such scores.",
         0,
     ),
+    shared.MINUTES,
     after_interrupt="The same command continues from the last checkpoint.",
 )
 def train(values) -> None:
@@ -54,6 +56,8 @@ def train(values) -> None:
     ]
     name = [config.dataset, *differing, config.variant, str(config.seed)]
     workdir = Workdir(values.workdir or f"runs/{'-'.join(name)}")
+    if configs.is_searched(config.dataset, values.preset):
+        config = _choose_settings(config, workdir, values, options, log)
     workdir.check_settings_match(config)
     data = shared.load_data(config, values)
     run = api.train(
@@ -67,6 +71,27 @@ def train(values) -> None:
     if run is not None:
         log(report.scores_table(run.scores))
         log(f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
+
+
+def _choose_settings(config, workdir, values, options, log) -> Config:
+    """The settings found by a search in the run's folder."""
+    from gmn_tf import api
+
+    if values.preset != "auto":
+        log(
+            f"Nothing was measured for {config.dataset}: --preset=best "
+            "searches, as --preset=auto does."
+        )
+    found = api.choose_settings(
+        config,
+        shared.load_data(api.unscaled(config), values),
+        workdir.path / "search",
+        fixed=shared.chosen_settings(values),
+        minutes=values.minutes,
+        log=log,
+        **options,
+    )
+    return found.replace({"split": config.split})
 
 
 @command(

@@ -26,6 +26,12 @@ SETTINGS = {each.name: _setting(each) for each in dataclasses.fields(Config)}
 PRESET = define.enum(
     "preset", "release", configs.PRESETS, "Settings to start from."
 )
+MINUTES = define.number(
+    "minutes",
+    5.0,
+    "How long --preset=auto searches; what has begun is finished.",
+    0.0,
+)
 QUIET = define.boolean("quiet", False, "Print only errors.")
 UNREADABLE = define.enum(
     "unreadable",

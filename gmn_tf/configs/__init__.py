@@ -4,15 +4,17 @@
 the published numbers for every data set; `paper` puts the paper's own
 definitions in their place wherever the two differ; `cpu` makes the release's
 networks and batches small enough to train in minutes on two CPU cores; `best`
-adds to `cpu` what raised h most on the validation classes of FLO and CUB.
+adds to `cpu` what raised h most on the validation classes of FLO and CUB; with
+`auto`, and with `best` for any other data set, a short search on the validation
+classes decides (`gmn_tf.search.auto`).
 """
 
 import importlib
 import pkgutil
 
-from gmn_tf.utils.errors import InputError, check_choice
+from gmn_tf.utils.errors import check_choice
 
-PRESETS = ("release", "paper", "cpu", "best")
+PRESETS = ("release", "paper", "cpu", "best", "auto")
 
 # Where the paper's definitions are not the release's (the defaults).
 PAPER = {
@@ -39,6 +41,17 @@ CPU = {
     "classifier_seeds": 2,
 }
 
+# For any data: `cpu` on data that is scaled. What is left of these settings,
+# and others, the search decides.
+AUTO = {
+    **CPU,
+    "feature_scaling": "unit",
+    "embedding_norm": "standard_l2",
+    "generator_output": "auto",
+    "synthetic_per_class": 25,
+    "classifier_learning_rate": 0.03,
+}
+
 
 def preset(dataset: str, name: str = "release") -> dict:
     """The settings of a preset that differ from `Config`'s defaults.
@@ -49,24 +62,29 @@ def preset(dataset: str, name: str = "release") -> dict:
         name: one of `PRESETS`.
 
     Raises:
-        InputError: for an unknown preset, or if a data set has no `best` one.
+        InputError: for an unknown preset.
     """
     check_choice("preset", name, PRESETS)
-    own = {}
-    if dataset in [module.name for module in pkgutil.iter_modules(__path__)]:
-        own = vars(importlib.import_module(f"{__name__}.{dataset}"))
+    if is_searched(dataset, name):
+        return {"dataset": dataset, **AUTO}
+    own = _own(dataset)
     settings = {"dataset": dataset, **own.get("RELEASE", {})}
     if name == "paper":
         settings |= PAPER
     if name in ("cpu", "best"):
         settings |= CPU | own.get("CPU", {})
     if name == "best":
-        if "BEST" not in own:
-            raise InputError(
-                f"There is no `best` preset for {dataset}.",
-                "--preset=best with flo or cub",
-                f"--preset=best with {dataset}",
-                "Search for the best settings with bin/tune --preset=cpu.",
-            )
         settings |= own["BEST"]
     return settings
+
+
+def is_searched(dataset: str, name: str) -> bool:
+    """Whether a search completes the preset: `auto`, or `best` of others."""
+    return name == "auto" or (name == "best" and "BEST" not in _own(dataset))
+
+
+def _own(dataset: str) -> dict:
+    """What the data set's own file defines."""
+    if dataset in [module.name for module in pkgutil.iter_modules(__path__)]:
+        return vars(importlib.import_module(f"{__name__}.{dataset}"))
+    return {}

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.config import BOTH, REAL, Config
+from gmn_tf.config import BOTH, Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
@@ -135,6 +135,7 @@ def fit_classifiers(
     data: ZeroShotData,
     generator,
     on_epoch: Callable[[], None] = lambda: None,
+    fitted: dict | None = None,
 ) -> list[Classifier]:
     """The final classifiers, one per classifier seed.
 
@@ -144,11 +145,13 @@ def fit_classifiers(
         generator: makes the samples of unseen classes; None for real samples
             only.
         on_epoch: called after each epoch.
+        fitted: keeps parts for the next call with the same generator, which
+            takes those that it would train again.
 
     Raises:
         InputError: if training diverged.
     """
-    of_parts = fit_parts(config, data, generator, on_epoch)
+    of_parts = fit_parts(config, data, generator, on_epoch, fitted)
     weights = [part.weight for part in config.classifier_parts]
     models = [
         combination.combine(several, weights, data.train.features)
@@ -166,14 +169,15 @@ def fit_parts(
     data: ZeroShotData,
     generator,
     on_epoch: Callable[[], None] = lambda: None,
+    fitted: dict | None = None,
 ) -> list[list[Classifier]]:
     """Of each part of the final classifier, one model per classifier seed.
 
     They are neither added up nor penalised yet. Takes the same arguments as
     `fit_classifiers`, and raises the same.
     """
-    tasks = _tasks(config, data, generator)
-    names, fitted = [], []
+    fitted = {} if fitted is None else fitted
+    tasks, names, models = {}, [], []
     for part in config.classifier_parts:
         name = part.name
         # Without samples of unseen classes, only embeddings distinguish them.
@@ -182,33 +186,40 @@ def fit_parts(
         # A kind that comes again has other seeds, or it would be a twin.
         first = names.count(name) * config.classifier_seeds
         names.append(name)
-        fitted.append(
-            [
+        counts = None
+        if part.rows == BOTH and generator is not None:
+            counts = config.synthetic_per_class, config.seen_floor
+        settings = parts.classifier_settings(config, name)
+        key = (
+            *(name, settings, first, config.classifier_seeds, config.seed),
+            *(counts, data.feature_scaling.kind, data.embedding_norm),
+        )
+        if key not in fitted:
+            if counts not in tasks:
+                tasks[counts] = _task(config, data, counts and generator)
+            fitted[key] = [
                 table.module(name).fit(
-                    tasks[part.rows],
-                    parts.classifier_settings(config, name),
+                    tasks[counts],
+                    settings,
                     1000 * config.seed + first + number,
                     on_epoch,
                 )
                 for number in range(config.classifier_seeds)
             ]
-        )
-    return fitted
+        for model in fitted[key]:
+            model.penalise_seen(data.num_seen, 0.0)
+        models.append(fitted[key])
+    return models
 
 
-def _tasks(config, data, generator) -> dict[str, Task]:
-    """What parts with these `rows` learn from."""
-    real = Task(data.train, data.embeddings, data.num_seen, data.num_seen)
-    tasks = {REAL: real, BOTH: real}
-    if generator is not None and any(
-        part.rows == BOTH for part in config.classifier_parts
-    ):
-        fake = draw_synthetic(config, data, generator)
-        tasks[BOTH] = real._replace(
-            samples=synthesis.joined(data.train, fake),
-            num_competing=data.num_classes,
-        )
-    return tasks
+def _task(config: Config, data: ZeroShotData, generator) -> Task:
+    """What a part learns from: real samples, and those of a generator."""
+    if generator is None:
+        seen = data.num_seen
+        return Task(data.train, data.embeddings, seen, seen)
+    fake = draw_synthetic(config, data, generator)
+    samples = synthesis.joined(data.train, fake)
+    return Task(samples, data.embeddings, data.num_seen, data.num_classes)
 
 
 def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:

@@ -4,6 +4,9 @@ Section 3.4's final classifier is trained again and again on one generator's
 samples, each setting tried in turn, the others at the best so far.
 """
 
+import functools
+import math
+import time
 from collections.abc import Callable, Mapping
 
 from gmn_tf.config import Config
@@ -11,9 +14,12 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
-from gmn_tf.search.space import CALIBRATED
+from gmn_tf.search.space import CALIBRATED, as_text
 from gmn_tf.training import parts
 from gmn_tf.utils.errors import InputError
+
+# Settings of the data, which may be in the space if there is no generator.
+SCALINGS = {"feature_scaling", "embedding_norm"}
 
 
 def search(
@@ -23,16 +29,23 @@ def search(
     space: Mapping[str, tuple],
     objective: str,
     on_epoch: Callable[[], None] = lambda: None,
+    on_choice: Callable[[dict], None] = lambda choice: None,
+    deadline: float = math.inf,
 ) -> list[dict]:
     """Scores one classifier for each setting that is tried.
 
     Args:
         config: the settings to begin with.
-        data: the tune splits.
-        generator: trained on them.
+        data: the tune splits, scaled as `config` says, or as they are if the
+            space has a scaling.
+        generator: trained on them; None for real samples only.
         space: settings of the classifier, and the values to try.
         objective: the score that decides, a key of `metrics.SCORES`.
         on_epoch: called after each epoch of a classifier.
+        on_choice: called with what was tried: `setting`, its `value`,
+            `instead_of` which, the scores, and the `gain` in the objective
+            over the best so far; at first without these.
+        deadline: of `time.monotonic`, after which no other value is tried.
 
     Returns:
         All that were tried, the best first: the settings of `space`, and the
@@ -47,27 +60,44 @@ def search(
     config = config.replace({"classifier_seeds": 1})
     begun = {name: getattr(config, name) for name in lists}
     current = {n: begun[n] if begun[n] in v else v[0] for n, v in lists.items()}
+    fitted, longest = {}, 0.0
+    scaled = functools.lru_cache(1)(data.rescaled)
 
-    def tried(settings: Mapping) -> list[dict]:
+    def tried(settings: Mapping, name: str = "", so_far=None) -> list[dict]:
+        nonlocal longest
+        begun_at = time.monotonic()
         changed = config.replace(settings)
         try:
+            used = data
+            if not SCALINGS.isdisjoint(lists):
+                used = scaled(changed.feature_scaling, changed.embedding_norm)
             (model,) = experiment.fit_classifiers(
-                changed, data, generator, on_epoch
+                changed, used, generator, on_epoch, fitted
             )
         except InputError:  # it diverged; other settings may not
             return []
-        found = [(changed, metrics.mean_and_std([metrics.score(model, data)]))]
+        model.penalise_seen(data.num_seen, changed.seen_penalty)
+        found = [(changed, metrics.mean_and_std([metrics.score(model, used)]))]
         # For the other scores the best penalty would be none, or all.
         if calibrate and objective == "h":
             model.penalise_seen(data.num_seen, 0.0)
-            best = calibration.best(calibration.curve([model], data))
+            best = calibration.best(calibration.curve([model], used))
             changed = changed.replace({"seen_penalty": best["penalty"]})
             found.append((changed, best))
-        return [
+        rows = [
             {name: getattr(used, name) for name in (*lists, "seen_penalty")}
             | {name: scores[name]["mean"] for name in SCORES}
             for used, scores in found
         ]
+        longest = max(longest, time.monotonic() - begun_at)
+        choice = {"setting": name, "value": None, "instead_of": None}
+        if name:
+            choice["value"] = as_text(settings[name])
+            choice["instead_of"] = as_text(so_far[name])
+        choice |= {score: rows[-1][score] for score in SCORES}
+        choice["gain"] = so_far and choice[objective] - so_far[objective]
+        on_choice(choice)
+        return rows
 
     if current == begun:
         rows = tried(begun)
@@ -77,9 +107,10 @@ def search(
     for row in preset:
         row["preset"] = True
     for name, values in lists.items():
+        best = max(rows, key=lambda row: row[objective], default=None)
         for value in values:
-            if value != current[name]:
-                rows += tried({**current, name: value})[-1:]
+            if value != current[name] and time.monotonic() + longest < deadline:
+                rows += tried({**current, name: value}, name, best)[-1:]
         best = max(rows, key=lambda row: row[objective], default=current)
         current = {other: best[other] for other in lists}
     if not rows:

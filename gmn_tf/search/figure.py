@@ -94,3 +94,34 @@ def _influence(axes, rows, name: str, objective: str) -> None:
     axes.scatter(values, scores, 22, facecolors=faces, edgecolors=colour)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_title(name, loc="left", size=9)
+
+
+def draw_choices(
+    rows: Sequence[Mapping], names: Mapping[int, str], title: str
+) -> Figure:
+    """h with each choice of an automatic search, as bars.
+
+    Args:
+        rows: in their order: `trial`, `setting`, `value`, and `h` in percent.
+        names: of each trial.
+        title: what was searched.
+    """
+    height = 1.0 + 0.28 * len(rows)
+    figure, axes = figures.new_figure(8.0, height)
+    labels, trials = [], list(dict.fromkeys(row["trial"] for row in rows))
+    best = 0.0
+    for place, row in enumerate(rows):
+        name = f"{row['setting']}={row['value']}"
+        labels.append(name if row["setting"] else names[row["trial"]])
+        colour = figures.COLOURS[trials.index(row["trial"])]
+        better = row["h"] > best
+        best = max(best, row["h"])
+        axes.barh(place, row["h"], color=colour, alpha=1.0 if better else 0.4)
+        axes.text(row["h"], place, f" {row['h']:.1f}", va="center", size=8)
+    axes.set_yticks(range(len(labels)), labels, size=8)
+    axes.invert_yaxis()
+    axes.set_xlabel(
+        "h (%) of the validation classes; strong: better than all before"
+    )
+    axes.set_title(figures.plain_text(title, 90), loc="left", size=11)
+    return figure

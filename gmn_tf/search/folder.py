@@ -10,6 +10,7 @@ trial_N/        of trial N + 1: result.json: settings and scores, or why it
                 checkpoints/: while the search runs
 trials.csv      all trials, the best first; trials.png
 best.json       the best settings, for bin/train --config
+choices.csv     and .png: with --tuner=auto, what each choice was worth
 """
 
 import pathlib
@@ -24,6 +25,7 @@ from gmn_tf.utils.errors import InputError, check_same
 PRESET = "preset"
 RESULT = "result.json"
 SEARCH = "search.json"
+BEST = "best.json"
 
 
 class SearchFolder(Workdir):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs.report import table_csv, trials_table
 from gmn_tf.search import figure
-from gmn_tf.search.folder import PRESET, SearchFolder, ranked
+from gmn_tf.search.folder import BEST, PRESET, SearchFolder, ranked
 from gmn_tf.search.space import as_text
 from gmn_tf.utils import progress
 
@@ -49,7 +49,7 @@ def write(folder: SearchFolder) -> str:
     )
     chosen = {**best["generator"], **best["classifier"], "steps": best["steps"]}
     chosen = config.replace({**chosen, "split": "test"}).to_dict()
-    folder.write_json("best.json", chosen)
+    folder.write_json(BEST, chosen)
 
     settings = []
     for name in dict.fromkeys(("steps", *names)):
@@ -79,7 +79,7 @@ def write(folder: SearchFolder) -> str:
         f"{conclusion}.\nIt is {count} by these scores, "
         "with one seed each; expect lower ones elsewhere.\nThe test splits "
         "were not touched. To score it there: "
-        f"bin/train --config={folder.path / 'best.json'} "
+        f"bin/train --config={folder.path / BEST} "
         f"--workdir=runs/{config.dataset}-tuned-{config.seed}",
     ]
     return "\n\n".join(parts)

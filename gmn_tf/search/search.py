@@ -9,6 +9,7 @@ from gmn_tf.search.space import Space
 from gmn_tf.utils.errors import InputError
 
 BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
+AUTO = "auto"  # whose trials are those of `auto.STAGES`
 # Trials by default; with 23, Hyperband has run once through.
 TRIALS = {BAYESIAN: 20, HYPERBAND: 23, RANDOM: 20}
 # Hyperband gives trials 1/9 of the steps, 1/3, or all, and continues
@@ -24,7 +25,7 @@ class Search:
     Attributes:
         config: the settings that trials begin with; `split` is `tune`.
         space: what trials draw and try.
-        tuner: a key of `TRIALS`.
+        tuner: a key of `TRIALS`, or `AUTO`.
         objective: the score that decides, a key of `metrics.SCORES`.
         max_trials: trials in all.
     """

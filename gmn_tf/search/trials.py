@@ -1,7 +1,9 @@
 """A trial of a search: one generator, and the classifiers tried on it."""
 
 import dataclasses
+import math
 import time
+from collections.abc import Callable, Mapping
 
 import keras
 import tensorflow as tf
@@ -10,10 +12,11 @@ from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import SCORES
+from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs import experiment
 from gmn_tf.runs.report import table_csv
-from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import classifier_search
+from gmn_tf.search.classifier_search import SCALINGS
 from gmn_tf.search.folder import RESULT, SearchFolder
 from gmn_tf.search.search import Search
 from gmn_tf.training import monitoring
@@ -28,7 +31,7 @@ class TrialRunner:
 
     Attributes:
         search: what is searched.
-        data: the tune splits.
+        data: the tune splits, their features as they are.
         folder: where all is kept.
         strategy: how training is spread over devices.
         execution: how steps are run.
@@ -42,13 +45,23 @@ class TrialRunner:
     execution: Execution
     monitoring_options: experiment.MonitoringOptions
 
-    def run(self, name: str, settings: dict, steps: int) -> dict:
+    def run(
+        self,
+        name: str,
+        settings: dict,
+        steps: int,
+        space: Mapping[str, tuple] | None = None,
+        on_choice: Callable[[dict], None] = lambda choice: None,
+        deadline: float = math.inf,
+    ) -> dict:
         """Trains a generator and tries classifiers, or continues to do so.
 
         Args:
             name: the trial's.
             settings: what the trial drew.
             steps: generator steps.
+            space: what it tries of the classifier; default: that of the search.
+            on_choice, deadline: see `classifier_search.search`.
 
         Returns:
             The contents of result.json: see `SearchFolder.results`.
@@ -64,7 +77,14 @@ class TrialRunner:
         result = {"steps": steps, "generator": settings}
         config = self.search.config.replace({**settings, "steps": steps})
         try:
-            rows = self._try(config, workdir)
+            choices = []
+            rows = self._try(
+                config,
+                workdir,
+                self.search.space.classifier if space is None else space,
+                on_choice=lambda one: choices.append(one) or on_choice(one),
+                deadline=deadline,
+            )
         except LostDataError:
             raise
         except (InputError, tf.errors.ResourceExhaustedError) as error:
@@ -80,6 +100,7 @@ class TrialRunner:
                     if name not in (*SCORES, "preset")
                 },
                 **{name: best[name] for name in SCORES},
+                "choices": choices,
                 # Nothing, if that classifier diverged.
                 "with_preset_classifier": preset
                 and {name: preset[name] for name in SCORES},
@@ -97,21 +118,27 @@ class TrialRunner:
         return result
 
     @on_disk.reporting_data_loss()
-    def _try(self, config: Config, workdir: Workdir) -> list[dict]:
+    def _try(self, config: Config, workdir, space, **options) -> list[dict]:
         keras.backend.clear_session()  # the last trial has left its graphs
-        generator = experiment.train_generator(
-            config,
-            self.data,
-            workdir,
-            self.strategy,
-            self.monitoring_options,
-            self.execution,
-        )
-        space, objective = self.search.space.classifier, self.search.objective
+        generator, data = None, self.data
+        if SCALINGS.isdisjoint(space):
+            scalings = config.feature_scaling, config.embedding_norm
+            data = data.rescaled(*scalings)
+        if VARIANTS[config.variant].has_generator:
+            generator = experiment.train_generator(
+                config,
+                data,
+                workdir,
+                self.strategy,
+                self.monitoring_options,
+                self.execution,
+            )
         epochs = classifier_search.epochs(config, space)
         with progress.progress(
             "classifiers", epochs, self.monitoring_options.quiet
         ) as advance:
             return classifier_search.search(
-                config, self.data, generator, space, objective, advance
+                *(config, data, generator, space, self.search.objective),
+                advance,
+                **options,
             )
