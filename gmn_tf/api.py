@@ -184,6 +184,7 @@ def train(
     monitoring_options: experiment.MonitoringOptions = QUIET,
     execution: fit.Execution = fit.DEFAULT_EXECUTION,
     with_baseline: bool = True,
+    with_limits: bool = True,
     log: Callable[[str], object] = lambda text: None,
 ) -> FinishedRun | None:
     """Trains and scores a run, continues it, or opens a finished one.
@@ -196,6 +197,7 @@ def train(
         monitoring_options: how the run is watched.
         execution: how steps are run.
         with_baseline: whether `real_only` is scored beside it.
+        with_limits: whether what the data can give is measured beside it.
         log: called with a line about what comes next.
 
     Returns:
@@ -219,7 +221,8 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
-            experiment.run(config, data, folder, *training, with_baseline)
+            beside = with_baseline, with_limits
+            experiment.run(config, data, folder, *training, *beside)
     return FinishedRun(folder, config, data)
 
 

@@ -22,6 +22,11 @@ OF_THE_DATA = ("dataset", "features_file", "embedding")
         True,
         "Whether real_only is also trained and scored, for comparison.",
     ),
+    define.boolean(
+        "limits",
+        True,
+        "Whether to measure what the data can give, beside the scores.",
+    ),
     define.integer(
         "validate_every",
         0,
@@ -66,10 +71,13 @@ def train(values) -> None:
         workdir.path,
         **options,
         with_baseline=values.baseline,
+        with_limits=values.limits,
         log=log,
     )
     if run is not None:
         log(report.scores_table(run.scores))
+        if "limits" in run.scores:
+            log("\n" + report.limits_table(run.scores) + "\n")
         log(f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 

@@ -30,6 +30,8 @@ class Scores:
         h: harmonic mean of u and s.
         class_accuracies: `[C]`, all classes being candidates; NaN for a class
             without a sample to score.
+        seen_alone: accuracy on seen samples with seen candidates only: what T-1
+            is for unseen classes. NaN if it was not measured.
     """
 
     t1: float
@@ -37,6 +39,7 @@ class Scores:
     s: float
     h: float
     class_accuracies: np.ndarray
+    seen_alone: float = float("nan")
 
 
 def class_accuracies(
@@ -103,17 +106,19 @@ def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
     unseen = accuracies(data.unseen, predictions.unseen)
     among_unseen = predictions.unseen[:, data.num_seen :]
     t1 = accuracies(data.unseen, among_unseen, data.num_seen)
-    u, s = _mean_over_classes(unseen), _mean_over_classes(seen)
+    alone = accuracies(data.seen, predictions.seen[:, : data.num_seen])
+    u, s = mean_over_classes(unseen), mean_over_classes(seen)
     return Scores(
-        t1=100.0 * _mean_over_classes(t1),
+        t1=100.0 * mean_over_classes(t1),
         u=100.0 * u,
         s=100.0 * s,
         h=100.0 * harmonic_mean(u, s),
         class_accuracies=np.where(np.isnan(seen), unseen, seen),
+        seen_alone=100.0 * mean_over_classes(alone),
     )
 
 
-def _mean_over_classes(accuracies: np.ndarray) -> float:
+def mean_over_classes(accuracies: np.ndarray) -> float:
     """The mean over classes with samples; NaN if no class has one."""
     unknown = np.isnan(accuracies).all()
     return float("nan") if unknown else float(np.nanmean(accuracies))

@@ -230,6 +230,7 @@ def _train(request, dataset, config, folder) -> Job:
         f"--workdir={folder}",
         f"--preset={request.preset}",
         "--nobaseline",  # real_only has jobs of its own
+        "--nolimits",
         *request.flags,
     ]
     figure = "4" if config.split == "test" else "5"

@@ -16,7 +16,7 @@ from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics, synthesis, variants
 from gmn_tf.method.classifiers import combination, table
 from gmn_tf.method.classifiers.base import Classifier, Task
-from gmn_tf.runs import plots, report
+from gmn_tf.runs import data_limits, plots, report, shortfalls
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
     fit,
@@ -61,6 +61,7 @@ def run(
     monitoring_options: MonitoringOptions,
     execution: fit.Execution = fit.DEFAULT_EXECUTION,
     with_baseline: bool = True,
+    with_limits: bool = True,
 ) -> dict:
     """Trains and scores a whole run, and writes its files.
 
@@ -73,6 +74,7 @@ def run(
         execution: how steps are run.
         with_baseline: whether to train and score `real_only` too, unless that
             is the variant.
+        with_limits: whether to measure what the data can give.
 
     Returns:
         What metrics.json holds.
@@ -98,7 +100,7 @@ def run(
         for number, model in enumerate(kind):
             workdir.save_model(f"{name}_{number}", model)
     workdir.write_json("classes.json", LabelMap.of(data).to_dict())
-    result = _write_scores(config, data, workdir, models.values())
+    result = _write_scores(config, data, workdir, models.values(), with_limits)
     workdir.remove_checkpoints()
     return result
 
@@ -250,10 +252,31 @@ def scores_record(
     return record
 
 
-def _write_scores(config, data, workdir, models) -> dict:
+def limits_record(
+    config: Config, data: ZeroShotData, scores: list, record: dict
+) -> dict:
+    """The block `limits` of metrics.json: what the data can give, and advice.
+
+    Args:
+        config: the settings.
+        data: what was learned from and scored on.
+        scores: of each final classifier.
+        record: their `scores_record`.
+    """
+    alone = data_limits.seen_alone(scores)
+    limits = {**data_limits.measure(data), "seen_alone": alone}
+    advice = shortfalls.sentences(
+        {**record, "limits": limits}, config.to_dict()
+    )
+    return {**limits, "advice": advice}
+
+
+def _write_scores(config, data, workdir, models, with_limits) -> dict:
     """Scores final classifiers, and those of the baseline if there are any."""
     scores = [[metrics.score(one, data) for one in kind] for kind in models]
     record = scores_record(config, *scores)
+    if with_limits:
+        record["limits"] = limits_record(config, data, scores[0], record)
     accuracies = [
         np.stack([one.class_accuracies for one in kind]) for kind in scores
     ]

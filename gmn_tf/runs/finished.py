@@ -120,14 +120,16 @@ def evaluate(run: FinishedRun) -> dict:
     """Scores the saved classifiers of a run again; writes nothing.
 
     Returns:
-        The same as metrics.json.
+        The same as metrics.json, always with what the data can give.
     """
     names = ["classifier"] + ["baseline"] * ("baseline" in run.scores)
     scores = [
         [metrics.score(model, run.data) for model in run.load_classifiers(name)]
         for name in names
     ]
-    return experiment.scores_record(run.config, *scores)
+    record = experiment.scores_record(run.config, *scores)
+    limits = experiment.limits_record(run.config, run.data, scores[0], record)
+    return {**record, "limits": limits}
 
 
 @on_disk.reporting_data_loss()

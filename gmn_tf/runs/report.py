@@ -6,6 +6,7 @@ A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
 import csv
 import io
 import pathlib
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -51,6 +52,41 @@ def scores_table(metrics: Mapping) -> str:
                 f"{BASELINE} has no penalty; one could improve it, too."
             )
     return "\n".join(parts)
+
+
+def limits_table(metrics: Mapping) -> str:
+    """What the data can give, beside what a run reached, and advice.
+
+    Args:
+        metrics: the contents of metrics.json, with the block `limits`.
+    """
+    limits = metrics["limits"]
+
+    def text(name):
+        return "-" if limits[name] is None else f"{limits[name]:.1f}"
+
+    alone, candidates = text("seen_alone"), limits["left_out_candidates"]
+    explained = limits["left_out_r2"]
+    part = "" if explained is None else f"; R² of their means {explained:.2f}"
+    rows = {
+        "chance": f"T-1 {text('chance_t1')}, u and s {text('chance_u_s')}",
+        "linear probe": f"{text('linear_probe')} among seen classes, "
+        f"the ceiling of s; this run {alone}",
+        "nearest class mean": f"{text('nearest_class_mean')} among seen "
+        f"classes; chance {text('chance_seen')}",
+        "classes left out": "- (too few seen classes)"
+        if limits["left_out"] is None
+        else f"{text('left_out')} among about {candidates:.0f}, an estimate of "
+        f"T-1{part}",
+        "descriptions": f"rank {limits['description_rank']} for "
+        f"{limits['described_classes']} classes",
+    }
+    width = max(map(len, rows)) + 3
+    lines = ["What the data can give (percent, from training samples):"]
+    lines += [f"  {name.ljust(width)}{row}" for name, row in rows.items()]
+    for sentence in limits["advice"]:
+        lines += ["", textwrap.fill(sentence, 80, break_on_hyphens=False)]
+    return "\n".join(lines)
 
 
 def chosen_table(metrics: Mapping) -> str:

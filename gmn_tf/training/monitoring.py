@@ -162,6 +162,8 @@ def write_result(
 ) -> None:
     """Writes the final scores as scalars, and lists the run in the HParams tab.
 
+    So does what the data can give, if it was measured, with advice as text.
+
     The tab takes the scores from the scalars.
 
     Args:
@@ -181,6 +183,8 @@ def write_result(
         for key in SCORES
         if row[key]["mean"] is not None
     }
+    limits = metrics.get("limits", {})
+    advice = limits.get("advice", [])
     settings = {
         # The tab knows no lists.
         name: ",".join(map(str, value)) if isinstance(value, list) else value
@@ -188,6 +192,15 @@ def write_result(
     }
     with writing(log_dir, metrics["steps"]):
         _write_scalars(scores)
+        _write_scalars(
+            {
+                f"limits/{name}": value
+                for name, value in limits.items()
+                if name != "advice" and value is not None
+            }
+        )
+        for number, sentence in enumerate(advice):
+            tf.summary.text(f"limits/advice_{number}", sentence)
         if figure is not None:
             _write_picture("scores/class_accuracy", figure)
         api.hparams_config(

@@ -86,6 +86,26 @@ def test_without_its_baseline_a_run_scores_the_same(
     assert not list(workdir.path.glob("baseline*"))
 
 
+def test_limits_are_measured_beside_the_scores_or_not_at_all(
+    tiny_config, tiny_data, tmp_path
+):
+    _, expected = run(tiny_config, tiny_data, tmp_path / "with")
+    limits = expected.pop("limits")
+    workdir = Workdir(tmp_path / "without")
+    workdir.start(tiny_config, SOURCE)
+    strategy = fit.make_strategy("one")
+    metrics = experiment.run(
+        tiny_config, tiny_data, workdir, strategy, WATCHING, with_limits=False
+    )
+
+    assert metrics == expected
+    # Older runs have none either; it is measured when they are evaluated.
+    found = finished.evaluate(FinishedRun(workdir, tiny_config, tiny_data))
+    assert found == {**expected, "limits": limits}
+    assert limits["chance_seen"] == pytest.approx(16.7)
+    assert limits["seen_alone"] >= metrics["s"]["mean"] - 0.05
+
+
 @pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
 @pytest.mark.parametrize("split", ["test", "tune"])
 def test_features_on_disk_give_the_same_scores(

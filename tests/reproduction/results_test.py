@@ -153,7 +153,7 @@ def test_commands_do_not_name_the_folders_of_this_machine(tmp_path):
         assert f"bin/reproduce -- {shown}" in one
         assert f"All runs: --preset=cpu {shown}." in one
         assert "/home/me" not in one and "there" not in one
-    assert f"--nobaseline {shown}" in text
+    assert f"--nobaseline --nolimits {shown}" in text
 
 
 def test_nothing_finished_is_an_empty_page(tmp_path):

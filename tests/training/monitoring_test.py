@@ -368,6 +368,16 @@ def test_scores_are_scalars_and_a_picture(tmp_path):
     assert content["scores/class_accuracy"][40][2].startswith(b"\x89PNG")
 
 
+def test_limits_are_scalars_and_advice_is_text(tmp_path):
+    limits = {"linear_probe": 93.9, "left_out": None, "advice": ["Try --a."]}
+    monitoring.write_result(tmp_path, {}, {**METRICS, "limits": limits})
+    found = {k: v for k, v in read(tmp_path).items() if "limits" in k}
+
+    assert found.keys() == {"limits/linear_probe", "limits/advice_0"}
+    assert found["limits/linear_probe"] == {40: np.float32(93.9)}
+    assert found["limits/advice_0"] == {40: b"Try --a."}
+
+
 def test_hparams_hold_settings_and_name_the_scores(tmp_path):
     settings = {"units": [8, 9], "steps": 40, "rate": 0.5, "noise": "latent"}
     monitoring.write_result(tmp_path, settings, METRICS)

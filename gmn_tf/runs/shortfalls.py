@@ -1,0 +1,183 @@
+"""Where scores lie far below what the data can give, and what to try.
+
+A sentence for each shortfall, from the references of `data_limits`. What is
+compared depends on no penalty: accuracy among seen classes alone with a linear
+probe, and T-1 with the estimate on classes left out. The penalty trades u for
+s, so that only the balance between these says something about it.
+"""
+
+from collections.abc import Mapping
+
+# A score below this part of its reference is a shortfall.
+FAR_BELOW = 0.8
+# u / T-1 and s / (accuracy among seen classes) differ by more than this factor.
+UNBALANCED = 0.6
+# An accuracy is near chance up to this part of the way from there to 100.
+NEAR_CHANCE = 0.05
+# With fewer seen classes, what is measured on left-out ones is mostly chance.
+FEWEST_CLASSES = 10
+# The settings were found for features whose root mean square is about 1.
+USUAL_RMS = (0.1, 10.0)
+MOST_OFFSET = 4.0  # times the spread; about 1 for features >= 0
+FEW_DIMENSIONS = 0.25  # rank of the descriptions, as a part of the classes
+MANY_ALIKE = 0.05  # of the classes
+
+
+def sentences(metrics: Mapping, settings: Mapping) -> list[str]:
+    """What falls short, why that may be, and which setting to try.
+
+    Args:
+        metrics: the contents of metrics.json, with the block `limits`.
+        settings: those of the run, as in config.json.
+
+    Returns:
+        A sentence or two for each shortfall; nothing if there is none.
+    """
+    limits = metrics["limits"]
+    probe, chance = limits["linear_probe"], limits["chance_seen"]
+    if probe is not None and _near_chance(probe, chance):
+        return [
+            f"The features hardly tell seen classes apart: a linear probe "
+            f"reaches {probe:.1f}, and chance is {chance:.1f}. Check that "
+            "labels belong to their samples, or use other features."
+        ]
+    found = [
+        *_descriptions_that_say_nothing(limits),
+        *_weak_classifier(metrics, limits, settings),
+    ]
+    return found or _unbalanced(metrics, limits)
+
+
+def _descriptions_that_say_nothing(limits) -> list[str]:
+    estimate = limits["left_out"]
+    if estimate is None or limits["seen_classes"] < FEWEST_CLASSES:
+        return []
+    chance = 100.0 / limits["left_out_candidates"]
+    if not _near_chance(estimate, chance):
+        return []
+    return [
+        "The descriptions hardly predict the features of classes left out: "
+        f"these are told apart at {estimate:.1f}, and chance is {chance:.1f}. "
+        "Check that each description belongs to its class, or describe the "
+        "classes by other numbers."
+    ]
+
+
+def _weak_classifier(metrics, limits, settings) -> list[str]:
+    """T-1, or the accuracy among seen classes, is far below its reference."""
+    t1, estimate = metrics["t1"]["mean"], limits["left_out"]
+    alone, probe = limits["seen_alone"], limits["linear_probe"]
+    unseen = 100.0 / limits["chance_t1"]
+    found, default = [], []
+    if (
+        probe is not None
+        and alone is not None
+        and _is_whole(limits)
+        and alone < FAR_BELOW * probe
+    ):
+        found.append(
+            f"among seen classes this run reaches {alone:.1f} and a linear "
+            f"probe {probe:.1f}"
+        )
+        default.append(
+            "a final classifier that is not trained long enough; try a larger "
+            "--classifier_learning_rate or more --classifier_epochs"
+        )
+    if (
+        t1 is not None
+        and estimate is not None
+        and limits["seen_classes"] >= FEWEST_CLASSES
+        # Among fewer candidates than there are unseen classes, it is too high.
+        and limits["left_out_candidates"] >= FAR_BELOW * unseen
+        and t1 < FAR_BELOW * estimate
+    ):
+        found.append(
+            f"T-1 is {t1:.1f}, and a linear prediction of classes left out "
+            f"reaches {estimate:.1f}"
+        )
+        default.append(
+            "how descriptions or synthetic features are scaled; try "
+            "--embedding_norm=standard, and compare --variant=real_only"
+        )
+    if not found:
+        return []
+    cause = _cause(limits, settings) or default[0]
+    what = "; ".join(found)
+    return [f"{what[0].upper()}{what[1:]}. Likely cause: {cause}."]
+
+
+def _unbalanced(metrics, limits) -> list[str]:
+    """The penalty of seen classes is too small or too large."""
+    t1, u, s = (metrics[name]["mean"] for name in ("t1", "u", "s"))
+    alone = limits["seen_alone"]
+    if not t1 or not alone or u is None or s is None:
+        return []
+    unseen_kept, seen_kept = u / t1, s / alone
+    kept = (
+        f"of what is right among their own kind, unseen classes keep "
+        f"{100.0 * unseen_kept:.0f} % and seen classes "
+        f"{100.0 * seen_kept:.0f} % once all classes compete"
+    )
+    if unseen_kept < UNBALANCED * seen_kept:
+        cause = (
+            _cause_in_units(limits)
+            or "seen classes score too high; find a --seen_penalty with "
+            "bin/evaluate --calibrate"
+        )
+    elif seen_kept < UNBALANCED * unseen_kept:
+        cause = (
+            _cause_in_units(limits)
+            or "unseen classes score too high; try a smaller --seen_penalty, "
+            "found with bin/evaluate --calibrate, or a smaller "
+            "--synthetic_per_class"
+        )
+    else:
+        return []
+    return [f"{kept[0].upper()}{kept[1:]}. Likely cause: {cause}."]
+
+
+def _cause(limits, settings) -> str | None:
+    """What explains a weak classifier; None if nothing is conspicuous."""
+    if units := _cause_in_units(limits):
+        return units
+    classes, rank = limits["described_classes"], limits["description_rank"]
+    alike = limits["alike_descriptions"]
+    if alike > MANY_ALIKE * classes:
+        return (
+            f"{alike} of {classes} classes have nearly the description of "
+            "another one; describe what distinguishes them, or try "
+            "--embedding_norm=standard"
+        )
+    few = rank < FEW_DIMENSIONS * classes
+    if few and "prototype" not in settings.get("classifier", ""):
+        return (
+            f"descriptions of few dimensions (rank {rank} for {classes} "
+            "classes), too few for a classifier that is linear in them; try "
+            "--classifier=prototype"
+        )
+    return None
+
+
+def _cause_in_units(limits) -> str | None:
+    size, offset = limits["feature_rms"], limits["feature_offset"]
+    least, most = USUAL_RMS
+    if offset is not None and offset > MOST_OFFSET:
+        return (
+            f"features far from zero (their means are {offset:.3g} times their "
+            "spread); try --feature_scaling=standard"
+        )
+    if size and not least <= size <= most:
+        return (
+            f"the unit of the features (root mean square {size:.3g}, usual "
+            "is about 1); try --feature_scaling=rms"
+        )
+    return None
+
+
+def _is_whole(limits) -> bool:
+    """Whether the probe had all seen classes to tell apart."""
+    return limits["seen_classes"] == limits["num_seen"]
+
+
+def _near_chance(accuracy: float, chance: float) -> bool:
+    return accuracy <= chance + NEAR_CHANCE * (100.0 - chance)

@@ -1,0 +1,102 @@
+"""Advice names a cause where scores fall short, and is silent elsewhere."""
+
+import pytest
+
+from gmn_tf.runs import report, shortfalls
+
+LIMITS = {
+    "chance_t1": 5.0,
+    "chance_u_s": 0.98,
+    "chance_seen": 1.22,
+    "seen_classes": 82,
+    "num_seen": 82,
+    "linear_probe": 93.9,
+    "nearest_class_mean": 86.8,
+    "left_out": 55.4,
+    "left_out_candidates": 20.5,
+    "left_out_r2": 0.23,
+    "description_rank": 101,
+    "described_classes": 102,
+    "alike_descriptions": 0,
+    "feature_rms": 0.9,
+    "feature_offset": 1.16,
+    "seen_alone": 83.0,
+}
+UNITS = {"feature_rms": 90.2}
+
+
+def sentences(t1=68.5, u=60.0, s=67.8, settings=(), **limits):
+    scores = {"t1": t1, "u": u, "s": s}
+    metrics = {name: {"mean": value} for name, value in scores.items()}
+    return shortfalls.sentences(
+        {**metrics, "limits": {**LIMITS, **limits}}, dict(settings)
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        # CUB with attributes.
+        dict(t1=64.4, u=48.6, s=64.1, linear_probe=78.7, seen_alone=73.1),
+        UNITS,  # that did no harm
+        dict(description_rank=7),  # as little as that
+        dict(t1=40.0, u=36.0, left_out_candidates=10.0),  # not comparable
+        dict(seen_alone=50.0, s=40.0, seen_classes=41),  # nor this
+        dict(t1=None, u=None, s=60.0, left_out=None),
+        dict(linear_probe=None, seen_alone=None, s=None),
+        dict(left_out=5.0, seen_classes=6, num_seen=6),
+    ],
+)
+def test_nothing_is_said_without_a_shortfall(changes):
+    assert sentences(**changes) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "shortfall", "advice"),
+    [
+        (dict(t1=55, u=16, s=81.5), "unseen classes keep 29 %", "--calibrate"),
+        (dict(t1=55, u=16, s=81.5, **UNITS), "keep 29 %", "_scaling=rms"),
+        (dict(u=68, s=30), "seen classes 36 %", "smaller --seen_penalty"),
+        (dict(seen_alone=40), "reaches 40.0 and a linear", "_rate or more"),
+        (dict(seen_alone=40, **UNITS), "probe 93.9", "--feature_scaling=rms"),
+        (
+            dict(seen_alone=40, feature_offset=17.8),
+            "40.0",
+            "--feature_scaling=standard",
+        ),
+        (dict(seen_alone=40, description_rank=7), "40.0", "=prototype"),
+        (dict(seen_alone=40, alike_descriptions=30), "40.0", "30 of 102"),
+        (dict(t1=40, u=35), "T-1 is 40.0", "--embedding_norm=standard"),
+        (dict(t1=40, u=35, description_rank=7), "55.4", "rank 7 for 102"),
+        (dict(linear_probe=3), "hardly tell seen", "labels belong"),
+        (dict(left_out=6), "hardly predict", "belongs to its class"),
+    ],
+)
+def test_one_sentence_names_cause_and_setting(changes, shortfall, advice):
+    (sentence,) = sentences(**changes)
+
+    assert shortfall in sentence and advice in sentence
+
+
+def test_a_prototype_is_not_proposed_to_one():
+    settings = {"classifier": "bilinear+prototype"}
+    (sentence,) = sentences(
+        seen_alone=40, description_rank=7, settings=settings.items()
+    )
+
+    assert "--classifier=prototype" not in sentence
+
+
+def test_table_shows_unknown_numbers_as_dashes():
+    limits = {**LIMITS, "advice": ["Try --a=b."]}
+    text = report.limits_table({"limits": limits})
+    lines = text.splitlines()
+
+    assert lines[2].split(maxsplit=2)[2].startswith("93.9 among seen classes")
+    assert lines[2].endswith("this run 83.0")
+    assert lines[4].endswith("R² of their means 0.23")
+    assert lines[-1] == "Try --a=b."
+    unknown = dict.fromkeys(("linear_probe", "left_out", "left_out_r2"))
+    text = report.limits_table({"limits": {**limits, **unknown}})
+    assert "- among seen classes" in text and "too few seen" in text
