@@ -24,7 +24,7 @@ from gmn_tf.images import backbones, custom_images, extraction
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit, workers
+from gmn_tf.training import fit, parts, workers
 from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
 from gmn_tf_datasets.zero_shot.prepare import prepare
@@ -210,6 +210,8 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
+            if note := parts.note_on_rows(config):
+                log(f"Note: {note}")
             experiment.run(config, data, folder, *training, with_baseline)
     return FinishedRun(folder, config, data)
 
