@@ -26,7 +26,7 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import auto, trials
 from gmn_tf.search.folder import SearchFolder
-from gmn_tf.training import fit, workers
+from gmn_tf.training import fit, parts, workers
 from gmn_tf.utils import locks
 from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
@@ -221,6 +221,8 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
+            if note := parts.note_on_rows(config):
+                log(f"Note: {note}")
             beside = with_baseline, with_limits
             experiment.run(config, data, folder, *training, *beside)
     return FinishedRun(folder, config, data)

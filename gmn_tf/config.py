@@ -246,6 +246,9 @@ class Config:
     classifier_epochs: int = setting(
         200, "Epochs of the final classifier; the last one counts."
     )
+    ranking_margin: float = setting(
+        1.0, "Margin of devise; that of ale is always 1.", least=1e-6
+    )
     prototype_units: tuple[int, ...] = setting(
         (1024,), "Hidden layers of the network from a to a prototype."
     )

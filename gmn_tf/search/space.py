@@ -38,6 +38,9 @@ CLASSIFIER = {
     "classifier_learning_rate": [0.003, 0.01, 0.03, 0.1, 0.3],
     "classifier_decay": [0.85, 0.94, 0.97],
     "classifier_epochs": [10, 20, 40],
+    "prototype_learning_rate": [3e-4, 1e-3, 3e-3],
+    "prototype_mask": [0.0, 0.3],
+    "prototype_dropout": [0.0, 0.3],
     "seen_penalty": [CALIBRATED],
 }
 # Of the presets for a CPU: small networks, and rates for few steps.

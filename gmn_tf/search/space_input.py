@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from gmn_tf.config import Config, check_setting_names
+from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.method.variants import CLASSIFICATION, CYCLE, MATCHING, VARIANTS
 from gmn_tf.search.space import (
     CALIBRATED,
@@ -18,7 +19,7 @@ from gmn_tf.search.space import (
     Space,
 )
 from gmn_tf.utils import files
-from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.errors import InputError, check_choice, first_line
 
 # What decides the data, the scores or the length of a trial, not its quality.
 NOT_SEARCHED = (
@@ -36,8 +37,13 @@ USED_BY = {
     "critic_": CRITIC,
     "gradient_penalty_": CRITIC,
 }
+# These also train the f that L_CLS freezes.
+OF_SGD = (
+    *("classifier_learning_rate", "classifier_decay", "classifier_momentum"),
+    *("classifier_weight_decay", "classifier_batch_size", "classifier_epochs"),
+)
 OF_SYNTHESIS = ("synthetic_", "seen_")
-OF_THE_CLASSIFIER = ("classifier_", *OF_SYNTHESIS)
+OF_THE_CLASSIFIER = ("classifier", "prototype_", "ranking_", *OF_SYNTHESIS)
 
 
 def make(
@@ -75,9 +81,10 @@ def make(
         for prefix, part in USED_BY.items()
         if part not in (*parts.guidance, parts.critic and CRITIC)
     )
-    # With L_CLS, the classifier's settings also train the f that it freezes.
     guided = CLASSIFICATION in parts.guidance
-    needs_no_generator = OF_SYNTHESIS if guided else OF_THE_CLASSIFIER
+    unused += _unused_by_classifiers(
+        [config.classifier, *_listed(changes.get("classifier", []))], guided
+    )
     space = {**GENERATOR, **(SMALL if preset in SMALL_PRESETS else {})}
     for name, values in CLASSIFIER.items():
         begun = [] if CALIBRATED in values else [getattr(config, name)]
@@ -103,10 +110,11 @@ def make(
             )
         if name.startswith(unused):
             raise InputError(
-                f"--{name} has no effect on {config.variant}.",
-                "a setting that the variant uses",
+                f"--{name} has no effect on {config.variant} with the "
+                f"classifier {config.classifier}.",
+                "a setting that the variant or the classifier uses",
                 name,
-                "Leave it out, or choose another --variant.",
+                "Leave it out, or choose another --variant or --classifier.",
             )
         if name in chosen:
             raise InputError(
@@ -122,7 +130,9 @@ def make(
             classifier[name] = tried
         elif isinstance(tried, tuple) and len(tried) == 1:
             (fixed[name],) = tried
-        elif not name.startswith(needs_no_generator):
+        elif not name.startswith(OF_THE_CLASSIFIER) or (
+            guided and name in OF_SGD
+        ):
             generator[name] = tried
         elif isinstance(tried, tuple):
             classifier[name] = tried
@@ -141,6 +151,27 @@ def make(
             "Leave out flags, or give a --space such as noise_dim=[64,128].",
         )
     return Space(fixed, generator, classifier)
+
+
+def _listed(tried) -> list:
+    """What is tried as a list: one value alone is not one."""
+    return tried if isinstance(tried, list) else [tried]
+
+
+def _unused_by_classifiers(tried: list, guided: bool) -> tuple[str, ...]:
+    """How settings begin that none of these classifiers uses."""
+    prefixes = {"classifier_"} if guided else set()
+    for classifier in tried:
+        for name in str(classifier).split("+"):
+            check_choice("classifier", name, CLASSIFIERS)
+            prefixes.update(CLASSIFIERS[name].prefixes)
+    groups = {
+        "classifier_": OF_SGD,
+        "prototype_": ("prototype_",),
+        "ranking_": ("ranking_",),
+    }
+    unused = [groups[prefix] for prefix in groups if prefix not in prefixes]
+    return sum(unused, ())
 
 
 def read_changes(texts: Sequence[str]) -> dict:
@@ -195,7 +226,7 @@ def _read(name: str, tried) -> tuple | dict:
             json.dumps(tried),
             "Correct it, or give a list of values.",
         )
-    values = tried if isinstance(tried, list) else [tried]
+    values = _listed(tried)
     if name == "seen_penalty" and values == [CALIBRATED]:
         return (CALIBRATED,)
     if not values:

@@ -165,6 +165,22 @@ def classifier_settings(config: Config, name: str) -> NamedTuple:
     )
 
 
+def note_on_rows(config: Config) -> str:
+    """Where synthetic samples are asked for by name, and none are made.
+
+    A note, not an error: real_only is trained with the settings of any other
+    variant, as the baseline of a run is.
+    """
+    has_generator = variants.VARIANTS[config.variant].has_generator
+    if has_generator or "," not in config.classifier_rows:
+        return ""
+    return (
+        f"--variant={config.variant} makes no synthetic samples, so that "
+        f"--classifier_rows={config.classifier_rows} is real for all parts. "
+        "For synthetic ones choose a variant such as cwgan_gm."
+    )
+
+
 def classifier_epochs(config: Config) -> int:
     """Epochs of all parts of all final classifiers."""
     return config.classifier_seeds * sum(

@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from gmn_tf import api
 from gmn_tf.data import embeddings
+from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import combination
@@ -97,10 +100,6 @@ def test_a_run_is_scored_predicted_extended_and_served(
 def test_an_export_with_terms_of_both_kinds(
     config, tiny_data, generator, tmp_path
 ):
-    import tensorflow as tf
-
-    from gmn_tf.data.label_map import LabelMap
-
     config = config.replace({"classifier": "bilinear+prototype"})
     models = experiment.fit_classifiers(config, tiny_data, generator)
     predictor = Predictor(LabelMap.of(tiny_data), tuple(models))
@@ -220,3 +219,18 @@ def test_the_separate_protocol_varies_the_rates_of_all_parts(config):
     real = {"classifier": "prototype", "classifier_rows": "real"}
     tried = separate.candidates(config.replace(real), True)
     assert [*tried[0]] == ["prototype_learning_rate"]
+
+
+def test_rows_that_cannot_be_had_are_noted(config, tiny_data, tmp_path):
+    config = config.replace(
+        {
+            "variant": "real_only",
+            "classifier": "bilinear+prototype",
+            "classifier_rows": "both,real",
+        }
+    )
+    printed = []
+    api.train(config, tiny_data, tmp_path / "run", log=printed.append)
+    assert any("choose a variant such as cwgan_gm" in line for line in printed)
+    assert not parts.note_on_rows(config.replace({"variant": "wgan"}))
+    assert not parts.note_on_rows(config.replace({"classifier_rows": "both"}))

@@ -76,6 +76,9 @@ def test_what_is_drawn_becomes_settings():
         ({"steps": [1, 2]}, "--steps cannot be searched"),
         ({"feature_scaling": ["unit"]}, "--feature_scaling cannot be searched"),
         ({"cycle_weight": [1.0, 2.0]}, "no effect on cwgan_gm"),
+        ({"prototype_mask": [0.0, 0.5]}, "with the classifier bilinear"),
+        ({"ranking_margin": [1.0, 2.0]}, "with the classifier bilinear"),
+        ({"classifier": ["bilinear", "protype"]}, "Did you mean 'prototype'"),
         ({"noise_dim": []}, "has no value"),
         ({"noise_dim": [0, 64]}, "at least 1"),
         ({"noise_dim": ["a", 64]}, "a whole number"),
@@ -153,3 +156,42 @@ def test_what_is_shown_is_what_is_read():
     again = make(json.loads(made.to_json()))
 
     assert again == made
+
+
+@pytest.mark.parametrize(
+    ("classifier", "used", "unused"),
+    [
+        ("bilinear", "classifier_decay", "prototype_mask"),
+        ("prototype", "prototype_mask", "classifier_decay"),
+        ("prototype+ale", "classifier_decay", "ranking_margin"),
+        ("devise", "classifier_decay", "prototype_mask"),
+    ],
+)
+def test_settings_of_the_classifiers_in_use_are_tried(classifier, used, unused):
+    config = Config(classifier=classifier)
+    made = space_input.make("cpu", config, (), {})
+
+    assert used in made.classifier
+    assert unused not in made.to_json()
+    with pytest.raises(InputError, match="no effect"):
+        space_input.make("cpu", config, (), {unused: [0.1, 0.2]})
+
+
+def test_classifiers_can_be_searched_for():
+    made = make(
+        {
+            "classifier": ["bilinear", "prototype", "bilinear+prototype"],
+            "prototype_prior": [0.0, 30.0],
+        }
+    )
+    assert made.classifier["classifier"][1] == "prototype"
+    assert made.classifier["prototype_prior"] == (0.0, 30.0)
+    assert {"classifier_decay", "prototype_mask"} <= set(made.classifier)
+
+
+def test_sgd_of_the_frozen_classifier_belongs_to_the_generator():
+    config = Config(variant="cwgan_cls", classifier="bilinear+prototype")
+    made = space_input.make("cpu", config, (), {})
+
+    assert "classifier_decay" in made.generator
+    assert "prototype_mask" in made.classifier

@@ -10,7 +10,7 @@ standardisation that of class normalisation (Skorokhodov and Elhoseiny, ICLR
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
@@ -18,19 +18,17 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf.data import on_disk
-from gmn_tf.method import compatibility, layers
-from gmn_tf.method.adam import Adam
+from gmn_tf.method import adam, compatibility, layers
 from gmn_tf.method.classifiers import base
 
-CLASS = "class"
-NORMALISATIONS = ("none", CLASS)
 ACTIVATION = layers.activation("leaky_relu")
+BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-7  # Keras's defaults
 MOMENTUM = 0.9  # of running statistics
 EPSILON = 1e-5  # beside a variance
 RATE_DROP = 10.0  # after half of the epochs
 
 
-class Settings(NamedTuple):
+class Settings(NamedTuple):  # which tf.function compares by value
     """Settings of a prototype classifier; see `gmn_tf.Config`."""
 
     units: tuple[int, ...]
@@ -45,116 +43,73 @@ class Settings(NamedTuple):
     normalisation: str
 
 
-class ClassStandardisation(keras.layers.Layer):
-    """(h - mean) / variance over the classes of a step.
-
-    The variance itself, not its root, is the divisor. Outside of training
-    running statistics take the place of a step's.
-
-    Args:
-        units: of the hidden layer h.
-    """
-
-    def __init__(self, units: int):
-        super().__init__()
-        self.mean, self.variance = (
-            self.add_weight([units], initial, trainable=False, name=name)
-            for name, initial in (("mean", "zeros"), ("variance", "ones"))
-        )
-        self.built = True
-
-    def call(self, hidden, training: bool = False):
-        """`[classes, units]` -> the same, standardised."""
-        statistics = self.mean.value, self.variance.value
-        if training:
-            running, statistics = statistics, tf.nn.moments(hidden, [0])
-            for old, new in zip(running, statistics):
-                old.assign(MOMENTUM * old + (1.0 - MOMENTUM) * new)
-        mean, variance = statistics
-        return (hidden - mean) / (variance + EPSILON)
-
-
-@keras.saving.register_keras_serializable("gmn_tf")
-class PrototypeEmbedder(base.Embedder):
-    """P, from embeddings to prototypes.
+def prototypes(
+    embeddings,
+    dense: Sequence[tuple],
+    statistics: Sequence[tuple] = (),
+    dropout: float = 0.0,
+    seed=None,
+):
+    """P(a) at unit length.
 
     Args:
-        embedding_dim: d_a.
-        feature_dim: d_x.
-        units: of the hidden layers.
-        temperature: divides the cosine.
-        normalisation: `class` standardises the last hidden layer before and
-            after its activation; `none` does not.
+        embeddings: `[k, da]`.
+        dense: of each layer its kernel and bias.
+        statistics: running mean and variance of the last hidden layer, before
+            and after its activation, if it is standardised.
+        dropout: share of each hidden layer that is left out in training.
+        seed: `[2]` integers for that; None outside of training.
+
+    Returns:
+        `[k, dx]`.
     """
+    hidden = math.sqrt(embeddings.shape[1]) * embeddings
+    *hidden_layers, (last_kernel, last_bias) = dense
+    for place, (kernel, bias) in enumerate(hidden_layers):
+        hidden = tf.matmul(hidden, kernel) + bias
+        before, after = (), ()
+        if statistics and place == len(hidden_layers) - 1:
+            before, after = statistics
+        hidden = standardised(hidden, before, seed is not None)
+        hidden = standardised(ACTIVATION(hidden), after, seed is not None)
+        if dropout and seed is not None:
+            hidden = tf.nn.experimental.stateless_dropout(
+                hidden, dropout, tf.random.fold_in(seed, place)
+            )
+    found = tf.matmul(hidden, last_kernel) + last_bias
+    return tf.math.l2_normalize(found, axis=1)
 
-    def __init__(
-        self,
-        embedding_dim: int,
-        feature_dim: int,
-        units: tuple[int, ...],
-        temperature: float,
-        normalisation: str,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.sizes = {
-            "embedding_dim": embedding_dim,
-            "feature_dim": feature_dim,
-            "units": tuple(units),
-            "temperature": temperature,
-            "normalisation": normalisation,
-        }
-        self.dense = [keras.layers.Dense(n) for n in (*units, feature_dim)]
-        for layer, inputs in zip(self.dense, (embedding_dim, *units)):
-            layer.build((None, inputs))
-        self.standardise = []
-        if normalisation == CLASS:
-            self.standardise = [ClassStandardisation(units[-1]) for _ in "12"]
-        self.built = True
 
-    def prototypes(self, embeddings, dropout: float = 0.0, seed=None):
-        """P(a) at unit length.
+def standardised(hidden, running: Sequence[tf.Variable], training: bool):
+    """(h - mean) / variance over the classes of a step (class normalisation).
 
-        Args:
-            embeddings: `[k, da]`.
-            dropout: share of each hidden layer that is left out in training.
-            seed: `[2]` integers for it; None outside of training.
+    The variance itself, not its root, is the divisor.
 
-        Returns:
-            `[k, dx]`.
-        """
-        training = seed is not None
-        *hidden_layers, last = self.dense
-        hidden = math.sqrt(self.sizes["embedding_dim"]) * embeddings
-        for place, layer in enumerate(hidden_layers):
-            hidden = layer(hidden)
-            before, after = (), ()
-            if self.standardise and layer is hidden_layers[-1]:
-                (*before, after) = self.standardise
-                after = (after,)
-            for standardise in before:
-                hidden = standardise(hidden, training=training)
-            hidden = ACTIVATION(hidden)
-            for standardise in after:
-                hidden = standardise(hidden, training=training)
-            if training and dropout:
-                hidden = tf.nn.experimental.stateless_dropout(
-                    hidden, dropout, tf.random.fold_in(seed, place)
-                )
-        return tf.math.l2_normalize(last(hidden), axis=1)
+    Args:
+        hidden: h, `[classes, units]`.
+        running: mean and variance, which are used outside of training, and
+            moved in it; without them h stays as it is.
+        training: whether this is a step of training.
+    """
+    if not running:
+        return hidden
+    mean, variance = running
+    if training:
+        mean, variance = tf.nn.moments(hidden, [0])
+        for old, new in zip(running, (mean, variance)):
+            old.assign(MOMENTUM * old + (1.0 - MOMENTUM) * new)
+    return (hidden - mean) / (variance + EPSILON)
 
-    def term(self, embeddings) -> base.Term:
-        """cos(x, P(a)) / temperature as columns for x / |x|."""
-        prototypes = self.prototypes(embeddings)
-        weights = tf.transpose(prototypes) / self.sizes["temperature"]
-        return base.Term(True, weights, tf.zeros_like(weights[0]))
 
-    def scaled(self, factor: float) -> "PrototypeEmbedder":
-        """The same with another temperature."""
-        temperature = self.sizes["temperature"] / factor
-        made = PrototypeEmbedder(**{**self.sizes, "temperature": temperature})
-        made.set_weights(self.get_weights())
-        return made
+def masked(embeddings, share: float, seed):
+    """Embeddings `[k, da]`, a random share of their numbers set to zero.
+
+    What is left is not enlarged, other than by dropout.
+    """
+    if not share:
+        return embeddings
+    kept = tf.random.stateless_uniform(tf.shape(embeddings), seed) >= share
+    return embeddings * tf.cast(kept, embeddings.dtype)
 
 
 def log_prior(
@@ -181,6 +136,91 @@ def log_prior(
     return np.log(within * side / (1.0 + ratio)).astype(np.float32)
 
 
+@keras.saving.register_keras_serializable("gmn_tf")
+class PrototypeEmbedder(base.Embedder):
+    """P, from embeddings to columns.
+
+    Args:
+        embedding_dim: d_a.
+        feature_dim: d_x.
+        units: of the hidden layers.
+        temperature: divides the cosine.
+        normalisation: `class` standardises the last hidden layer before and
+            after its activation; `none` does not.
+    """
+
+    def __init__(
+        self,
+        embedding_dim: int,
+        feature_dim: int,
+        units: Sequence[int],
+        temperature: float,
+        normalisation: str,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.sizes = {
+            "embedding_dim": embedding_dim,
+            "feature_dim": feature_dim,
+            "units": tuple(units),
+            "temperature": temperature,
+            "normalisation": normalisation,
+        }
+
+        def weight(name, *shape):
+            return self.add_weight(shape, "zeros", name=name)
+
+        inputs = (embedding_dim, *units)
+        self.dense = [
+            (weight(f"kernel_{i}", *shape), weight(f"bias_{i}", shape[1]))
+            for i, shape in enumerate(zip(inputs, (*units, feature_dim)))
+        ]
+        places = ("before", "after") if normalisation == "class" else ()
+        self.statistics = [
+            tuple(weight(f"{what}_{p}", units[-1]) for what in ("mean", "var"))
+            for p in places
+        ]
+        self.built = True
+
+    def variables_of(self):
+        """`dense` and `statistics` as TensorFlow's variables."""
+        return tuple(
+            tuple((first.value, second.value) for first, second in pairs)
+            for pairs in (self.dense, self.statistics)
+        )
+
+    def term(self, embeddings) -> base.Term:
+        """cos(x, P(a)) / temperature as columns for x / |x|."""
+        rows = prototypes(tf.constant(embeddings), *self.variables_of())
+        weights = tf.transpose(rows) / self.sizes["temperature"]
+        return base.Term(True, weights, tf.zeros_like(weights[0]))
+
+    def scaled(self, factor: float) -> "PrototypeEmbedder":
+        """The same with another temperature."""
+        temperature = self.sizes["temperature"] / factor
+        made = PrototypeEmbedder(**{**self.sizes, "temperature": temperature})
+        made.set_weights(self.get_weights())
+        return made
+
+    def initialise(self, seed: int) -> None:
+        """He's initial values; biases are zero.
+
+        With class standardisation the last layer is uniform with a variance
+        of 1 / (h dx), as class normalisation has it.
+        """
+        seeds = keras.random.SeedGenerator(seed)
+        for kernel, _ in self.dense:
+            initializer = keras.initializers.HeNormal(seeds)
+            if self.statistics and kernel is self.dense[-1][0]:
+                limit = math.sqrt(3.0 / math.prod(kernel.shape))
+                initializer = keras.initializers.RandomUniform(
+                    -limit, limit, seeds
+                )
+            kernel.assign(initializer(kernel.shape))
+        for _, variance in self.statistics:
+            variance.assign(tf.ones_like(variance))
+
+
 def fit(
     task: base.Task,
     settings: Settings,
@@ -200,7 +240,7 @@ def fit(
     Raises:
         InputError: if training diverged.
     """
-    features, labels = task.features, tf.constant(task.samples.labels)
+    features, labels = task.features, task.samples.labels
     embedder = PrototypeEmbedder(
         task.embeddings.shape[1],
         features.shape[1],
@@ -208,77 +248,86 @@ def fit(
         settings.temperature,
         settings.normalisation,
     )
-    _initialise(embedder, seed)
-    optimizer = Adam(
-        settings.learning_rate, weight_decay=settings.weight_decay or None
+    embedder.initialise(seed)
+    dense, statistics = embedder.variables_of()
+    moments = tuple(
+        tuple(
+            tuple(tf.Variable(tf.zeros_like(part)) for _ in BETAS)
+            for part in layer
+        )
+        for layer in dense
     )
-    variables = embedder.trainable_variables
-    optimizer.build(variables)
-    embeddings = tf.constant(task.embeddings[: task.num_competing])
-    prior = tf.zeros(task.num_competing)
+    prior = np.zeros(task.num_competing, np.float32)
     if settings.prior and task.num_competing > task.num_seen:
-        prior = tf.constant(
-            log_prior(
-                task.samples.labels,
-                task.num_seen,
-                task.num_competing,
-                settings.prior,
-            )
+        prior = log_prior(
+            labels, task.num_seen, task.num_competing, settings.prior
         )
-
-    @tf.function
-    def train(order, epoch_seed):
-        for start in tf.range(0, tf.size(order), settings.batch_size):
-            rows = order[start : start + settings.batch_size]
-            batch = base.unit_length(on_disk.gather(features, rows))
-            step_seed = tf.random.fold_in(epoch_seed, start)
-            with tf.GradientTape() as tape:
-                prototypes = embedder.prototypes(
-                    masked(embeddings, settings.mask, step_seed),
-                    settings.dropout,
-                    step_seed,
-                )
-                cosines = tf.matmul(batch, prototypes, transpose_b=True)
-                losses = compatibility.cross_entropy(
-                    cosines / settings.temperature + prior,
-                    tf.gather(labels, rows),
-                )
-                loss = tf.reduce_mean(losses)
-            optimizer.apply(tape.gradient(loss, variables), variables)
-
+    data = (
+        features,
+        tf.constant(labels),
+        tf.constant(task.embeddings[: task.num_competing]),
+        tf.constant(prior),
+    )
+    steps = -(-len(labels) // settings.batch_size)
     for epoch in range(settings.epochs):
-        if epoch == settings.epochs // 2:
-            optimizer.learning_rate = settings.learning_rate / RATE_DROP
-        order = tf.random.experimental.stateless_shuffle(
-            tf.range(len(task.samples)), [seed, epoch + 1]
+        late = epoch >= settings.epochs // 2
+        _epoch(
+            (dense, statistics, moments),
+            data,
+            tf.random.experimental.stateless_shuffle(
+                tf.range(len(labels)), [seed, epoch + 1]
+            ),
+            tf.constant(epoch * steps),
+            tf.constant(settings.learning_rate / (RATE_DROP if late else 1.0)),
+            tf.random.fold_in([seed, 0], epoch),
+            settings,
         )
-        train(order, tf.random.fold_in([seed, 0], epoch))
         on_epoch()
     base.check_converged(embedder.get_weights(), "prototype_learning_rate")
     return base.assemble([embedder.term(task.embeddings)], [embedder])
 
 
-def masked(embeddings, share: float, seed):
-    """Embeddings `[k, da]`, a random share of their numbers set to zero.
-
-    What is left is not enlarged, other than by dropout.
-    """
-    if not share:
-        return embeddings
-    kept = tf.random.stateless_uniform(tf.shape(embeddings), seed) >= share
-    return embeddings * tf.cast(kept, embeddings.dtype)
-
-
-def _initialise(embedder: PrototypeEmbedder, seed: int) -> None:
-    """He's initial values; biases are zero.
-
-    With class standardisation the last layer is uniform with a variance of
-    1 / (h dx), as class normalisation has it.
-    """
-    seeds = keras.random.SeedGenerator(seed)
-    for layer in embedder.dense:
-        initializer = keras.initializers.HeNormal(seeds)
-        if embedder.standardise and layer is embedder.dense[-1]:
-            limit = math.sqrt(3.0 / math.prod(layer.kernel.shape))
-            initializer = keras.initializers.RandomUniform(-limit, limit, seeds)
-        layer.kernel.assign(initializer(layer.kernel.shape))
+@tf.function
+def _epoch(
+    weights, data, order, steps_before, learning_rate, seed, settings: Settings
+):
+    """One pass of AdamW over the samples."""
+    dense, statistics, moments = weights
+    features, labels, embeddings, prior = data
+    for start in tf.range(0, tf.size(order), settings.batch_size):
+        rows = order[start : start + settings.batch_size]
+        batch = base.unit_length(on_disk.gather(features, rows))
+        step_seed = tf.random.fold_in(seed, start)
+        with tf.GradientTape() as tape:
+            # Of all competing classes at once, whichever the batch has.
+            prototype_rows = prototypes(
+                masked(embeddings, settings.mask, step_seed),
+                dense,
+                statistics,
+                settings.dropout,
+                step_seed,
+            )
+            cosines = tf.matmul(batch, prototype_rows, transpose_b=True)
+            losses = compatibility.cross_entropy(
+                cosines / settings.temperature + prior, tf.gather(labels, rows)
+            )
+            loss = tf.reduce_mean(losses)
+        step = steps_before + start // settings.batch_size + 1
+        gradients = tape.gradient(loss, dense)
+        for part, gradient, both in zip(
+            tf.nest.flatten(dense),
+            tf.nest.flatten(gradients),
+            [pair for layer in moments for pair in layer],
+        ):
+            if settings.weight_decay:
+                decay = learning_rate * settings.weight_decay
+                part.assign_sub(decay * part)
+            adam.apply(
+                part,
+                both,
+                gradient,
+                tf.cast(step, part.dtype),
+                learning_rate,
+                BETAS,
+                ADAM_EPSILON,
+            )

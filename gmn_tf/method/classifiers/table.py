@@ -30,6 +30,8 @@ CLASSIFIERS = {
     "bilinear": Kind(("classifier_",)),
     "linear": Kind(("classifier_",), describes=False),
     "prototype": Kind(("prototype_",)),
+    "devise": Kind(("ranking_", "classifier_")),
+    "ale": Kind(("classifier_",)),
 }
 
 

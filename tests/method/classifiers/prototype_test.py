@@ -46,8 +46,7 @@ def fit(seed=1, given=None, **changes):
 def layers_of(model):
     (embedder,) = model.embedders
     return [
-        [np.array(part, np.float64) for part in (one.kernel, one.bias)]
-        for one in embedder.dense
+        [np.array(part, np.float64) for part in one] for one in embedder.dense
     ]
 
 
@@ -109,13 +108,13 @@ def test_training_is_adam_with_decoupled_decay(competing, monkeypatch):
     counts = COUNTS[:competing]
     settings = SETTINGS._replace(units=(4,), epochs=3, prior=7.0, batch_size=99)
     initial = []
-    initialise = prototype._initialise
+    initialise = prototype.PrototypeEmbedder.initialise
 
     def remember(embedder, seed):
         initialise(embedder, seed)
         initial.extend(embedder.get_weights())
 
-    monkeypatch.setattr(prototype, "_initialise", remember)
+    monkeypatch.setattr(prototype.PrototypeEmbedder, "initialise", remember)
     given = task(counts, competing)
     model = prototype.fit(given, settings, 1)
 
@@ -179,18 +178,20 @@ def test_the_prior_moves_decisions_towards_unseen_classes():
 
 
 def test_class_standardisation_divides_by_the_variance():
-    layer = prototype.ClassStandardisation(3)
+    running = tf.Variable(tf.zeros([3])), tf.Variable(tf.ones([3]))
     hidden = tf.constant([[0.0, 5.0, -1.0], [4.0, 5.0, 1.0]])
 
-    found = layer(hidden, training=True)
+    found = prototype.standardised(hidden, running, True)
     # Means 2, 5 and 0, variances 4, 0 and 1.
     np.testing.assert_allclose(
         found, [[-0.5, 0.0, -1.0], [0.5, 0.0, 1.0]], rtol=1e-4
     )
-    np.testing.assert_allclose(layer.mean, [0.2, 0.5, 0.0], rtol=1e-5)
-    np.testing.assert_allclose(layer.variance, [1.3, 0.9, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(running[0], [0.2, 0.5, 0.0], rtol=1e-5)
+    np.testing.assert_allclose(running[1], [1.3, 0.9, 1.0], rtol=1e-5)
     np.testing.assert_allclose(
-        layer(hidden)[1], [3.8 / 1.3, 4.5 / 0.9, 1.0], rtol=1e-4
+        prototype.standardised(hidden, running, False)[1],
+        [3.8 / 1.3, 4.5 / 0.9, 1.0],
+        rtol=1e-4,
     )
 
 
@@ -199,8 +200,8 @@ def test_a_standardised_prototype_in_plain_numpy():
     (embedder,) = model.embedders
     layers = layers_of(model)
     before, after = (
-        [np.array(part, np.float64) for part in (one.mean, one.variance)]
-        for one in embedder.standardise
+        [np.array(part, np.float64) for part in one]
+        for one in embedder.statistics
     )
 
     def standardised(hidden, statistics):
