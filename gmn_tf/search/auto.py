@@ -30,6 +30,7 @@ from gmn_tf.utils import progress
 MINUTES = 5.0
 OBJECTIVE = "h"
 PENALTY = "seen_penalty"
+MARGIN = 0.5  # a smaller gain in h is within the noise of a seed
 # Of the training of each classifier, whatever the number of samples: its steps
 # of 256, and what is left of the learning rate at the end.
 STEPS, RATE_LEFT = 600, 0.3
@@ -183,6 +184,7 @@ def choose(
             stage.space,
             on_choice=lambda one: log(f"  {_line(one)}"),
             deadline=begun + seconds,
+            margin=MARGIN,
         )
         if "reason" in result:
             log(f"  failed: {result['reason']}")

@@ -31,6 +31,7 @@ def search(
     on_epoch: Callable[[], None] = lambda: None,
     on_choice: Callable[[dict], None] = lambda choice: None,
     deadline: float = math.inf,
+    margin: float = 0.0,
 ) -> list[dict]:
     """Scores one classifier for each setting that is tried.
 
@@ -46,11 +47,13 @@ def search(
             `instead_of` which, the scores, and the `gain` in the objective
             over the best so far; at first without these.
         deadline: of `time.monotonic`, after which no other value is tried.
+        margin: points by which a value has to be better than those before it.
 
     Returns:
-        All that were tried, the best first: the settings of `space`, and the
-        scores in percent. The row of the unchanged `config` has `preset: True`;
-        it is the last one if the space lacks its values.
+        All that were tried, the chosen one first, then by their scores: the
+        settings of `space`, and the scores in percent. The row of the unchanged
+        `config` has `preset: True`; it is the last one if the space lacks its
+        values.
 
     Raises:
         InputError: if every classifier diverged.
@@ -106,13 +109,16 @@ def search(
         rows, preset = tried(current)[-1:], tried(begun)[:1]
     for row in preset:
         row["preset"] = True
+    best = max(rows, key=lambda row: row[objective], default=None)
     for name, values in lists.items():
-        best = max(rows, key=lambda row: row[objective], default=None)
+        found = []
         for value in values:
             if value != current[name] and time.monotonic() + longest < deadline:
-                rows += tried({**current, name: value}, name, best)[-1:]
-        best = max(rows, key=lambda row: row[objective], default=current)
-        current = {other: best[other] for other in lists}
+                found += tried({**current, name: value}, name, best)[-1:]
+        for row in sorted(found, key=lambda row: -row[objective])[:1]:
+            if best is None or row[objective] > best[objective] + margin:
+                best, current = row, {other: row[other] for other in lists}
+        rows += found
     if not rows:
         raise InputError(
             "Every final classifier diverged.",
@@ -120,7 +126,7 @@ def search(
             f"rates of {lists.get('classifier_learning_rate', 'one value')}",
             "Try smaller values of --classifier_learning_rate.",
         )
-    rows.sort(key=lambda row: -row[objective])
+    rows.sort(key=lambda row: (row is not best, -row[objective]))
     return rows + [row for row in preset if row not in rows]
 
 

@@ -53,6 +53,7 @@ class TrialRunner:
         space: Mapping[str, tuple] | None = None,
         on_choice: Callable[[dict], None] = lambda choice: None,
         deadline: float = math.inf,
+        margin: float = 0.0,
     ) -> dict:
         """Trains a generator and tries classifiers, or continues to do so.
 
@@ -61,7 +62,7 @@ class TrialRunner:
             settings: what the trial drew.
             steps: generator steps.
             space: what it tries of the classifier; default: that of the search.
-            on_choice, deadline: see `classifier_search.search`.
+            on_choice, deadline, margin: see `classifier_search.search`.
 
         Returns:
             The contents of result.json: see `SearchFolder.results`.
@@ -84,6 +85,7 @@ class TrialRunner:
                 self.search.space.classifier if space is None else space,
                 on_choice=lambda one: choices.append(one) or on_choice(one),
                 deadline=deadline,
+                margin=margin,
             )
         except LostDataError:
             raise
