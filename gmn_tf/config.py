@@ -302,52 +302,20 @@ class Config:
             object.__setattr__(self, field.name, value)
         for norm in self.embedding_norm.split(","):
             check_choice("embedding_norm", norm, EMBEDDING_NORMS)
-        names = self.classifier.split("+")
-        for name in names:
-            check_choice("classifier", name, CLASSIFIERS)
-        for rows in self.classifier_rows.split(","):
-            check_choice("classifier_rows", rows, ROWS)
-        weights = [_weight(one) for one in self.classifier_weights.split(",")]
-        for setting_name, values in (
-            ("classifier_rows", self.classifier_rows.split(",")),
-            ("classifier_weights", weights),
-        ):
-            if len(values) not in (1, len(names)):
-                raise InputError(
-                    f"--{setting_name} does not fit --classifier="
-                    f"{self.classifier}.",
-                    f"one value, or {len(names)} with commas",
-                    getattr(self, setting_name),
-                    f"Give one value, or one for each of {', '.join(names)}.",
-                )
-        if not any(weights):
-            raise InputError(
-                "All --classifier_weights are 0.",
-                "a weight above 0",
-                self.classifier_weights,
-                "Give a positive weight to one part or more.",
-            )
-        for part in self.classifier_parts:
-            if part.rows == REAL and not CLASSIFIERS[part.name].describes:
-                raise InputError(
-                    f"--classifier={part.name} cannot learn unseen classes "
-                    "from real samples.",
-                    "--classifier_rows=both for it",
-                    f"--classifier_rows={self.classifier_rows}",
-                    "Train it on both, or choose bilinear or prototype.",
-                )
+        _check_classifiers(self)
 
     @property
     def classifier_parts(self) -> tuple[ClassifierPart, ...]:
         """The parts of the final classifier, in the order of their names."""
         names = self.classifier.split("+")
-        rows = self.classifier_rows.split(",")
-        weights = [float(one) for one in self.classifier_weights.split(",")]
-        rows, weights = (
-            values * len(names) if len(values) == 1 else values
-            for values in (rows, weights)
+        columns = [names]
+        for values in (self.classifier_rows, self.classifier_weights):
+            values = values.split(",")
+            columns.append(values * len(names) if len(values) == 1 else values)
+        return tuple(
+            ClassifierPart(name, rows, float(weight))
+            for name, rows, weight in zip(*columns)
         )
-        return tuple(map(ClassifierPart, names, rows, weights))
 
     def replace(self, settings: Mapping) -> "Config":
         """This configuration with other settings.
@@ -425,20 +393,46 @@ def _converted(field: dataclasses.Field, value):
     return converted
 
 
-def _weight(text: str) -> float:
-    """A weight, or an InputError."""
+def _check_classifiers(config: Config) -> None:
+    """Raises InputError for a final classifier that cannot be made."""
+    names = config.classifier.split("+")
+    for name in names:
+        check_choice("classifier", name, CLASSIFIERS)
+    lists = {
+        name: getattr(config, name).split(",")
+        for name in ("classifier_rows", "classifier_weights")
+    }
+    for rows in lists["classifier_rows"]:
+        check_choice("classifier_rows", rows, ROWS)
     try:
-        weight = _single(float, text)
-        if weight < 0.0:
+        weights = [_single(float, w) for w in lists["classifier_weights"]]
+        if min(weights) < 0.0 or max(weights) == 0.0:
             raise ValueError
     except ValueError:
         raise InputError(
             "Bad value for --classifier_weights.",
-            "numbers of at least 0 with commas, as in 1,2",
-            repr(text),
+            "numbers of at least 0 with commas, one of them above 0, as in 1,2",
+            repr(config.classifier_weights),
             "Correct the flag, or that entry of the --config file.",
         ) from None
-    return weight
+    for setting_name, values in lists.items():
+        if len(values) not in (1, len(names)):
+            raise InputError(
+                f"--{setting_name} does not fit --classifier="
+                f"{config.classifier}.",
+                f"one value, or {len(names)} with commas",
+                getattr(config, setting_name),
+                f"Give one value, or one for each of {', '.join(names)}.",
+            )
+    for part in config.classifier_parts:
+        if part.rows == REAL and not CLASSIFIERS[part.name].describes:
+            raise InputError(
+                f"--classifier={part.name} cannot learn unseen classes from "
+                "real samples.",
+                "--classifier_rows=both for it",
+                f"--classifier_rows={config.classifier_rows}",
+                "Train it on both, or choose bilinear or prototype.",
+            )
 
 
 def _single(kind: type, value):

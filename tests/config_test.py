@@ -296,7 +296,7 @@ def test_parts_of_the_final_classifier():
         ({"classifier_weights": "1;2"}, "at least 0"),
         (
             {"classifier": "bilinear+prototype", "classifier_weights": "0"},
-            "a weight above 0",
+            "one of them above 0",
         ),
         (
             {"classifier": "linear", "classifier_rows": "real"},

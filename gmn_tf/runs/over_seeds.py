@@ -6,6 +6,7 @@ import pathlib
 import statistics
 
 from gmn_tf.method import metrics
+from gmn_tf.method.classifiers.table import PREFIXES
 from gmn_tf.runs import report, tables
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
@@ -14,7 +15,6 @@ CALIBRATED = "calibrated_h"
 MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 _SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
 _DATA = ("dataset", "embedding", "features_file", "split")
-_OF_CLASSIFIERS = ("classifier", "prototype_", "ranking_")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
 SCALINGS = ("feature_scaling", "embedding_norm")
 
@@ -174,7 +174,7 @@ def _of_baseline(settings: dict) -> dict:
         name: value
         for name, value in settings.items()
         if name in (*SHOWN, *SCALINGS, "seen_penalty", "data")
-        or name.startswith(_OF_CLASSIFIERS)
+        or name.startswith(("classifier", *PREFIXES))
     } | {"variant": metrics.BASELINE, "steps": 0}
 
 

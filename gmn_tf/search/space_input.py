@@ -8,7 +8,7 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from gmn_tf.config import Config, check_setting_names
-from gmn_tf.method.classifiers.table import CLASSIFIERS
+from gmn_tf.method.classifiers.table import CLASSIFIERS, PREFIXES
 from gmn_tf.method.variants import CLASSIFICATION, CYCLE, MATCHING, VARIANTS
 from gmn_tf.search.space import (
     CALIBRATED,
@@ -43,7 +43,7 @@ OF_SGD = (
     *("classifier_weight_decay", "classifier_batch_size", "classifier_epochs"),
 )
 OF_SYNTHESIS = ("synthetic_", "seen_")
-OF_THE_CLASSIFIER = ("classifier", "prototype_", "ranking_", *OF_SYNTHESIS)
+OF_THE_CLASSIFIER = ("classifier", *PREFIXES, *OF_SYNTHESIS)
 
 
 def make(
@@ -160,18 +160,17 @@ def _listed(tried) -> list:
 
 def _unused_by_classifiers(tried: list, guided: bool) -> tuple[str, ...]:
     """How settings begin that none of these classifiers uses."""
-    prefixes = {"classifier_"} if guided else set()
+    used = {"classifier_"} if guided else set()
     for classifier in tried:
         for name in str(classifier).split("+"):
             check_choice("classifier", name, CLASSIFIERS)
-            prefixes.update(CLASSIFIERS[name].prefixes)
-    groups = {
-        "classifier_": OF_SGD,
-        "prototype_": ("prototype_",),
-        "ranking_": ("ranking_",),
-    }
-    unused = [groups[prefix] for prefix in groups if prefix not in prefixes]
-    return sum(unused, ())
+            used.update(CLASSIFIERS[name].prefixes)
+    unused = [prefix for prefix in PREFIXES if prefix not in used]
+    # Others that begin with it are of all classifiers.
+    if "classifier_" in unused:
+        unused.remove("classifier_")
+        unused += OF_SGD
+    return tuple(unused)
 
 
 def read_changes(texts: Sequence[str]) -> dict:

@@ -33,6 +33,10 @@ CLASSIFIERS = {
     "devise": Kind(("ranking_", "classifier_")),
     "ale": Kind(("classifier_",)),
 }
+# How the settings of all classifiers begin.
+PREFIXES = tuple(
+    dict.fromkeys(p for kind in CLASSIFIERS.values() for p in kind.prefixes)
+)
 
 
 def module(name: str) -> ModuleType:
