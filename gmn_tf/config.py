@@ -90,9 +90,9 @@ class Config:
         "l2",
         "How embeddings are scaled: l2 (each row has length 1), matrix "
         "(divided by the norm of the whole matrix), standard (each column to "
-        "mean 0 and the same deviation over the seen classes) or none; one "
-        "value for all parts of --embedding, or one per part, as in "
-        "`l2,matrix`.",
+        "mean 0 and the same deviation over the seen classes), standard_l2 "
+        "(then each row to length 1) or none; one value for all parts of "
+        "--embedding, or one per part, as in `l2,matrix`.",
     )
     split: str = setting(
         "test",
