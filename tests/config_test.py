@@ -48,14 +48,27 @@ def test_defaults_are_those_of_the_release_for_cub():
 @pytest.mark.parametrize("dataset", ["cub", "sun", "awa", "flo", "mybirds"])
 @pytest.mark.parametrize("preset", configs.PRESETS)
 def test_presets_are_valid(dataset, preset):
-    if preset == "best" and dataset not in ("cub", "flo"):
-        with pytest.raises(InputError, match="bin/tune"):
-            configs.preset(dataset, preset)
-        return
     config = Config().replace(configs.preset(dataset, preset))
 
     assert config.dataset == dataset
     assert config.theta_reset_steps == (100 if preset == "paper" else 1)
+
+
+def test_best_is_searched_where_nothing_was_measured():
+    searched = {
+        dataset: configs.is_searched(dataset, "best")
+        for dataset in ("cub", "flo", "sun", "mybirds")
+    }
+
+    assert searched == {
+        "cub": False,
+        "flo": False,
+        "sun": True,
+        "mybirds": True,
+    }
+    assert configs.preset("sun", "best") == configs.preset("sun", "auto")
+    assert configs.is_searched("flo", "auto")
+    assert not configs.is_searched("sun", "cpu")
 
 
 def test_presets_of_the_release():
