@@ -10,7 +10,11 @@ from gmn_tf.configs import cub
 RELEASE = {}
 
 # Chosen on the tune split.
-CPU = {**cub.CPU, "synthetic_per_class": 250}
+CPU = {
+    **cub.CPU,
+    "synthetic_per_class": 250,
+    "embedding_norm": "standard_l2",
+}
 
 # Chosen on the tune split: few synthetic features leave real ones their
 # weight, and a penalty of seen classes does the rest.

@@ -46,6 +46,12 @@ MONITORING_FLAGS = {"checkpoint_every", "log_every", "picture_every"}
 OTHER_FLAGS = DATA_FLAGS | EXECUTION_FLAGS | MONITORING_FLAGS
 # Of those, what bin/evaluate takes too.
 EVALUATION_FLAGS = {"data_dir", "memory_gb"}
+# The paper takes features as they are, whatever a preset does.
+AS_THEY_ARE = {
+    "feature_scaling": "none",
+    "embedding_norm": "l2",
+    "generator_output": "relu",
+}
 DAGGER = "cwgan_gm"  # in Table 3 also with the separate protocol
 
 
@@ -119,7 +125,7 @@ class Request:
         if embedding:
             chosen["embedding"] = embedding
         preset = configs.preset(chosen["dataset"], self.preset)
-        return Config().replace({**preset, **chosen})
+        return Config().replace({**preset, **AS_THEY_ARE, **chosen})
 
 
 def _read_flag(flag: str) -> tuple[str, str]:
@@ -229,6 +235,8 @@ def _train(request, dataset, config, folder) -> Job:
         *(f"--{name}={settings[name]}" for name in names),
         f"--workdir={folder}",
         f"--preset={request.preset}",
+        # Those of the request come later, and win.
+        *(f"--{name}={value}" for name, value in AS_THEY_ARE.items()),
         "--nobaseline",  # real_only has jobs of its own
         "--nolimits",
         *request.flags,

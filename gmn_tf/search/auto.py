@@ -68,6 +68,7 @@ STAGES = (
                 *(embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD),
             ),
             "prototype_mask": (0.0, 0.3),
+            "prototype_dropout": (0.0, 0.3),
             "feature_scaling": (feature_scaling.UNIT, feature_scaling.STANDARD),
             PENALTY: (CALIBRATED,),
         },
