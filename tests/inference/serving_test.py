@@ -1,6 +1,7 @@
 """The exported model says what the run does, where gmn_tf is not installed."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -13,7 +14,14 @@ from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.images import backbones
 from gmn_tf.inference import model_card, serving
 from gmn_tf.inference.prediction import Predictor
-from gmn_tf.method.classifiers import base, bilinear, linear
+from gmn_tf.method.classifiers import (
+    base,
+    bilinear,
+    combination,
+    linear,
+    prototype,
+)
+from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
@@ -132,6 +140,46 @@ def test_linear_classifiers_are_served_too(tiny_data):
         -np.sort(-predictor.probabilities(features), axis=1),
         rtol=1e-4,
     )
+
+
+LOADED = """
+import sys
+import numpy as np
+from gmn_tf.inference.prediction import Predictor
+
+folder, features = sys.argv[1:]
+print(Predictor.load(folder).probabilities(np.load(features)).tolist())
+"""
+
+
+def test_a_new_process_loads_every_kind_of_classifier(
+    finished_run, predictor, tiny_data, tmp_path
+):
+    # Which has imported no module of a classifier before.
+    folder = tmp_path / "run"
+    shutil.copytree(finished_run.workdir.path, folder)
+    seen = tiny_data.num_seen
+    task = base.Task(tiny_data.train, tiny_data.embeddings, seen, seen)
+    settings = prototype.Settings(
+        (5,), 0.01, 0.0, 1, 16, 0.1, 0.0, 0.0, 0.0, "class"
+    )
+    model = combination.combine(
+        [predictor.classifiers[0], prototype.fit(task, settings, 1)],
+        [1.0, 1.0],
+        tiny_data.train.features,
+    )
+    Workdir(folder).save_model("classifier_1", model)
+    features = tiny_data.seen.features[:3]
+    np.save(tmp_path / "features.npy", features)
+    found = subprocess.run(
+        [sys.executable, "-c", LOADED, folder, tmp_path / "features.npy"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert not found.returncode, found.stderr
+    expected = Predictor.load(folder).probabilities(features)
+    np.testing.assert_allclose(json.loads(found.stdout), expected, rtol=1e-5)
 
 
 def test_each_export_becomes_the_next_version(predictor, tmp_path):

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import compatibility
+from gmn_tf.method.classifiers import table
 from gmn_tf.utils.errors import InputError
 
 
@@ -173,6 +174,8 @@ class Classifier(keras.Model):
                 "a classifier of an earlier version of gmn_tf, which had no "
                 "terms and embedders"
             )
+        for name in table.CLASSIFIERS:  # Keras has to know their embedders
+            table.module(name)
         made = map(keras.saving.deserialize_keras_object, config["embedders"])
         return cls(**{**config, "embedders": list(made)})
 
