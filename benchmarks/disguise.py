@@ -204,7 +204,6 @@ def scores(name: str, disguise: dict, flags_of_train: list[str]) -> dict:
             write(disguise, source, pathlib.Path(folder))
             status = commands.train(
                 [
-                    "train",
                     f"--dataset={FLAGS.dataset}",
                     f"--features_file={FLAGS.features_file}",
                     f"--manual_dir={folder}",
