@@ -62,11 +62,13 @@ _PUBLIC = {
     "VARIANTS": "method.variants.VARIANTS",
     "Workdir": "runs.workdir.Workdir",
     "ZeroShotData": "data.zero_shot_data.ZeroShotData",
+    "choose_settings": "api.choose_settings",
     "configure": "api.configure",
     "extract_features": "api.extract_features",
     "load_data": "api.load_data",
     "prepare_data": "api.prepare_data",
     "train": "api.train",
+    "unscaled": "api.unscaled",
 }
 
 __all__ = [*_PUBLIC, "__version__"]

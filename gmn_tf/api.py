@@ -21,6 +21,7 @@ from gmn_tf.config import Config
 from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones, custom_images, extraction
+from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
@@ -28,6 +29,7 @@ from gmn_tf.search import auto, trials
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import fit, parts, workers
 from gmn_tf.utils import locks
+from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
 from gmn_tf_datasets.zero_shot.prepare import prepare
@@ -42,6 +44,8 @@ def configure(dataset: str, preset: str = "release", **settings) -> Config:
     Args:
         dataset: its name.
         preset: what to start from: `release`, `paper`, `cpu`, `best` or `auto`.
+            With `auto`, and with `best` for data that it was not measured on,
+            `choose_settings` completes them.
         **settings: what differs, by the names of `gmn_tf.Config`.
 
     Raises:
@@ -242,6 +246,12 @@ def choose_settings(
 ) -> Config:
     """Searches for settings on the tune splits, or reads those found before.
 
+        config = gmn_tf.configure("mybirds", preset="auto")
+        data = gmn_tf.load_data(gmn_tf.unscaled(config))
+        config = gmn_tf.choose_settings(config, data, "runs/mybirds/search")
+
+    No record of a test split is read. docs/search.md lists what is tried.
+
     Args:
         config: the settings to begin with, such as
             `configure(dataset, preset="auto")`.
@@ -249,7 +259,7 @@ def choose_settings(
         folder: for all files of the search.
         fixed: settings that are not searched, with their values.
         minutes: no trial, and no value of a setting, is begun that would
-            probably end later.
+            probably end later. What was begun is finished.
         strategy, monitoring_options, execution: as for `train`.
         log: called with lines about what is tried.
 
@@ -262,10 +272,24 @@ def choose_settings(
         StoppedError: after a signal to stop; the same call continues.
     """
     fixed = fixed or {}
+    strategy = strategy or fit.make_strategy("one")
+    if workers.several(strategy):
+        raise InputError(
+            "Several workers cannot choose settings together.",
+            "--strategy=auto, one or mirrored",
+            "--strategy=multi_worker",
+            "Choose them on one machine by bin/tune --tuner=auto, and train on "
+            "several with --config=best.json.",
+        )
     search = auto.make_search(config, data, fixed)
+    if VARIANTS[config.variant].has_generator:
+        as_loaded = {"feature_scaling": data.feature_scaling.kind}
+        as_loaded["embedding_norm"] = data.embedding_norm
+        fit.check_feasible(
+            search.config.replace(as_loaded), data, strategy, execution
+        )
     place = SearchFolder(str(folder))
     place.start_search(search.config, data.source, search.to_dict())
-    strategy = strategy or fit.make_strategy("one")
     runner = trials.TrialRunner(
         search, data, place, strategy, execution, monitoring_options
     )
@@ -274,7 +298,11 @@ def choose_settings(
 
 
 def unscaled(config: Config) -> Config:
-    """The settings to load data with that `choose_settings` scales itself."""
+    """The settings to load data with for `choose_settings`.
+
+    They name the tune splits, and features and embeddings as they are, since
+    each trial scales them in its own way.
+    """
     scaling = {"feature_scaling": "none", "embedding_norm": "none"}
     return config.replace({"split": "tune", **scaling})
 

@@ -5,7 +5,6 @@ import shlex
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._extract_features import BACKBONE, WEIGHTS
 from gmn_tf.commands.command_line import command, start_tensorflow
-from gmn_tf.config import Config
 
 
 @command(
@@ -70,20 +69,7 @@ def prepare_data(values) -> None:
         log(f"Removed: the older preparation {old}")
     was = "Prepared" if prepared.is_new else "Prepared before, unchanged"
     log(f"\n{was}: {prepared.name} in {prepared.data_dir}")
-    log(f"Next: {_next_command(values, prepared)}")
-
-
-def _next_command(values, prepared) -> str:
-    """bin/train with what these data need."""
-    from gmn_tf_datasets.zero_shot.custom.prepare import LINEAR
-
-    words = ["bin/train", f"--dataset={values.dataset}", "--preset=cpu"]
-    if LINEAR in prepared.data.notes:
-        words.append("--generator_output=linear")
-    # With --split=tune fewer classes are there to learn from.
-    seen = len(prepared.made.seen) - len(prepared.made.validation)
-    if seen < Config.matching_classes:
-        words.append(f"--matching_classes={seen}")
+    words = ["bin/train", f"--dataset={values.dataset}", "--preset=auto"]
     if values.data_dir:
         words.append(f"--data_dir={values.data_dir}")
-    return shlex.join(words)
+    log(f"Next: {shlex.join(words)}")

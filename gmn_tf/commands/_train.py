@@ -4,6 +4,7 @@ from gmn_tf import configs
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
+from gmn_tf.utils.errors import InputError
 
 OF_THE_DATA = ("dataset", "features_file", "embedding")
 
@@ -15,7 +16,7 @@ OF_THE_DATA = ("dataset", "features_file", "embedding")
         None,
         "Folder for results; default: runs/<dataset>-<variant>-<seed>, where "
         "an embedding other than att and a split other than test follow the "
-        "data set.",
+        "data set, and --preset=auto stands for the variant that it chooses.",
     ),
     define.boolean(
         "baseline",
@@ -35,6 +36,13 @@ OF_THE_DATA = ("dataset", "features_file", "embedding")
         0,
     ),
     shared.MINUTES,
+    define.rule_for_several(
+        ["minutes", "preset"],
+        lambda given: (
+            given["minutes"] is None or given["preset"] in ("auto", "best")
+        ),
+        "Flag --minutes belongs to --preset=auto.",
+    ),
     after_interrupt="The same command continues from the last checkpoint.",
 )
 def train(values) -> None:
@@ -54,13 +62,7 @@ def train(values) -> None:
     options = shared.training_options(
         values, quiet=values.quiet, validate_every=values.validate_every
     )
-    differing = [
-        getattr(config, name)
-        for name in ("embedding", "split")
-        if getattr(config, name) != getattr(Config, name)
-    ]
-    name = [config.dataset, *differing, config.variant, str(config.seed)]
-    workdir = Workdir(values.workdir or f"runs/{'-'.join(name)}")
+    workdir = Workdir(values.workdir or _default_workdir(config, values))
     if configs.is_searched(config.dataset, values.preset):
         config = _choose_settings(config, workdir, values, options, log)
     workdir.check_settings_match(config)
@@ -81,24 +83,39 @@ def train(values) -> None:
         log(f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
 
 
+def _default_workdir(config: Config, values) -> str:
+    """A folder in runs/ that is named after what the run is."""
+    variant = config.variant
+    if configs.is_searched(config.dataset, values.preset):
+        # Which variant it will be is not known yet.
+        variant = shared.chosen_settings(values).get("variant", "auto")
+    differing = [
+        getattr(config, name)
+        for name in ("embedding", "split")
+        if getattr(config, name) != getattr(Config, name)
+    ]
+    name = [config.dataset, *differing, variant, str(config.seed)]
+    return f"runs/{'-'.join(name)}"
+
+
 def _choose_settings(config, workdir, values, options, log) -> Config:
     """The settings found by a search in the run's folder."""
-    from gmn_tf import api
-
+    folder = workdir.path / "search"
+    if (workdir.path / "config.json").exists() and not folder.exists():
+        raise InputError(
+            f"{workdir} holds a run whose settings no search has chosen.",
+            "a folder of its own for a run with --preset="
+            f"{values.preset}, or one that it has begun",
+            str(workdir),
+            "Choose another --workdir, or remove that folder.",
+        )
     if values.preset != "auto":
         log(
             f"Nothing was measured for {config.dataset}: --preset=best "
             "searches, as --preset=auto does."
         )
-    found = api.choose_settings(
-        config,
-        shared.load_data(api.unscaled(config), values),
-        workdir.path / "search",
-        fixed=shared.chosen_settings(values),
-        minutes=values.minutes,
-        log=log,
-        **options,
-    )
+    found = shared.choose_settings(config, folder, values, options, log)
+    log("")
     return found.replace({"split": config.split})
 
 

@@ -8,7 +8,8 @@ from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 # As in `search.search` and `metrics`, which take seconds to import.
-TUNERS = ("bayesian", "hyperband", "random")
+AUTO = "auto"
+TUNERS = ("bayesian", "hyperband", "random", AUTO)
 OBJECTIVES = ("h", "t1", "u", "s")
 
 
@@ -16,8 +17,13 @@ OBJECTIVES = ("h", "t1", "u", "s")
     *shared.TRAINING,
     define.string("workdir", None, "Folder for all files of the search."),
     define.enum(
-        "tuner", "bayesian", TUNERS, "How settings of trials are drawn."
+        "tuner",
+        "bayesian",
+        TUNERS,
+        "How settings of trials are drawn; auto: the short search of "
+        "bin/train --preset=auto.",
     ),
+    shared.MINUTES,
     define.integer(
         "max_trials",
         None,
@@ -52,6 +58,20 @@ OBJECTIVES = ("h", "t1", "u", "s")
         lambda given: given["workdir"] or given["show_space"],
         "Flag --workdir must have a value.",
     ),
+    define.rule_for_several(
+        ["minutes", "tuner"],
+        lambda given: given["minutes"] is None or given["tuner"] == AUTO,
+        "Flag --minutes belongs to --tuner=auto.",
+    ),
+    define.rule_for_several(
+        ["tuner", "max_trials", "space", "objective"],
+        lambda given: (
+            given["tuner"] != AUTO
+            or (given["max_trials"], given["space"], given["objective"])
+            == (None, [], "h")
+        ),
+        "--tuner=auto has its own trials and space, and maximises h.",
+    ),
     define.rule(
         "split",
         lambda split: split != "test",
@@ -64,13 +84,14 @@ def tune(values) -> None:
 
     bin/tune --dataset=synthetic --preset=cpu --workdir=runs/tune
 
-    A setting given by its flag is fixed, and the others are searched. After an
-    interruption, the same command continues. The best settings are written to
-    best.json, which bin/train --config reads.
+    A setting given by its flag is fixed, and the others are searched; with
+    --tuner=auto those of --config are fixed, too. After an interruption, the
+    same command continues. The best settings are written to best.json, which
+    bin/train --config reads.
     """
     log = shared.logger(values)
     start_tensorflow()
-    from gmn_tf.search import report, space_input, trials, tuner
+    from gmn_tf.search import auto, report, space_input, trials, tuner
     from gmn_tf.search.folder import SearchFolder
     from gmn_tf.search.search import TRIALS, Search
     from gmn_tf.training import fit, workers
@@ -78,6 +99,25 @@ def tune(values) -> None:
 
     if values.summary and not values.show_space:
         print(report.write(SearchFolder(values.workdir)))
+        return
+    if values.tuner == AUTO:
+        preset = values.preset if values["preset"].present else AUTO
+        config = shared.resolve(values, preset)
+        if values.show_space:
+            fixed = shared.chosen_settings(values)
+            print(auto.space(config, fixed).to_json())
+            return
+        if tuner.is_chief() or tuner.is_worker():
+            raise InputError(
+                "Several processes cannot share an automatic search.",
+                f"an environment without {tuner.TUNER_ID}",
+                f"{tuner.TUNER_ID} is set",
+                "Unset it, or choose another --tuner.",
+            )
+        options = shared.training_options(values, quiet=values.quiet)
+        folder = values.workdir
+        shared.choose_settings(config, folder, values, options, log)
+        log("\n" + report.write(SearchFolder(folder)))
         return
     config = shared.resolve(values).replace({"split": "tune"})
     # A file says where to begin; what a flag says is fixed.

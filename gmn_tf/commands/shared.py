@@ -1,13 +1,14 @@
 """What several commands have in common: flags, data, output."""
 
 import dataclasses
-import functools
 import pathlib
+import sys
 from collections.abc import Callable
 
 from gmn_tf import configs
 from gmn_tf.commands import define
 from gmn_tf.config import Config, read_config_file
+from gmn_tf.utils import progress
 
 
 def _setting(field):
@@ -28,8 +29,9 @@ PRESET = define.enum(
 )
 MINUTES = define.number(
     "minutes",
-    5.0,
-    "How long --preset=auto searches; what has begun is finished.",
+    None,
+    "How long the automatic search tries settings (default: 5); what has begun "
+    "is finished.",
     0.0,
 )
 QUIET = define.boolean("quiet", False, "Print only errors.")
@@ -149,11 +151,11 @@ def chosen_settings(values) -> dict:
     return {**from_file, **set_by_flags(values)}
 
 
-def resolve(values) -> Config:
-    """The settings: preset < file < flag."""
+def resolve(values, preset: str | None = None) -> Config:
+    """The settings: preset (default: that of its flag) < file < flag."""
     chosen = chosen_settings(values)
     dataset = chosen.get("dataset", Config.dataset)
-    preset = configs.preset(str(dataset), values.preset)
+    preset = configs.preset(str(dataset), preset or values.preset)
     return Config().replace({**preset, **chosen})
 
 
@@ -168,6 +170,34 @@ def load_data(config: Config, values, beam_options: list[str] | None = None):
         memory_gb=values.memory_gb,
         quiet=values.quiet,
         beam_options=beam_options,
+    )
+
+
+def choose_settings(config: Config, folder, values, options: dict, log):
+    """The settings that the automatic search finds, in a folder of its own.
+
+    Args:
+        config: the settings to begin with.
+        folder: of the search.
+        values: the flags, `MINUTES` among them.
+        options: what `training_options` returned.
+        log: gets lines for the user.
+    """
+    from gmn_tf import api
+    from gmn_tf.search import auto
+
+    watched = options["monitoring_options"]
+    # Bars and lines of each trial would fill a file.
+    quiet = watched.quiet or not sys.stdout.isatty()
+    watched = dataclasses.replace(watched, quiet=quiet, validate_every=0)
+    return api.choose_settings(
+        config,
+        load_data(api.unscaled(config), values),
+        folder,
+        fixed=chosen_settings(values),
+        minutes=auto.MINUTES if values.minutes is None else values.minutes,
+        log=log,
+        **{**options, "monitoring_options": watched},
     )
 
 
@@ -197,4 +227,4 @@ def logger(values) -> Callable[[str], None]:
     """What prints a line, unless --quiet forbids it."""
     if values.quiet:
         return lambda text: None
-    return functools.partial(print, flush=True)
+    return progress.print_line

@@ -124,6 +124,14 @@ class Request:
         chosen["dataset"], _, embedding = dataset.partition(":")
         if embedding:
             chosen["embedding"] = embedding
+        if configs.is_searched(chosen["dataset"], self.preset):
+            raise InputError(
+                f"--preset={self.preset} searches for settings of "
+                f"{chosen['dataset']}, which bin/reproduce does not.",
+                "a preset with all settings, such as cpu or release",
+                f"--preset={self.preset}",
+                "Choose another preset.",
+            )
         preset = configs.preset(chosen["dataset"], self.preset)
         return Config().replace({**preset, **AS_THEY_ARE, **chosen})
 

@@ -9,7 +9,7 @@ that was tried is chosen, with or without the generator.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,14 +18,14 @@ from gmn_tf.config import Config
 from gmn_tf.data import embeddings, feature_scaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE
-from gmn_tf.method.variants import VARIANTS
-from gmn_tf.runs.report import table_csv
-from gmn_tf.search import figure, report
-from gmn_tf.search.folder import BEST, SearchFolder, ranked
+from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
+from gmn_tf.search import report, space_input
+from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
 from gmn_tf.search.search import AUTO, Search
 from gmn_tf.search.space import CALIBRATED, Space
 from gmn_tf.search.trials import TrialRunner
 from gmn_tf.utils import progress
+from gmn_tf.utils.errors import InputError
 
 MINUTES = 5.0
 OBJECTIVE = "h"
@@ -46,12 +46,15 @@ class Stage(NamedTuple):
         space: what it tries, in this order, each beginning with the first
             value.
         share: of all the time, after which it is not begun any more.
+        eligible: whether its settings may be chosen; those of other variants
+            than the user's only show where the next trial begins.
     """
 
     name: str
     settings: Mapping
     space: Mapping[str, tuple]
     share: float
+    eligible: bool = True
 
 
 STAGES = (
@@ -95,7 +98,27 @@ def make_search(config: Config, data: ZeroShotData, fixed: Mapping) -> Search:
         config: the settings to begin with.
         data: the tune splits, as they are.
         fixed: settings that the user has given; they are not searched.
+
+    Raises:
+        InputError: for data that is scaled, or of which nothing can be scored,
+            or if everything is fixed.
     """
+    scaling = data.feature_scaling.kind
+    if data.split == "test" or scaling != feature_scaling.NONE:
+        raise InputError(
+            "Settings cannot be chosen on this data.",
+            "the tune splits, their features as they are",
+            f"split={data.split!r}, feature_scaling={scaling!r}",
+            "Load it by gmn_tf.load_data(gmn_tf.unscaled(config)).",
+        )
+    if not (len(data.seen) and len(data.unseen)):
+        raise InputError(
+            "There is nothing to choose settings by.",
+            "held-back samples of seen classes and of validation classes",
+            f"{len(data.seen)} and {len(data.unseen)} samples",
+            "Give more samples per class, or train with --preset=cpu "
+            "--feature_scaling=unit --generator_output=auto.",
+        )
     epochs = round(STEPS * config.classifier_batch_size / len(data.train))
     epochs = int(np.clip(epochs, *EPOCHS))
     sized = {
@@ -104,37 +127,73 @@ def make_search(config: Config, data: ZeroShotData, fixed: Mapping) -> Search:
         "classifier_decay": round(RATE_LEFT ** (1.0 / epochs), 4),
         "matching_classes": min(config.matching_classes, data.num_seen),
     }
-    trials = stages(config, fixed)
-    tried = {n: v for stage in trials for n, v in stage.space.items()}
-    variants = tuple(stage.settings["variant"] for stage in trials)
     return Search(
         config.replace({**sized, **fixed, "split": "tune"}),
-        Space({}, {"variant": variants}, tried),
+        space(config, fixed),
         AUTO,
         OBJECTIVE,
-        max_trials=len(trials),
+        max_trials=len(stages(config, fixed)),
     )
 
 
-def stages(config: Config, fixed: Mapping) -> list[Stage]:
-    """The trials, without what the user has fixed."""
-    if "classifier" in fixed:  # whose parts these belong to
-        fixed = {"classifier_rows", "classifier_weights", *fixed}
+def space(config: Config, fixed: Container[str]) -> Space:
+    """All that is tried, in one."""
+    trials = stages(config, fixed)
+    variants = tuple(stage.settings["variant"] for stage in trials)
+    tried = {n: v for stage in trials for n, v in stage.space.items()}
+    return Space({}, {"variant": variants}, tried)
+
+
+def stages(config: Config, fixed: Container[str]) -> list[Stage]:
+    """The trials, without what the user has fixed, or what has no effect.
+
+    Raises:
+        InputError: if everything is fixed.
+    """
+    kept = set()  # what belongs to the classifiers that the user has named
+    if "classifier" in fixed:
+        kept = {"classifier_rows", "classifier_weights"}
     trials = []
     for stage in STAGES:
         settings = {"variant": config.variant, **stage.settings}
         if trials and not VARIANTS[config.variant].has_generator:
             break
-        left = {n: v for n, v in settings.items() if n not in fixed}
-        left["variant"] = settings["variant"]
-        space = {n: v for n, v in stage.space.items() if n not in fixed}
-        trials.append(stage._replace(settings=left, space=space))
+        left = {
+            name: value
+            for name, value in settings.items()
+            if name == "variant" or not (name in fixed or name in kept)
+        }
+        variant = VARIANTS[left["variant"]]
+        guided = CLASSIFICATION in variant.guidance
+        unused = space_input.unused_by_classifiers(
+            [left.get("classifier", config.classifier)], guided
+        )
+        if guided:  # by a classifier whose settings another generator needs
+            unused += space_input.OF_SGD
+        tried = {
+            name: values
+            for name, values in stage.space.items()
+            if not (name in fixed or name in kept or name.startswith(unused))
+        }
+        eligible = "variant" not in fixed or left["variant"] == config.variant
+        trials.append(
+            stage._replace(settings=left, space=tried, eligible=eligible)
+        )
+    if len(trials) == 1 + sum(not one.eligible for one in trials) and not any(
+        stage.space for stage in trials
+    ):
+        raise InputError(
+            "There is nothing left to choose.",
+            "a setting or more that no flag and no --config has fixed",
+            "all that --preset=auto would choose",
+            "Leave out --preset=auto, or some of these settings.",
+        )
     return trials
 
 
 def choose(
     runner: TrialRunner,
-    fixed: Mapping,
+    fixed: Container[str],
     minutes: float,
     log: Callable[[str], None],
 ) -> Config:
@@ -146,7 +205,8 @@ def choose(
         runner: runs a trial; its search is that of `make_search`.
         fixed: settings that the user has given.
         minutes: no trial, and no value of a setting, is begun that would
-            probably end later.
+            probably end later. What was spent before an interruption on
+            trials that had ended counts.
         log: gets lines for the user.
 
     Returns:
@@ -154,72 +214,98 @@ def choose(
 
     Raises:
         InputError: if no trial succeeded.
+        StoppedError: after a signal to stop, once the step is saved.
     """
-    begun, folder = time.monotonic(), runner.folder
-    if (folder.path / BEST).exists():
-        log(f"The settings are those of {folder.path / BEST}.")
-        return runner.search.config.replace(folder.read_json(BEST))
-    config, seconds = runner.search.config, 60.0 * minutes
-    log(
-        "Choosing settings by h of the validation classes, within about "
-        f"{progress.duration(seconds)}. No test record is read."
-    )
-    for number, stage in enumerate(stages(config, fixed)):
-        spent = time.monotonic() - begun
-        log(f"{stage.name}:")
-        if spent > stage.share * seconds:
-            log(
-                f"  not tried, {progress.duration(spent)} after the start; "
-                f"more than --minutes={minutes:g} would give it time."
-            )
-            continue
-        settings = {}
-        for best in ranked(folder.results(), OBJECTIVE)[:1]:
-            settings = {**best["generator"], **best["classifier"]}
-        # The first values come first, not those of an earlier trial.
-        first = {n: v[0] for n, v in stage.space.items() if n != PENALTY}
-        result = runner.run(
-            str(number),
-            {**settings, **stage.settings, **first},
-            config.steps,
-            stage.space,
-            on_choice=lambda one: log(f"  {_line(one)}"),
-            deadline=begun + seconds,
-            margin=MARGIN,
+    folder, config = runner.folder, runner.search.config
+    trials, seconds = stages(config, fixed), 60.0 * minutes
+    if len(folder.results()) == len(trials):
+        log(f"{folder} already contains this search; its results:")
+    else:
+        data = runner.data
+        log(
+            f"Choosing settings by h of {len(data.unseen)} samples of "
+            f"{data.num_classes - data.num_seen} validation classes and "
+            f"{len(data.seen)} of {data.num_seen} others, within about "
+            f"{progress.duration(seconds)}. No test record is read."
         )
+    for number, stage in enumerate(trials):
+        log(f"{stage.name}:")
+        result = _result(runner, number, stage, seconds, log)
+        folder.trial(str(number)).remove_checkpoints()
         if "reason" in result:
-            log(f"  failed: {result['reason']}")
+            log(f"  {result['reason']}")
     report.write(folder)
     log("\n" + _conclusion(folder))
     return config.replace(folder.read_json(BEST))
 
 
-def _line(choice: Mapping) -> str:
-    scores = f"h {choice['h']:.1f}, T-1 {choice['t1']:.1f}"
-    if not choice["setting"]:
-        return scores
-    return (
-        f"{choice['setting']}={choice['value']} instead of "
-        f"{choice['instead_of']}: {scores} ({choice['gain']:+.1f})"
+def _result(
+    runner: TrialRunner,
+    number: int,
+    stage: Stage,
+    seconds: float,
+    log: Callable[[str], None],
+) -> dict:
+    """That of a trial, which is run if it was not before."""
+
+    def log_choice(choice):
+        log(f"  {_line(choice)}")
+
+    before = runner.folder.results()
+    for result in before:
+        if result["trial"] == number + 1:
+            for choice in result.get("choices", ()):
+                log_choice(choice)
+            return result
+    recorded = {"title": stage.name, "eligible": stage.eligible}
+    spent = sum(result["seconds"] for result in before)
+    if spent > stage.share * seconds and ranked(before, OBJECTIVE):
+        return runner.skip(
+            str(number),
+            f"not tried, {progress.duration(spent)} after the start; more "
+            "--minutes would give it time",
+            recorded,
+        )
+    settings = {}
+    for best in succeeded(before, OBJECTIVE)[:1]:
+        settings = {**best["generator"], **best["classifier"]}
+    # The first values come first, not those of an earlier trial.
+    first = {n: v[0] for n, v in stage.space.items() if n != PENALTY}
+    return runner.run(
+        str(number),
+        {**settings, **stage.settings, **first},
+        runner.search.config.steps,
+        stage.space,
+        on_choice=log_choice,
+        deadline=time.monotonic() + seconds - spent,
+        margin=MARGIN,
+        recorded=recorded,
     )
 
 
+def _line(choice: Mapping) -> str:
+    """A choice, as text."""
+    text = ""
+    if choice["setting"]:
+        text = "{setting}={value} instead of {instead_of}: ".format(**choice)
+    if choice["reason"]:
+        return text + choice["reason"]
+    text += f"h {choice['h']:.1f}, T-1 {choice['t1']:.1f}"
+    if choice["gain"] is not None:
+        text += f" ({round(choice['gain'], 1) + 0.0:+.1f})"  # not -0.0
+    return text
+
+
 def _conclusion(folder: SearchFolder) -> str:
-    """Writes choices.csv and choices.png; says what was chosen."""
-    config, _, results = folder.read()
-    rows = [
-        {"trial": one["trial"], **choice}
+    """What was chosen."""
+    _, _, results = folder.read()
+    best = ranked(results, OBJECTIVE)[0]
+    lines = [f"Chosen: {best['title']}, h {best['h']:.1f}"]
+    lines += [
+        f"  ({one['title']}: h {one['h']:.1f})"
         for one in results
-        for choice in one.get("choices", ())
+        if one is not best and "reason" not in one
     ]
-    folder.write_text("choices.csv", table_csv(rows))
-    names = {n: stage.name for n, stage in enumerate(STAGES, start=1)}
-    title = f"{config.dataset}: what each choice was worth"
-    picture = figure.draw_choices(rows, names, title)
-    folder.save_picture("choices.png", picture)
-    best, *others = ranked(results, OBJECTIVE)
-    lines = [f"Chosen: {names[best['trial']]}, h {best['h']:.1f}"]
-    lines += [f"  ({names[o['trial']]}: h {o['h']:.1f})" for o in others]
     settings = {**best["generator"], **best["classifier"]}
     lines += [f"  {name}: {value}" for name, value in settings.items()]
     lines.append(

@@ -16,10 +16,11 @@ from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.search.space import CALIBRATED, as_text
 from gmn_tf.training import parts
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, first_line
 
 # Settings of the data, which may be in the space if there is no generator.
 SCALINGS = {"feature_scaling", "embedding_norm"}
+NO_TIME = "no time left"  # why a value has no scores
 
 
 def search(
@@ -45,8 +46,10 @@ def search(
         on_epoch: called after each epoch of a classifier.
         on_choice: called with what was tried: `setting`, its `value`,
             `instead_of` which, the scores, and the `gain` in the objective
-            over the best so far; at first without these.
-        deadline: of `time.monotonic`, after which no other value is tried.
+            over the best so far; at first without these. A value without
+            scores has a `reason`: why it failed, or `NO_TIME`.
+        deadline: of `time.monotonic`; no other value is tried that would
+            probably need longer.
         margin: points by which a value has to be better than those before it.
 
     Returns:
@@ -63,8 +66,19 @@ def search(
     config = config.replace({"classifier_seeds": 1})
     begun = {name: getattr(config, name) for name in lists}
     current = {n: begun[n] if begun[n] in v else v[0] for n, v in lists.items()}
-    fitted, longest = {}, 0.0
+    fitted, longest, reasons = {}, 0.0, []
     scaled = functools.lru_cache(1)(data.rescaled)
+
+    def chosen(name: str, value, so_far=None, scores=None, reason=None):
+        """What `on_choice` is called with."""
+        choice = dict.fromkeys(("setting", "value", "instead_of"))
+        if name:
+            choice["setting"], choice["value"] = name, as_text(value)
+            choice["instead_of"] = as_text(current[name])
+        choice |= {score: scores and scores[score] for score in SCORES}
+        compared = so_far and scores
+        choice["gain"] = compared and scores[objective] - so_far[objective]
+        return choice | {"reason": reason}
 
     def tried(settings: Mapping, name: str = "", so_far=None) -> list[dict]:
         nonlocal longest
@@ -77,7 +91,9 @@ def search(
             (model,) = experiment.fit_classifiers(
                 changed, used, generator, on_epoch, fitted
             )
-        except InputError:  # it diverged; other settings may not
+        except InputError as error:  # it diverged; other settings may not
+            reasons.append(first_line(error))
+            on_choice(chosen(name, settings.get(name), reason=reasons[-1]))
             return []
         model.penalise_seen(data.num_seen, changed.seen_penalty)
         found = [(changed, metrics.mean_and_std([metrics.score(model, used)]))]
@@ -93,13 +109,7 @@ def search(
             for used, scores in found
         ]
         longest = max(longest, time.monotonic() - begun_at)
-        choice = {"setting": name, "value": None, "instead_of": None}
-        if name:
-            choice["value"] = as_text(settings[name])
-            choice["instead_of"] = as_text(so_far[name])
-        choice |= {score: rows[-1][score] for score in SCORES}
-        choice["gain"] = so_far and choice[objective] - so_far[objective]
-        on_choice(choice)
+        on_choice(chosen(name, settings.get(name), so_far, rows[-1]))
         return rows
 
     if current == begun:
@@ -113,15 +123,19 @@ def search(
     for name, values in lists.items():
         found = []
         for value in values:
-            if value != current[name] and time.monotonic() + longest < deadline:
+            if value == current[name]:
+                continue
+            if time.monotonic() + longest < deadline:
                 found += tried({**current, name: value}, name, best)[-1:]
+            else:
+                on_choice(chosen(name, value, reason=NO_TIME))
         for row in sorted(found, key=lambda row: -row[objective])[:1]:
             if best is None or row[objective] > best[objective] + margin:
                 best, current = row, {other: row[other] for other in lists}
         rows += found
     if not rows:
         raise InputError(
-            "Every final classifier diverged.",
+            f"Every final classifier failed: {reasons[-1]}",
             "one or more that learn",
             f"rates of {lists.get('classifier_learning_rate', 'one value')}",
             "Try smaller values of --classifier_learning_rate.",

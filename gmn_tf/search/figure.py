@@ -96,32 +96,52 @@ def _influence(axes, rows, name: str, objective: str) -> None:
     axes.set_title(name, loc="left", size=9)
 
 
-def draw_choices(
-    rows: Sequence[Mapping], names: Mapping[int, str], title: str
-) -> Figure:
-    """h with each choice of an automatic search, as bars.
+def draw_choices(rows: Sequence[Mapping], objective: str, title: str) -> Figure:
+    """The score with each choice of an automatic search.
+
+    A line leads to each from the best score so far.
 
     Args:
-        rows: in their order: `trial`, `setting`, `value`, and `h` in percent.
-        names: of each trial.
+        rows: in their order: `trial`, its `title`, `setting`, `value`, whether
+            it was `kept`, the scores in percent, the `gain` over the best so
+            far, and the `reason` if there are no scores.
+        objective: the score that is drawn.
         title: what was searched.
     """
-    height = 1.0 + 0.28 * len(rows)
-    figure, axes = figures.new_figure(8.0, height)
-    labels, trials = [], list(dict.fromkeys(row["trial"] for row in rows))
-    best = 0.0
+    figure, axes = figures.new_figure(8.0, 1.4 + 0.28 * len(rows))
+    trials = list(dict.fromkeys(row["trial"] for row in rows))
+    scores = [row[objective] for row in rows if row[objective] is not None]
+    low, high = min(scores, default=0.0), max(scores, default=100.0)
+    room = max(0.1 * (high - low), 0.5)
+    axes.set_xlim(low - 2.0 * room, high + 3.0 * room)
+    labels = []
     for place, row in enumerate(rows):
-        name = f"{row['setting']}={row['value']}"
-        labels.append(name if row["setting"] else names[row["trial"]])
+        name = figures.plain_text(row["title"], 40)
+        if row.get("setting"):
+            name = figures.plain_text(f"{row['setting']}={row['value']}", 40)
+        labels.append(name)
+        score, gain = row[objective], row["gain"]
+        if score is None:
+            text = figures.plain_text(f"{row['reason']}", 70)
+            at = low - 2.0 * room
+            axes.text(at, place, f" {text}", va="center", size=8, color="0.4")
+            continue
         colour = figures.COLOURS[trials.index(row["trial"])]
-        better = row["h"] > best
-        best = max(best, row["h"])
-        axes.barh(place, row["h"], color=colour, alpha=1.0 if better else 0.4)
-        axes.text(row["h"], place, f" {row['h']:.1f}", va="center", size=8)
+        face = "white" if row.get("kept") is False else colour
+        text = f"{score:.1f}"
+        if gain is not None:
+            axes.plot([score - gain, score], [place, place], color=colour)
+            text += f" ({round(gain, 1) + 0.0:+.1f})"
+        style = {"facecolors": face, "edgecolors": colour, "zorder": 3}
+        axes.scatter(score, place, 36, **style)
+        right = max(score, score - (gain or 0.0)) + 0.25 * room
+        axes.text(right, place, text, va="center", size=8)
     axes.set_yticks(range(len(labels)), labels, size=8)
-    axes.invert_yaxis()
-    axes.set_xlabel(
-        "h (%) of the validation classes; strong: better than all before"
-    )
+    for label, row in zip(axes.get_yticklabels(), rows):
+        label.set_weight("normal" if row.get("setting") else "bold")
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.grid(axis="y", color="0.93")
+    name = SCORE_STYLES[objective][0].partition(",")[0]
+    axes.set_xlabel(f"{name} (%) of the validation classes; hollow: not kept")
     axes.set_title(figures.plain_text(title, 90), loc="left", size=11)
     return figure

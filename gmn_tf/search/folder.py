@@ -10,7 +10,8 @@ trial_N/        of trial N + 1: result.json: settings and scores, or why it
                 checkpoints/: while the search runs
 trials.csv      all trials, the best first; trials.png
 best.json       the best settings, for bin/train --config
-choices.csv     and .png: with --tuner=auto, what each choice was worth
+choices.csv     and .png: with --tuner=auto, what each choice was worth, in
+                place of trials.png
 """
 
 import pathlib
@@ -106,7 +107,8 @@ class SearchFolder(Workdir):
 
         Each has `trial` (`preset`, or a number from 1 on), `steps`, settings
         of the `generator`, `seconds`, and either settings of the `classifier`
-        and scores, or a `reason`.
+        and scores, or a `reason`; with --tuner=auto also its `title`, whether
+        it is `eligible`, and `choices`.
         """
         found = {}
         for path in self.path.glob(f"*/{RESULT}"):
@@ -134,9 +136,19 @@ class SearchFolder(Workdir):
 
 
 def ranked(results: list[dict], objective: str) -> list[dict]:
-    """Those that succeeded, the best first."""
-    succeeded = [one for one in results if "reason" not in one]
-    return sorted(succeeded, key=lambda one: -one[objective])
+    """Those that may be chosen, the best first."""
+    return [one for one in succeeded(results, objective) if is_eligible(one)]
+
+
+def succeeded(results: list[dict], objective: str) -> list[dict]:
+    """Those that have scores, the best first."""
+    scored = [one for one in results if "reason" not in one]
+    return sorted(scored, key=lambda one: -one[objective])
+
+
+def is_eligible(result: Mapping) -> bool:
+    """Whether the settings of a trial may be chosen."""
+    return result.get("eligible", True)
 
 
 def _is_result(content) -> bool:

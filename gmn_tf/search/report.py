@@ -11,6 +11,7 @@ from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs.report import table_csv, trials_table
 from gmn_tf.search import figure
 from gmn_tf.search.folder import BEST, PRESET, SearchFolder, ranked
+from gmn_tf.search.search import AUTO
 from gmn_tf.search.space import as_text
 from gmn_tf.utils import progress
 
@@ -19,6 +20,9 @@ SHOWN = 10  # trials on the terminal
 
 def write(folder: SearchFolder) -> str:
     """Writes trials.csv, trials.png and best.json.
+
+    Of an automatic search, which has few trials, it writes choices.csv and
+    choices.png in place of trials.png.
 
     Returns:
         A report on the search so far.
@@ -31,22 +35,28 @@ def write(folder: SearchFolder) -> str:
     objective = search["objective"]
     succeeded = ranked(results, objective)
     failed = [one for one in results if "reason" in one]
+    others = [one for one in results if one not in succeeded]
     best = succeeded[0]
     names = [*search["space"]["generator"], *best["classifier"]]
+    if search["tuner"] == AUTO:  # each trial begins with the best so far
+        names = [*best["generator"], *best["classifier"]]
+    names = list(dict.fromkeys(names))
     if len({one["steps"] for one in results}) > 1:
         names.insert(0, "steps")
     rows = {one["trial"]: _row(one, config, names) for one in results}
     folder.write_text(
         "trials.csv",
-        table_csv([rows[one["trial"]] for one in [*succeeded, *failed]]),
+        table_csv([rows[one["trial"]] for one in [*succeeded, *others]]),
     )
     title = (
         f"{config.dataset}, {config.variant}, {search['tuner']} search for "
         f"{SCORES[objective]} of the validation classes"
     )
-    folder.save_picture(
-        "trials.png", figure.draw(list(rows.values()), names, objective, title)
-    )
+    if search["tuner"] == AUTO:
+        _write_choices(folder, config, results, objective)
+    else:
+        picture = figure.draw(list(rows.values()), names, objective, title)
+        folder.save_picture("trials.png", picture)
     chosen = {**best["generator"], **best["classifier"], "steps": best["steps"]}
     chosen = config.replace({**chosen, "split": "test"}).to_dict()
     folder.write_json(BEST, chosen)
@@ -104,6 +114,26 @@ def outcome(results: Sequence[Mapping], trial, left: int | None) -> str:
         each = statistics.mean(other["seconds"] for other in results)
         text += f" {left} left, about {progress.duration(left * each)}."
     return text
+
+
+def _write_choices(folder, config, results, objective: str) -> None:
+    """Writes choices.csv and choices.png."""
+    rows = []
+    for one in results:
+        kept = one.get("classifier", {})
+        for choice in one.get("choices", [{"reason": one.get("reason")}]):
+            row = {"trial": one["trial"], "title": one.get("title", "")}
+            row |= choice
+            for name in (*SCORES, "gain"):
+                score = choice.get(name)
+                row[name] = None if score is None else round(score, 4)
+            if name := choice.get("setting"):
+                row["kept"] = as_text(kept.get(name)) == choice["value"]
+            rows.append(row)
+    folder.write_text("choices.csv", table_csv(rows))
+    title = f"{config.dataset}: what each choice was worth"
+    picture = figure.draw_choices(rows, objective, title)
+    folder.save_picture("choices.png", picture)
 
 
 def _row(one: Mapping, config, names: Sequence[str]) -> dict:

@@ -50,7 +50,7 @@ SMALL = {
     "critic_units": [[128], [256], [512], [1024], [256, 256]],
     "learning_rate": {"min": 1e-4, "max": 3e-3, "log": True},
 }
-SMALL_PRESETS = ("cpu", "best")
+SMALL_PRESETS = ("cpu", "best", "auto")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -82,7 +82,7 @@ def make(
         if part not in (*parts.guidance, parts.critic and CRITIC)
     )
     guided = CLASSIFICATION in parts.guidance
-    unused += _unused_by_classifiers(
+    unused += unused_by_classifiers(
         [config.classifier, *_listed(changes.get("classifier", []))], guided
     )
     space = {**GENERATOR, **(SMALL if preset in SMALL_PRESETS else {})}
@@ -158,7 +158,7 @@ def _listed(tried) -> list:
     return tried if isinstance(tried, list) else [tried]
 
 
-def _unused_by_classifiers(tried: list, guided: bool) -> tuple[str, ...]:
+def unused_by_classifiers(tried: list, guided: bool) -> tuple[str, ...]:
     """How settings begin that none of these classifiers uses."""
     used = {"classifier_"} if guided else set()
     for classifier in tried:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+import types
 from collections.abc import Callable, Mapping
 
 import keras
@@ -54,6 +55,7 @@ class TrialRunner:
         on_choice: Callable[[dict], None] = lambda choice: None,
         deadline: float = math.inf,
         margin: float = 0.0,
+        recorded: Mapping = types.MappingProxyType({}),
     ) -> dict:
         """Trains a generator and tries classifiers, or continues to do so.
 
@@ -63,6 +65,7 @@ class TrialRunner:
             steps: generator steps.
             space: what it tries of the classifier; default: that of the search.
             on_choice, deadline, margin: see `classifier_search.search`.
+            recorded: what else result.json says.
 
         Returns:
             The contents of result.json: see `SearchFolder.results`.
@@ -75,7 +78,7 @@ class TrialRunner:
             return workdir.read_json(RESULT)
         begun = time.monotonic()
         workdir.path.mkdir(parents=True, exist_ok=True)
-        result = {"steps": steps, "generator": settings}
+        result = {**recorded, "steps": steps, "generator": settings}
         config = self.search.config.replace({**settings, "steps": steps})
         try:
             choices = []
@@ -119,6 +122,15 @@ class TrialRunner:
         workdir.write_json(RESULT, result)
         return result
 
+    def skip(self, name: str, reason: str, recorded: Mapping) -> dict:
+        """Records that a trial was not run; takes and returns as `run`."""
+        result = {**recorded, "steps": self.search.config.steps}
+        result |= {"generator": {}, "reason": reason, "seconds": 0.0}
+        workdir = self.folder.trial(name)
+        workdir.path.mkdir(parents=True, exist_ok=True)
+        workdir.write_json(RESULT, result)
+        return result
+
     @on_disk.reporting_data_loss()
     def _try(self, config: Config, workdir, space, **options) -> list[dict]:
         keras.backend.clear_session()  # the last trial has left its graphs
@@ -137,7 +149,7 @@ class TrialRunner:
             )
         epochs = classifier_search.epochs(config, space)
         with progress.progress(
-            "classifiers", epochs, self.monitoring_options.quiet
+            "classifiers", epochs, self.monitoring_options.quiet, leave=False
         ) as advance:
             return classifier_search.search(
                 *(config, data, generator, space, self.search.objective),

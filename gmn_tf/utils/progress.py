@@ -45,6 +45,12 @@ def progress(
         yield bar.update
 
 
+def print_line(text: str) -> None:
+    """Prints a line; bars that are shown move below it."""
+    with tqdm.tqdm.external_write_mode():
+        print(text, flush=True)
+
+
 def duration(seconds: float) -> str:
     """A time as text: seconds below one minute, then minutes, then hours."""
     if seconds < 59.5:

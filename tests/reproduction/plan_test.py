@@ -92,6 +92,8 @@ def test_only_what_is_asked_for_is_planned(tmp_path):
     "changes",
     [
         {"preset": "big"},
+        {"preset": "auto"},
+        {"preset": "best", "datasets": ("flo", "sun")},
         {"flags": ("--seed=7",)},
         {"flags": ("--variant=cwgan",)},
         {"flags": ("--workdir=here",)},

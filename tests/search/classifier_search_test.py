@@ -1,5 +1,7 @@
 """The cheap half of a search, on one generator."""
 
+import types
+
 import pytest
 
 from gmn_tf.data import zero_shot_data
@@ -114,7 +116,7 @@ def test_classifiers_that_diverge_are_left_out(trained, tune_data):
         config.classifier_learning_rate,
         0.01,
     }
-    with pytest.raises(InputError, match="Every final classifier diverged"):
+    with pytest.raises(InputError, match="Every final classifier failed"):
         classifier_search.search(
             config.replace({"classifier_learning_rate": 1e30}),
             tune_data,
@@ -122,3 +124,69 @@ def test_classifiers_that_diverge_are_left_out(trained, tune_data):
             {"classifier_learning_rate": (1e30, 1e29)},
             "h",
         )
+
+
+def test_no_value_is_begun_too_late(trained, tune_data, monkeypatch):
+    """Each classifier takes ten seconds, of which there are 25."""
+    config, generator = trained
+    original, clock = experiment.fit_classifiers, types.SimpleNamespace(now=0.0)
+
+    def timed(*given):
+        clock.now += 10.0
+        return original(*given)
+
+    monkeypatch.setattr(experiment, "fit_classifiers", timed)
+    clock.monotonic = lambda: clock.now
+    monkeypatch.setattr(classifier_search, "time", clock)
+    choices = []
+    rows = classifier_search.search(
+        *(config, tune_data, generator, LISTS, "h"),
+        on_choice=choices.append,
+        deadline=25.0,
+    )
+
+    assert len(rows) == 2
+    late = [one for one in choices if one["reason"]]
+    assert [one["setting"] for one in choices] == [
+        None,
+        *["synthetic_per_class"] * 2,
+        *["classifier_epochs"] * 2,
+    ]
+    assert late == choices[2:]
+    assert {one["reason"] for one in late} == {classifier_search.NO_TIME}
+    assert {one["h"] for one in late} == {None}
+
+
+def test_a_value_is_kept_unless_another_is_better_by_the_margin(
+    trained, tune_data
+):
+    config, generator = trained
+    choices = []
+    rows = classifier_search.search(
+        *(config, tune_data, generator, LISTS, "h"),
+        on_choice=choices.append,
+        margin=100.0,
+    )
+
+    assert rows[0]["preset"]
+    for one in choices[1:]:
+        assert one["instead_of"] == getattr(config, one["setting"])
+        assert one["gain"] == pytest.approx(one["h"] - rows[0]["h"])
+
+
+def test_where_the_first_value_fails_another_is_taken(trained, tune_data):
+    config, generator = trained
+    choices = []
+    rows = classifier_search.search(
+        config.replace({"classifier_learning_rate": 1e30}),
+        tune_data,
+        generator,
+        {"classifier_learning_rate": (1e30, 0.01)},
+        "h",
+        on_choice=choices.append,
+    )
+
+    assert [row["classifier_learning_rate"] for row in rows] == [0.01]
+    assert "diverged" in choices[0]["reason"]
+    assert choices[1]["reason"] is None
+    assert choices[1]["gain"] is None

@@ -202,11 +202,11 @@ def test_an_interrupted_search_continues(
 ):
     search, calls = classifier_search.search, []
 
-    def interrupted(*arguments):
+    def interrupted(*arguments, **options):
         calls.append(1)
         if len(calls) == 3:  # of the second trial, its generator trained
             raise KeyboardInterrupt
-        return search(*arguments)
+        return search(*arguments, **options)
 
     monkeypatch.setattr(classifier_search, "search", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -260,7 +260,7 @@ def test_data_that_is_lost_ends_the_search(
 def test_what_nobody_expects_ends_the_search(
     search_for, tune_data, tmp_path, monkeypatch
 ):
-    def broken(*arguments):
+    def broken(*arguments, **options):
         raise ZeroDivisionError
 
     monkeypatch.setattr(classifier_search, "search", broken)

@@ -19,7 +19,7 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
 EMBEDDING = "att"
 LINEAR = (
     "Some features are negative, which the generator does not make by default: "
-    "train with --generator_output=linear."
+    "train with --preset=auto or cpu, or with --generator_output=linear."
 )
 NO_UNSEEN_SAMPLE = (
     "No unseen class has a sample to score, so T-1, u and h cannot be "

@@ -1,0 +1,372 @@
+"""The automatic search: what it tries, chooses, leaves and cannot see."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+import shutil
+
+import pytest
+
+from gmn_tf import api
+from gmn_tf.config import Config
+from gmn_tf.data import zero_shot_data
+from gmn_tf.method.metrics import SCORES
+from gmn_tf.runs import experiment
+from gmn_tf.search import auto, classifier_search, report, trials
+from gmn_tf.search.folder import SearchFolder
+from gmn_tf.training import workers
+from gmn_tf.utils.errors import InputError
+
+QUICK = {"prototype_epochs": 2, "classifier_epochs": 2, "prototype_units": (8,)}
+REAL, BOTH = (stage.name for stage in auto.STAGES)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_values_of_each():
+    with pytest.MonkeyPatch.context() as patch:
+        short = [
+            one._replace(space={n: v[:2] for n, v in one.space.items()})
+            for one in auto.STAGES
+        ]
+        patch.setattr(auto, "STAGES", tuple(short))
+        yield
+
+
+@pytest.fixture(scope="module")
+def tune_data(tiny_name, tiny_dir):
+    """The tune splits of the tiny set as they are."""
+    return zero_shot_data.load(tiny_name, tiny_dir, "tune", "none")
+
+
+@pytest.fixture(scope="module")
+def config(tiny_config):
+    return tiny_config.replace({**QUICK, "generator_output": "auto"})
+
+
+def search(config, data, path, minutes=60.0, **fixed):
+    """Runs a search: the settings found, the folder, the lines for the user."""
+    lines = []
+    found = api.choose_settings(
+        config.replace(fixed),
+        data,
+        path,
+        fixed={**QUICK, **fixed},
+        minutes=minutes,
+        log=lines.append,
+    )
+    return found, SearchFolder(path), "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def whole(_two_values_of_each, config, tune_data, tmp_path_factory):
+    """A search that nothing has interrupted."""
+    return search(config, tune_data, tmp_path_factory.mktemp("auto") / "whole")
+
+
+def results(folder):
+    """What was found, less what another search need not repeat."""
+    found = folder.results()
+    for one in found:
+        del one["seconds"]
+    return found
+
+
+class Clock:
+    """Stands for the module `time` where trials are timed."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Trials that train nothing; yields h by variant, and the clock.
+
+    Each trial takes 60 seconds.
+    """
+    h, clock = {"real_only": 10.0, "cwgan_gm": 20.0}, Clock()
+
+    def search(config, data, generator, space, *others, on_choice, **options):
+        clock.now += 60.0
+        score = h[config.variant]
+        if isinstance(score, InputError):
+            raise score
+        tried = {name: getattr(config, name) for name in space}
+        row = {**tried, **dict.fromkeys(SCORES, 5.0), "h": score}
+        empty = dict.fromkeys(("setting", "value", "instead_of", "gain"))
+        on_choice({**empty, **row, "reason": None})
+        return [row]
+
+    monkeypatch.setattr(classifier_search, "search", search)
+    monkeypatch.setattr(experiment, "train_generator", lambda *given: None)
+    monkeypatch.setattr(trials, "time", clock)
+    return h
+
+
+def failure():
+    return InputError("It diverged.", "finite losses", "NaN", "Try another.")
+
+
+@pytest.mark.parametrize(
+    ("fixed", "titles", "eligible"),
+    [
+        ({}, [REAL, BOTH], [True, True]),
+        ({"variant": "real_only"}, [REAL], [True]),
+        ({"variant": "wgan_gm"}, [REAL, BOTH], [False, True]),
+        ({"embedding_norm": "l2"}, [REAL, BOTH], [True, True]),
+        ({"synthetic_per_class": 50}, [REAL, BOTH], [True, True]),
+    ],
+)
+def test_what_is_fixed_is_not_tried(fixed, titles, eligible):
+    config = Config().replace(fixed)
+
+    stages = auto.stages(config, fixed)
+
+    assert [one.name for one in stages] == titles
+    assert [one.eligible for one in stages] == eligible
+    for one in stages:
+        assert not set(fixed) & set(one.space)
+        assert {**config.to_dict(), **one.settings}["variant"] in (
+            "real_only",
+            config.variant,
+        )
+    everything = auto.space(config, fixed)
+    assert not set(fixed) & set(everything.classifier)
+
+
+def test_what_the_users_classifier_does_not_use_is_not_tried():
+    fixed = {"classifier": "linear"}
+
+    for one in auto.stages(Config().replace(fixed), fixed):
+        settings = {*one.settings, *one.space}
+        assert not any(name.startswith("prototype_") for name in settings)
+        assert not settings & {"classifier", "classifier_weights"}
+    fixed = {"classifier": "prototype"}
+    _, last = auto.stages(Config().replace(fixed), fixed)
+    assert "classifier_learning_rate" not in last.space
+
+
+def test_a_guiding_classifier_is_not_changed_after_its_generator():
+    fixed = {"variant": "cwgan_cls"}
+
+    _, last = auto.stages(Config().replace(fixed), fixed)
+
+    assert "classifier_learning_rate" not in last.space
+    assert "synthetic_per_class" in last.space
+
+
+def test_where_everything_is_fixed_nothing_is_searched(config):
+    with pytest.raises(InputError, match="nothing left to choose"):
+        auto.stages(config, config.to_dict())
+
+
+def test_sizes_follow_the_data(tiny_config, tune_data):
+    few = tiny_config.replace({"classifier_batch_size": 4})
+    made = auto.make_search(few, tune_data, {}).config
+
+    each = len(tune_data.train) / made.classifier_batch_size
+    assert made.prototype_epochs * each == pytest.approx(auto.STEPS, rel=0.05)
+    left = made.classifier_decay**made.classifier_epochs
+    assert left == pytest.approx(auto.RATE_LEFT, abs=0.02)
+    assert made.split == "tune"
+    many = tiny_config.replace({"matching_classes": 99})
+    made = auto.make_search(many, tune_data, {}).config
+    assert made.matching_classes == tune_data.num_seen
+    fixed = {"prototype_epochs": 7, "matching_classes": 2}
+    made = auto.make_search(tiny_config, tune_data, fixed).config
+    assert (made.prototype_epochs, made.matching_classes) == (7, 2)
+
+
+def test_the_best_of_what_was_tried_is_chosen(whole):
+    found, folder, text = whole
+
+    with open(folder.path / "choices.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    tried = {n: v for one in auto.STAGES for n, v in one.space.items()}
+    of_settings = [row for row in rows if row["setting"]]
+    assert {row["setting"] for row in of_settings} == {*tried} - {auto.PENALTY}
+    further = sum(len(v) - 1 for v in tried.values())
+    assert len(of_settings) == further
+    assert [row["title"] for row in rows if not row["setting"]] == [REAL, BOTH]
+    for row in rows:
+        gain = row["gain"] and f" ({float(row['gain']) + 0.0:+.1f})"
+        line = f"h {float(row['h']):.1f}, T-1 {float(row['t1']):.1f}{gain}"
+        assert line.replace("-0.0)", "+0.0)") in text
+    best = max(folder.results(), key=lambda one: one["h"])
+    settings = {**best["generator"], **best["classifier"]}
+    assert found == Config().replace({**found.to_dict(), **settings})
+    assert found.split == "test"
+    for row in of_settings:
+        if int(row["trial"]) == best["trial"] and row["kept"] == "True":
+            assert str(getattr(found, row["setting"])) == row["value"]
+    written = json.loads((folder.path / "best.json").read_text())
+    assert Config(**written) == found
+    assert (folder.path / "choices.png").stat().st_size > 10_000
+    assert f"Chosen: {best['title']}, h {best['h']:.1f}" in text
+    assert not list(folder.path.rglob("checkpoints"))
+
+
+def test_its_table_is_that_of_any_search(whole):
+    _, folder, _ = whole
+
+    text = report.write(folder)
+
+    with open(folder.path / "trials.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(auto.STAGES)
+    assert {"embedding_norm", "feature_scaling", "variant"} <= set(rows[0])
+    assert f"best.json: h {float(rows[0]['h']):.1f}" in text
+    assert not (folder.path / "trials.png").exists()
+
+
+def test_a_finished_search_is_shown_again(
+    whole, config, tune_data, tmp_path, monkeypatch
+):
+    found, folder, text = whole
+    shutil.copytree(folder.path, tmp_path / "copy")
+    monkeypatch.delattr(classifier_search, "search")
+
+    again, _, shown = search(config, tune_data, tmp_path / "copy", minutes=0.0)
+
+    assert again == found
+    assert "already contains this search" in shown
+    expected = text.replace(str(folder.path), str(tmp_path / "copy"))
+    assert shown.splitlines()[1:] == expected.splitlines()[1:]
+
+
+def test_an_interrupted_search_continues(
+    whole, config, tune_data, tmp_path, monkeypatch
+):
+    original, calls = classifier_search.search, []
+
+    def interrupted(*given, **options):
+        calls.append(1)
+        if len(calls) == 2:  # of the second trial, its generator trained
+            raise KeyboardInterrupt
+        return original(*given, **options)
+
+    monkeypatch.setattr(classifier_search, "search", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(config, tune_data, tmp_path / "search")
+    # A table of what there is by now does not end the search.
+    report.write(SearchFolder(tmp_path / "search"))
+    found, folder, text = search(config, tune_data, tmp_path / "search")
+
+    assert found == whole[0]
+    assert results(folder) == results(whole[1])
+    assert text.count("instead of") == whole[2].count("instead of")
+    assert len(calls) == 3
+
+
+def test_test_records_can_be_missing(
+    whole, config, tiny_dir, tiny_name, tmp_path
+):
+    shutil.copytree(
+        pathlib.Path(tiny_dir) / tiny_name, tmp_path / "blind" / tiny_name
+    )
+    gone = list((tmp_path / "blind").rglob("*-test_*tfrecord*"))
+    for path in gone:
+        path.unlink()
+    assert len(gone) == 2
+
+    blind = zero_shot_data.load(tiny_name, tmp_path / "blind", "tune", "none")
+    found, folder, _ = search(config, blind, tmp_path / "search")
+
+    assert found == whole[0]
+    assert results(folder) == results(whole[1])
+
+
+def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
+    quick["real_only"] = 30.0
+
+    found, _, text = search(config, tune_data, tmp_path / "search")
+
+    assert (found.variant, found.classifier) == ("real_only", "prototype")
+    assert f"Chosen: {REAL}, h 30.0\n  ({BOTH}: h 20.0)" in text
+
+
+def test_another_variant_than_the_users_is_not_chosen(
+    quick, config, tune_data, tmp_path
+):
+    quick["real_only"] = 30.0
+
+    found, folder, text = search(
+        config, tune_data, tmp_path / "search", variant="cwgan_gm"
+    )
+
+    assert found.variant == "cwgan_gm"
+    assert f"Chosen: {BOTH}, h 20.0\n  ({REAL}: h 30.0)" in text
+    with open(folder.path / "trials.csv", encoding="utf-8") as file:
+        assert [row["trial"] for row in csv.DictReader(file)] == ["2", "1"]
+
+
+@pytest.mark.parametrize(("minutes", "skipped"), [(1.5, True), (60.0, False)])
+def test_a_trial_that_would_come_too_late_is_left_out(
+    minutes, skipped, quick, config, tune_data, tmp_path
+):
+    found, _, text = search(
+        config, tune_data, tmp_path / "search", minutes=minutes
+    )
+
+    assert (found.variant == "real_only") == skipped
+    assert ("not tried, 1.0 min after the start" in text) == skipped
+    # The same command does not change its mind.
+    again, _, _ = search(config, tune_data, tmp_path / "search")
+    assert again == found
+
+
+def test_the_only_trial_that_may_be_chosen_is_not_left_out(
+    quick, config, tune_data, tmp_path
+):
+    found, _, _ = search(
+        config, tune_data, tmp_path / "search", 0.0, variant="cwgan_gm"
+    )
+
+    assert found.variant == "cwgan_gm"
+
+
+def test_trials_that_fail_are_passed_over(quick, config, tune_data, tmp_path):
+    quick["cwgan_gm"] = failure()
+
+    found, folder, text = search(config, tune_data, tmp_path / "search")
+
+    assert found.variant == "real_only"
+    assert f"{BOTH}:\n  It diverged." in text
+    assert "It diverged." in (folder.path / "choices.csv").read_text()
+    assert "trial 2 failed: It diverged." in report.write(folder)
+    quick["real_only"] = failure()
+    with pytest.raises(InputError, match="No trial has succeeded"):
+        search(config, tune_data, tmp_path / "other")
+
+
+def test_other_settings_need_another_folder(quick, config, tune_data, tmp_path):
+    search(config, tune_data, tmp_path / "search")
+    with pytest.raises(InputError, match="synthetic_per_class"):
+        search(config, tune_data, tmp_path / "search", synthetic_per_class=9)
+
+
+def test_what_cannot_be_searched_is_refused(
+    config, tune_data, tiny_data, tmp_path, monkeypatch
+):
+    scaled = tune_data.rescaled("unit", "l2")
+    for data in (tiny_data, scaled):
+        with pytest.raises(InputError, match="cannot be chosen on this data"):
+            search(config, data, tmp_path / "search")
+    nothing = dataclasses.replace(
+        tune_data.seen,
+        features=tune_data.seen.features[:0],
+        labels=tune_data.seen.labels[:0],
+    )
+    empty = dataclasses.replace(tune_data, seen=nothing)
+    with pytest.raises(InputError, match="nothing to choose settings by"):
+        search(config, empty, tmp_path / "search")
+    with pytest.raises(InputError, match="matching_classes is larger"):
+        search(config, tune_data, tmp_path / "search", matching_classes=99)
+    monkeypatch.setattr(workers, "several", lambda strategy: True)
+    with pytest.raises(InputError, match="Several workers"):
+        search(config, tune_data, tmp_path / "search")
+    assert not (tmp_path / "search").exists()
