@@ -42,7 +42,7 @@ trainings() {
     local data embedding variant change
     for seed in 1 2 3; do
         while IFS='|' read -r data embedding variant change; do
-            echo "bin/train --preset=cpu --split=tune --nobaseline --quiet" \
+            echo "bin/train --preset=cpu --feature_scaling=none --embedding_norm=l2 --split=tune --nobaseline --quiet" \
                 "--dataset=$data --embedding=$embedding --variant=$variant" \
                 "--seed=$seed $change $*" \
                 "--workdir='$(folder "$data|$embedding|$variant|$change")-$seed'"
