@@ -27,6 +27,7 @@ from gmn_tf import commands
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import report
 from gmn_tf.utils import figures
+from gmn_tf.utils.errors import check_choice
 
 FEW_NUMBERS = 7
 FEW_SAMPLES = 3
@@ -235,7 +236,10 @@ def draw(rows: list[dict]) -> Figure:
 
 def main(argv: list[str]) -> None:
     rows = []
-    for name in FLAGS.disguises or DISGUISES:
+    names = dict.fromkeys(["plain", *(FLAGS.disguises or DISGUISES)])
+    for name in names:
+        check_choice("disguises", name, DISGUISES)
+    for name in names:
         found = scores(name, DISGUISES[name], argv[1:])
         plain = rows[0] if rows else found
         lost = plain["h"] - found["h"]

@@ -225,7 +225,8 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
-            if note := parts.note_on_rows(config):
+            notes = parts.note_on_rows(config), parts.note_on_output(config)
+            for note in filter(None, notes):
                 log(f"Note: {note}")
             beside = with_baseline, with_limits
             experiment.run(config, data, folder, *training, *beside)

@@ -128,15 +128,16 @@ class ZeroShotData:
         """
         from gmn_tf.data import on_disk
 
-        if self.feature_scaling.kind != NONE:
+        scaled = self.feature_scaling.kind
+        if scaled not in (NONE, feature_scaling):
             raise InputError(
                 "Features that are scaled cannot be scaled again.",
                 "data that was loaded with feature_scaling='none'",
-                repr(self.feature_scaling.kind),
+                repr(scaled),
                 "Load the data again.",
             )
         changes = {}
-        if feature_scaling != NONE:
+        if feature_scaling != scaled:
             with on_disk.reporting_data_loss():
                 scaling = FeatureScaling.fit(
                     feature_scaling, self.train.features

@@ -124,11 +124,11 @@ class Request:
         chosen["dataset"], _, embedding = dataset.partition(":")
         if embedding:
             chosen["embedding"] = embedding
-        if configs.is_searched(chosen["dataset"], self.preset):
+        if self.preset in ("best", "auto"):
             raise InputError(
-                f"--preset={self.preset} searches for settings of "
-                f"{chosen['dataset']}, which bin/reproduce does not.",
-                "a preset with all settings, such as cpu or release",
+                f"The settings of --preset={self.preset} are chosen for scaled "
+                "features, and the paper's tables have features as they are.",
+                "release, paper or cpu",
                 f"--preset={self.preset}",
                 "Choose another preset.",
             )

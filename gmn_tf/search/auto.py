@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf.config import Config
+from gmn_tf.config import BOTH, Config
 from gmn_tf.data import embeddings, feature_scaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE
@@ -116,13 +116,17 @@ def make_search(config: Config, data: ZeroShotData, fixed: Mapping) -> Search:
             "There is nothing to choose settings by.",
             "held-back samples of seen classes and of validation classes",
             f"{len(data.seen)} and {len(data.unseen)} samples",
-            "Give more samples per class, or train with --preset=cpu "
-            "--feature_scaling=unit --generator_output=auto.",
+            "Give more samples per class, or train with --preset=cpu.",
         )
-    epochs = round(STEPS * config.classifier_batch_size / len(data.train))
-    epochs = int(np.clip(epochs, *EPOCHS))
+
+    def epochs_of(batch_size: int) -> int:
+        epochs = round(STEPS * batch_size / len(data.train))
+        return int(np.clip(epochs, *EPOCHS))
+
+    given = config.replace(fixed)
+    epochs = epochs_of(given.classifier_batch_size)
     sized = {
-        "prototype_epochs": epochs,
+        "prototype_epochs": epochs_of(given.prototype_batch_size),
         "classifier_epochs": epochs,
         "classifier_decay": round(RATE_LEFT ** (1.0 / epochs), 4),
         "matching_classes": min(config.matching_classes, data.num_seen),
@@ -156,7 +160,13 @@ def stages(config: Config, fixed: Container[str]) -> list[Stage]:
     trials = []
     for stage in STAGES:
         settings = {"variant": config.variant, **stage.settings}
-        if trials and not VARIANTS[config.variant].has_generator:
+        # Without a generator, or where nothing learns from its samples.
+        if trials and not (
+            VARIANTS[config.variant].has_generator
+            and (
+                "classifier_rows" not in fixed or BOTH in config.classifier_rows
+            )
+        ):
             break
         left = {
             name: value
@@ -262,8 +272,8 @@ def _result(
     if spent > stage.share * seconds and ranked(before, OBJECTIVE):
         return runner.skip(
             str(number),
-            f"not tried, {progress.duration(spent)} after the start; more "
-            "--minutes would give it time",
+            f"not tried, {progress.duration(spent)} after the start; a "
+            "new search with more --minutes would try it",
             recorded,
         )
     settings = {}

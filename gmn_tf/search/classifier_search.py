@@ -16,7 +16,7 @@ from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.search.space import CALIBRATED, as_text
 from gmn_tf.training import parts
-from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.errors import InputError, LostDataError, first_line
 
 # Settings of the data, which may be in the space if there is no generator.
 SCALINGS = {"feature_scaling", "embedding_norm"}
@@ -83,14 +83,16 @@ def search(
     def tried(settings: Mapping, name: str = "", so_far=None) -> list[dict]:
         nonlocal longest
         begun_at = time.monotonic()
-        changed = config.replace(settings)
         try:
+            changed = config.replace(settings)
             used = data
             if not SCALINGS.isdisjoint(lists):
                 used = scaled(changed.feature_scaling, changed.embedding_norm)
             (model,) = experiment.fit_classifiers(
                 changed, used, generator, on_epoch, fitted
             )
+        except LostDataError:
+            raise
         except InputError as error:  # it diverged; other settings may not
             reasons.append(first_line(error))
             on_choice(chosen(name, settings.get(name), reason=reasons[-1]))
@@ -137,8 +139,9 @@ def search(
         raise InputError(
             f"Every final classifier failed: {reasons[-1]}",
             "one or more that learn",
-            f"rates of {lists.get('classifier_learning_rate', 'one value')}",
-            "Try smaller values of --classifier_learning_rate.",
+            f"{len(reasons)} that failed",
+            "Change what the reason names, as in a smaller "
+            "--classifier_learning_rate.",
         )
     rows.sort(key=lambda row: (row is not best, -row[objective]))
     return rows + [row for row in preset if row not in rows]

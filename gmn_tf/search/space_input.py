@@ -124,7 +124,10 @@ def make(
                 "Leave one of them out.",
             )
     fixed, generator, classifier = {}, {}, {}
-    for name, tried in {**space, **changes}.items():
+    tried_of = {**space, **changes}
+    # First, since it decides which of the other settings have an effect.
+    for name in sorted(tried_of, key=lambda name: name != "classifier"):
+        tried = tried_of[name]
         tried = _read(name, tried)
         if tried == (CALIBRATED,):
             classifier[name] = tried

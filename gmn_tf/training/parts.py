@@ -181,6 +181,20 @@ def note_on_rows(config: Config) -> str:
     )
 
 
+def note_on_output(config: Config) -> str:
+    """Where the generator cannot make what the features are."""
+    variant = variants.VARIANTS[config.variant]
+    signed = config.feature_scaling in ("standard", "centred", "unit")
+    if not (variant.has_generator and signed):
+        return ""
+    if config.generator_output != "relu":
+        return ""
+    return (
+        f"--feature_scaling={config.feature_scaling} gives signed features, "
+        "which a generator with --generator_output=relu cannot make; auto can."
+    )
+
+
 def classifier_epochs(config: Config) -> int:
     """Epochs of all parts of all final classifiers."""
     return config.classifier_seeds * sum(

@@ -165,11 +165,14 @@ def test_where_everything_is_fixed_nothing_is_searched(config):
 
 
 def test_sizes_follow_the_data(tiny_config, tune_data):
-    few = tiny_config.replace({"classifier_batch_size": 4})
+    sizes = {"classifier_batch_size": 4, "prototype_batch_size": 8}
+    few = tiny_config.replace(sizes)
     made = auto.make_search(few, tune_data, {}).config
 
-    each = len(tune_data.train) / made.classifier_batch_size
-    assert made.prototype_epochs * each == pytest.approx(auto.STEPS, rel=0.05)
+    for kind in ("classifier", "prototype"):
+        each = len(tune_data.train) / getattr(made, f"{kind}_batch_size")
+        steps = each * getattr(made, f"{kind}_epochs")
+        assert steps == pytest.approx(auto.STEPS, rel=0.05)
     left = made.classifier_decay**made.classifier_epochs
     assert left == pytest.approx(auto.RATE_LEFT, abs=0.02)
     assert made.split == "tune"

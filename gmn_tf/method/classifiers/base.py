@@ -230,7 +230,7 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
     if not model.embedders:
         raise InputError(
             "A linear classifier cannot score a class by its description.",
-            "a run with --classifier=bilinear or prototype",
+            "a run with another --classifier, such as bilinear or prototype",
             "linear, or a combination with it",
             "Add the classes with synthetic samples of them (--synthesize).",
         )
