@@ -104,7 +104,7 @@ def test_choices_of_flags_are_those_of_the_package():
 
     assert tuple(values["strategy"].parser.enum_values) == fit.STRATEGIES
     assert tuple(values["jit"].parser.enum_values) == fit.JIT
-    assert tuple(search.TRIALS) == _tune.TUNERS
+    assert (*search.TRIALS, search.AUTO) == _tune.TUNERS
     assert set(_tune.OBJECTIVES) == set(SCORES)
     assert set(shared.SETTINGS) < set(values)
 
