@@ -9,34 +9,14 @@ most. The rank is exact here; the paper estimates it by drawing classes until
 one is within the margin.
 """
 
-from collections.abc import Callable
+import functools
 
 import tensorflow as tf
 
-from gmn_tf.method.classifiers import base, devise, sgd
+from gmn_tf.method.classifiers import devise, sgd
 
 MARGIN = 1.0
 Settings = sgd.SGD
-
-
-def fit(
-    task: base.Task,
-    settings: Settings,
-    seed: int,
-    on_epoch: Callable[[], None] = lambda: None,
-) -> base.Classifier:
-    """Trains W; the last epoch counts.
-
-    Args:
-        task: what to learn from.
-        settings: of SGD.
-        seed: decides the initial values and the order of samples.
-        on_epoch: called after each epoch.
-
-    Raises:
-        InputError: if training diverged.
-    """
-    return sgd.fit_in_span(task, settings, losses, seed, on_epoch, False)
 
 
 def losses(class_scores, labels, settings: Settings):
@@ -51,3 +31,6 @@ def rank_weight(ranks, num_classes: int):
     places = tf.range(1, num_classes + 1, dtype=tf.float32)
     weights = tf.cumsum(1.0 / places) / places
     return tf.gather(tf.concat([[0.0], weights], axis=0), ranks)
+
+
+fit = functools.partial(sgd.fit_in_span, losses=losses, with_bias=False)

@@ -3,28 +3,9 @@
 f(x, a) = (W^T x + b)^T a
 """
 
-from collections.abc import Callable
+import functools
 
-from gmn_tf.method.classifiers import base, sgd
+from gmn_tf.method.classifiers import sgd
 
 Settings = sgd.SGD
-
-
-def fit(
-    task: base.Task,
-    settings: Settings,
-    seed: int,
-    on_epoch: Callable[[], None] = lambda: None,
-) -> base.Classifier:
-    """Trains f; the last epoch counts.
-
-    Args:
-        task: what to learn from.
-        settings: of SGD.
-        seed: decides the initial values and the order of samples.
-        on_epoch: called after each epoch.
-
-    Raises:
-        InputError: if training diverged.
-    """
-    return sgd.fit_in_span(task, settings, sgd.cross_entropy, seed, on_epoch)
+fit = functools.partial(sgd.fit_in_span, losses=sgd.cross_entropy)

@@ -4,12 +4,12 @@ score of class k: x^T W a_k
 loss: sum over wrong classes of max(0, margin + f_wrong - f_right)
 """
 
-from collections.abc import Callable
+import functools
 from typing import NamedTuple
 
 import tensorflow as tf
 
-from gmn_tf.method.classifiers import base, sgd
+from gmn_tf.method.classifiers import sgd
 
 
 class Settings(NamedTuple):
@@ -22,26 +22,6 @@ class Settings(NamedTuple):
     batch_size: int
     epochs: int
     margin: float
-
-
-def fit(
-    task: base.Task,
-    settings: Settings,
-    seed: int,
-    on_epoch: Callable[[], None] = lambda: None,
-) -> base.Classifier:
-    """Trains W; the last epoch counts.
-
-    Args:
-        task: what to learn from.
-        settings: of SGD, and the margin.
-        seed: decides the initial values and the order of samples.
-        on_epoch: called after each epoch.
-
-    Raises:
-        InputError: if training diverged.
-    """
-    return sgd.fit_in_span(task, settings, losses, seed, on_epoch, False)
 
 
 def losses(class_scores, labels, settings: Settings):
@@ -66,3 +46,6 @@ def violations(class_scores, labels, margin: float):
     found = tf.nn.relu(margin + class_scores - right[:, tf.newaxis])
     is_wrong = tf.one_hot(labels, tf.shape(found)[1], 0.0, 1.0)
     return found * is_wrong
+
+
+fit = functools.partial(sgd.fit_in_span, losses=losses, with_bias=False)

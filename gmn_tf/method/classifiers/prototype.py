@@ -270,7 +270,7 @@ def fit(
     )
     steps = -(-len(labels) // settings.batch_size)
     for epoch in range(settings.epochs):
-        late = epoch >= settings.epochs // 2
+        late = epoch >= max(settings.epochs // 2, 1)
         _epoch(
             (dense, statistics, moments),
             data,

@@ -80,9 +80,10 @@ class SpanEmbedder(base.Embedder):
 def fit_in_span(
     task: base.Task,
     settings: NamedTuple,
-    losses: Callable,
     seed: int,
-    on_epoch: Callable[[], None],
+    on_epoch: Callable[[], None] = lambda: None,
+    *,
+    losses: Callable,
     with_bias: bool = True,
 ) -> base.Classifier:
     """Trains theta of Eq. 6; the last epoch counts.
@@ -90,10 +91,10 @@ def fit_in_span(
     Args:
         task: what to learn from.
         settings: the fields of `SGD`, and others for `losses`.
-        losses: function of scores `[n, classes]`, labels and `settings`; a
-            function of a module, so that graphs are reused.
         seed: decides the initial values and the order of samples.
         on_epoch: called after each epoch.
+        losses: function of scores `[n, classes]`, labels and `settings`; a
+            function of a module, so that graphs are reused.
         with_bias: whether there is b beside W.
 
     Raises:
