@@ -63,7 +63,15 @@ def train(values) -> None:
         values, quiet=values.quiet, validate_every=values.validate_every
     )
     workdir = Workdir(values.workdir or _default_workdir(config, values))
-    if configs.is_searched(config.dataset, values.preset):
+    searched = configs.is_searched(config.dataset, values.preset)
+    if values.minutes is not None and not searched:
+        raise InputError(
+            f"--preset=best has all settings for {config.dataset}.",
+            "--minutes with a preset that searches, such as auto",
+            f"--minutes={values.minutes:g}",
+            "Leave --minutes out, or give --preset=auto.",
+        )
+    if searched:
         config = _choose_settings(config, workdir, values, options, log)
     workdir.check_settings_match(config)
     data = shared.load_data(config, values)
