@@ -16,7 +16,8 @@ CPU = {
     "embedding_norm": "standard_l2",
 }
 
-# Chosen on the tune splits by --preset=auto (seed 1).
+# Chosen on the tune splits by --preset=auto with seed 1; the penalty by three
+# seeds.
 BEST = {
     "synthetic_per_class": 25,
     "classifier": "bilinear+prototype",
@@ -25,5 +26,5 @@ BEST = {
     "classifier_decay": 0.9711,
     "classifier_epochs": 41,
     "prototype_epochs": 41,
-    "seen_penalty": 3.682,
+    "seen_penalty": 3.655,
 }
