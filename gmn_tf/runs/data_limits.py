@@ -21,6 +21,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.linalg
 
+from gmn_tf.data.feature_scaling import statistics
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics
 
@@ -33,7 +34,6 @@ RIDGES = np.logspace(-3.0, 3.0, 7)  # in units of a description's length
 MOST_FOLDS = 10
 MOST_MEASURED = 5  # of these
 FEWEST_CLASSES = 4  # Two to learn from, and two to tell apart.
-CONSTANT = 1e-6  # of its size: a dimension that varies less is constant
 TINY = 1e-5  # of the largest singular value: one that counts as 0
 ALIKE = 0.01  # of the mean distance: descriptions that are nearer are alike
 
@@ -324,13 +324,8 @@ def _thinned(samples: Samples, classes: np.ndarray) -> Samples:
 
 def _moments(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of columns; 0 for a constant one."""
-    mean = rows.mean(axis=0, dtype=np.float64)
-    square = np.zeros_like(mean)
-    for start in range(0, len(rows), metrics.ROWS_AT_ONCE):
-        block = rows[start : start + metrics.ROWS_AT_ONCE] - mean
-        square += np.einsum("nd,nd->d", block, block)
-    deviation = np.sqrt(square / len(rows))
-    return mean, np.where(deviation > CONSTANT * np.abs(mean), deviation, 0.0)
+    found = statistics(rows)
+    return found.mean, np.where(found.varies, found.std, 0.0)
 
 
 def _standardised(rows, mean, deviation) -> np.ndarray:
