@@ -190,6 +190,8 @@ def main(_) -> None:
             ("tune", "test"), range(1, FLAGS.seeds + 1)
         )
     }
+    # The folder keeps to the settings and data that its generators are of.
+    Workdir(FLAGS.workdir).start(config, sides["tune", 1].data.source)
     numbers = FLAGS.rows or range(len(ROWS))
     lines = []
     for number in map(int, numbers):

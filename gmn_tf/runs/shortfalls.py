@@ -164,12 +164,12 @@ def _cause_in_units(limits) -> str | None:
     if offset is not None and offset > MOST_OFFSET:
         return (
             f"features far from zero (their means are {offset:.3g} times their "
-            "spread); try --feature_scaling=standard"
+            "spread); try --feature_scaling=unit"
         )
     if size and not least <= size <= most:
         return (
             f"the unit of the features (root mean square {size:.3g}, usual "
-            "is about 1); try --feature_scaling=rms"
+            "is about 1); try --feature_scaling=unit"
         )
     return None
 

@@ -56,14 +56,14 @@ def test_nothing_is_said_without_a_shortfall(changes):
     ("changes", "shortfall", "advice"),
     [
         (dict(t1=55, u=16, s=81.5), "unseen classes keep 29 %", "--calibrate"),
-        (dict(t1=55, u=16, s=81.5, **UNITS), "keep 29 %", "_scaling=rms"),
+        (dict(t1=55, u=16, s=81.5, **UNITS), "keep 29 %", "_scaling=unit"),
         (dict(u=68, s=30), "seen classes 36 %", "smaller --seen_penalty"),
         (dict(seen_alone=40), "reaches 40.0 and a linear", "_rate or more"),
-        (dict(seen_alone=40, **UNITS), "probe 93.9", "--feature_scaling=rms"),
+        (dict(seen_alone=40, **UNITS), "probe 93.9", "--feature_scaling=unit"),
         (
             dict(seen_alone=40, feature_offset=17.8),
             "40.0",
-            "--feature_scaling=standard",
+            "--feature_scaling=unit",
         ),
         (dict(seen_alone=40, description_rank=7), "40.0", "=prototype"),
         (dict(seen_alone=40, alike_descriptions=30), "40.0", "30 of 102"),
