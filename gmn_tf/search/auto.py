@@ -67,12 +67,15 @@ STAGES = (
             "classifier_weights": "1",
         },
         {
+            "feature_scaling": (
+                *(feature_scaling.UNIT, feature_scaling.ARCSINH),
+                feature_scaling.STANDARD,
+            ),
             "prototype_mask": (0.0, 0.3, 0.5),
             "embedding_norm": (
                 *(embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD),
             ),
             "prototype_dropout": (0.0, 0.3),
-            "feature_scaling": (feature_scaling.UNIT, feature_scaling.STANDARD),
             PENALTY: (CALIBRATED,),
         },
         1.0,

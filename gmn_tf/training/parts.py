@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from gmn_tf.config import Config
+from gmn_tf.data.feature_scaling import SIGNED
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import guidance, sampling, variants
 from gmn_tf.method.adam import Adam
@@ -184,7 +185,7 @@ def note_on_rows(config: Config) -> str:
 def note_on_output(config: Config) -> str:
     """Where the generator cannot make what the features are."""
     variant = variants.VARIANTS[config.variant]
-    signed = config.feature_scaling in ("standard", "centred", "unit")
+    signed = config.feature_scaling in SIGNED
     if not (variant.has_generator and signed):
         return ""
     if config.generator_output != "relu":
