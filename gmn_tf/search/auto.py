@@ -67,10 +67,7 @@ STAGES = (
             "classifier_weights": "1",
         },
         {
-            "feature_scaling": (
-                *(feature_scaling.UNIT, feature_scaling.ARCSINH),
-                feature_scaling.STANDARD,
-            ),
+            "feature_scaling": (feature_scaling.UNIT, feature_scaling.ARCSINH),
             "prototype_mask": (0.0, 0.3, 0.5),
             "embedding_norm": (
                 *(embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD),
