@@ -288,6 +288,12 @@ class Config:
         "step, by the variance (class normalisation).",
         ("none", "class"),
     )
+    discriminant_shrinkage: float = setting(
+        3.0,
+        "What is added to the covariance of a discriminant classifier: this "
+        "times the mean variance within a class.",
+        least=1e-6,
+    )
     seen_penalty: float = setting(
         0.0,
         "Subtracted from the scores of seen classes, which a classifier trusts "

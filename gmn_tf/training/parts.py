@@ -198,10 +198,17 @@ def note_on_output(config: Config) -> str:
 
 def classifier_epochs(config: Config) -> int:
     """Epochs of all parts of all final classifiers."""
-    return config.classifier_seeds * sum(
-        classifier_settings(config, part.name).epochs
+    return sum(
+        classifier_fits(config, part.name)
+        * classifier_settings(config, part.name).epochs
         for part in config.classifier_parts
     )
+
+
+def classifier_fits(config: Config, name: str) -> int:
+    """How many of a kind are trained; one stands for all if none is random."""
+    random = table.CLASSIFIERS[name].random
+    return config.classifier_seeds if random else 1
 
 
 def make_batches(
