@@ -30,7 +30,7 @@ from absl import app, flags
 
 from gmn_tf import api
 from gmn_tf.config import Config, read_config_file
-from gmn_tf.method import calibration, metrics
+from gmn_tf.method import calibration, metrics, variants
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.workdir import Workdir
@@ -69,30 +69,37 @@ class Row(NamedTuple):
 PRIORS = [
     {"prototype_prior": r, "synthetic_per_class": 10} for r in (3.0, 30.0)
 ]
+OF_TWO = [{"classifier_weights": w} for w in ("2,1", "4,1")]
+OF_THREE = [{"classifier_weights": w} for w in ("1,2,1", "1,4,1")]
 ROWS = (
     Row("bilinear", REAL, {}, RATES),
     Row("devise", REAL, {}, RATES),
     Row("ale", REAL, {}, RATES),
     Row("prototype", REAL, {}, [{}]),
     Row("prototype", REAL, {"prototype_normalisation": "class"}, [{}]),
-    Row("bilinear+prototype", f"{REAL},{REAL}", {}, [{}]),
+    Row("discriminant", REAL, {}, [{}]),
+    Row("discriminant+prototype", REAL, {}, OF_TWO),
     Row("bilinear", BOTH, {}, RATES),
     Row("linear", BOTH, {}, RATES),
     Row("devise", BOTH, {}, RATES),
     Row("ale", BOTH, {}, RATES),
     Row("prototype", BOTH, {}, PRIORS),
-    Row("bilinear+prototype", f"{BOTH},{REAL}", {}, [{}]),
+    Row("discriminant", BOTH, {}, [{}]),
+    Row(
+        "bilinear+discriminant+prototype",
+        f"{BOTH},{REAL},{REAL}",
+        {},
+        OF_THREE,
+    ),
 )
 
 
 def settings_of(row: Row, tried: Mapping) -> dict:
     """What a row changes in the settings."""
-    parts = row.classifier.count("+") + 1
-    weights = read_config_file(FLAGS.config).get("classifier_weights", "1")
     return {
         "classifier": row.classifier,
         "classifier_rows": row.rows,
-        "classifier_weights": weights if parts > 1 else "1",
+        "classifier_weights": "1",
         "seen_penalty": 0.0,
         **row.settings,
         **tried,
@@ -184,6 +191,8 @@ def result(row: Row, sides: Mapping) -> dict:
 def main(_) -> None:
     given = read_config_file(FLAGS.config)
     config = Config().replace({**given, "seen_penalty": 0.0})
+    if not variants.VARIANTS[config.variant].has_generator:
+        config = config.replace({"variant": Config.variant})
     sides = {
         (split, seed): Side(config.replace({"split": split, "seed": seed}))
         for split, seed in itertools.product(

@@ -8,6 +8,7 @@ import pytest
 
 from gmn_tf.data.on_disk import OnDisk
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+from gmn_tf.method.classifiers import discriminant
 from gmn_tf.runs import data_limits
 from tests.support import toys
 
