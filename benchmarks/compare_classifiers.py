@@ -5,8 +5,9 @@
         --manual_dir=DIR --workdir=runs/classifiers/flo
 
 For each seed one generator is trained on the tune splits and one on the test
-splits, with the settings of --config. Each classifier of `ROWS` is trained on
-real samples, or on real and synthetic ones. Where a row has settings to try,
+splits, with the settings of --config, and with --variant=cwgan_gm if that has
+none. Each classifier of `ROWS` is trained on real samples, or on real and
+synthetic ones. Where a row has settings to try,
 the first seed's tune splits decide; the penalty of seen classes is the one
 with the largest h on the tune splits of all seeds. Only then the test splits
 are scored, with that penalty and, to show the price of a clean choice, with
