@@ -65,9 +65,9 @@ def test_nothing_is_said_without_a_shortfall(changes):
             "40.0",
             "--feature_scaling=unit",
         ),
-        (dict(seen_alone=40, description_rank=7), "40.0", "=prototype"),
+        (dict(seen_alone=40, description_rank=7), "40.0", "=discriminant"),
         (dict(seen_alone=40, alike_descriptions=30), "40.0", "30 of 102"),
-        (dict(t1=40, u=35), "T-1 is 40.0", "--embedding_norm=standard"),
+        (dict(t1=40, u=35), "T-1 is 40.0", "--classifier=discriminant"),
         (dict(t1=40, u=35, description_rank=7), "55.4", "rank 7 for 102"),
         (dict(linear_probe=3), "hardly tell seen", "labels belong"),
         (dict(left_out=6), "hardly predict", "belongs to its class"),
@@ -79,13 +79,13 @@ def test_one_sentence_names_cause_and_setting(changes, shortfall, advice):
     assert shortfall in sentence and advice in sentence
 
 
-def test_a_prototype_is_not_proposed_to_one():
-    settings = {"classifier": "bilinear+prototype"}
+def test_a_discriminant_is_not_proposed_to_one():
+    settings = {"classifier": "bilinear+discriminant"}
     (sentence,) = sentences(
         seen_alone=40, description_rank=7, settings=settings.items()
     )
 
-    assert "--classifier=prototype" not in sentence
+    assert "--classifier=discriminant" not in sentence
 
 
 def test_table_shows_unknown_numbers_as_dashes():
