@@ -21,6 +21,7 @@ import tensorflow_datasets as tfds
 from gmn_tf.data import data_checks, embeddings
 from gmn_tf.data.feature_scaling import NONE, UNSCALED, FeatureScaling
 from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf_datasets.zero_shot.metadata import EMBEDDINGS_FILE, FORMAT_VERSION
 
 if typing.TYPE_CHECKING:
     from gmn_tf.data import on_disk
@@ -62,6 +63,9 @@ class ZeroShotData:
         seen: samples of seen classes to score.
         unseen: samples of unseen classes to score.
         metadata: what the builder recorded.
+        raw_embeddings: of each part of the embedding, `[n, dim]` float64 as
+            recorded, in the order of the metadata's `class_names`, all of them;
+            none if the data was not prepared.
         name: of the prepared data; empty if it was not prepared.
         data_dir: where it was prepared.
         split: `test` or `tune`; empty if it is not known.
@@ -78,6 +82,7 @@ class ZeroShotData:
     seen: Samples
     unseen: Samples
     metadata: dict
+    raw_embeddings: tuple[np.ndarray, ...] = ()
     name: str = ""
     data_dir: str = ""
     split: str = ""
@@ -151,7 +156,7 @@ class ZeroShotData:
             names = self.metadata["class_names"]
             order = [names.index(name) for name in self.class_names]
             parts = self.metadata["embeddings"]
-            raw = [embeddings.decode(part) for part in parts]
+            raw = self.raw_embeddings
             scalings = embeddings.scalings(
                 parts, raw, embedding_norm, order[: self.num_seen]
             )
@@ -208,7 +213,12 @@ def load(
         info = builder.info
     with _reporting_damage(name, data_dir, *data_checks.ERRORS):
         metadata = dict(info.metadata)
-        raw = [embeddings.decode(part) for part in metadata["embeddings"]]
+        _check_form(name, data_dir, metadata["format_version"])
+        raw = embeddings.read(
+            pathlib.Path(builder.data_dir, EMBEDDINGS_FILE),
+            metadata["embeddings"],
+            metadata["embeddings_sha256"],
+        )
         data_checks.check_metadata(metadata, raw)
         seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
         if split == "tune":
@@ -271,6 +281,7 @@ def load(
         embeddings=matrix[order],
         validation_classes=new_label[metadata["validation_classes"]],
         metadata=metadata,
+        raw_embeddings=raw,
         name=name,
         data_dir=str(data_dir),
         split=split,
@@ -295,6 +306,18 @@ def _reporting_damage(name: str, data_dir: str, *errors: type[Exception]):
             first_line(error),
             f"Remove {data_dir}/{name}, and let bin/train prepare it again.",
         ) from error
+
+
+def _check_form(name: str, data_dir: str, version: int) -> None:
+    """Raises InputError for data in an older form, which are not damaged."""
+    if version < FORMAT_VERSION:
+        raise InputError(
+            f"{name} in {data_dir} was prepared in an older form.",
+            f"version {FORMAT_VERSION} of the format",
+            f"version {version}",
+            "Prepare it again, under the same name, from the files it was "
+            "prepared from: bin/prepare, and bin/prepare_data for custom data.",
+        )
 
 
 def _read(rows, count: int, dim: int) -> tuple[np.ndarray, np.ndarray]:

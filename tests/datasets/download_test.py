@@ -91,7 +91,7 @@ def _server(archive, monkeypatch):
 def _fetch(server: _Server, data_dir, url: str | None = None) -> None:
     download.fetch(
         "cub",
-        epath.Path(data_dir),
+        epath.Path(data_dir) / "downloads",
         url=url or server.url,
         quiet=True,
     )
@@ -188,7 +188,7 @@ def test_damaged_archive_is_removed(server, tmp_path, damage):
     }[damage]
     with pytest.raises(InputError, match="damaged"):
         _fetch(server, tmp_path)
-    assert not download.is_unpacked(epath.Path(tmp_path), "cub")
+    assert not download.is_unpacked(epath.Path(tmp_path) / "downloads", "cub")
     assert not _unpacked(tmp_path)
     server.content = whole
     _fetch(server, tmp_path)
