@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.data import zero_shot_data
+from gmn_tf.data import mat_export, zero_shot_data
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones, custom_images, extraction
 from gmn_tf.method.variants import VARIANTS
@@ -181,6 +181,29 @@ def prepare_data(
     zero_shot_data.load(prepared.name, data_dir, memory=0)
     remove_older(prepared)
     return prepared
+
+
+def write_mat(
+    name: str,
+    folder: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+) -> list[pathlib.Path]:
+    """Writes prepared data as res101.mat and att_splits.mat, for other code.
+
+    Args:
+        name: of the prepared data: `name` of what `load_data` and
+            `prepare_data` return.
+        folder: for the files, which must not be there yet.
+        data_dir: where it was prepared, as in `load_data`.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: for data that cannot be read, or written in this form.
+    """
+    return mat_export.write(name, _data_dir(data_dir), folder)
 
 
 def train(

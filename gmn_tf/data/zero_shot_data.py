@@ -8,20 +8,16 @@ test split is read.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import os
-import pathlib
 import typing
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from gmn_tf.data import data_checks, embeddings
+from gmn_tf.data import data_checks, embeddings, prepared
 from gmn_tf.data.feature_scaling import NONE, UNSCALED, FeatureScaling
-from gmn_tf.utils.errors import InputError, first_line
-from gmn_tf_datasets.zero_shot.metadata import EMBEDDINGS_FILE, FORMAT_VERSION
+from gmn_tf.utils.errors import InputError
 
 if typing.TYPE_CHECKING:
     from gmn_tf.data import on_disk
@@ -196,30 +192,10 @@ def load(
 
     from gmn_tf.data import on_disk
 
-    if not os.path.isdir(os.path.join(data_dir, name)):
-        raise InputError(
-            f"There is no prepared data {name} in {data_dir}.",
-            "the folder of a whole preparation, as bin/train makes it",
-            "no such folder",
-            "Check --data_dir, or prepare the data again with bin/prepare "
-            "(custom data with bin/prepare_data). If other content has "
-            "replaced it, this run needs the earlier content.",
-        )
-    with _reporting_damage(name, data_dir, *data_checks.ERRORS):
-        data_checks.check_files(pathlib.Path(data_dir, name))
-    # Damaged files make TFDS raise almost anything.
-    with _reporting_damage(name, data_dir, Exception):
-        builder = tfds.builder(name, data_dir=data_dir)
-        info = builder.info
-    with _reporting_damage(name, data_dir, *data_checks.ERRORS):
-        metadata = dict(info.metadata)
-        _check_form(name, data_dir, metadata["format_version"])
-        raw = embeddings.read(
-            pathlib.Path(builder.data_dir, EMBEDDINGS_FILE),
-            metadata["embeddings"],
-            metadata["embeddings_sha256"],
-        )
-        data_checks.check_metadata(metadata, raw)
+    opened = prepared.open_prepared(name, data_dir)
+    builder, metadata, raw = opened[2:]
+    info = builder.info
+    with prepared.reporting_damage(name, data_dir, *data_checks.ERRORS):
         seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
         if split == "tune":
             unseen = metadata["validation_classes"]
@@ -251,9 +227,9 @@ def load(
         classes = order[num_seen:] if part == "unseen" else order[:num_seen]
         rows = None
         if 4 * dim * records <= memory:
-            with _reporting_damage(name, data_dir, Exception):
+            with prepared.reporting_damage(name, data_dir, Exception):
                 rows = builder.as_dataset(split=one.name, read_config=reading)
-        with _reporting_damage(name, data_dir, *errors):
+        with prepared.reporting_damage(name, data_dir, *errors):
             features, labels = (
                 on_disk.open_records(one.filepaths, dim)
                 if rows is None
@@ -290,34 +266,6 @@ def load(
         feature_scaling=scaling,
         **samples,
     )
-
-
-@contextlib.contextmanager
-def _reporting_damage(name: str, data_dir: str, *errors: type[Exception]):
-    """Makes an InputError of what damaged data raises."""
-    try:
-        yield
-    except InputError:
-        raise
-    except errors as error:
-        raise InputError(
-            f"Cannot read the prepared data {name} in {data_dir}.",
-            "a whole preparation, as bin/train makes it",
-            first_line(error),
-            f"Remove {data_dir}/{name}, and let bin/train prepare it again.",
-        ) from error
-
-
-def _check_form(name: str, data_dir: str, version: int) -> None:
-    """Raises InputError for data in an older form, which are not damaged."""
-    if version < FORMAT_VERSION:
-        raise InputError(
-            f"{name} in {data_dir} was prepared in an older form.",
-            f"version {FORMAT_VERSION} of the format",
-            f"version {version}",
-            "Prepare it again, under the same name, from the files it was "
-            "prepared from: bin/prepare, and bin/prepare_data for custom data.",
-        )
 
 
 def _read(rows, count: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
