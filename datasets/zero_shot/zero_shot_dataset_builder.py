@@ -58,7 +58,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 _FEATURE_DIM if known else None,
                 num_classes=known and known.seen + known.unseen,
             )
-        return self.dataset_info_from_configs(
+        documents = self.get_metadata()
+        return tfds.core.DatasetInfo(
+            builder=self,
+            # Of README.md, what comes before the first example.
+            description=documents.description.partition("```")[0],
+            citation=documents.citation,
             features=features,
             supervised_keys=("features", "label"),
             homepage=HOMEPAGE,
