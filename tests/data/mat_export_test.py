@@ -1,5 +1,8 @@
 """Prepared data as .mat files: prepared again, they give the same."""
 
+import pathlib
+import re
+
 import numpy as np
 import pytest
 import scipy.io
@@ -9,6 +12,8 @@ from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from tests.datasets import custom_data_test as custom_data
 from tests.support import make_dummy_data
+
+DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "new_data_sets.md"
 
 
 def write_birds(folder) -> None:
@@ -119,6 +124,32 @@ def test_the_variables_are_those_of_the_field(tmp_path):
     train, val = (splits[f"{key}_loc"].ravel() for key in ("train", "val"))
     assert sorted([*train, *val]) == sorted(splits["trainval_loc"].ravel())
     assert {custom_data.LABELS[int(row) - 1] for row in val} == {"duck"}
+
+
+def test_the_code_of_the_document_makes_what_is_read(tmp_path, monkeypatch):
+    text = DOCUMENT.read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    labels = np.repeat(np.arange(6), 5)
+    data = {
+        "features": np.random.default_rng(0).random((30, 7)),
+        "labels": labels,
+        "attributes": np.random.default_rng(1).random((6, 4)),
+        "names": [f"bird {letter}" for letter in "abcdef"],
+        "unseen_classes": [1, 4],
+        "validation_classes": [2],
+        "test": np.arange(30) % 5 == 3,
+    }
+    monkeypatch.chdir(tmp_path)
+    exec(code, data)
+
+    name = prepare("birds", data_dir=tmp_path, manual_dir=".", quiet=True)
+    found = prepared.open_prepared(name, tmp_path).metadata
+    assert found["unseen_classes"] == [1, 4]
+    assert found["validation_classes"] == [2]
+    assert found["validation_source"] == "val_loc"
+    assert found["split_version"] == "v2" and not found["notes"]
+    assert found["num_samples"]["test_seen"] == 4
+    assert found["class_names"] == data["names"]
 
 
 def test_files_that_are_there_are_left_alone(tmp_path):
