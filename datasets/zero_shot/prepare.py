@@ -69,7 +69,7 @@ def prepare(
     if config.is_drawn:
         _check_nothing_is_read(config.request, manual_dir)
     else:
-        names.check_names(*config.request)
+        names.check_names(dataset, features_file, embedding)
     found = reading.at_hand(config, downloads, manual_dir)
     if found is None:
         earlier = _prepared_earlier(config, data_dir)
