@@ -4,7 +4,6 @@ import contextlib
 import functools
 import hashlib
 import io
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,7 +14,13 @@ from tensorflow_datasets.core.download import checksums
 
 from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import metadata, names, reading, splits
+from gmn_tf_datasets.zero_shot import (
+    examples,
+    metadata,
+    names,
+    reading,
+    splits,
+)
 from gmn_tf_datasets.zero_shot.configs import CONFIGS
 from gmn_tf_datasets.zero_shot.configs import ZeroShotConfig as ZeroShotConfig
 from gmn_tf_datasets.zero_shot.source import Source
@@ -24,8 +29,6 @@ from gmn_tf_datasets.zero_shot.xlsa17 import download
 HOMEPAGE = "https://www.mpi-inf.mpg.de/zsl-benchmark"
 MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 _FEATURE_DIM = 2048  # Of res101.mat.
-_BLOCK = 256  # Rows copied at once.
-_KEYS = 2**128  # Possible keys of examples.
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -54,7 +57,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         features = None  # Those in the folder, once it is there.
         if not (self.data_path / "features.json").exists():
             known = names.PUBLISHED.get(self.builder_config.dataset)
-            features = _features(
+            features = examples.features(
                 _FEATURE_DIM if known else None,
                 num_classes=known and known.seen + known.unseen,
             )
@@ -104,10 +107,16 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         downloads = epath.Path(download_dir or self.data_dir_root / "downloads")
         downloads = downloads.expanduser()
-        if mode.force_download:
+        if mode.force_download and not asked.manual_dir:
             download.remove(config.dataset, downloads)
-        found = reading.at_hand(config, downloads, asked.manual_dir)
-        if self.data_path.exists() and not mode.overwrite_dataset:
+        is_there = self.data_path.exists() and not mode.overwrite_dataset
+        try:
+            found = reading.at_hand(config, downloads, asked.manual_dir)
+        except InputError:
+            if asked.manual_dir or not is_there:
+                raise
+            found = None  # What is left of a download is not needed any more.
+        if is_there:
             metadata.check_same(self.data_path, config, found)
             return call()
         beam = asked.beam_runner, asked.beam_options
@@ -188,7 +197,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         ).astype(np.float32)
         # TFDS asks for the features before it asks for the splits, and has no
         # way to set those that only the files tell.
-        self.info._features = _features(
+        self.info._features = examples.features(
             found.source.features.shape[1], names=found.source.class_names
         )
         file = io.BytesIO()
@@ -196,7 +205,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         content = file.getvalue()
         # Whoever prepares the data has to see them before any number.
         for note in (*found.splits.notes, *found.source.notes):
-            logging.warning(note)
+            logging.warning("%s", note)
         self.info.metadata.clear()
         self.info.metadata.update(
             metadata.describe(found.source, found.splits),
@@ -215,61 +224,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         }
 
     def _generate_examples(self, source: Source, rows: np.ndarray):
-        # TFDS keeps the order of keys, and sorts what exceeds its memory in
-        # parts: each part has its share of all possible keys.
-        spacing = _KEYS // max(1, len(rows))
-        blocks = (
-            (start, rows[start : start + _BLOCK])
-            for start in range(0, len(rows), _BLOCK)
-        )
         progress = self.builder_config.progress
         if progress is not None and self._found is not None:
             total = sum(map(len, self._found.splits.rows.values()))
             progress = functools.partial(progress, total=total)
-        # Not a method: Beam could not send all of self to its workers.
-        examples = functools.partial(_examples, source, spacing)
         if self._beam:
-            import apache_beam as beam
-
             # It shows the progress of its workers in its own way.
-            return beam.Create(list(blocks)) | beam.FlatMapTuple(examples)
-        return itertools.chain.from_iterable(
-            examples(start, rows, progress) for start, rows in blocks
-        )
-
-
-def _features(dim: int | None, **classes) -> tfds.features.FeaturesDict:
-    """The features of an example; `dim` is None if it is not known yet."""
-    return tfds.features.FeaturesDict(
-        {
-            "features": tfds.features.Tensor(
-                shape=(dim,),
-                dtype=np.float32,
-                # Bytes are written and read far faster than lists.
-                encoding=tfds.features.Encoding.BYTES,
-                doc="Features of an image.",
-            ),
-            "label": tfds.features.ClassLabel(
-                doc="Its class, a row of embeddings.npy.", **classes
-            ),
-            "row": tfds.features.Tensor(
-                shape=(),
-                dtype=np.int64,
-                doc="Its row in the file of features, counted from 0.",
-            ),
-        }
-    )
-
-
-def _examples(
-    source: Source, spacing: int, start: int, rows: np.ndarray, progress=None
-) -> Iterator:
-    """Keys and examples of a block of rows."""
-    if progress is not None:
-        progress(len(rows))
-    features = source.features[rows].astype(np.float32)
-    labels = source.labels[rows].tolist()
-    examples = zip(features, labels, rows.tolist())
-    for place, (values, label, row) in enumerate(examples, start):
-        example = {"features": values, "label": label, "row": row}
-        yield place * spacing, example
+            return examples.by_beam(source, rows)
+        return examples.generate(source, rows, progress)
