@@ -65,6 +65,13 @@ setuptools.setup(
     ],
     extras_require={
         "beam": ["apache-beam>=2.77,<3"],
+        # What the command `tfds` imports, whatever it is asked to do, and
+        # tfds.as_dataframe and tfds.benchmark.
+        "tfds": [
+            "apache-beam>=2.77,<3",
+            "mlcroissant>=1.1,<2",
+            "pandas>=3.1,<4",
+        ],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         "test": [
             # tfds.testing imports it undeclared.

@@ -114,11 +114,10 @@ def prepare(samples: int, data_dir: str) -> dict:
     if storage.is_prepared(folder, name):
         return {}
     source = drawn_source(samples)
-    rows = splits.make(source)
-    config = ZeroShotConfig(name=name, source=source, splits=rows)
+    config = ZeroShotConfig(name=name, source=source)
     begun = time.perf_counter()
     storage.write(folder, config, quiet=False)
-    written = sum(len(part) for part in rows.rows.values())
+    written = sum(map(len, splits.make(source).rows.values()))
     return {
         "written_rows": written,
         "rows_per_second": written / (time.perf_counter() - begun),

@@ -136,11 +136,9 @@ def added_last(data):
 
 def descriptions(data, names) -> np.ndarray:
     """Raw embeddings of classes, as a user would have them."""
-    from gmn_tf.data import embeddings
-
-    parts = [embeddings.decode(part) for part in data.metadata["embeddings"]]
     known = list(data.metadata["class_names"])
-    return np.concatenate(parts, axis=1)[[known.index(name) for name in names]]
+    raw = np.concatenate(data.raw_embeddings, axis=1)
+    return raw[[known.index(name) for name in names]]
 
 
 def score(predictor, data, count: int) -> dict:

@@ -67,6 +67,7 @@ _PUBLIC = {
     "extract_features": "api.extract_features",
     "load_data": "api.load_data",
     "prepare_data": "api.prepare_data",
+    "write_mat": "api.write_mat",
     "train": "api.train",
     "unscaled": "api.unscaled",
 }

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.data import zero_shot_data
+from gmn_tf.data import mat_export, zero_shot_data
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones, custom_images, extraction
 from gmn_tf.method.variants import VARIANTS
@@ -30,9 +30,13 @@ from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import fit, parts, workers
 from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
+from gmn_tf_datasets.zero_shot.custom.dataset import check_name
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
-from gmn_tf_datasets.zero_shot.prepare import prepare
+from gmn_tf_datasets.zero_shot.prepare import (
+    prepare,
+    prepare_custom,
+    remove_older,
+)
 
 MEMORY_GB = 0.5
 QUIET = experiment.MonitoringOptions(quiet=True)
@@ -160,12 +164,12 @@ def prepare_data(
     Raises:
         InputError: for data that cannot be used.
     """
-    custom_data.check_name(dataset)
+    check_name(dataset)
     data_dir = _data_dir(data_dir)
     features = features or custom_images.features_folder(
         source, dataset, data_dir, backbone, weights, unreadable, quiet, log
     )
-    prepared = custom_data.prepare(
+    prepared = prepare_custom(
         dataset,
         source,
         data_dir=data_dir,
@@ -175,8 +179,31 @@ def prepare_data(
     )
     # Read back as a run does it, so that what does not fit is reported here.
     zero_shot_data.load(prepared.name, data_dir, memory=0)
-    custom_data.remove_older(prepared)
+    remove_older(prepared)
     return prepared
+
+
+def write_mat(
+    name: str,
+    folder: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike | None = None,
+) -> list[pathlib.Path]:
+    """Writes prepared data as res101.mat and att_splits.mat, for other code.
+
+    Args:
+        name: of the prepared data: `name` of what `load_data` and
+            `prepare_data` return.
+        folder: for the files, which must not be there yet.
+        data_dir: where it was prepared, as in `load_data`.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: for data that cannot be read, or written in this form.
+    """
+    return mat_export.write(name, _data_dir(data_dir), folder)
 
 
 def train(

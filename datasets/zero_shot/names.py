@@ -14,20 +14,22 @@ class Published(NamedTuple):
         folder: name of its folder in the layout of xlsa17.
         seen: number of its seen classes; another number means other files.
         unseen: number of its unseen classes.
+        title: its full name.
     """
 
     folder: str
     seen: int
     unseen: int
+    title: str
 
 
 PUBLISHED = {
-    "cub": Published("CUB", 150, 50),
-    "sun": Published("SUN", 645, 72),
-    "awa": Published("AWA1", 40, 10),
-    "awa2": Published("AWA2", 40, 10),
-    "apy": Published("APY", 20, 12),
-    "flo": Published("FLO", 82, 20),
+    "cub": Published("CUB", 150, 50, "Caltech-UCSD Birds-200-2011"),
+    "sun": Published("SUN", 645, 72, "SUN Attribute Database"),
+    "awa": Published("AWA1", 40, 10, "Animals with Attributes"),
+    "awa2": Published("AWA2", 40, 10, "Animals with Attributes 2"),
+    "apy": Published("APY", 20, 12, "Attribute Pascal and Yahoo"),
+    "flo": Published("FLO", 82, 20, "Oxford Flowers 102"),
 }
 # Those in xlsa17.zip; FLO is distributed in the same layout.
 DOWNLOADABLE = ("cub", "sun", "awa", "awa2", "apy")

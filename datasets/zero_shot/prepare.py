@@ -1,20 +1,22 @@
-"""The one call that makes a data set ready for `tfds.load`."""
+"""The calls that make a data set ready for `tfds.load`, once and for all.
+
+They give each content a name of its own, find what has been prepared, and have
+the builder prepare what has not.
+"""
 
 import dataclasses
-import functools
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from etils import epath
 
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import names, splits, storage, synthetic
-from gmn_tf_datasets.zero_shot.source import Source
-from gmn_tf_datasets.zero_shot.xlsa17 import dataset as xlsa17
+from gmn_tf_datasets.zero_shot import names, reading, storage, synthetic
+from gmn_tf_datasets.zero_shot.configs import CONFIGS, CUSTOM, ZeroShotConfig
+from gmn_tf_datasets.zero_shot.custom import dataset as custom
+from gmn_tf_datasets.zero_shot.custom import summary
 from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
-from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
-from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import ZeroShotConfig
 
 
 def prepare(
@@ -55,27 +57,111 @@ def prepare(
             prepared then.
     """
     data_dir = epath.Path(data_dir).expanduser()
-    request = Request(dataset, features_file, embedding)
-    if dataset == names.SYNTHETIC:
-        name, read = _drawn(request, manual_dir, synthetic_parameters)
+    downloads = data_dir / "downloads"
+    config = ZeroShotConfig(
+        name=dataset,
+        features_file=features_file,
+        embedding=embedding,
+        url=url,
+        parameters=synthetic_parameters or synthetic.SyntheticParameters(),
+        quiet=quiet,
+    )
+    if config.is_drawn:
+        _check_nothing_is_read(config.request, manual_dir)
     else:
-        names.check_names(*request)
-        name, read = _from_files(request, data_dir, manual_dir, url, quiet)
+        names.check_names(dataset, features_file, embedding)
+    found = reading.at_hand(config, downloads, manual_dir)
+    if found is None:
+        earlier = _prepared_earlier(config, data_dir)
+        if earlier:
+            if not quiet:
+                print(f"Using {earlier}, prepared earlier.", file=sys.stderr)
+            return storage.full_name(earlier)
+        _check_known(config, data_dir)
+        reading.fetched(config, downloads)
+        found = reading.at_hand(config, downloads)
+    prefix = storage.config_prefix(*found.request)
+    name = storage.config_name(prefix, found.digest)
     if not storage.is_prepared(data_dir, name):
-        data = read()
-        made = splits.make(data)
-        config = ZeroShotConfig(name=name, source=data, splits=made)
-        storage.write(data_dir, config, quiet, beam_options)
+        # Whoever has built it by TFDS's own command has given it another name.
+        name = storage.with_digest(data_dir, found.digest) or name
+    storage.write(
+        data_dir,
+        dataclasses.replace(config, name=name),
+        quiet,
+        manual_dir=manual_dir,
+        beam_options=beam_options,
+    )
     return storage.full_name(name)
 
 
-def _drawn(
-    request: Request,
-    manual_dir,
-    parameters: synthetic.SyntheticParameters | None,
-) -> tuple[str, Callable[[], Source]]:
-    """The name of the preparation, and what draws its data."""
-    if manual_dir or request != Request(names.SYNTHETIC):
+def prepare_custom(
+    dataset: str,
+    source_dir: str | os.PathLike,
+    *,
+    data_dir: str | os.PathLike,
+    features_dir: str | os.PathLike | None = None,
+    replace: bool = False,
+    quiet: bool = False,
+) -> summary.Prepared:
+    """Prepares a folder of custom data, unless that has been done.
+
+    Args:
+        dataset: the name to find it by from now on.
+        source_dir: the folder.
+        data_dir: where prepared data are kept.
+        features_dir: where the features are, if not in `source_dir`.
+        replace: whether other content under this name may be replaced.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: for a name or a folder that cannot be used, or if other
+            content has been prepared under this name; nothing is changed then.
+    """
+    custom.check_name(dataset)
+    data_dir = epath.Path(data_dir).expanduser()
+    folder = epath.Path(source_dir).expanduser()
+    data = custom.read(dataset, folder, features_dir or folder, quiet)
+    # What has been read for the summary is not read again.
+    config = ZeroShotConfig(
+        name=dataset, dataset=dataset, layout=CUSTOM, source=data
+    )
+    found = reading.at_hand(config, data_dir / "downloads")
+    made = found.splits
+    prefix = storage.custom_prefix(dataset, custom.EMBEDDING)
+    name = storage.config_name(prefix, found.digest)
+    older = [one for one in storage.find_named(data_dir, prefix) if one != name]
+    if older and not replace:
+        raise InputError(
+            f"Other content has been prepared as {dataset} before.",
+            f"the same files as then, or a name that is free in {data_dir}",
+            ", ".join(older),
+            "Choose another --dataset, or give --replace: then the older "
+            "preparation is removed, and runs made with it cannot be evaluated "
+            "again.",
+        )
+    return summary.Prepared(
+        name=storage.full_name(name),
+        data=data,
+        made=made,
+        older=tuple(older),
+        is_new=storage.write(
+            data_dir, dataclasses.replace(config, name=name), quiet
+        ),
+        data_dir=str(data_dir),
+    )
+
+
+def remove_older(prepared: summary.Prepared) -> None:
+    """Removes what was prepared under this name before, once it may go."""
+    for name in prepared.older:
+        storage.remove(epath.Path(prepared.data_dir), name)
+
+
+def _check_nothing_is_read(request: folders.Request, manual_dir) -> None:
+    if manual_dir or request != folders.Request(
+        names.SYNTHETIC, folders.FEATURES_FILE
+    ):
         raise InputError(
             "The data set synthetic is drawn, not read from files.",
             "no manual_dir, features_file or embedding",
@@ -83,73 +169,57 @@ def _drawn(
             f"embedding={request.embedding}",
             "Leave them out, or choose another data set.",
         )
-    parameters = parameters or synthetic.SyntheticParameters()
-    prefix = storage.config_prefix(
-        names.SYNTHETIC, synthetic.FEATURE_FILE, folders.EMBEDDING
-    )
-    content = [synthetic.PROCESS_VERSION, dataclasses.asdict(parameters)]
-    name = storage.config_name(prefix, content)
-    return name, functools.partial(synthetic.draw, parameters)
 
 
-def _from_files(
-    request: Request, data_dir: epath.Path, manual_dir, url: str, quiet: bool
-) -> tuple[str, Callable[[], Source] | None]:
-    """The name of the preparation, and what reads its data.
-
-    Nothing reads them if it has been prepared, and the files are not there.
-    """
-    root, origin = download.unpacked_dir(data_dir), url
-    if manual_dir:
-        root, origin = epath.Path(manual_dir).expanduser(), "manual"
-        if not root.exists():
-            raise InputError(
-                f"manual_dir {root} does not exist.",
-                "the unpacked xlsa17 folder, or one with the two .mat files",
-                "no such folder",
-                "Correct the path, or leave it out to use prepared data or to "
-                "download it.",
-            )
-    elif not download.is_unpacked(data_dir, request.dataset):
-        prepared = _prepared_earlier(request, data_dir)
-        if prepared:
-            if not quiet:
-                print(f"Using {prepared}, prepared earlier.", file=sys.stderr)
-            return prepared, None
-        _check_downloadable(request, data_dir)
-        download.fetch(request.dataset, data_dir, url=url, quiet=quiet)
-    folder = folders.find(request, root)
-    files = folders.list_files(request, folder)
-    name = storage.config_name(
-        storage.config_prefix(*request),
-        [request, *map(dataclasses.astuple, files)],
-    )
-    return name, functools.partial(xlsa17.read, request, folder, files, origin)
-
-
-def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:
+def _prepared_earlier(
+    config: ZeroShotConfig, data_dir: epath.Path
+) -> str | None:
     """The one preparation that can be meant when its files are not there."""
-    dataset, features_file, embedding = request
-    prefixes = [storage.config_prefix(*request)]
+    dataset, features_file, embedding = config.request
+    prefixes = [storage.config_prefix(*config.request)]
     if dataset not in names.DATASETS and features_file == folders.FEATURES_FILE:
         prefixes.append(storage.custom_prefix(dataset, embedding))
-    prepared = storage.find_prepared(data_dir, *prefixes)
+    named = storage.find_named(data_dir, *prefixes)
+    # Those that TFDS's own command has prepared.
+    named += [
+        one.name
+        for one in CONFIGS
+        if (one.dataset, one.embedding) == (dataset, embedding)
+        and storage.recorded(data_dir, one.name, "feature_file")
+        == features_file
+    ]
+    prepared = {
+        storage.recorded(data_dir, name, "digest") or name: name
+        for name in named
+        if storage.is_prepared(data_dir, name)
+    }
     if len(prepared) > 1:
         raise InputError(
             f"data_dir has {len(prepared)} preparations of {dataset} from "
             "different files.",
             "one preparation, or --manual_dir with the files that are meant",
-            ", ".join(prepared),
+            ", ".join(prepared.values()),
             f"Give --manual_dir, or remove all but one from {data_dir}; "
             "prepare custom data again with bin/prepare_data --replace.",
         )
-    return prepared[0] if prepared else None
+    if named and not prepared and dataset not in names.DOWNLOADABLE:
+        raise InputError(
+            f"{dataset} was prepared in an older form by an earlier version of "
+            "gmn_tf.",
+            "data prepared by this version",
+            ", ".join(named),
+            "Name the folder of its files with --manual_dir, and it is "
+            "prepared again under the same name; custom data with "
+            "bin/prepare_data.",
+        )
+    return next(iter(prepared.values()), None)
 
 
-def _check_downloadable(request: Request, data_dir: epath.Path) -> None:
-    dataset, features_file, embedding = request
-    custom = storage.custom_names(data_dir)
-    if dataset in custom:
+def _check_known(config: ZeroShotConfig, data_dir: epath.Path) -> None:
+    """Raises InputError for custom data, and for names that no data have."""
+    dataset, features_file, embedding = config.request
+    known = storage.custom_names(data_dir)
+    if dataset in known:
         raise InputError(
             f"{dataset} is custom data, prepared as a whole.",
             f"no features_file, and the embedding {folders.EMBEDDING}",
@@ -165,20 +235,4 @@ def _check_downloadable(request: Request, data_dir: epath.Path) -> None:
             "Prepare its folder again with bin/prepare_data.",
         )
     if dataset not in names.PUBLISHED:
-        raise names.unknown_dataset(dataset, custom)
-    if dataset not in names.DOWNLOADABLE:
-        raise InputError(
-            f"The data set {dataset} cannot be downloaded.",
-            f"one of {', '.join(names.DOWNLOADABLE)}, which are in xlsa17, or "
-            "manual_dir",
-            dataset,
-            "Name the folder that holds its features and att_splits.mat with "
-            "--manual_dir.",
-        )
-    if features_file != folders.FEATURES_FILE:
-        raise InputError(
-            f"{features_file} cannot be downloaded.",
-            f"{folders.FEATURES_FILE}, the features in xlsa17, or manual_dir",
-            features_file,
-            "Name the folder that holds the file with --manual_dir.",
-        )
+        raise names.unknown_dataset(dataset, known)

@@ -1,12 +1,13 @@
 """A data set as it was found, before any split: the plain data.
 
 Every file format ends here: what reads one (`xlsa17/`, `custom/`, `synthetic`)
-returns a `Source`, and `prepare` writes it. A further format is one more such
-reader, and one more call in `prepare`; what readers check alike is below.
+returns a `Source`, and the builder writes it. A further format is one more such
+reader, and one more branch in `reading`; what readers check alike is below.
 """
 
 import dataclasses
 import hashlib
+import json
 from collections.abc import Collection
 from typing import Any
 
@@ -68,6 +69,8 @@ class Source:
             field contain the splits.
         backbone: the network that made the features from images, if known.
         notes: sentences to read before trusting a number.
+        digest: differs whenever the content does, or what was asked for; see
+            `digest_of`. Without one, what is prepared is never used again.
     """
 
     dataset: str
@@ -84,6 +87,14 @@ class Source:
     split_source: str = ""
     backbone: dict | None = None
     notes: tuple[str, ...] = ()
+    digest: str = ""
+
+
+def digest_of(*content) -> str:
+    """SHA-256 of what data were asked for and made of, values for JSON."""
+    # The first number is that of the digest's own form.
+    text = json.dumps([1, *content], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def describe(path: epath.Path) -> SourceFile:

@@ -1,32 +1,27 @@
 """Prepared data on disk: its name, finding it, and writing it whole."""
 
 import contextlib
-import hashlib
+import dataclasses
 import io
-import json
+import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
 
-from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf.utils.progress import progress
-from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
-    FORMAT_VERSION,
-    Builder,
-    ZeroShotConfig,
-)
+from gmn_tf_datasets.zero_shot import metadata
+from gmn_tf_datasets.zero_shot.configs import ZeroShotConfig
+from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import Builder
 
 # No features file can have such names.
 _CUSTOM, EARLIER_CUSTOM = "custom-data", "own-data"
 _DIGEST_LENGTH = 8
-MOST_TO_SEND = 2**30  # Bytes of features, to each of Beam's workers.
 
 
 def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
@@ -41,10 +36,8 @@ def custom_prefix(dataset: str, embedding: str) -> str:
     return config_prefix(dataset, "", embedding).replace("-", f"-{_CUSTOM}", 1)
 
 
-def config_name(prefix: str, content: list) -> str:
-    """A name that differs whenever the content (for JSON) does."""
-    text = json.dumps([FORMAT_VERSION, *content], sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
+def config_name(prefix: str, digest: str) -> str:
+    """A name that differs whenever the digest of the content does."""
     return f"{prefix}-{digest[:_DIGEST_LENGTH]}"
 
 
@@ -53,22 +46,44 @@ def full_name(config: str) -> str:
     return f"{Builder.name}/{config}"
 
 
+def version_folder(data_dir: epath.Path, config: str) -> epath.Path:
+    """The folder that a preparation of that name has, or would have."""
+    return data_dir / full_name(config) / str(Builder.VERSION)
+
+
 def is_prepared(data_dir: epath.Path, config: str) -> bool:
     """Whether a whole preparation of that name exists."""
-    folder = data_dir / full_name(config) / str(Builder.VERSION)
+    folder = version_folder(data_dir, config)
     # TFDS renames the folder when all is written, so its presence suffices.
     return (folder / "dataset_info.json").exists()
 
 
-def find_prepared(data_dir: epath.Path, *prefixes: str) -> list[str]:
-    """Names of the preparations that differ in content only."""
+def is_older(data_dir: epath.Path, config: str) -> bool:
+    """Whether it was prepared in an older form alone."""
+    folder = version_folder(data_dir, config)
+    return not is_prepared(data_dir, config) and bool(
+        metadata.older_versions(folder)
+    )
+
+
+def recorded(data_dir: epath.Path, config: str, entry: str):
+    """An entry of the metadata of a preparation; None if it has none."""
+    return metadata.read(version_folder(data_dir, config)).get(entry)
+
+
+def with_digest(data_dir: epath.Path, digest: str) -> str | None:
+    """The name of a preparation with that digest, under whatever name."""
+    for name in _names(data_dir):
+        if recorded(data_dir, name, "digest") == digest:
+            return name
+    return None
+
+
+def find_named(data_dir: epath.Path, *prefixes: str) -> list[str]:
+    """Names, of prepared or older data, that differ in content only."""
     any_prefix = "|".join(map(re.escape, prefixes))
     pattern = re.compile(f"({any_prefix})-[0-9a-f]{{{_DIGEST_LENGTH}}}")
-    return [
-        name
-        for name in _names(data_dir)
-        if pattern.fullmatch(name) and is_prepared(data_dir, name)
-    ]
+    return list(filter(pattern.fullmatch, _names(data_dir)))
 
 
 def custom_names(data_dir: epath.Path, mark: str = _CUSTOM) -> list[str]:
@@ -101,41 +116,44 @@ def write(
     data_dir: epath.Path,
     config: ZeroShotConfig,
     quiet: bool,
+    *,
+    manual_dir: str | os.PathLike | None = None,
     beam_options: Sequence[str] | None = None,
 ) -> bool:
-    """Writes the data, all of it or nothing; False if it is there already.
+    """Has the builder write the data; False if they are there already.
 
     With `beam_options`, flags of a pipeline, perhaps none, Apache Beam does it.
 
     Raises:
-        InputError: if the folder cannot be written, if Beam is not installed or
-            fails, or if features are too large to be sent to its workers.
+        InputError: if the data cannot be used, if the folder cannot be written,
+            if Beam is not installed or fails, or if features are too large to
+            be sent to its workers.
     """
     if is_prepared(data_dir, config.name):
         return False
     name = full_name(config.name)
     if not quiet:
-        print(f"Preparing {name} in {data_dir}", file=sys.stderr)
-    config.beam = beam_options is not None
-    options = _beam_options(config, beam_options) if config.beam else None
-    total = sum(len(rows) for rows in config.splits.rows.values())
-    folder = data_dir / name
+        again = ", which is there in an older form,"
+        print(
+            f"Preparing {name}{again * is_older(data_dir, config.name)} in "
+            f"{data_dir}",
+            file=sys.stderr,
+        )
+    beam = beam_options is not None
+    options = tfds.download.DownloadConfig(
+        manual_dir=manual_dir and epath.Path(manual_dir).expanduser(),
+        beam_options=_pipeline_options(beam_options) if beam else None,
+    )
     try:
-        with locks.exclusive(folder, wait=True):
-            if is_prepared(data_dir, config.name):
-                return False  # By another process, while this one waited.
-            for remains in folder.glob("incomplete.*"):
-                remains.rmtree()  # Of a process that was killed.
+        with (
             # Beam shows the progress of its workers in its own way.
-            no_bar = quiet or config.beam
-            with (
-                progress("Writing", total, no_bar, " rows", False) as advance,
-                _running_tfds(config.beam),
-            ):
-                config.progress = None if config.beam else advance
-                builder = Builder(data_dir=data_dir, config=config)
-                builder.download_and_prepare(download_config=options)
-                return True
+            _writing(quiet or beam) as advance,
+            _running_tfds(beam),
+        ):
+            config = dataclasses.replace(config, progress=advance)
+            builder = Builder(data_dir=data_dir, config=config)
+            builder.download_and_prepare(download_config=options)
+            return True
     except (OSError, tf.errors.OpError, RuntimeError) as error:
         cause = error
         while isinstance(cause, RuntimeError):  # TFDS wraps a file error in it
@@ -150,18 +168,22 @@ def write(
         ) from error
 
 
-def _beam_options(
-    config: ZeroShotConfig, options: Sequence[str]
-) -> tfds.download.DownloadConfig:
-    features = config.source.features
-    if isinstance(features, np.ndarray) and features.nbytes > MOST_TO_SEND:
-        raise InputError(
-            "These features are too large to be sent to Apache Beam's workers.",
-            f"at most {MOST_TO_SEND >> 20} MB, or a file of MATLAB 7.3, which "
-            "workers read by themselves",
-            f"{features.nbytes >> 20} MB in memory",
-            "Save the features with -v7.3, or prepare without Beam.",
-        )
+@contextlib.contextmanager
+def _writing(quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar that appears with the first rows; yields what moves it on."""
+    with contextlib.ExitStack() as stack:
+        bars = []
+
+        def advance(rows: int, total: int) -> None:
+            if not bars:
+                bar = progress("Writing", total, quiet, " rows", False)
+                bars.append(stack.enter_context(bar))
+            bars[0](rows)
+
+        yield advance
+
+
+def _pipeline_options(options: Sequence[str]):
     try:
         from apache_beam.options.pipeline_options import PipelineOptions
     except ModuleNotFoundError as error:
@@ -172,9 +194,7 @@ def _beam_options(
             "Install it with pip install 'gmn_tf[beam]', or prepare without "
             "Beam.",
         ) from error
-    return tfds.download.DownloadConfig(
-        beam_options=PipelineOptions(list(options))
-    )
+    return PipelineOptions(list(options))
 
 
 @contextlib.contextmanager

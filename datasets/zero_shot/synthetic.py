@@ -20,7 +20,7 @@ import dataclasses
 import numpy as np
 
 from gmn_tf_datasets.zero_shot.names import SYNTHETIC
-from gmn_tf_datasets.zero_shot.source import Embedding, Source
+from gmn_tf_datasets.zero_shot.source import Embedding, Source, digest_of
 
 FEATURE_FILE = "drawn"
 PROCESS_VERSION = 1  # Counts changes of the process itself.
@@ -46,6 +46,11 @@ class SyntheticParameters:
     noise_scale: float = 0.5  # t
     shift: float = 0.5  # c
     seed: int = 0  # of all random numbers
+
+
+def digest(parameters: SyntheticParameters) -> str:
+    """The digest of what `draw` returns; see `source.digest_of`."""
+    return digest_of(PROCESS_VERSION, dataclasses.asdict(parameters))
 
 
 def draw(parameters: SyntheticParameters) -> Source:
@@ -87,6 +92,7 @@ def draw(parameters: SyntheticParameters) -> Source:
         validation_names=(),
         feature_file=FEATURE_FILE,
         files=(),
+        digest=digest(parameters),
         origin=SYNTHETIC,
     )
 

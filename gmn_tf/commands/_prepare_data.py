@@ -32,6 +32,7 @@ from gmn_tf.commands.command_line import command, start_tensorflow
         False,
         "Replace other content that was prepared under this name.",
     ),
+    shared.WRITE_MAT,
     shared.QUIET,
     after_interrupt="The same command continues with the images that have no "
     "features yet.",
@@ -69,6 +70,7 @@ def prepare_data(values) -> None:
         log(f"Removed: the older preparation {old}")
     was = "Prepared" if prepared.is_new else "Prepared before, unchanged"
     log(f"\n{was}: {prepared.name} in {prepared.data_dir}")
+    shared.write_mat(prepared.name, prepared.data_dir, values, log)
     words = ["bin/train", f"--dataset={values.dataset}", "--preset=auto"]
     if values.data_dir:
         words.append(f"--data_dir={values.data_dir}")

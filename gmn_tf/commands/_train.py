@@ -136,6 +136,7 @@ def _choose_settings(config, workdir, values, options, log) -> Config:
         "Flag of the Apache Beam pipeline that prepares the data, as in "
         "--beam_option=--runner=FlinkRunner; needs pip install 'gmn_tf[beam]'",
     ),
+    shared.WRITE_MAT,
 )
 def prepare(values) -> None:
     """Prepares a data set, which bin/train otherwise does itself.
@@ -152,3 +153,4 @@ def prepare(values) -> None:
     data = shared.load_data(config, values, values.beam_option)
     log(report.data_summary(data))
     log(f"Prepared: {data.name} in {data.data_dir}")
+    shared.write_mat(data.name, data.data_dir, values, log)

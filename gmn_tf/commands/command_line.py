@@ -25,7 +25,6 @@ from gmn_tf.utils.errors import (
     first_line,
     nearest,
 )
-from gmn_tf_datasets.zero_shot.names import DATASETS
 
 HELP = ("--help", "--helpshort", "--helpfull", "-help", "-h", "-?")
 # Types of flags whose defaults the help shows without quotation marks.
@@ -131,6 +130,9 @@ def parse(
     except (flags.Error, ValueError) as error:
         _raise_explained(error, values, argv, usage)
     if arguments and not takes_arguments:
+        # It takes half a second.
+        from gmn_tf_datasets.zero_shot.names import DATASETS
+
         word = arguments[0].lstrip("-")
         is_data = word in DATASETS and "dataset" in values
         raise InputError(

@@ -57,6 +57,12 @@ MEMORY = define.number(
     "read when they are needed.",
     0.0,
 )
+WRITE_MAT = define.string(
+    "write_mat",
+    None,
+    "Folder to write the prepared data to as res101.mat and att_splits.mat, "
+    "which other code for zero-shot learning reads.",
+)
 # Of commands that prepare data.
 DATA = (
     DATA_DIR,
@@ -199,6 +205,15 @@ def choose_settings(config: Config, folder, values, options: dict, log):
         log=log,
         **{**options, "monitoring_options": watched},
     )
+
+
+def write_mat(name: str, data_dir: str, values, log) -> None:
+    """Writes prepared data as .mat files, if a flag asks for it."""
+    if values.write_mat:
+        from gmn_tf import api
+
+        paths = api.write_mat(name, values.write_mat, data_dir=data_dir)
+        log(f"Written: {', '.join(map(str, paths))}")
 
 
 def open_run(folder: str, values):

@@ -1,7 +1,9 @@
-"""Class embeddings: decoded, and scaled as --embedding_norm says."""
+"""Class embeddings: read, and scaled as --embedding_norm says."""
 
-import base64
 import dataclasses
+import hashlib
+import io
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -79,10 +81,28 @@ class Scaling:
         }
 
 
-def decode(part: dict) -> np.ndarray:
-    """One raw embedding `[C, dim]` from the builder's metadata."""
-    values = np.frombuffer(base64.b64decode(part["values"]), "<f4")
-    return values.reshape(-1, part["dim"]).astype(np.float64)
+def read(
+    path: pathlib.Path, parts: Sequence[dict], sha256: str
+) -> tuple[np.ndarray, ...]:
+    """The raw embeddings `[C, dim]` float64 of each part.
+
+    Args:
+        path: the builder's embeddings.npy, `[C, da]`, the parts side by side.
+        parts: the `embeddings` of the builder's metadata.
+        sha256: of the file, as recorded there.
+
+    Raises:
+        LookupError, OSError, TypeError, ValueError: for a damaged file, or
+            metadata that do not fit it.
+    """
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ValueError(f"{path.name} is damaged")
+    values = np.load(io.BytesIO(content), allow_pickle=False)
+    ends = np.cumsum([part["dim"] for part in parts])
+    if not len(ends) or values.ndim != 2 or values.shape[1] != ends[-1]:
+        raise ValueError(f"{path.name} has the shape {values.shape}")
+    return tuple(np.split(values.astype(np.float64), ends[:-1], axis=1))
 
 
 def scalings(
@@ -95,7 +115,7 @@ def scalings(
 
     Args:
         parts: the `embeddings` of the builder's metadata.
-        raw: of each part, what `decode` gives.
+        raw: of each part, as `read` returns it.
         norm: one of `EMBEDDING_NORMS`, or one per part (`l2,matrix`).
         seen: the rows of the seen classes, whose statistics `standard` takes.
 

@@ -8,19 +8,16 @@ test split is read.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-import os
-import pathlib
 import typing
 
 import numpy as np
 import tensorflow_datasets as tfds
 
-from gmn_tf.data import data_checks, embeddings
+from gmn_tf.data import data_checks, embeddings, prepared
 from gmn_tf.data.feature_scaling import NONE, UNSCALED, FeatureScaling
-from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.errors import InputError
 
 if typing.TYPE_CHECKING:
     from gmn_tf.data import on_disk
@@ -62,6 +59,9 @@ class ZeroShotData:
         seen: samples of seen classes to score.
         unseen: samples of unseen classes to score.
         metadata: what the builder recorded.
+        raw_embeddings: of each part of the embedding, `[n, dim]` float64 as
+            recorded, in the order of the metadata's `class_names`, all of them;
+            none if the data was not prepared.
         name: of the prepared data; empty if it was not prepared.
         data_dir: where it was prepared.
         split: `test` or `tune`; empty if it is not known.
@@ -78,6 +78,7 @@ class ZeroShotData:
     seen: Samples
     unseen: Samples
     metadata: dict
+    raw_embeddings: tuple[np.ndarray, ...] = ()
     name: str = ""
     data_dir: str = ""
     split: str = ""
@@ -151,7 +152,7 @@ class ZeroShotData:
             names = self.metadata["class_names"]
             order = [names.index(name) for name in self.class_names]
             parts = self.metadata["embeddings"]
-            raw = [embeddings.decode(part) for part in parts]
+            raw = self.raw_embeddings
             scalings = embeddings.scalings(
                 parts, raw, embedding_norm, order[: self.num_seen]
             )
@@ -191,25 +192,10 @@ def load(
 
     from gmn_tf.data import on_disk
 
-    if not os.path.isdir(os.path.join(data_dir, name)):
-        raise InputError(
-            f"There is no prepared data {name} in {data_dir}.",
-            "the folder of a whole preparation, as bin/train makes it",
-            "no such folder",
-            "Check --data_dir, or prepare the data again with bin/prepare "
-            "(custom data with bin/prepare_data). If other content has "
-            "replaced it, this run needs the earlier content.",
-        )
-    with _reporting_damage(name, data_dir, *data_checks.ERRORS):
-        data_checks.check_files(pathlib.Path(data_dir, name))
-    # Damaged files make TFDS raise almost anything.
-    with _reporting_damage(name, data_dir, Exception):
-        builder = tfds.builder(name, data_dir=data_dir)
-        info = builder.info
-    with _reporting_damage(name, data_dir, *data_checks.ERRORS):
-        metadata = dict(info.metadata)
-        raw = [embeddings.decode(part) for part in metadata["embeddings"]]
-        data_checks.check_metadata(metadata, raw)
+    opened = prepared.open_prepared(name, data_dir)
+    builder, metadata, raw = opened[2:]
+    info = builder.info
+    with prepared.reporting_damage(name, data_dir, *data_checks.ERRORS):
         seen, unseen = metadata["seen_classes"], metadata["unseen_classes"]
         if split == "tune":
             unseen = metadata["validation_classes"]
@@ -241,9 +227,9 @@ def load(
         classes = order[num_seen:] if part == "unseen" else order[:num_seen]
         rows = None
         if 4 * dim * records <= memory:
-            with _reporting_damage(name, data_dir, Exception):
+            with prepared.reporting_damage(name, data_dir, Exception):
                 rows = builder.as_dataset(split=one.name, read_config=reading)
-        with _reporting_damage(name, data_dir, *errors):
+        with prepared.reporting_damage(name, data_dir, *errors):
             features, labels = (
                 on_disk.open_records(one.filepaths, dim)
                 if rows is None
@@ -271,6 +257,7 @@ def load(
         embeddings=matrix[order],
         validation_classes=new_label[metadata["validation_classes"]],
         metadata=metadata,
+        raw_embeddings=raw,
         name=name,
         data_dir=str(data_dir),
         split=split,
@@ -279,22 +266,6 @@ def load(
         feature_scaling=scaling,
         **samples,
     )
-
-
-@contextlib.contextmanager
-def _reporting_damage(name: str, data_dir: str, *errors: type[Exception]):
-    """Makes an InputError of what damaged data raises."""
-    try:
-        yield
-    except InputError:
-        raise
-    except errors as error:
-        raise InputError(
-            f"Cannot read the prepared data {name} in {data_dir}.",
-            "a whole preparation, as bin/train makes it",
-            first_line(error),
-            f"Remove {data_dir}/{name}, and let bin/train prepare it again.",
-        ) from error
 
 
 def _read(rows, count: int, dim: int) -> tuple[np.ndarray, np.ndarray]:

@@ -102,7 +102,14 @@ def test_other_content_is_replaced_on_request_alone(tmp_path):
             *flags,
         )
 
-    prepare("first", 2)
+    mats = tmp_path / "mats"
+    printed = prepare("first", 2, f"--write_mat={mats}")
+    assert (
+        f"Written: {mats / 'res101.mat'}, {mats / 'att_splits.mat'}" in printed
+    )
+    again = f"--data_dir={tmp_path / 'data'}", f"--write_mat={mats}"
+    message = fail(commands.prepare, "--dataset=birds", *again)
+    assert "has res101.mat and att_splits.mat already" in message
     assert "--replace" in prepare("other", 1, ends=fail)
     printed = prepare("other", 1, "--replace")
     assert "Removed: the older preparation birds-custom-data-att-" in printed

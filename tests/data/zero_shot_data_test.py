@@ -1,6 +1,6 @@
 """Embeddings as a run sees them."""
 
-import base64
+import hashlib
 
 import numpy as np
 import pytest
@@ -13,13 +13,8 @@ NAMES = ["ant", "bee", "cat", "dog"]
 
 
 def part(matrix, name="att"):
-    """An embedding as the builder's metadata holds it."""
-    values = np.asarray(matrix, "<f4")
-    return {
-        "name": name,
-        "dim": values.shape[1],
-        "values": base64.b64encode(values.tobytes()).decode(),
-    }
+    """An embedding as the builder's metadata names it."""
+    return {"name": name, "dim": np.shape(matrix)[1]}
 
 
 ATT = 3.0 * toys.normal(4, toys.DA).astype(np.float32)
@@ -37,16 +32,44 @@ def scaled(matrix, norm):
     return result
 
 
-def test_decoding_gives_the_matrix_back():
-    decoded = embeddings.decode(part(ATT))
+PARTS = (part(ATT), part(SENT, "sent"))
 
-    assert decoded.dtype == np.float64
-    np.testing.assert_array_equal(decoded, ATT)
+
+def written(path, values) -> str:
+    """Writes the file of embeddings; returns its digest."""
+    np.save(path, values)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_reading_gives_the_matrices_back(tmp_path):
+    path = tmp_path / "embeddings.npy"
+    digest = written(path, np.concatenate([ATT, SENT], axis=1))
+
+    att, sent = embeddings.read(path, PARTS, digest)
+
+    assert att.dtype == sent.dtype == np.float64
+    np.testing.assert_array_equal(att, ATT)
+    np.testing.assert_array_equal(sent, SENT)
+
+
+@pytest.mark.parametrize("damage", ["gone", "byte", "shape", "objects"])
+def test_damaged_embeddings_are_refused(damage, tmp_path):
+    path = tmp_path / "embeddings.npy"
+    values = {"shape": ATT, "objects": np.array([[{}]], object)}
+    whole = np.concatenate([ATT, SENT], axis=1)
+    digest = written(path, values.get(damage, whole))
+    if damage == "gone":
+        path.unlink()
+    elif damage == "byte":
+        path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    with pytest.raises((OSError, ValueError)):
+        embeddings.read(path, PARTS, digest)
 
 
 @pytest.mark.parametrize("norm", ["l2", "matrix", "none"])
 def test_one_embedding(norm):
-    matrix = toys.scaled_embeddings([part(ATT)], norm, NAMES)
+    matrix = toys.scaled_embeddings({"att": ATT}, norm, NAMES)
 
     assert matrix.dtype == np.float32
     np.testing.assert_allclose(matrix, scaled(ATT, norm), rtol=1e-6)
@@ -61,9 +84,7 @@ def test_one_embedding(norm):
     ],
 )
 def test_two_embeddings_stand_side_by_side(norm, each):
-    matrix = toys.scaled_embeddings(
-        [part(ATT), part(SENT, "sent")], norm, NAMES
-    )
+    matrix = toys.scaled_embeddings({"att": ATT, "sent": SENT}, norm, NAMES)
 
     assert matrix.shape == (4, toys.DA + 3)
     np.testing.assert_allclose(
@@ -79,12 +100,12 @@ def test_a_zero_row_is_refused_with_its_class(norm):
     matrix[2] = 0.0
 
     with pytest.raises(InputError, match="'sent'") as error:
-        toys.scaled_embeddings([part(ATT), part(matrix, "sent")], norm, NAMES)
+        toys.scaled_embeddings({"att": ATT, "sent": matrix}, norm, NAMES)
     assert "cat" in str(error.value)
     assert "dog" not in str(error.value)
     with pytest.raises(InputError, match="zeros for ant, bee, cat, dog"):
-        toys.scaled_embeddings([part(0.0 * ATT)], norm, NAMES)
-    kept = toys.scaled_embeddings([part(matrix)], "none", NAMES)
+        toys.scaled_embeddings({"att": 0.0 * ATT}, norm, NAMES)
+    kept = toys.scaled_embeddings({"att": matrix}, "none", NAMES)
     np.testing.assert_array_equal(kept, matrix)
 
 
@@ -116,8 +137,8 @@ def test_standard_takes_the_statistics_of_seen_classes():
 
 def test_standard_knows_no_unit_and_no_zero():
     units = np.array([1e-3, -1.0, 1e3, 7.0, 1.0])
-    expected = toys.scaled_embeddings([part(ATT)], "standard", NAMES)
-    other = toys.scaled_embeddings([part(ATT * units + 5)], "standard", NAMES)
+    expected = toys.scaled_embeddings({"att": ATT}, "standard", NAMES)
+    other = toys.scaled_embeddings({"att": ATT * units + 5}, "standard", NAMES)
     np.testing.assert_allclose(other, expected * np.sign(units), atol=1e-3)
 
 
@@ -153,7 +174,7 @@ def test_standard_refuses_seen_classes_that_do_not_differ():
 
 def test_parts_are_standardised_one_by_one():
     matrix = toys.scaled_embeddings(
-        [part(ATT), part(SENT, "sent")], "standard,l2", NAMES
+        {"att": ATT, "sent": SENT}, "standard,l2", NAMES
     )
     np.testing.assert_allclose(
         matrix[:, : toys.DA], standardised(ATT, range(4)), rtol=1e-5
@@ -166,7 +187,7 @@ def test_parts_are_standardised_one_by_one():
 @pytest.mark.parametrize("norm", ["l1", "", "l2,l2,l2", "l2,l1", "L2"])
 def test_an_unknown_norm_is_refused(norm):
     with pytest.raises(InputError, match="--embedding_norm") as error:
-        toys.scaled_embeddings([part(ATT), part(SENT, "sent")], norm, NAMES)
+        toys.scaled_embeddings({"att": ATT, "sent": SENT}, norm, NAMES)
     assert "att, sent" in str(error.value)
     assert repr(norm) in str(error.value)
 
@@ -175,7 +196,7 @@ def test_seen_classes_come_first(tiny_data):
     metadata = tiny_data.metadata
     old = [*metadata["seen_classes"], *metadata["unseen_classes"]]
     names = [metadata["class_names"][label] for label in old]
-    raw = embeddings.decode(metadata["embeddings"][0])
+    raw = tiny_data.raw_embeddings[0]
 
     assert list(tiny_data.class_names) == names
     assert tiny_data.num_seen == len(metadata["seen_classes"])
@@ -193,7 +214,7 @@ def test_seen_classes_come_first(tiny_data):
 def test_seen_classes_of_the_split_standardise(split, tiny_name, tiny_dir):
     found = zero_shot_data.load(tiny_name, tiny_dir, split, "standard")
     names = found.metadata["class_names"]
-    raw = embeddings.decode(found.metadata["embeddings"][0])
+    raw = found.raw_embeddings[0]
     order = [names.index(name) for name in found.class_names]
     np.testing.assert_allclose(
         found.embeddings,

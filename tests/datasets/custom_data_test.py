@@ -10,8 +10,12 @@ from etils import epath
 from gmn_tf.data import zero_shot_data
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
-from gmn_tf_datasets.zero_shot.custom import prepare as custom_data
-from gmn_tf_datasets.zero_shot.prepare import prepare
+from gmn_tf_datasets.zero_shot.custom import dataset as custom_data
+from gmn_tf_datasets.zero_shot.prepare import (
+    prepare,
+    prepare_custom,
+    remove_older,
+)
 
 # Five seen classes with 1, 3, 4, 6 and 8 samples, three unseen ones.
 KINDS = {
@@ -213,7 +217,7 @@ def test_splits_of_the_user(tmp_path, by_file):
 
 
 def prepared(folder, data_dir, **options):
-    return custom_data.prepare(
+    return prepare_custom(
         "birds", folder, data_dir=data_dir, quiet=True, **options
     )
 
@@ -275,7 +279,7 @@ def test_other_content_is_refused_unless_it_replaces(tmp_path):
 
     assert second.name != first.name
     assert second.older == (first.name.partition("/")[2],)
-    custom_data.remove_older(second)
+    remove_older(second)
     assert prepare("birds", data_dir=data_dir, quiet=True) == second.name
 
 
@@ -384,7 +388,7 @@ def test_unseen_classes_need_no_sample(tmp_path, memory):
 @pytest.mark.parametrize("name", ["cub", "CUB", "synthetic", "a/b", "AWA1"])
 def test_names_that_cannot_be_given(tmp_path, name):
     with pytest.raises(InputError):
-        custom_data.prepare(
+        prepare_custom(
             name, write(tmp_path / "source"), data_dir=tmp_path / "data"
         )
     assert not (tmp_path / "data").exists()

@@ -10,11 +10,17 @@ import threading
 import zipfile
 
 import pytest
+import tensorflow_datasets as tfds
 from etils import epath
+from tensorflow_datasets.core.download import checksums
 
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.xlsa17 import download
+from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
+    Builder,
+    ZeroShotConfig,
+)
 from tests.support import make_dummy_data
 
 
@@ -91,7 +97,7 @@ def _server(archive, monkeypatch):
 def _fetch(server: _Server, data_dir, url: str | None = None) -> None:
     download.fetch(
         "cub",
-        epath.Path(data_dir),
+        epath.Path(data_dir) / "downloads",
         url=url or server.url,
         quiet=True,
     )
@@ -128,6 +134,59 @@ def test_prepare_downloads_once_for_all_data_sets(server, tmp_path):
         name = prepare(dataset, data_dir=tmp_path, url=server.url, quiet=True)
         assert name.startswith(f"zero_shot/{dataset}-res101-att-")
     assert server.asked_ranges == [None]
+
+
+def _load(server, data_dir, **options):
+    """The data set as a user of TFDS gets it."""
+    config = ZeroShotConfig(
+        name="near", dataset="cub", url=server.url, quiet=True
+    )
+    builder = Builder(config=config, data_dir=data_dir)
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(**options)
+    )
+    return builder
+
+
+def test_the_builder_downloads_resumes_and_records(
+    server, tmp_path, monkeypatch
+):
+    path = epath.Path(tmp_path / "checksums.tsv")
+    monkeypatch.setattr(Builder, "_checksums_path", path)
+    server.break_after = [100, 100, 100]
+    with pytest.raises(InputError, match="ended after 300 of"):
+        _load(server, tmp_path)
+    assert not list(tmp_path.rglob("metadata.json"))
+
+    builder = _load(server, tmp_path, register_checksums=True)
+
+    assert server.asked_ranges[-1] == "bytes=300-"
+    assert builder.info.splits["train"].num_examples == 24
+    assert builder.info.metadata["source"] == server.url
+    (url, size, sha256, name) = path.read_text().split("\t")
+    assert (url, int(size)) == (server.url, len(server.content))
+    assert sha256 == hashlib.sha256(server.content).hexdigest()
+    assert name.strip() == "xlsa17.zip"
+    # Nothing is downloaded again, unless it is asked for.
+    asked = len(server.asked_ranges)
+    _load(server, tmp_path)
+    assert len(server.asked_ranges) == asked
+    _load(
+        server,
+        tmp_path,
+        download_mode=tfds.GenerateMode.FORCE_REDOWNLOAD,
+    )
+    assert len(server.asked_ranges) == asked + 1
+
+
+def test_an_archive_that_is_not_the_registered_one(
+    server, tmp_path, monkeypatch
+):
+    info = checksums.UrlInfo(tfds.core.utils.Size(3), "0" * 64, "xlsa17.zip")
+    monkeypatch.setattr(Builder, "url_infos", {server.url: info})
+    with pytest.raises(InputError, match="another file, with the SHA-256"):
+        _load(server, tmp_path)
+    assert not list((tmp_path / "downloads").glob("xlsa17*"))
 
 
 def test_shows_progress(server, tmp_path, capfd):
@@ -188,7 +247,7 @@ def test_damaged_archive_is_removed(server, tmp_path, damage):
     }[damage]
     with pytest.raises(InputError, match="damaged"):
         _fetch(server, tmp_path)
-    assert not download.is_unpacked(epath.Path(tmp_path), "cub")
+    assert not download.is_unpacked(epath.Path(tmp_path) / "downloads", "cub")
     assert not _unpacked(tmp_path)
     server.content = whole
     _fetch(server, tmp_path)

@@ -26,7 +26,7 @@ NEW = ["new", "newer"]
 def descriptions(data, classes):
     """Raw embeddings of classes, by their labels in a run."""
     names = list(data.metadata["class_names"])
-    raw = embeddings.decode(data.metadata["embeddings"][0])
+    raw = data.raw_embeddings[0]
     return raw[[names.index(data.class_names[c]) for c in classes]]
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmn_tf.data import embeddings
 from gmn_tf.data.feature_scaling import UNSCALED
 from gmn_tf.data.zero_shot_data import PARTS, Samples
 from gmn_tf.inference import model_card, prediction, serving
@@ -140,7 +139,7 @@ def test_raw_features_are_predicted_as_scaled_ones_are_scored(run, tiny_data):
 def description(data, label):
     """The raw embedding `[1, da]` of a class of the tiny set."""
     place = data.metadata["class_names"].index(data.class_names[label])
-    return embeddings.decode(data.metadata["embeddings"][0])[[place]]
+    return data.raw_embeddings[0][[place]]
 
 
 def test_a_class_added_again_gets_the_scores_of_its_twin(run, tiny_data):

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from gmn_tf import api
-from gmn_tf.data import embeddings
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction, serving
 from gmn_tf.inference.prediction import Predictor
@@ -71,7 +70,7 @@ def test_a_run_is_scored_predicted_extended_and_served(
         assert names.tolist() == [name for name, _ in top]
         np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-4)
 
-    raw = embeddings.decode(tiny_data.metadata["embeddings"][0])[:2]
+    raw = tiny_data.raw_embeddings[0][:2]
     ended = []
     larger = prediction.synthesised(run, NEW, raw, lambda: ended.append(1))
     assert larger.probabilities(features).shape == (7, 11)

@@ -75,9 +75,10 @@ def copy(model):
     return twin
 
 
-def scaled_embeddings(parts, norm: str, class_names) -> np.ndarray:
-    """`[C, da]` from the embeddings of a builder's metadata."""
-    raw = [embeddings.decode(part) for part in parts]
+def scaled_embeddings(raw, norm: str, class_names) -> np.ndarray:
+    """`[C, da]` from the raw matrices of parts, by name."""
+    parts = [{"name": n, "dim": len(v[0])} for n, v in raw.items()]
+    raw = [np.asarray(values, np.float64) for values in raw.values()]
     scalings = embeddings.scalings(parts, raw, norm, range(len(class_names)))
     return embeddings.scaled(raw, scalings, class_names)
 

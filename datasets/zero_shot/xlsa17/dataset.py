@@ -5,6 +5,8 @@ embeddings with the rows of each split (`att_splits.mat`). Rows and labels
 count from 1 in the files, from 0 in everything this module returns.
 """
 
+import dataclasses
+
 import numpy as np
 from etils import epath
 
@@ -25,13 +27,26 @@ _VARIABLES = (
 _SAME_DATA_SET = "Check that both .mat files belong to the same data set."
 
 
+def digest(request: Request, files: tuple[source.SourceFile, ...]) -> str:
+    """The digest of what `read` returns; see `source.digest_of`."""
+    return source.digest_of(request, *map(dataclasses.astuple, files))
+
+
 def read(
     request: Request,
     folder: epath.Path,
     files: tuple[source.SourceFile, ...],
     origin: str,
+    notes: tuple[str, ...] = (),
 ) -> source.Source:
     """Reads a data set from a folder with `files`, of `folders.list_files`.
+
+    Args:
+        request: what to read; it names the file of features.
+        folder: where the files are.
+        files: what they are.
+        origin: see `source.Source`.
+        notes: what `source.Source.notes` begin with.
 
     Raises:
         InputError: for files that cannot be read or do not fit each other.
@@ -50,7 +65,7 @@ def read(
             f"({len(wrong)} such rows)",
             _SAME_DATA_SET,
         )
-    notes, known = [], names.PUBLISHED.get(request.dataset)
+    notes, known = list(notes), names.PUBLISHED.get(request.dataset)
     seen = len(np.unique(labels[rows["trainval"]]))
     unseen = len(class_names) - seen
     if known and (seen, unseen) != (known.seen, known.unseen):
@@ -73,6 +88,7 @@ def read(
         validation_names=tuple(filter(None, map(str.strip, lines))),
         feature_file=request.features_file,
         files=files,
+        digest=digest(request, files),
         origin=origin,
         notes=tuple(notes),
     )

@@ -1,9 +1,10 @@
 """Downloading xlsa17.zip, resumed where it stopped, and unpacking one folder.
 
-TFDS's own download manager starts over after an interruption; with 880 MB it
-is worth resuming.
+The download manager of TFDS says where downloads go; its own download starts
+over after an interruption, and with 880 MB it is worth resuming.
 """
 
+import dataclasses
 import errno
 import http.client
 import lzma
@@ -21,9 +22,10 @@ from etils import epath
 from gmn_tf.utils import files, locks
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf.utils.progress import progress
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.names import PUBLISHED
-from gmn_tf_datasets.zero_shot.source import describe
 
+ARCHIVE = "xlsa17.zip"
 URL = "https://datasets.d2.mpi-inf.mpg.de/xian/xlsa17.zip"
 _BLOCK = 1 << 20  # Bytes.
 _TIMEOUT_SECONDS = 30
@@ -48,45 +50,68 @@ _DAMAGED = (
 )
 
 
-def unpacked_dir(data_dir: epath.Path) -> epath.Path:
+def unpacked_dir(folder: epath.Path) -> epath.Path:
     """Where the folders of the data sets are unpacked to."""
-    return data_dir / "downloads" / "xlsa17"
+    return folder / "xlsa17"
 
 
-def is_unpacked(data_dir: epath.Path, dataset: str) -> bool:
+def is_unpacked(folder: epath.Path, dataset: str) -> bool:
     """Whether the data set has been downloaded and unpacked before."""
     known = PUBLISHED.get(dataset)
     return known is not None and (
-        (unpacked_dir(data_dir) / "data" / known.folder).exists()
+        (unpacked_dir(folder) / "data" / known.folder).exists()
     )
 
 
+def remove(dataset: str, folder: epath.Path) -> None:
+    """Removes the archive and a data set unpacked from it, if there are any."""
+    if is_unpacked(folder, dataset):
+        unpacked = unpacked_dir(folder) / "data" / PUBLISHED[dataset].folder
+        unpacked.rmtree()
+        (folder / ARCHIVE).unlink(missing_ok=True)
+
+
 def fetch(
-    dataset: str, data_dir: epath.Path, *, url: str = URL, quiet: bool = False
-) -> None:
+    dataset: str,
+    folder: epath.Path,
+    *,
+    url: str = URL,
+    sha256: str = "",
+    quiet: bool = False,
+) -> source.SourceFile | None:
     """Downloads xlsa17.zip, unless it is there, and unpacks one data set.
 
-    It goes to `data_dir / "downloads"`. Beside it, a file `xlsa17.zip.json`
-    records its address, size and SHA-256.
+    Beside it, a file `xlsa17.zip.json` records its address, size and SHA-256.
+
+    Args:
+        dataset: one of `names.DOWNLOADABLE`.
+        folder: of downloads, such as `data_dir / "downloads"`.
+        url: the address.
+        sha256: of the archive, if it is known.
+        quiet: whether to show no progress.
+
+    Returns:
+        What was downloaded; None if it was there.
 
     Raises:
-        InputError: if the archive cannot be downloaded, stored or unpacked.
+        InputError: if the archive cannot be downloaded, stored or unpacked, or
+            is not the one that is known.
     """
     if not url.startswith(("http://", "https://")):
         raise _failed(url, "no address that starts with http:// or https://")
-    folder = data_dir / "downloads"
-    archive = folder / "xlsa17.zip"
+    archive, downloaded = folder / ARCHIVE, None
     try:
         with locks.exclusive(folder, wait=True):
-            if is_unpacked(data_dir, dataset):
-                return  # By another process, while this one waited.
+            if is_unpacked(folder, dataset):
+                return None  # By another process, while this one waited.
             if not archive.exists():
-                _download(url, archive, quiet)
+                downloaded = _download(url, archive, sha256, quiet)
             unpack_folder(
                 archive,
                 PUBLISHED[dataset].folder,
-                unpacked_dir(data_dir) / "data",
+                unpacked_dir(folder) / "data",
             )
+            return downloaded
     except OSError as error:
         raise InputError(
             f"Cannot write the download to {folder}.",
@@ -96,7 +121,9 @@ def fetch(
         ) from error
 
 
-def _download(url: str, archive: epath.Path, quiet: bool) -> None:
+def _download(
+    url: str, archive: epath.Path, sha256: str, quiet: bool
+) -> source.SourceFile:
     """Downloads the archive in a few attempts, each resuming the last."""
     part = archive.parent / f"{archive.name}.part"
     for attempt in range(1, _ATTEMPTS + 1):
@@ -110,10 +137,14 @@ def _download(url: str, archive: epath.Path, quiet: bool) -> None:
             if attempt == _ATTEMPTS:
                 raise _failed(url, first_line(error)) from error
             time.sleep(_WAIT_SECONDS * 2 ** (attempt - 1))
-    found = describe(part)
+    found = source.describe(part)
+    if sha256 and found.sha256 != sha256:
+        part.unlink()
+        raise _failed(url, f"another file, with the SHA-256 {found.sha256}")
     record = {"url": url, "bytes": found.bytes, "sha256": found.sha256}
     files.write_json(archive.parent / f"{archive.name}.json", record)
     part.rename(archive)
+    return dataclasses.replace(found, name=ARCHIVE)
 
 
 def _resume(url: str, part: epath.Path, quiet: bool) -> None:

@@ -1,0 +1,210 @@
+"""From a configuration to the data it names: found, downloaded, read."""
+
+import contextlib
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import tensorflow_datasets as tfds
+from etils import epath
+
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import names, splits, synthetic
+from gmn_tf_datasets.zero_shot.configs import CUSTOM, LAYOUTS, ZeroShotConfig
+from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
+from gmn_tf_datasets.zero_shot.custom import dataset as custom
+from gmn_tf_datasets.zero_shot.source import Source, SourceFile
+from gmn_tf_datasets.zero_shot.xlsa17 import dataset as xlsa17
+from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
+
+INSTRUCTIONS = """\
+Put the data set's files into manual_dir, or into a folder in it that is called
+as below, or give the unpacked xlsa17.zip as manual_dir:
+
+  CUB, SUN, AWA1, AWA2, APY   for cub, sun, awa, awa2, apy: res101.mat and
+                              att_splits.mat; downloaded if they are not there
+  CUB                         for cub_sent and cub_att_and_sent, in addition:
+                              sent_splits.mat
+  FLO                         for flo: res101.mat and att_splits.mat
+  any name                    for a configuration of your own: its features_file
+                              and the NAME_splits.mat of its embedding
+
+A folder without res101.mat may have one other .mat file with `features` and
+`labels`, which is taken instead. docs/new_data_sets.md describes the variables.
+"""
+
+
+@dataclasses.dataclass
+class Found:
+    """Data that are there to be read.
+
+    Attributes:
+        request: what they are; it names the file of features.
+        digest: see `source.Source`.
+        read: reads and checks them.
+    """
+
+    request: folders.Request
+    digest: str
+    read: Callable[[], Source]
+
+    @functools.cached_property
+    def source(self) -> Source:
+        """The data; InputError if they cannot be right."""
+        return self.read()
+
+    @functools.cached_property
+    def splits(self) -> splits.Splits:
+        """The rows of each split; InputError if they cannot be right."""
+        return splits.make(self.source)
+
+
+def at_hand(
+    config: ZeroShotConfig, downloads: epath.Path, manual_dir=None
+) -> Found | None:
+    """The data, if they can be read without a download.
+
+    Args:
+        config: which.
+        downloads: the folder of downloads. TFDS expects what users get by hand
+            in the folder `manual` there, if they do not say where it is.
+        manual_dir: where the user says it is.
+
+    Raises:
+        InputError: if they are not in `manual_dir`, or a file is missing.
+    """
+    request = config.request
+    if config.source is not None:
+        return _read_before(config.source)
+    if config.is_drawn:
+        parameters = config.parameters
+        digest = synthetic.digest(parameters)
+        request = request._replace(features_file=synthetic.FEATURE_FILE)
+        return Found(
+            request, digest, functools.partial(synthetic.draw, parameters)
+        )
+    if config.layout not in LAYOUTS:
+        raise InputError(
+            f"The layout {config.layout!r} is unknown.",
+            " or ".join(LAYOUTS),
+            repr(config.layout),
+            "Correct the configuration.",
+        )
+    names.check_names(
+        request.dataset,
+        request.features_file or folders.FEATURES_FILE,
+        request.embedding,
+    )
+    root, origin = None, "manual"
+    if manual_dir:
+        root = epath.Path(manual_dir).expanduser()
+        if not root.exists():
+            raise InputError(
+                f"manual_dir {root} does not exist.",
+                "the unpacked xlsa17 folder, or one with the data set's files",
+                "no such folder",
+                "Correct the path, or leave it out to use prepared data or to "
+                "download it.",
+            )
+    elif holds(config, downloads / "manual"):
+        root = downloads / "manual"
+    elif config.layout != CUSTOM and download.is_unpacked(
+        downloads, config.dataset
+    ):
+        root, origin = download.unpacked_dir(downloads), config.url
+    if root is None:
+        return None
+    if config.layout == CUSTOM:
+        data = custom.read(
+            config.dataset, root, config.features_dir or root, config.quiet
+        )
+        return _read_before(data)
+    folder = folders.find(request, root)
+    request, notes = folders.chosen(request, folder)
+    files = folders.list_files(request, folder)
+    return Found(
+        request,
+        xlsa17.digest(request, files),
+        functools.partial(xlsa17.read, request, folder, files, origin, notes),
+    )
+
+
+def _read_before(data: Source) -> Found:
+    embedding = "+".join(part.name for part in data.embeddings)
+    request = folders.Request(data.dataset, data.feature_file, embedding)
+    return Found(request, data.digest, lambda: data)
+
+
+def holds(config: ZeroShotConfig, folder: epath.Path) -> bool:
+    """Whether a folder has files of the data."""
+    if config.layout == CUSTOM:
+        return (folder / custom_classes.CLASSES_FILE).exists()
+    return folders.holds(config.request, folder)
+
+
+def fetched(
+    config: ZeroShotConfig, downloads: epath.Path, sha256: str = ""
+) -> SourceFile | None:
+    """Downloads the data; see `download.fetch`.
+
+    Raises:
+        InputError: if they cannot be downloaded.
+    """
+    check_downloadable(config)
+    return download.fetch(
+        config.dataset,
+        downloads,
+        url=config.url,
+        sha256=sha256,
+        quiet=config.quiet,
+    )
+
+
+def from_manager(
+    config: ZeroShotConfig, manager: tfds.download.DownloadManager, sha256: str
+) -> tuple[Found, SourceFile | None]:
+    """The data that a download manager of TFDS leads to, and the download.
+
+    Raises:
+        InputError: if they cannot be found, or downloaded.
+    """
+    manual_dir = None
+    with contextlib.suppress(AssertionError):  # of a folder that is not there
+        manual_dir = manager.manual_dir
+    if manual_dir is not None and not holds(config, manual_dir):
+        manual_dir = None
+    found = at_hand(config, manager.download_dir, manual_dir)
+    if found is not None:
+        return found, None
+    archive = fetched(config, manager.download_dir, sha256)
+    return at_hand(config, manager.download_dir), archive
+
+
+def check_downloadable(config: ZeroShotConfig) -> None:
+    """Raises InputError for what is not in xlsa17.zip."""
+    if config.layout == CUSTOM or config.dataset not in names.DOWNLOADABLE:
+        raise InputError(
+            f"The data set {config.dataset} cannot be downloaded.",
+            f"one of {', '.join(names.DOWNLOADABLE)}, which are in xlsa17, or "
+            "manual_dir",
+            config.dataset,
+            "Name the folder that holds its features and att_splits.mat with "
+            "--manual_dir (in Python: "
+            "tfds.download.DownloadConfig(manual_dir=...)).",
+        )
+    if config.features_file not in ("", folders.FEATURES_FILE):
+        raise InputError(
+            f"{config.features_file} cannot be downloaded.",
+            f"{folders.FEATURES_FILE}, the features in xlsa17, or manual_dir",
+            config.features_file,
+            "Name the folder that holds the file with --manual_dir.",
+        )
+    if config.embedding != folders.EMBEDDING and config.url == download.URL:
+        _, *wanted = config.request.file_names
+        raise InputError(
+            f"{' and '.join(wanted)} cannot be downloaded together.",
+            f"the embedding {folders.EMBEDDING}, which is in xlsa17, or "
+            "manual_dir",
+            config.embedding,
+            "Name the folder that holds the files with --manual_dir.",
+        )
