@@ -2,7 +2,6 @@ import csv
 import dataclasses
 import itertools
 import json
-import os
 import pathlib
 import shutil
 from unittest import mock
@@ -99,7 +98,7 @@ def test_features_of_paths_are_those_extracted(
     extract()
     names = ["owl/0.png", "finch/3.jpg", "owl/2.png"]
     (images / "owl/1.jpg").write_bytes(b"")
-    found, unreadable = extraction.features_of(
+    found, unreadable, turned = extraction.features_of(
         [images / names[0], images / "owl/1.jpg"]
         + [images / name for name in names[1:]],
         backbone,
@@ -109,10 +108,13 @@ def test_features_of_paths_are_those_extracted(
     expected = np.stack([by_file(tmp_path / "out")[name] for name in names])
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     assert unreadable == {str(images / "owl/1.jpg"): "an empty file"}
+    assert turned == {}
 
     with pytest.raises(InputError, match=r"owl/1.jpg \(an empty file\)"):
         extraction.features_of([images / "owl/1.jpg"], backbone)
-    found, unreadable = extraction.features_of([], backbone)
+    with pytest.raises(InputError, match="None of the images can be read"):
+        extraction.features_of([images / "owl/1.jpg"], backbone, "skip")
+    found, unreadable, _ = extraction.features_of([], backbone)
     assert found.shape == (0, DIM) and unreadable == {}
 
 
@@ -259,15 +261,14 @@ def spoilt(images):
     whole = (images / "finch" / "1.jpg").read_bytes()
     (images / "finch" / "1.jpg").write_bytes(whole[: len(whole) // 2])
     (images / "heron" / "text.jpg").write_text("hello", encoding="utf-8")
-    image = image_toys.draw(0).convert("P")
-    image.save(images / "heron" / "palette.bmp")
+    image_toys.draw(0).convert("F").save(images / "heron" / "floats.tif")
     (images / "blank").mkdir()
     (images / "blank" / "empty.PNG").write_bytes(b"")
     return {
         "blank/empty.PNG": "an empty file",
-        "finch/1.jpg": "Invalid JPEG data",
-        "heron/palette.bmp": "BMP with a palette",
-        "heron/text.jpg": "Unknown image file format",
+        "finch/1.jpg": "image file is truncated",
+        "heron/floats.tif": "more than 16 bits a number",
+        "heron/text.jpg": "not an image that can be read",
     }
 
 
@@ -326,23 +327,17 @@ def test_the_summary_says_what_is_turned_or_no_image(extract, images, tmp_path):
     (images / "nobody").mkdir()
     summary = extract()
     assert summary.record["turned"] == {"owl/camera.jpg": 6}
-    assert summary.record["not_images"] == ["loose.png", "owl/notes.txt"]
+    assert summary.record["left_out"] == {
+        "loose.png": image_folder.NO_CLASS,
+        "owl/.hidden.jpg": image_folder.HIDDEN,
+        "owl/notes.txt": "no image by its ending (.txt)",
+    }
     text = str(summary)
-    assert "reported but not applied: 1: owl/camera.jpg" in text
-    assert "loose.png, owl/notes.txt" in text
+    assert "Turned upright, as EXIF orientation says: 1: owl/camera.jpg" in text
+    assert "Left out: in no folder of a class: 1: loose.png." in text
+    assert "Left out: no image by its ending (.txt): 1: owl/notes.txt." in text
+    assert "Left out: hidden, because the name begins with a dot: 1:" in text
     assert "nobody" in text
-
-
-def test_folders_without_images_are_refused(tmp_path):
-    with pytest.raises(InputError, match="not a folder"):
-        image_folder.scan(tmp_path / "none")
-    image_toys.draw(1).save(tmp_path / "loose.png")
-    with pytest.raises(InputError, match="no images in folders of classes"):
-        image_folder.scan(tmp_path)
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"")
-    with pytest.raises(InputError, match="names in UTF-8"):
-        image_folder.scan(tmp_path)
 
 
 def test_damaged_records_are_refused_or_made_again(extract, tmp_path):
@@ -410,7 +405,7 @@ def test_real_photographs_have_the_features_of_the_same_network():
         for column, name in enumerate(known["image_files"].ravel())
     }
     names = [name for _, name in image_folder.scan(source).images][::200]
-    found, unreadable = extraction.features_of(
+    found, unreadable, _ = extraction.features_of(
         [source / name for name in names],
         backbones.load("mobilenet", str(weights)),
     )

@@ -21,7 +21,12 @@ EXTRACTION_FILE = "extraction.json"
 # Columns of features to predict on that are not numbers; those to learn from
 # may have the first two.
 TEXT_COLUMNS = ("class", "file", "label", "sample", "split")
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+# How names of images end, in lower case.
+IMAGES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".mpo"),
+    *(".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".jxl", ".jp2"),
+    *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".ppm", ".pgm"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
