@@ -20,7 +20,7 @@ except ImportError:  # an extra
 else:
     pillow_heif.register_heif_opener()
 
-NEEDS_HEIF = "HEIC needs pillow-heif; install it with pip"
+NEEDS_HEIF = "HEIC needs one library more: pip install pillow-heif"
 NEEDS_AVIF = "AVIF needs a Pillow that was built with it"
 _HEIF_ENDINGS = (".heic", ".heif", ".hif")
 # No others: to read EPS, for one, Pillow would start another program.

@@ -49,6 +49,17 @@ def only_here(values) -> None:
     """Prints nothing."""
 
 
+def test_paths_in_printed_commands_are_quoted():
+    # Text of a command, and a value in braces that shlex has not seen.
+    unquoted = re.compile(
+        r"\bf\"[^\"\n]*(?:\bbin/\w+|tensorboard|pip) [^\"\n]*\{(?!shlex)"
+    )
+    assert unquoted.search('f"Run bin/train --workdir={workdir}"')
+    sources = [*ROOT.rglob("gmn_tf/**/*.py"), *ROOT.rglob("datasets/**/*.py")]
+    assert len(sources) > 50
+    assert not [p for p in sources if unquoted.search(p.read_text("utf-8"))]
+
+
 def test_calls_in_one_process_share_no_flags():
     assert succeed(show, "--number=7") == "7 red\n"
     assert succeed(show, "--here=x") == "3 red\n"

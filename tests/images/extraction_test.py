@@ -3,6 +3,7 @@ import dataclasses
 import itertools
 import json
 import pathlib
+import shlex
 import shutil
 from unittest import mock
 
@@ -356,7 +357,7 @@ def test_damaged_records_are_refused_or_made_again(extract, tmp_path):
 
 def test_the_command_says_what_is_there(tmp_path):
     images = image_toys.write(tmp_path / "images", {"finch": 2, "owl": 1})
-    out = tmp_path / "out"
+    out = tmp_path / "what comes out"
     found = in_process.call(
         commands.extract_features,
         f"--images={images}",
@@ -366,8 +367,13 @@ def test_the_command_says_what_is_there(tmp_path):
     )
     assert found.status == 0, found.stderr
     assert "3 images in 2 classes: 1024 numbers each" in found.stdout
-    next_command = f"bin/prepare_data --source=DIR --features={out}"
-    assert next_command in found.stdout
+    (line,) = [x for x in found.stdout.splitlines() if x.startswith("Next: ")]
+    assert shlex.split(line, comments=True)[1:] == [
+        "bin/prepare_data",
+        "--source=DIR",
+        f"--features={out}",
+        "--dataset=NAME",
+    ]
     assert "image/s" in found.stderr
     assert features(out).shape == (3, 1024)
 

@@ -5,6 +5,7 @@ A further format of features needs a function and a line in `_READERS`.
 
 import dataclasses
 import os
+import shlex
 
 import numpy as np
 from etils import epath
@@ -77,7 +78,8 @@ def read(
                 f"images in {images}"
                 if images
                 else listed(sorted(one.name for one in folder.iterdir()), 8),
-                f"Run bin/extract_features --images={images} --out=FEATURES, "
+                "Run bin/extract_features "
+                f"{shlex.quote(f'--images={images}')} --out=FEATURES, "
                 "and give --features=FEATURES."
                 if images
                 else "Put the features there, or name their folder with "
