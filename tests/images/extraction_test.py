@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from gmn_tf import commands
-from gmn_tf.images import backbones, extraction, image_folder
+from gmn_tf.images import backbones, extraction, image_folder, pillow
 from gmn_tf.images.feature_store import FeatureStore
 from gmn_tf.utils.errors import InputError
 from tests.support import full_disk, image_toys, in_process, real_data
@@ -210,6 +210,30 @@ def test_features_of_another_backbone_are_not_mixed_in(
     with pytest.raises(InputError, match="of another backbone"):
         extract(backbone=other)
     assert extract().computed == (0 if finished else COUNT - 2)
+
+
+def test_features_of_earlier_versions_are_not_mixed_in(
+    extract, tmp_path, backbone
+):
+    old = {**backbone.description}
+    del old["exif_orientation"]
+    extract(backbone=dataclasses.replace(backbone, description=old))
+    with pytest.raises(InputError, match="exif_orientation='not applied'"):
+        extract()
+
+
+def test_an_image_is_tried_again_when_a_library_was_installed(
+    extract, images, monkeypatch
+):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.from_pillow(image_toys.draw(0)).save(images / "owl" / "a.heic")
+    (images / "owl" / "a.heic").rename(images / "owl" / "a.jpg")
+    with monkeypatch.context() as context:
+        context.setattr(pillow, "pillow_heif", None)
+        context.setattr(pillow, "_FORMATS", ("JPEG",))
+        with pytest.raises(InputError, match="pip install pillow-heif"):
+            extract()
+    assert extract().record["images"] == COUNT + 1
 
 
 # Not even the first batch fits; or all batches do, but not all features.
