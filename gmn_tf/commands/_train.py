@@ -90,8 +90,8 @@ def train(values) -> None:
         log(report.scores_table(run.scores))
         if "limits" in run.scores:
             log("\n" + report.limits_table(run.scores) + "\n")
-        flag = shlex.quote(f"--logdir={workdir}")
-        log(f"Results: {workdir}; watch: tensorboard {flag}")
+        watch = shlex.join(["tensorboard", f"--logdir={workdir}"])
+        log(f"Results: {workdir}; watch: {watch}")
 
 
 def _default_workdir(config: Config, values) -> str:
