@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -229,27 +230,30 @@ def test_linear_classifiers_are_served_too(tiny_data):
     )
 
 
-# The lines of docs/runs.md, and a prediction.
-LOADED = """
+BEFORE = """
 import sys
-folder, features = sys.argv[1:]
 import gmn_tf
 assert "keras" not in sys.modules
 import keras
 assert "gmn_tf.method.generator" not in sys.modules
-import numpy as np
-
-features = np.load(features)
-generator = keras.models.load_model(f"{folder}/generator.keras")
-one = keras.models.load_model(f"{folder}/classifier_1.keras")
-noise = np.ones([3, generator.noise_dim], np.float32)
-embeddings = np.ones([3, generator.embedding_dim], np.float32)
+"""
+AFTER = """
+given = np.load(sys.argv[2])
+ones = [np.ones(a.shape, np.float32) for a in (noise, embeddings)]
 print([
-    np.asarray(generator(noise, embeddings)).tolist(),
-    np.asarray(one(features)).tolist(),
-    gmn_tf.Predictor.load(folder).probabilities(features).tolist(),
+    np.asarray(generator(*ones)).tolist(),
+    np.asarray(classifier(given)).tolist(),
+    gmn_tf.Predictor.load(sys.argv[1]).probabilities(given).tolist(),
 ])
 """
+
+
+def lines_to_paste() -> str:
+    """What docs/runs.md says of opening a run in Keras."""
+    page = pathlib.Path(__file__).parents[2] / "docs" / "runs.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S)
+    (code,) = (block for block in blocks if "load_model" in block)
+    return code
 
 
 def test_a_new_process_opens_a_run_in_keras_and_predicts(
@@ -268,11 +272,12 @@ def test_a_new_process_opens_a_run_in_keras_and_predicts(
         [1.0, 1.0],
         tiny_data.train.features,
     )
-    Workdir(folder).save_model("classifier_1", model)
+    Workdir(folder).save_model("classifier_0", model)
     features = tiny_data.seen.features[:3]
     np.save(tmp_path / "features.npy", features)
+    code = BEFORE + lines_to_paste().replace("runs/x", str(folder)) + AFTER
     found = subprocess.run(
-        [sys.executable, "-c", LOADED, folder, tmp_path / "features.npy"],
+        [sys.executable, "-c", code, folder, tmp_path / "features.npy"],
         capture_output=True,
         text=True,
     )
@@ -280,7 +285,7 @@ def test_a_new_process_opens_a_run_in_keras_and_predicts(
     assert not found.returncode, found.stderr
     synthetic, scores, probabilities = json.loads(found.stdout)
     generator = finished_run.load_generator()
-    ones = np.ones([3, generator.noise_dim]), np.ones([3, 7])
+    ones = np.ones([5, generator.noise_dim]), np.ones([5, 7])
     np.testing.assert_allclose(synthetic, generator(*ones), rtol=1e-5)
     np.testing.assert_allclose(scores, model(features), rtol=1e-4)
     expected = Predictor.load(folder).probabilities(features)
