@@ -5,8 +5,9 @@
         --manual_dir=DIR --workdir=runs/classifiers/flo
 
 For each seed one generator is trained on the tune splits and one on the test
-splits, with the settings of --config. Each classifier of `ROWS` is trained on
-real samples, or on real and synthetic ones. Where a row has settings to try,
+splits, with the settings of --config, and with --variant=cwgan_gm if that has
+none. Each classifier of `ROWS` is trained on real samples, or on real and
+synthetic ones. Where a row has settings to try,
 the first seed's tune splits decide; the penalty of seen classes is the one
 with the largest h on the tune splits of all seeds. Only then the test splits
 are scored, with that penalty and, to show the price of a clean choice, with
@@ -30,7 +31,7 @@ from absl import app, flags
 
 from gmn_tf import api
 from gmn_tf.config import Config, read_config_file
-from gmn_tf.method import calibration, metrics
+from gmn_tf.method import calibration, metrics, variants
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.workdir import Workdir
@@ -69,30 +70,37 @@ class Row(NamedTuple):
 PRIORS = [
     {"prototype_prior": r, "synthetic_per_class": 10} for r in (3.0, 30.0)
 ]
+OF_TWO = [{"classifier_weights": w} for w in ("2,1", "4,1")]
+OF_THREE = [{"classifier_weights": w} for w in ("1,2,1", "1,4,1")]
 ROWS = (
     Row("bilinear", REAL, {}, RATES),
     Row("devise", REAL, {}, RATES),
     Row("ale", REAL, {}, RATES),
     Row("prototype", REAL, {}, [{}]),
     Row("prototype", REAL, {"prototype_normalisation": "class"}, [{}]),
-    Row("bilinear+prototype", f"{REAL},{REAL}", {}, [{}]),
+    Row("discriminant", REAL, {}, [{}]),
+    Row("discriminant+prototype", REAL, {}, OF_TWO),
     Row("bilinear", BOTH, {}, RATES),
     Row("linear", BOTH, {}, RATES),
     Row("devise", BOTH, {}, RATES),
     Row("ale", BOTH, {}, RATES),
     Row("prototype", BOTH, {}, PRIORS),
-    Row("bilinear+prototype", f"{BOTH},{REAL}", {}, [{}]),
+    Row("discriminant", BOTH, {}, [{}]),
+    Row(
+        "bilinear+discriminant+prototype",
+        f"{BOTH},{REAL},{REAL}",
+        {},
+        OF_THREE,
+    ),
 )
 
 
 def settings_of(row: Row, tried: Mapping) -> dict:
     """What a row changes in the settings."""
-    parts = row.classifier.count("+") + 1
-    weights = read_config_file(FLAGS.config).get("classifier_weights", "1")
     return {
         "classifier": row.classifier,
         "classifier_rows": row.rows,
-        "classifier_weights": weights if parts > 1 else "1",
+        "classifier_weights": "1",
         "seen_penalty": 0.0,
         **row.settings,
         **tried,
@@ -184,12 +192,16 @@ def result(row: Row, sides: Mapping) -> dict:
 def main(_) -> None:
     given = read_config_file(FLAGS.config)
     config = Config().replace({**given, "seen_penalty": 0.0})
+    if not variants.VARIANTS[config.variant].has_generator:
+        config = config.replace({"variant": Config.variant})
     sides = {
         (split, seed): Side(config.replace({"split": split, "seed": seed}))
         for split, seed in itertools.product(
             ("tune", "test"), range(1, FLAGS.seeds + 1)
         )
     }
+    # The folder keeps to the settings and data that its generators are of.
+    Workdir(FLAGS.workdir).start(config, sides["tune", 1].data.source)
     numbers = FLAGS.rows or range(len(ROWS))
     lines = []
     for number in map(int, numbers):

@@ -73,6 +73,12 @@ def logarithms(features, rng):
     return np.log1p(features - features.min())
 
 
+def heavy_tails(features, rng):
+    """Numbers from 0 to 1e6, most of them small."""
+    features = features - features.min()
+    return np.expm1(features * np.log(1e6) / features.max())
+
+
 def with_constants(features, rng):
     """30 % of the columns are zero, or another constant."""
     dim = features.shape[1]
@@ -155,6 +161,7 @@ DISGUISES = {
     "signed": {FEATURES: signed},
     "standardised": {FEATURES: standardised},
     "logarithms": {FEATURES: logarithms},
+    "heavy tails": {FEATURES: heavy_tails},
     "constant columns": {FEATURES: with_constants},
     "128 whole numbers": {FEATURES: bytes_},
     "7 numbers": {EMBEDDINGS: few_numbers},

@@ -78,7 +78,9 @@ class Config:
         "(all divided by their root mean square); standard (each dimension to "
         "mean 0 and standard deviation 1); minmax (each from 0 to 1); centred "
         "(each to mean 0, all divided by one number); unit (centred, then each "
-        "row to the same length). Prediction and export scale alike.",
+        "row to the same length); arcsinh (each by its median and median "
+        "absolute deviation, large numbers compressed, then each row to the "
+        "same length). Prediction and export scale alike.",
         FEATURE_SCALINGS,
     )
     embedding: str = setting(
@@ -285,6 +287,12 @@ class Config:
         "class: the last hidden layer is standardised over the classes of a "
         "step, by the variance (class normalisation).",
         ("none", "class"),
+    )
+    discriminant_shrinkage: float = setting(
+        3.0,
+        "What is added to the covariance of a discriminant classifier: this "
+        "times the mean variance within a class.",
+        least=1e-6,
     )
     seen_penalty: float = setting(
         0.0,

@@ -1,6 +1,8 @@
 """Features, scaled as --feature_scaling says by the training rows alone.
 
-    y = (x - offset) * factor, and with `unit` then y sqrt(k) / |y|
+    y = (x - offset) * factor
+    y = arcsinh(y)       with `arcsinh`: y near 0, and log(2 |y|) far from it
+    y = y sqrt(k) / |y|  with `unit` and `arcsinh`
 
 for each dimension, of which k vary. Computed in float64, so that neither
 large numbers nor a large offset cost digits or overflow.
@@ -14,12 +16,15 @@ import numpy as np
 from gmn_tf.utils.errors import InputError, check_choice, counted
 
 NONE, RMS, STANDARD = "none", "rms", "standard"
-MINMAX, CENTRED, UNIT = "minmax", "centred", "unit"
-FEATURE_SCALINGS = (NONE, RMS, STANDARD, MINMAX, CENTRED, UNIT)
+MINMAX, CENTRED, UNIT, ARCSINH = "minmax", "centred", "unit", "arcsinh"
+FEATURE_SCALINGS = (NONE, RMS, STANDARD, MINMAX, CENTRED, UNIT, ARCSINH)
+SIGNED = (STANDARD, CENTRED, UNIT, ARCSINH)  # around 0
 # A dimension is constant if its standard deviation is not above this part of
 # its largest number: about ten times the rounding of float32.
 NEARLY = 1e-6
 BLOCK = 1024  # rows that statistics are taken of at once
+MEDIAN_ROWS = 20_000  # spread evenly, that medians are taken of
+MEDIAN_COLUMNS = 256  # at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +112,10 @@ class FeatureScaling:
                 its standard deviation. `minmax`: each dimension from 0 to 1.
                 `centred`: each dimension minus its mean, and all divided by
                 the root mean square of what is left. `unit`: centred, and
-                each row then divided by its own root mean square. Except with
+                each row then divided by its own root mean square. `arcsinh`:
+                each dimension minus its median, divided by the median absolute
+                deviation from it, the inverse hyperbolic sine of that, and
+                each row then divided by its root mean square. Except with
                 `none` and `rms`, a constant dimension becomes 0.
             features: `[n, dx]`, an array or an `on_disk.OnDisk`.
 
@@ -130,7 +138,11 @@ class FeatureScaling:
                 "Check how the features were extracted, and prepare them "
                 "again.",
             )
-        offset, factor = OFFSETS_AND_FACTORS[kind](found)
+        if kind == ARCSINH:
+            offset, deviation = _medians(features)
+            factor = found.inverse(np.where(deviation, deviation, found.std))
+        else:
+            offset, factor = OFFSETS_AND_FACTORS[kind](found)
         return cls(kind, tuple(offset.tolist()), tuple(factor.tolist()))
 
     @classmethod
@@ -165,7 +177,7 @@ class FeatureScaling:
     @property
     def unit_length(self) -> bool:
         """Whether each row is brought to the root mean square 1 at last."""
-        return self.kind == UNIT
+        return self.kind in (UNIT, ARCSINH)
 
     @property
     def constant(self) -> int:
@@ -183,6 +195,9 @@ class FeatureScaling:
 
         scaled = tf.cast(features, tf.float64) - self.offset
         scaled *= self.factor
+        if self.kind == ARCSINH:
+            # That of a large negative number loses digits.
+            scaled = tf.sign(scaled) * tf.asinh(tf.abs(scaled))
         if self.unit_length:
             varying = len(self.factor) - self.constant
             squares = tf.reduce_sum(tf.square(scaled), axis=-1, keepdims=True)
@@ -209,7 +224,28 @@ def _centred(found: Statistics):
     return found.mean, found.inverse(np.full_like(found.mean, square**0.5))
 
 
-# Of each kind, the offsets and the factors `[dx]`.
+def _medians(features) -> tuple[np.ndarray, np.ndarray]:
+    """Median of each dimension, and of the absolute deviations from it.
+
+    Where most rows have the same number, so that the second is 0, it is the
+    mean of these deviations.
+    """
+    count = len(features)
+    spread = np.linspace(0, count - 1, min(count, MEDIAN_ROWS))
+    rows = features[spread.round().astype(int)]
+    found = np.zeros((2, rows.shape[1]))
+    for start in range(0, rows.shape[1], MEDIAN_COLUMNS):
+        columns = slice(start, start + MEDIAN_COLUMNS)
+        block = rows[:, columns].astype(np.float64)
+        middle = np.median(block, axis=0)
+        away = np.abs(block - middle)
+        deviation = np.median(away, axis=0)
+        deviation = np.where(deviation > 0.0, deviation, away.mean(axis=0))
+        found[:, columns] = middle, deviation
+    return tuple(found)
+
+
+# Of other kinds, the offsets and the factors `[dx]`.
 OFFSETS_AND_FACTORS = {
     RMS: _rms,
     STANDARD: _standard,

@@ -24,6 +24,7 @@ import scipy.linalg
 from gmn_tf.data.feature_scaling import statistics
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics
+from gmn_tf.method.classifiers.discriminant import class_means, scatter_within
 
 # Larger data is thinned out evenly, so that this takes seconds.
 MOST_CLASSES = 1000
@@ -108,28 +109,6 @@ def measure(data: ZeroShotData) -> dict:
 def seen_alone(scores: Sequence[metrics.Scores]) -> float | None:
     """Accuracy in percent among seen classes, over classifiers."""
     return _plain(np.mean([one.seen_alone for one in scores]))
-
-
-def class_means(samples: Samples, num_classes: int) -> np.ndarray:
-    """The mean of each class, `[C, dx]`; zeros for one without a sample."""
-    order = np.argsort(samples.labels, kind="stable")
-    counts = np.bincount(samples.labels, minlength=num_classes)
-    means = np.zeros((num_classes, samples.features.shape[1]), np.float32)
-    stops = np.cumsum(counts)
-    for label in np.flatnonzero(counts):
-        rows = order[stops[label] - counts[label] : stops[label]]
-        means[label] = samples.features[rows].mean(axis=0)
-    return means
-
-
-def scatter_within(samples: Samples, means: np.ndarray) -> np.ndarray:
-    """n V `[dx, dx]`, of n samples about the means `[C, dx]` of classes."""
-    total = np.zeros((means.shape[1],) * 2, np.float32)
-    for start in range(0, len(samples), metrics.ROWS_AT_ONCE):
-        block = slice(start, start + metrics.ROWS_AT_ONCE)
-        rest = samples.features[block] - means[samples.labels[block]]
-        total += rest.T @ rest
-    return total
 
 
 def discriminant(

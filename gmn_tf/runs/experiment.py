@@ -199,15 +199,17 @@ def fit_parts(
         if key not in fitted:
             if counts not in tasks:
                 tasks[counts] = _task(config, data, counts and generator)
-            fitted[key] = [
+            fits = parts.classifier_fits(config, name)
+            models_of_kind = [
                 table.module(name).fit(
                     tasks[counts],
                     settings,
                     1000 * config.seed + first + number,
                     on_epoch,
                 )
-                for number in range(config.classifier_seeds)
+                for number in range(fits)
             ]
+            fitted[key] = models_of_kind * (config.classifier_seeds // fits)
         for model in fitted[key]:
             model.penalise_seen(data.num_seen, 0.0)
         models.append(fitted[key])

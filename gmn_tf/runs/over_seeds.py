@@ -5,6 +5,7 @@ import json
 import pathlib
 import statistics
 
+from gmn_tf.config import REAL
 from gmn_tf.method import metrics
 from gmn_tf.method.classifiers.table import PREFIXES
 from gmn_tf.runs import report, tables
@@ -175,7 +176,7 @@ def _of_baseline(settings: dict) -> dict:
         for name, value in settings.items()
         if name in (*SHOWN, *SCALINGS, "seen_penalty", "data")
         or name.startswith(("classifier", *PREFIXES))
-    } | {"variant": metrics.BASELINE, "steps": 0}
+    } | {"variant": metrics.BASELINE, "steps": 0, "classifier_rows": REAL}
 
 
 def _differing(settings: list[dict]) -> list[str]:

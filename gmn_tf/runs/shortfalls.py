@@ -97,7 +97,8 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
         )
         default.append(
             "how descriptions or synthetic features are scaled; try "
-            "--embedding_norm=standard, and compare --variant=real_only"
+            "--classifier=discriminant --classifier_rows=real, which predicts "
+            "like that, or --preset=auto"
         )
     if not found:
         return []
@@ -149,11 +150,11 @@ def _cause(limits, settings) -> str | None:
             "--embedding_norm=standard"
         )
     few = rank < FEW_DIMENSIONS * classes
-    if few and "prototype" not in settings.get("classifier", ""):
+    if few and "discriminant" not in settings.get("classifier", ""):
         return (
             f"descriptions of few dimensions (rank {rank} for {classes} "
-            "classes), too few for a classifier that is linear in them; try "
-            "--classifier=prototype"
+            "classes), too few for a classifier that knows all classes by "
+            "them; try --classifier=discriminant"
         )
     return None
 
@@ -164,12 +165,12 @@ def _cause_in_units(limits) -> str | None:
     if offset is not None and offset > MOST_OFFSET:
         return (
             f"features far from zero (their means are {offset:.3g} times their "
-            "spread); try --feature_scaling=standard"
+            "spread); try --feature_scaling=unit"
         )
     if size and not least <= size <= most:
         return (
             f"the unit of the features (root mean square {size:.3g}, usual "
-            "is about 1); try --feature_scaling=rms"
+            "is about 1); try --feature_scaling=unit"
         )
     return None
 

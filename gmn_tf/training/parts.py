@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from gmn_tf.config import Config
+from gmn_tf.data.feature_scaling import SIGNED
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import guidance, sampling, variants
 from gmn_tf.method.adam import Adam
@@ -184,7 +185,7 @@ def note_on_rows(config: Config) -> str:
 def note_on_output(config: Config) -> str:
     """Where the generator cannot make what the features are."""
     variant = variants.VARIANTS[config.variant]
-    signed = config.feature_scaling in ("standard", "centred", "unit")
+    signed = config.feature_scaling in SIGNED
     if not (variant.has_generator and signed):
         return ""
     if config.generator_output != "relu":
@@ -197,10 +198,17 @@ def note_on_output(config: Config) -> str:
 
 def classifier_epochs(config: Config) -> int:
     """Epochs of all parts of all final classifiers."""
-    return config.classifier_seeds * sum(
-        classifier_settings(config, part.name).epochs
+    return sum(
+        classifier_fits(config, part.name)
+        * classifier_settings(config, part.name).epochs
         for part in config.classifier_parts
     )
+
+
+def classifier_fits(config: Config, name: str) -> int:
+    """How many of a kind are trained; one stands for all if none is random."""
+    random = table.CLASSIFIERS[name].random
+    return config.classifier_seeds if random else 1
 
 
 def make_batches(

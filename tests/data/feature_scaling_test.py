@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmn_tf.data import on_disk, zero_shot_data
+from gmn_tf.data import feature_scaling, on_disk, zero_shot_data
 from gmn_tf.data.feature_scaling import (
     FEATURE_SCALINGS,
     UNSCALED,
@@ -18,7 +18,7 @@ from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
 SCALED = [kind for kind in FEATURE_SCALINGS if kind != "none"]
-SHIFTED = ["standard", "minmax", "centred", "unit"]
+SHIFTED = ["standard", "minmax", "centred", "unit", "arcsinh"]
 # More rows than a block, dimensions of different size and mean.
 ROWS = toys.normal(2500, 6) * [1, 2, 3, 4, 5, 0.1] + [0, 9, -9, 1, 2, 3]
 ROWS = ROWS.astype(np.float32)
@@ -66,6 +66,28 @@ def test_unit_has_rows_of_length_root_dx():
     np.testing.assert_allclose(cosines, np.sqrt(6), rtol=1e-5)
 
 
+def test_arcsinh_compresses_large_numbers_and_has_rows_of_one_length():
+    # Of odd length, so that medians are numbers of the column.
+    rows = np.array([[-1e6, 0], [-1, 0], [0, 0], [1, 5], [1e6, 10]])
+    found = fitted("arcsinh", rows).astype(float)
+    np.testing.assert_allclose(np.linalg.norm(found[[0, 3, 4]], axis=1), 2**0.5)
+    np.testing.assert_array_equal(found[2], 0.0)  # the medians themselves
+    # Column 0: median 0, median absolute deviation 1. Column 1: most are 0,
+    # and the mean absolute deviation is 3.
+    ratios = found[3:, 0] / found[3:, 1]
+    expected = np.arcsinh([1, 1e6]) / np.arcsinh([5 / 3, 10 / 3])
+    np.testing.assert_allclose(ratios, expected)
+    np.testing.assert_allclose(found[0], [-(2**0.5), 0.0], rtol=1e-6)
+
+
+def test_arcsinh_takes_medians_of_rows_spread_evenly(monkeypatch):
+    monkeypatch.setattr(feature_scaling, "MEDIAN_ROWS", 3)
+    rows = np.array([[1, 0], [9, 1], [3, 2], [8, 3], [2, 9]], float)
+    scaling = FeatureScaling.fit("arcsinh", rows)
+    assert scaling.offset == (2, 2)  # of rows 0, 2 and 4
+    assert scaling.factor == (1, 0.5)
+
+
 def test_none_gives_back_what_it_was_given():
     scaling = FeatureScaling.fit("none", ROWS)
     assert scaling is UNSCALED
@@ -86,7 +108,7 @@ def test_the_zero_does_not_matter(kind):
     np.testing.assert_allclose(found, fitted(kind), atol=2e-4)
 
 
-@pytest.mark.parametrize("kind", ["standard", "minmax"])
+@pytest.mark.parametrize("kind", ["standard", "minmax", "arcsinh"])
 def test_the_unit_of_each_dimension_does_not_matter(kind):
     units = np.array([1e-3, 1e3, 1, 5, 1e-6, 1e6], np.float32)
     np.testing.assert_allclose(
@@ -94,7 +116,9 @@ def test_the_unit_of_each_dimension_does_not_matter(kind):
     )
 
 
-@pytest.mark.parametrize("kind", ["rms", "standard", "centred", "unit"])
+@pytest.mark.parametrize(
+    "kind", ["rms", "standard", "centred", "unit", "arcsinh"]
+)
 def test_signs_of_dimensions_flip_those_of_the_scaled_ones(kind):
     signs = np.array([1, -1, 1, -1, -1, 1], np.float32)
     np.testing.assert_allclose(
@@ -147,7 +171,7 @@ def test_heavy_tails_and_integers(kind):
 def test_sums_do_not_overflow(kind):
     rows = (ROWS * 1e37).astype(np.float32)
     np.testing.assert_allclose(
-        fitted(kind, rows), fitted(kind), rtol=1e-4, atol=1e-6
+        fitted(kind, rows), fitted(kind), rtol=1e-4, atol=1e-5
     )
 
 
@@ -185,7 +209,7 @@ def test_it_is_the_same_from_json_and_in_a_graph(kind):
     again = FeatureScaling.from_dict(json.loads(text))
 
     assert again == scaling
-    assert scaling.unit_length == (kind == "unit")
+    assert scaling.unit_length == (kind in ("unit", "arcsinh"))
     graph = tf.function(again, [tf.TensorSpec([None, 6])])
     np.testing.assert_array_equal(graph(ROWS), scaling(ROWS))
 

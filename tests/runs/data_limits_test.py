@@ -8,6 +8,7 @@ import pytest
 
 from gmn_tf.data.on_disk import OnDisk
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+from gmn_tf.method.classifiers import discriminant
 from gmn_tf.runs import data_limits
 from tests.support import toys
 
@@ -160,8 +161,8 @@ def test_discriminant_is_the_gaussian_one():
     """The largest score is the smallest Mahalanobis distance."""
     train = toys.samples([6, 5, 7])
     train.features[:, 0] = toys.normal(18)
-    means = data_limits.class_means(train, 3)
-    within = data_limits.scatter_within(train, means)
+    means = discriminant.class_means(train, 3)
+    within = discriminant.scatter_within(train, means)
     expected = [
         train.features[train.labels == label].mean(axis=0) for label in range(3)
     ]

@@ -86,6 +86,8 @@ def test_a_run_is_scored_predicted_extended_and_served(
         np.testing.assert_allclose(
             scores[:, :9], before(features), rtol=1e-5, atol=1e-5
         )
+        if classifier == "discriminant":
+            continue  # Classes with samples have columns of their own.
         # The classes are those of the run again, two of its classes.
         twins = [
             tiny_data.class_names.index(name)

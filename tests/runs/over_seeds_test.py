@@ -120,6 +120,24 @@ def test_baselines_of_other_classifiers_stay_apart(change, tmp_path):
     assert [row["seeds"] for row in rows] == [1, 1, 1, 1]
 
 
+def test_baselines_are_alike_whatever_rows_the_classifier_has(tmp_path):
+    """A baseline has real rows alone."""
+    rows = over_seeds.table(
+        [
+            finished_run(tmp_path / "a", 10.0, seed=1),
+            finished_run(
+                tmp_path / "b",
+                10.0,
+                seed=2,
+                variant="wgan_gm",
+                classifier_rows="real",
+            ),
+        ]
+    )
+
+    assert [row["seeds"] for row in rows] == [1, 1, 2]
+
+
 def test_settings_that_differ_between_rows_are_shown(tmp_path):
     rows = over_seeds.table(
         [

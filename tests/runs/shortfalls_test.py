@@ -56,18 +56,18 @@ def test_nothing_is_said_without_a_shortfall(changes):
     ("changes", "shortfall", "advice"),
     [
         (dict(t1=55, u=16, s=81.5), "unseen classes keep 29 %", "--calibrate"),
-        (dict(t1=55, u=16, s=81.5, **UNITS), "keep 29 %", "_scaling=rms"),
+        (dict(t1=55, u=16, s=81.5, **UNITS), "keep 29 %", "_scaling=unit"),
         (dict(u=68, s=30), "seen classes 36 %", "smaller --seen_penalty"),
         (dict(seen_alone=40), "reaches 40.0 and a linear", "_rate or more"),
-        (dict(seen_alone=40, **UNITS), "probe 93.9", "--feature_scaling=rms"),
+        (dict(seen_alone=40, **UNITS), "probe 93.9", "--feature_scaling=unit"),
         (
             dict(seen_alone=40, feature_offset=17.8),
             "40.0",
-            "--feature_scaling=standard",
+            "--feature_scaling=unit",
         ),
-        (dict(seen_alone=40, description_rank=7), "40.0", "=prototype"),
+        (dict(seen_alone=40, description_rank=7), "40.0", "=discriminant"),
         (dict(seen_alone=40, alike_descriptions=30), "40.0", "30 of 102"),
-        (dict(t1=40, u=35), "T-1 is 40.0", "--embedding_norm=standard"),
+        (dict(t1=40, u=35), "T-1 is 40.0", "--classifier=discriminant"),
         (dict(t1=40, u=35, description_rank=7), "55.4", "rank 7 for 102"),
         (dict(linear_probe=3), "hardly tell seen", "labels belong"),
         (dict(left_out=6), "hardly predict", "belongs to its class"),
@@ -79,13 +79,13 @@ def test_one_sentence_names_cause_and_setting(changes, shortfall, advice):
     assert shortfall in sentence and advice in sentence
 
 
-def test_a_prototype_is_not_proposed_to_one():
-    settings = {"classifier": "bilinear+prototype"}
+def test_a_discriminant_is_not_proposed_to_one():
+    settings = {"classifier": "bilinear+discriminant"}
     (sentence,) = sentences(
         seen_alone=40, description_rank=7, settings=settings.items()
     )
 
-    assert "--classifier=prototype" not in sentence
+    assert "--classifier=discriminant" not in sentence
 
 
 def test_table_shows_unknown_numbers_as_dashes():

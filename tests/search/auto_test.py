@@ -19,7 +19,7 @@ from gmn_tf.training import workers
 from gmn_tf.utils.errors import InputError
 
 QUICK = {"prototype_epochs": 2, "classifier_epochs": 2, "prototype_units": (8,)}
-REAL, BOTH = (stage.name for stage in auto.STAGES)
+CLOSED, REAL, BOTH = (stage.name for stage in auto.STAGES)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -114,11 +114,14 @@ def failure():
 @pytest.mark.parametrize(
     ("fixed", "titles", "eligible"),
     [
-        ({}, [REAL, BOTH], [True, True]),
-        ({"variant": "real_only"}, [REAL], [True]),
-        ({"variant": "wgan_gm"}, [REAL, BOTH], [False, True]),
-        ({"embedding_norm": "l2"}, [REAL, BOTH], [True, True]),
-        ({"synthetic_per_class": 50}, [REAL, BOTH], [True, True]),
+        ({}, [CLOSED, REAL, BOTH], [True] * 3),
+        ({"variant": "real_only"}, [CLOSED, REAL], [True, True]),
+        ({"variant": "wgan_gm"}, [CLOSED, REAL, BOTH], [False, False, True]),
+        ({"embedding_norm": "l2"}, [CLOSED, REAL, BOTH], [True] * 3),
+        ({"synthetic_per_class": 50}, [CLOSED, REAL, BOTH], [True] * 3),
+        ({"classifier": "discriminant"}, [CLOSED, BOTH], [True, True]),
+        ({"classifier": "prototype"}, [CLOSED, REAL, BOTH], [True] * 3),
+        ({"classifier_rows": "real"}, [CLOSED, REAL], [True, True]),
     ],
 )
 def test_what_is_fixed_is_not_tried(fixed, titles, eligible):
@@ -146,14 +149,14 @@ def test_what_the_users_classifier_does_not_use_is_not_tried():
         assert not any(name.startswith("prototype_") for name in settings)
         assert not settings & {"classifier", "classifier_weights"}
     fixed = {"classifier": "prototype"}
-    _, last = auto.stages(Config().replace(fixed), fixed)
+    *_, last = auto.stages(Config().replace(fixed), fixed)
     assert "classifier_learning_rate" not in last.space
 
 
 def test_a_guiding_classifier_is_not_changed_after_its_generator():
     fixed = {"variant": "cwgan_cls"}
 
-    _, last = auto.stages(Config().replace(fixed), fixed)
+    *_, last = auto.stages(Config().replace(fixed), fixed)
 
     assert "classifier_learning_rate" not in last.space
     assert "synthetic_per_class" in last.space
@@ -189,12 +192,14 @@ def test_the_best_of_what_was_tried_is_chosen(whole):
 
     with open(folder.path / "choices.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    tried = {n: v for one in auto.STAGES for n, v in one.space.items()}
+    tried = [pair for one in auto.STAGES for pair in one.space.items()]
     of_settings = [row for row in rows if row["setting"]]
-    assert {row["setting"] for row in of_settings} == {*tried} - {auto.PENALTY}
-    further = sum(len(v) - 1 for v in tried.values())
+    names = {name for name, _ in tried} - {auto.PENALTY}
+    assert {row["setting"] for row in of_settings} == names
+    further = sum(len(values) - 1 for _, values in tried)
     assert len(of_settings) == further
-    assert [row["title"] for row in rows if not row["setting"]] == [REAL, BOTH]
+    titles = [row["title"] for row in rows if not row["setting"]]
+    assert titles == [CLOSED, REAL, BOTH]
     for row in rows:
         gain = row["gain"] and f" ({float(row['gain']) + 0.0:+.1f})"
         line = f"h {float(row['h']):.1f}, T-1 {float(row['t1']):.1f}{gain}"
@@ -248,7 +253,7 @@ def test_an_interrupted_search_continues(
 
     def interrupted(*given, **options):
         calls.append(1)
-        if len(calls) == 2:  # of the second trial, its generator trained
+        if len(calls) == 3:  # of the third trial, its generator trained
             raise KeyboardInterrupt
         return original(*given, **options)
 
@@ -262,7 +267,7 @@ def test_an_interrupted_search_continues(
     assert found == whole[0]
     assert results(folder) == results(whole[1])
     assert text.count("instead of") == whole[2].count("instead of")
-    assert len(calls) == 3
+    assert len(calls) == 4
 
 
 def test_test_records_can_be_missing(
@@ -288,8 +293,8 @@ def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
 
     found, _, text = search(config, tune_data, tmp_path / "search")
 
-    assert (found.variant, found.classifier) == ("real_only", "prototype")
-    assert f"Chosen: {REAL}, h 30.0\n  ({BOTH}: h 20.0)" in text
+    assert (found.variant, found.classifier) == ("real_only", "discriminant")
+    assert f"Chosen: {CLOSED}, h 30.0\n  ({REAL}: h 30.0)" in text
 
 
 def test_another_variant_than_the_users_is_not_chosen(
@@ -302,9 +307,9 @@ def test_another_variant_than_the_users_is_not_chosen(
     )
 
     assert found.variant == "cwgan_gm"
-    assert f"Chosen: {BOTH}, h 20.0\n  ({REAL}: h 30.0)" in text
+    assert f"Chosen: {BOTH}, h 20.0\n  ({CLOSED}: h 30.0)" in text
     with open(folder.path / "trials.csv", encoding="utf-8") as file:
-        assert [row["trial"] for row in csv.DictReader(file)] == ["2", "1"]
+        assert [row["trial"] for row in csv.DictReader(file)] == ["3", "1", "2"]
 
 
 @pytest.mark.parametrize(("minutes", "skipped"), [(1.5, True), (60.0, False)])
@@ -316,7 +321,7 @@ def test_a_trial_that_would_come_too_late_is_left_out(
     )
 
     assert (found.variant == "real_only") == skipped
-    assert ("not tried, 1.0 min after the start" in text) == skipped
+    assert ("not tried, 2.0 min after the start" in text) == skipped
     # The same command does not change its mind.
     again, _, _ = search(config, tune_data, tmp_path / "search")
     assert again == found
@@ -340,7 +345,7 @@ def test_trials_that_fail_are_passed_over(quick, config, tune_data, tmp_path):
     assert found.variant == "real_only"
     assert f"{BOTH}:\n  It diverged." in text
     assert "It diverged." in (folder.path / "choices.csv").read_text()
-    assert "trial 2 failed: It diverged." in report.write(folder)
+    assert "trial 3 failed: It diverged." in report.write(folder)
     quick["real_only"] = failure()
     with pytest.raises(InputError, match="No trial has succeeded"):
         search(config, tune_data, tmp_path / "other")

@@ -20,15 +20,18 @@ class Kind(NamedTuple):
             one of these and that of the field.
         describes: whether it scores a class by its embedding; it needs samples
             of every class otherwise.
+        random: whether its seed matters.
     """
 
     prefixes: tuple[str, ...]
     describes: bool = True
+    random: bool = True
 
 
 CLASSIFIERS = {
     "bilinear": Kind(("classifier_",)),
     "linear": Kind(("classifier_",), describes=False),
+    "discriminant": Kind(("discriminant_",), random=False),
     "prototype": Kind(("prototype_",)),
     "devise": Kind(("ranking_", "classifier_")),
     "ale": Kind(("classifier_",)),

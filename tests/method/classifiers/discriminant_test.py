@@ -1,0 +1,192 @@
+"""Discriminant classifiers, compared with slow NumPy where it is known."""
+
+import keras
+import numpy as np
+import pytest
+
+from gmn_tf.data.zero_shot_data import Samples
+from gmn_tf.method.classifiers import base, discriminant
+from tests.support import toys
+
+SHRINKAGE = 0.7
+SEEN, UNSEEN = 9, 3
+COUNTS = [5, 3, 6, 4, 3, 2, 7, 8, 4]
+EMBEDDINGS = toys.normal(SEEN + UNSEEN, toys.DA).astype(np.float32)
+FEATURES = toys.normal(11, toys.DX).astype(np.float32)
+
+
+def task(counts=COUNTS, embeddings=EMBEDDINGS):
+    """Samples around means that follow from the embeddings, but for noise."""
+    labels = np.repeat(np.arange(len(counts)), counts)
+    means = embeddings @ toys.normal(embeddings.shape[1], toys.DX)
+    means += 0.3 * toys.normal(len(embeddings), toys.DX, seed=2)
+    noise = 0.8 * toys.normal(len(labels), toys.DX, seed=3)
+    features = (means[labels] + noise).astype(np.float32)
+    return base.Task(
+        Samples(features, labels.astype(np.int32)), embeddings, SEEN, SEEN
+    )
+
+
+def fit(given):
+    return discriminant.fit(given, discriminant.Settings(SHRINKAGE), seed=1)
+
+
+def predicted(embeddings, means, new, width, ridge):
+    """Kernel ridge regression with a constant, class by class."""
+
+    def value(a, b):
+        return a @ b if width == 0.0 else np.exp(-width * np.sum((a - b) ** 2))
+
+    def products(rows):
+        return np.array([[value(a, b) for b in embeddings] for a in rows])
+
+    gram = products(embeddings)
+    constant = discriminant.CONSTANT * np.mean(np.diag(gram))
+    regular = gram + constant + ridge * np.eye(len(gram))
+    return (products(new) + constant) @ np.linalg.inv(regular) @ means
+
+
+def test_regression_predicts_as_the_formula_does():
+    means = toys.normal(SEEN, toys.DX)
+    known, new = (
+        EMBEDDINGS[:SEEN].astype(float),
+        EMBEDDINGS[SEEN:].astype(float),
+    )
+    found = discriminant.regression(known, means)
+    centre = means.mean(axis=0)
+    ridges = [
+        ridge
+        for ridge in discriminant.RIDGES
+        if np.allclose(
+            predicted(known, means - centre, new, found.width, ridge),
+            found(new) - centre,
+        )
+    ]
+    assert len(ridges) == 1
+
+
+@pytest.mark.parametrize("width", [0.0, 0.2])
+def test_errors_are_those_of_classes_left_out(width, monkeypatch):
+    """Nothing of the class is known, nor the mean of all means."""
+    monkeypatch.setattr(discriminant, "RIDGES", [0.5])
+    known = EMBEDDINGS[:SEEN].astype(float)
+    known -= known.mean(axis=0)  # so that each is minus the sum of the others
+    squares = np.sum((known[:, None] - known) ** 2, axis=-1)
+    unit = np.median(squares[np.triu_indices(SEEN, 1)])
+    monkeypatch.setattr(discriminant, "WIDTHS", [width * unit])
+    means = 3.0 + toys.normal(SEEN, toys.DX)
+    found = discriminant.regression(known, means)
+
+    assert found.width == pytest.approx(width)
+    for left in range(SEEN):
+        rest = np.arange(SEEN) != left
+        (alone,) = predicted(
+            known[rest], means[rest], known[[left]], width, 0.5
+        )
+        np.testing.assert_allclose(
+            found.errors[left], means[left] - alone, rtol=1e-3, atol=1e-3
+        )
+
+
+def test_the_best_kernel_and_ridge_are_chosen(monkeypatch):
+    known = EMBEDDINGS[:SEEN].astype(float)
+    means = np.sin(3.0 * known @ toys.normal(toys.DA, toys.DX))
+    best = np.sum(discriminant.regression(known, means).errors ** 2)
+    for width in discriminant.WIDTHS:
+        for ridge in discriminant.RIDGES:
+            monkeypatch.setattr(discriminant, "WIDTHS", [width])
+            monkeypatch.setattr(discriminant, "RIDGES", [ridge])
+            other = discriminant.regression(known, means).errors
+            assert np.sum(other**2) >= best * (1.0 - 1e-9)
+
+
+def test_scores_are_those_of_normal_distributions():
+    given = task()
+    model = fit(given)
+    x = given.samples.features.astype(float)
+    y = given.samples.labels
+    means = np.array([x[y == k].mean(axis=0) for k in range(SEEN)])
+    within = sum(
+        np.outer(row - means[k], row - means[k]) for row, k in zip(x, y)
+    ) / (len(x) - SEEN)
+    embeddings = EMBEDDINGS.astype(float)
+    found = discriminant.regression(embeddings[:SEEN], means)
+    errors = found.errors.T @ found.errors / SEEN
+    noise = np.trace(within) / np.array(COUNTS)
+    error = np.trace(errors) - noise.mean()
+    assert error > 0.1 * np.trace(errors)
+    means -= (noise / (error + noise))[:, None] * found.errors
+    means = np.vstack([means, found(embeddings[SEEN:])])
+    covariance = within + errors
+    covariance += SHRINKAGE * np.trace(within) / toys.DX * np.eye(toys.DX)
+    away = FEATURES[:, None].astype(float) - means
+    expected = -0.5 * np.einsum(
+        "nkd,de,nke->nk", away, np.linalg.inv(covariance), away
+    )
+
+    # But for what is the same for all classes of a row.
+    scores = np.asarray(model(FEATURES), float)
+    np.testing.assert_allclose(
+        scores - scores[:, :1], expected - expected[:, :1], rtol=1e-4, atol=1e-4
+    )
+
+
+def test_new_classes_are_predicted_like_unseen_ones(tmp_path):
+    model = fit(task())
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    larger = base.with_classes(again, EMBEDDINGS[SEEN:])
+    scores = np.asarray(larger(FEATURES))
+
+    np.testing.assert_allclose(scores[:, :-UNSEEN], model(FEATURES), rtol=1e-6)
+    np.testing.assert_allclose(
+        scores[:, -UNSEEN:], scores[:, SEEN:-UNSEEN], rtol=1e-4, atol=1e-4
+    )
+    (embedder,) = model.embedders
+    doubled = embedder.scaled(2.0).term(EMBEDDINGS[SEEN:])
+    for part, other in zip(doubled[1:], embedder.term(EMBEDDINGS[SEEN:])[1:]):
+        np.testing.assert_allclose(part, 2.0 * other, rtol=1e-6)
+
+
+def test_classes_with_synthetic_samples_have_their_mean():
+    counts = [*COUNTS, 50, 60, 70]
+    given = task(counts)
+    given.samples.features[given.samples.labels == SEEN] += 9.0
+    moved = np.asarray(fit(given)(9.0 + FEATURES)).argmax(axis=1)
+    assert np.mean(moved == SEEN) > 0.8
+
+
+@pytest.mark.parametrize("counts", [[1] * SEEN, [1], [4], [0, 3, 0, 5]])
+def test_few_samples_and_few_classes(counts):
+    counts = [*counts, *[0] * (SEEN - len(counts))]
+    scores = np.asarray(fit(task(counts))(FEATURES))
+    assert scores.shape == (11, SEEN + UNSEEN)
+    assert np.isfinite(scores).all()
+
+
+def test_samples_of_large_classes_are_trusted_more():
+    trust = discriminant._trust(2.0, 6.0, np.array([1, 10, 1000]))
+    assert trust[0] < trust[1] < trust[2]
+    assert trust[2] > 0.95
+    assert (discriminant._trust(2.0, 0.0, np.array([1, 2])) == 1.0).all()
+
+
+def test_a_regression_learns_from_classes_spread_evenly(monkeypatch):
+    monkeypatch.setattr(discriminant, "MOST_CLASSES", 5)
+    (embedder,) = fit(task()).embedders
+    np.testing.assert_allclose(
+        embedder.landmarks, EMBEDDINGS[[0, 2, 4, 6, 8]], rtol=1e-6
+    )
+
+
+def test_units_and_shifts_of_features_do_not_matter():
+    given = task()
+    scores = np.asarray(fit(given)(FEATURES), float)
+    samples = given.samples
+    other = given._replace(
+        samples=Samples(1000.0 * (samples.features + 3.0), samples.labels)
+    )
+    found = np.asarray(fit(other)(1000.0 * (FEATURES + 3.0)), float)
+    np.testing.assert_allclose(
+        found - found[:, :1], scores - scores[:, :1], rtol=1e-2, atol=1e-2
+    )
