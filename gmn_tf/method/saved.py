@@ -19,6 +19,7 @@ CLASSES = {
     "Classifier": "classifiers.base",
     "ConcatenatedNoise": "generator",
     "Critic": "critic",
+    "DiscriminantEmbedder": "classifiers.discriminant",
     "Generator": "generator",
     "LatentNoise": "generator",
     "PrototypeEmbedder": "classifiers.prototype",

@@ -20,9 +20,16 @@ SETTINGS = {
     "linear": SGD,
     "ale": SGD,
     "devise": (*SGD, 0.1),
+    "discriminant": (0.1,),
     "prototype": ((5,), 0.01, 0.0, 1, 16, 0.1, 0.0, 0.0, 0.0, "class"),
 }
-KINDS = [*SETTINGS, "bilinear+prototype", "linear+prototype", "ale+devise"]
+KINDS = [
+    *SETTINGS,
+    "bilinear+prototype",
+    "linear+prototype",
+    "ale+devise",
+    "discriminant+bilinear",
+]
 
 
 def fitted(kind: str) -> base.Classifier:
