@@ -62,6 +62,7 @@ setuptools.setup(
         "tensorflow>=2.21,<2.22",
         "tensorflow-datasets>=4.9.10,<4.10",
         "tqdm>=4.70,<5",
+        "wrapt>=2.5,<3",
     ],
     extras_require={
         "beam": ["apache-beam>=2.77,<3"],
@@ -73,9 +74,13 @@ setuptools.setup(
             "pandas>=3.1,<4",
         ],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        # HEIC, as of iPhones. Not needed otherwise, and its wheels contain
+        # x265, which is under the GPL.
+        "heif": ["pillow-heif>=1.8,<2"],
         "test": [
             # tfds.testing imports it undeclared.
             "dill>=0.4.1,<1",
+            "pillow-heif>=1.8,<2",
             "pytest>=9.2,<10",
             "pytest-xdist>=3.8,<4",
             # The version of .pre-commit-config.yaml: formats differ.

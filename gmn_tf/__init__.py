@@ -46,6 +46,7 @@ docs/differences.md lists where this package differs from the paper.
 
 import importlib
 
+from gmn_tf.method import saved
 from gmn_tf.version import __version__
 
 # Public name -> what it is. Imported on first use: TensorFlow takes seconds.
@@ -80,3 +81,6 @@ def __getattr__(name: str):
         raise AttributeError(f"module 'gmn_tf' has no attribute {name!r}")
     module, _, attribute = _PUBLIC[name].rpartition(".")
     return getattr(importlib.import_module(f"gmn_tf.{module}"), attribute)
+
+
+saved.register()

@@ -1,6 +1,7 @@
 """bin/extract_features."""
 
 import pathlib
+import shlex
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
@@ -70,8 +71,11 @@ def extract_features(values) -> None:
     )
     log(str(summary))
     known = (images.parent / "classes.csv").exists()
-    log(
-        f"Next: bin/prepare_data --source={images.parent if known else 'DIR'} "
-        f"--features={summary.out} --dataset=NAME"
-        + ("" if known else ", where DIR has the classes.csv")
+    words = (
+        "bin/prepare_data",
+        f"--source={images.parent if known else 'DIR'}",
+        f"--features={summary.out}",
+        "--dataset=NAME",
     )
+    where = "" if known else "  # DIR has the classes.csv"
+    log(f"Next: {shlex.join(words)}{where}")

@@ -169,11 +169,38 @@ def _features(predictor, values):
         predictor.classes.check_features_match(size, found.backbone)
         names = found.names or [*map(str, range(len(found.values)))]
         return found.values, names
-    paths = image_folder.find(pathlib.Path(values.images).expanduser())
+    folder = pathlib.Path(values.images).expanduser()
+    paths, others = image_folder.find(folder)
     backbone = load_backbone(predictor, values)
-    extracted, left_out = extraction.features_of(
+    found = extraction.features_of(
         paths, backbone, values.unreadable, quiet=values.quiet
     )
-    for path, why in left_out.items():
-        print(f"Left out: {path} ({why})", file=sys.stderr)
-    return extracted, [str(path) for path in paths if str(path) not in left_out]
+    _account_for(folder, paths, others, backbone, found)
+    return found.values, [
+        str(p) for p in paths if str(p) not in found.unreadable
+    ]
+
+
+def _account_for(folder, paths, others, backbone, found) -> None:
+    """Says on the error stream what became of every file in a folder."""
+    from gmn_tf.images.image_folder import by_reason
+
+    lines = []
+    if found.turned and backbone.turns:
+        turned = counted(len(found.turned), "image")
+        lines.append(f"{turned} turned upright, as EXIF orientation says.")
+    if not backbone.turns:
+        lines.append(
+            "EXIF orientation is not applied, as in the features of this run, "
+            "which an earlier version of gmn_tf made."
+        )
+    left_out = len(others) + len(found.unreadable)
+    if left_out:
+        lines.append(
+            f"{folder} has {counted(len(paths) + len(others), 'file')}, of "
+            f"which {left_out} {'is' if left_out == 1 else 'are'} left out:"
+        )
+        lines += [f"  {f} ({why})" for f, why in found.unreadable.items()]
+        lines += [f"  {line}" for line in by_reason(others)]
+    for line in lines:
+        print(line, file=sys.stderr)

@@ -1,5 +1,7 @@
 """bin/train and bin/prepare."""
 
+import shlex
+
 from gmn_tf import configs
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
@@ -88,7 +90,8 @@ def train(values) -> None:
         log(report.scores_table(run.scores))
         if "limits" in run.scores:
             log("\n" + report.limits_table(run.scores) + "\n")
-        log(f"Results: {workdir}; watch: tensorboard --logdir={workdir}")
+        watch = shlex.join(["tensorboard", f"--logdir={workdir}"])
+        log(f"Results: {workdir}; watch: {watch}")
 
 
 def _default_workdir(config: Config, values) -> str:

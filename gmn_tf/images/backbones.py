@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.images import backbone_table
+from gmn_tf.images import backbone_table, decoding
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
+from gmn_tf.images.decoding import APPLIED, NOT_APPLIED, ORIENTATION
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
@@ -30,33 +31,46 @@ class Backbone:
             `[n, dx]` features.
         description: what it is, for JSON: `name`, `weights` (the name of
             their file; then `weights_path` is where it was), `weights_sha256`,
-            `image_size`, `preprocessing`, `feature_dim`.
+            `image_size`, `preprocessing`, `exif_orientation`, `feature_dim`.
     """
 
     model: keras.Model
     description: dict
 
     def image(self, content: tf.Tensor | bytes) -> tf.Tensor:
-        """Decodes an image and resizes it to what the network expects.
+        """Decodes an image, resizes it for the network and turns it upright.
 
-        The aspect ratio is not kept, and EXIF orientation is not applied.
+        The aspect ratio is not kept. Features of earlier versions were made
+        without EXIF orientation; then none is applied.
 
         Args:
-            content: scalar string tensor, or bytes: a JPEG, PNG, BMP, WebP or
-                GIF (of which the first frame is used).
+            content: see `decoding.decode`.
 
         Returns:
             `[size, size, 3]` red, green and blue, 0..255.
 
         Raises:
-            tf.errors.InvalidArgumentError: if it is none of these.
+            tf.errors.InvalidArgumentError: see `decoding.decode`.
         """
-        pixels = tf.io.decode_image(
-            content, channels=3, expand_animations=False
-        )
-        pixels = tf.ensure_shape(pixels, [None, None, 3])
+        return self.image_and_orientation(content)[0]
+
+    def image_and_orientation(self, content: tf.Tensor | bytes) -> tuple:
+        """The same, with EXIF's number of the orientation before."""
+        pixels = self.resized(decoding.decode(content))
+        if not self.turns:
+            return pixels, tf.constant(decoding.UPRIGHT)
+        orientation = decoding.exif_orientation(content)
+        return decoding.turned(pixels, orientation), orientation
+
+    def resized(self, pixels: tf.Tensor | np.ndarray) -> tf.Tensor:
+        """`[rows, columns, 3]` -> float32 `[size, size, 3]`, for `features`."""
         size = [self.description["image_size"]] * 2
         return tf.image.resize(pixels, size, "bilinear", antialias=True)
+
+    @property
+    def turns(self) -> bool:
+        """Whether images are turned upright, as EXIF orientation says."""
+        return identity(self.description)[ORIENTATION] == APPLIED
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """The features of images.
@@ -104,6 +118,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         image_size=size,
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
+        **{ORIENTATION: APPLIED},
     )
     if weights != IMAGENET and kind.module == "efficientnet":
         _normalise_as_imagenet(model)
@@ -132,6 +147,8 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
             "Extract the features again.",
         ) from error
     backbone = load(name, there, size)
+    if identity(description)[ORIENTATION] == NOT_APPLIED:
+        backbone.description[ORIENTATION] = NOT_APPLIED
     check_same(
         f"{there} has other weights of {name} than those that made the "
         "features.",
@@ -146,7 +163,9 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
 def identity(description: dict) -> dict:
     """The part of a description that features of one kind have in common."""
     names = ("name", "weights_sha256", "image_size", "preprocessing")
-    return {name: description.get(name) for name in names}
+    turned = description.get(ORIENTATION, NOT_APPLIED)
+    found = {name: description.get(name) for name in names}
+    return {**found, ORIENTATION: turned}
 
 
 def _build(name: str, size: int, weights: str) -> keras.Model:

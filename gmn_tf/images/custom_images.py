@@ -1,5 +1,7 @@
 """The features of a user's own data, if it has images and no features."""
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 
@@ -57,7 +59,9 @@ def features_folder(
             "Add images, or say in classes.csv that the class is unseen.",
         )
     network = backbones.load(backbone, weights)
-    digest = network.description["weights_sha256"][:8]
+    # Features that are not alike do not share a folder.
+    identity = json.dumps(backbones.identity(network.description))
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
     out = f"{data_dir}/features/{dataset}-{backbone}-{digest}"
     log(f"There are images and no features; these go to {out}")
     summary = extraction.run(images, out, network, unreadable, quiet=quiet)

@@ -5,13 +5,20 @@ import os
 import pathlib
 import time
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from gmn_tf.images import backbones, image_folder
 from gmn_tf.images.backbones import Backbone
-from gmn_tf.images.feature_store import FeatureStore, key, with_reasons
+from gmn_tf.images.feature_store import (
+    FeatureStore,
+    check_some_readable,
+    key,
+    with_reasons,
+)
 from gmn_tf.images.image_batches import batches
+from gmn_tf.images.image_folder import by_reason
 from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError, check_choice, counted, listed
 
@@ -20,9 +27,23 @@ UNREADABLE = ("stop", "skip")
 # What extraction.json lists, and how a person reads it.
 REMARKS = {
     "unreadable": "Unreadable images, left out (see unreadable.csv)",
-    "turned": "EXIF orientation is reported but not applied",
-    "not_images": "Ignored, because they are not images in folders of classes",
+    "turned": "Turned upright, as EXIF orientation says",
 }
+
+
+class Features(NamedTuple):
+    """Features of some images.
+
+    Attributes:
+        values: `[n, dx]` of the readable images, in their order.
+        unreadable: reasons of the others, by path.
+        turned: EXIF's numbers of the orientations that images were turned
+            from, by path.
+    """
+
+    values: np.ndarray
+    unreadable: dict[str, str]
+    turned: dict[str, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +90,8 @@ class Summary:
             for what, those in remarks.items()
             if those
         ]
+        others = by_reason(record["left_out"])
+        lines += [f"Left out: {reason}." for reason in others]
         return "\n".join(lines)
 
 
@@ -78,27 +101,26 @@ def features_of(
     unreadable: str = "stop",
     batch_size: int = BATCH_SIZE,
     quiet: bool = True,
-) -> tuple[np.ndarray, dict[str, str]]:
+) -> Features:
     """Features of image files.
 
     Args: those of `run`, and
         paths: the files.
 
-    Returns:
-        `[n, dx]` features of the readable images, in their order; reasons of
-        the others, by path.
-
     Raises:
-        InputError: if an image cannot be read and `unreadable` is `stop`.
+        InputError: if an image cannot be read and `unreadable` is `stop`, or
+            none of them can be.
     """
     features = [np.empty((0, backbone.description["feature_dim"]), np.float32)]
-    reasons = {}
+    reasons, turned = {}, {}
     for batch in batches(paths, backbone, batch_size, quiet):
         features += [i.feature[None] for i in batch if not i.reason]
         reasons |= {str(i.path): i.reason for i in batch if i.reason}
+        turned |= {str(i.path): i.turned for i in batch if i.turned}
         if unreadable == "stop":
             _check_readable(reasons)
-    return np.concatenate(features), reasons
+    check_some_readable(len(features) - 1, reasons)
+    return Features(np.concatenate(features), reasons, turned)
 
 
 def run(
@@ -154,7 +176,7 @@ def _check_readable(reasons: dict[str, str]) -> None:
     if reasons:
         raise InputError(
             f"Cannot read some images: {len(reasons)} so far.",
-            "whole JPEG, PNG, GIF, BMP or WebP files",
+            "whole image files, such as JPEG or PNG",
             with_reasons(reasons),
             "Replace or remove them and give the same command again, or leave "
             "them out with --unreadable=skip.",

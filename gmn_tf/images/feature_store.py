@@ -26,7 +26,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from gmn_tf.images import backbones
+from gmn_tf.images import backbones, pillow
 from gmn_tf.images.image_batches import Image
 from gmn_tf.images.image_folder import Listing
 from gmn_tf.utils import files
@@ -95,7 +95,8 @@ class FeatureStore:
         for there in (started, self._record.get("backbone")):
             if there and isinstance(there, dict):
                 check_same(
-                    f"{path} has features of another backbone.",
+                    f"{path} has features of another backbone, or of images "
+                    "that were read in another way.",
                     backbones.identity(there),
                     backbones.identity(backbone),
                     action,
@@ -125,7 +126,9 @@ class FeatureStore:
                 names = ("keys", "reasons", "turned")
                 notes = (part[name].tolist() for name in names)
                 found |= _index(path, part["features"], *notes)
-        return found
+        # Meanwhile a library may have been installed.
+        needs = pillow.NEEDS_HEIF
+        return {k: one for k, one in found.items() if one.reason != needs}
 
     def _finished(self) -> dict[str, Stored]:
         """What is in features.npy; nothing if that is missing or damaged."""
@@ -174,13 +177,7 @@ class FeatureStore:
         images = {file: self.stored[key] for file, key in keys.items()}
         unreadable = self.unreadable(keys)
         rows = [image for image in listing.images if image[1] not in unreadable]
-        if not rows:
-            raise InputError(
-                "None of the images can be read.",
-                "JPEG, PNG, GIF, BMP or WebP files",
-                with_reasons(unreadable),
-                "Check that these files are images.",
-            )
+        check_some_readable(len(rows), unreadable)
         counts = collections.Counter(class_name for class_name, _ in rows)
         record = {
             "backbone": self._backbone,
@@ -188,7 +185,7 @@ class FeatureStore:
             "classes": {name: counts[name] for name in listing.classes},
             "unreadable": unreadable,
             "turned": {f: i.turned for f, i in images.items() if i.turned},
-            "not_images": listing.others,
+            "left_out": listing.left_out,
             "keys": keys,
         }
         if not (self._finished() and record.items() <= self._record.items()):
@@ -228,6 +225,22 @@ class FeatureStore:
             for image in images:
                 feature = load(image.path)[image.row]
                 file.write(feature.astype("<f4").tobytes())
+
+
+def check_some_readable(count: int, unreadable: dict[str, str]) -> None:
+    """Raises InputError if there are only unreadable images.
+
+    Args:
+        count: readable images.
+        unreadable: reasons of the others, by file.
+    """
+    if unreadable and not count:
+        raise InputError(
+            "None of the images can be read.",
+            "image files, such as JPEG or PNG",
+            with_reasons(unreadable),
+            "Check that these files are images.",
+        )
 
 
 def with_reasons(unreadable: dict[str, str]) -> str:

@@ -1,28 +1,23 @@
 """Images of many files with their features: decoded in parallel, batched."""
 
 import contextlib
-import io
 import itertools
 import os
 import pathlib
-import re
 from collections.abc import Iterator, Sequence
 from concurrent import futures
 from typing import NamedTuple
 
 import numpy as np
-import PIL.ExifTags
-import PIL.Image
 import tensorflow as tf
 
+from gmn_tf.images import pillow
 from gmn_tf.images.backbones import Backbone
+from gmn_tf.images.decoding import UPRIGHT
 from gmn_tf.utils.errors import first_line
 from gmn_tf.utils.progress import progress
 
 BATCHES_AHEAD = 2  # decoded while the network computes
-UPRIGHT = 1  # EXIF's number of this orientation
-# What TensorFlow puts around its messages.
-_NODE = re.compile(r"\{\{.*?\}\}\s*|\s*\[Op:\w*\].*", re.DOTALL)
 
 
 class Image(NamedTuple):
@@ -32,7 +27,8 @@ class Image(NamedTuple):
         path: the file.
         feature: `[dx]`, or None.
         reason: why there is no feature; empty if there is one.
-        turned: EXIF's number of its orientation; 0 if it is upright.
+        turned: EXIF's number of the orientation that it was turned from; 0 if
+            it was upright.
     """
 
     path: pathlib.Path
@@ -54,6 +50,7 @@ def batches(
     side = backbone.description["image_size"]
     pixels = tf.TensorSpec([None, side, side, 3], tf.float32)
     network = tf.function(backbone.features, input_signature=[pixels])
+    read = _reader(backbone)
     with contextlib.ExitStack() as stack:
         pool = futures.ThreadPoolExecutor(os.cpu_count())
         stack.callback(pool.shutdown, cancel_futures=True)
@@ -61,7 +58,8 @@ def batches(
             progress("Features", len(paths), quiet, "image")
         )
         submitted = (
-            pool.submit(_decode, pathlib.Path(path), backbone) for path in paths
+            pool.submit(_decode, pathlib.Path(path), backbone, read)
+            for path in paths
         )
         waiting = list(itertools.islice(submitted, BATCHES_AHEAD * size))
         while waiting:
@@ -78,25 +76,33 @@ def batches(
             ]
 
 
-def _decode(path: pathlib.Path, backbone: Backbone) -> tuple:
+def _decode(path: pathlib.Path, backbone: Backbone, read) -> tuple:
+    """An image without its feature, and its pixels or None."""
     try:
         content = path.read_bytes()
-        if not content:
-            return Image(path, None, "an empty file"), None
-        with tf.device("CPU:0"):
-            pixels = backbone.image(content)
     except OSError as error:
         return Image(path, None, first_line(error)), None
-    except tf.errors.InvalidArgumentError as error:
-        reason = ValueError(_NODE.sub("", error.message).strip() or "no image")
-        return Image(path, None, first_line(reason)), None
+    if not content:
+        return Image(path, None, "an empty file"), None
     try:
-        with PIL.Image.open(io.BytesIO(content)) as image:
-            turned = image.getexif().get(PIL.ExifTags.Base.Orientation, UPRIGHT)
-            misread = (image.format, image.mode) == ("BMP", "P")
-    except Exception:  # Pillow may fail where TensorFlow does not
-        return Image(path, None), pixels
-    if misread:  # by TensorFlow
-        return Image(path, None, "a BMP with a palette; save it as PNG"), None
-    is_turned = isinstance(turned, int) and turned != UPRIGHT
-    return Image(path, None, turned=turned if is_turned else 0), pixels
+        pixels, orientation = read(content)
+    except tf.errors.OpError:
+        try:
+            pixels, orientation = pillow.decode(content)
+        except ValueError as error:
+            return Image(path, None, str(error)), None
+        with tf.device("CPU:0"):
+            pixels = backbone.resized(pixels)
+    turned = int(orientation)
+    return Image(path, None, turned=turned if turned != UPRIGHT else 0), pixels
+
+
+def _reader(backbone: Backbone):
+    """Content of a file -> the network's pixels, and EXIF's orientation."""
+
+    @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
+    def read(content):
+        with tf.device("CPU:0"):
+            return backbone.image_and_orientation(content)
+
+    return read

@@ -14,6 +14,8 @@ DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 class ServingModel(tf.Module):
     """The classifiers' weights, the names of the classes, and a backbone.
 
+    What bin/predict refuses is refused here too, as a call that fails.
+
     Args:
         predictor: the classifiers and their label map.
         backbone: a `gmn_tf.images.backbones.Backbone`; None serves
@@ -38,24 +40,37 @@ class ServingModel(tf.Module):
         self.names = tf.constant(predictor.classes.names)
         self.top_k = min(top_k, len(predictor.classes.names))
         self.backbone = backbone
-        # Keras's variables are saved with what is an attribute of a module.
-        self.network = None if backbone is None else backbone.model
+        # What is an attribute is saved. TensorFlow Serving does not look for
+        # variables inside those of Keras.
+        self.weights = (
+            []
+            if backbone is None
+            else [variable.value for variable in backbone.model.variables]
+        )
 
     def classify(self, features):
         """Raw features `[n, dx]` -> names and probabilities `[n, k]`."""
-        probabilities = mean_probabilities(self.scaled(features), self.terms)
-        best, labels = tf.math.top_k(probabilities, self.top_k)
-        return {"classes": tf.gather(self.names, labels), "scores": best}
+        _check_some(features)
+        tf.debugging.assert_all_finite(
+            features, "Features must be finite numbers."
+        )
+        return self._answer(features)
 
     def classify_images(self, images):
         """Contents of image files `[n]` -> names and probabilities."""
+        _check_some(images)
         size = self.backbone.description["image_size"]
         pixels = tf.map_fn(
             self.backbone.image,
             images,
             fn_output_signature=tf.TensorSpec([size, size, 3], tf.float32),
         )
-        return self.classify(self.backbone.features(pixels))
+        return self._answer(self.backbone.features(pixels))
+
+    def _answer(self, features):
+        probabilities = mean_probabilities(self.scaled(features), self.terms)
+        best, labels = tf.math.top_k(probabilities, self.top_k)
+        return {"classes": tf.gather(self.names, labels), "scores": best}
 
     def signatures(self) -> dict:
         """Named signatures; the default takes images, if it can."""
@@ -65,6 +80,13 @@ class ServingModel(tf.Module):
             files = tf.TensorSpec([None], tf.string, name=IMAGES)
             functions[IMAGES] = tf.function(self.classify_images, [files])
         return {**functions, DEFAULT: list(functions.values())[-1]}
+
+
+def _check_some(inputs) -> None:
+    """Makes a call without any input fail."""
+    tf.debugging.assert_positive(
+        tf.shape(inputs)[0], "An empty batch: give at least one input."
+    )
 
 
 def export(

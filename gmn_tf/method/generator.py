@@ -3,7 +3,7 @@
 import keras
 from keras import ops, saving
 
-from gmn_tf.method import layers
+from gmn_tf.method import layers, saved
 
 
 class Noise(keras.layers.Layer):
@@ -162,5 +162,11 @@ class Generator(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        noise_layer = saving.deserialize_keras_object(config["noise_layer"])
-        return cls(**{**config, "noise_layer": noise_layer})
+        make = saving.deserialize_keras_object
+        with saved.reporting_other_versions("generator"):
+            noise_layer = make(config["noise_layer"])
+            return cls(**{**config, "noise_layer": noise_layer})
+
+    def build_from_config(self, config):
+        with saved.reporting_other_versions("generator"):
+            self.build(**config["shapes_dict"])

@@ -4,6 +4,7 @@ Results are those of `SearchFolder.results`; scores are percent, of validation
 classes.
 """
 
+import shlex
 import statistics
 from collections.abc import Mapping, Sequence
 
@@ -89,7 +90,7 @@ def write(folder: SearchFolder) -> str:
         f"{conclusion}.\nIt is {count} by these scores, "
         "with one seed each; expect lower ones elsewhere.\nThe test splits "
         "were not touched. To score it there: "
-        f"bin/train --config={folder.path / BEST} "
+        f"bin/train {shlex.quote(f'--config={folder.path / BEST}')} "
         f"--workdir=runs/{config.dataset}-tuned-{config.seed}",
     ]
     return "\n\n".join(parts)

@@ -19,7 +19,7 @@ from gmn_tf.training import fit
 from tests.support.in_process import call, fail, succeed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
+SOURCES = ("gmn_tf", "datasets")
 
 NUMBER = define.integer("number", 3, "A number.", 1)
 NAMES = sorted(
@@ -47,6 +47,17 @@ def show(values) -> None:
 @command(define.string("here", None, "A place."), NUMBER)
 def only_here(values) -> None:
     """Prints nothing."""
+
+
+def test_paths_in_printed_commands_are_quoted():
+    # Text of a command, and a value in braces that shlex has not seen.
+    unquoted = re.compile(
+        r"\bf\"[^\"\n]*(?:\bbin/\w+|tensorboard|pip) [^\"{\n]*\{(?!shlex)"
+    )
+    assert unquoted.search('f"Run bin/train --workdir={workdir}"')
+    sources = [p for f in SOURCES for p in (ROOT / f).rglob("*.py")]
+    assert len(sources) > 50
+    assert not [p for p in sources if unquoted.search(p.read_text("utf-8"))]
 
 
 def test_calls_in_one_process_share_no_flags():

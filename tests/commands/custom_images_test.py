@@ -2,17 +2,19 @@
 
 import csv
 import json
+import pathlib
 import shutil
 import subprocess
 import sys
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from gmn_tf import commands
-from gmn_tf.images import backbones
+from gmn_tf.images import backbones, image_folder, pillow
 from tests.support import image_toys
-from tests.support.in_process import fail, succeed
+from tests.support.in_process import call, fail, succeed
 
 SEEN = ("crow", "finch", "heron", "kite")
 UNSEEN = ("owl", "wren")
@@ -147,40 +149,122 @@ def test_other_features_and_bad_images_are_refused(workdir, tmp_path):
     assert "must end in .csv or .json" in message and not out.exists()
 
 
-def test_the_exported_model_takes_images(folder, workdir, tmp_path):
+def test_the_exported_model_answers_as_bin_predict(folder, workdir, tmp_path):
     printed = succeed(
         commands.export,
         f"--workdir={workdir}",
         f"--out={tmp_path / 'served'}",
     )
     assert "6 classes that takes images and features" in printed
-    image = folder / "images" / "wren" / "3.png"
-    code = (
-        "import sys, tensorflow as tf\n"
-        f"model = tf.saved_model.load({str(tmp_path / 'served' / '1')!r})\n"
-        f"content = open({str(image)!r}, 'rb').read()\n"
-        "answer = model.signatures['serving_default'](images=[content])\n"
-        "assert 'gmn_tf' not in sys.modules\n"
-        "print(answer['classes'][0, 0].numpy().decode())\n"
-    )
-    best = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    image_toys.draw(1).save(photographs / "phone.jpg", exif=exif)
+    shutil.copy(folder / "images" / "wren" / "3.png", photographs)
+    paths = sorted(photographs.iterdir())
+    content = np.array([path.read_bytes() for path in paths], object)
+    np.save(tmp_path / "images.npy", content)
+    # A program that comes with TensorFlow, and loads as its Serving does.
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"),
+            *("run", "--dir", tmp_path / "served" / "1"),
+            *("--tag_set", "serve", "--signature_def", "serving_default"),
+            *("--inputs", f"images={tmp_path / 'images.npy'}"),
+            *("--outdir", tmp_path),
+        ],
         check=True,
-        cwd=tmp_path,
-    ).stdout.strip()
+        capture_output=True,
+    )
+    classes = np.load(tmp_path / "classes.npy", allow_pickle=True)
+    scores = np.load(tmp_path / "scores.npy")
     printed = succeed(
         commands.predict,
         f"--workdir={workdir}",
-        f"--images={image}",
-        "--top_k=1",
+        f"--images={photographs}",
     )
-    (row,) = csv.DictReader(printed.splitlines())
+    rows = list(csv.DictReader(printed.splitlines()))
 
-    assert row["class"] == best
+    assert [row["sample"] for row in rows[::5]] == list(map(str, paths))
+    assert [row["class"] for row in rows] == [
+        name.decode() for name in classes.ravel()
+    ]
+    expected = [float(row["probability"]) for row in rows]
+    np.testing.assert_allclose(scores.ravel(), expected, atol=1e-5)
     card = (tmp_path / "served" / "1" / "MODEL_CARD.md").read_text("utf-8")
     assert 'signatures["images"]' in card and "net.weights.h5" in card
+    assert "EXIF orientation is applied" in card
+
+
+def test_every_photograph_is_accounted_for(workdir, tmp_path, monkeypatch):
+    monkeypatch.setattr(pillow, "pillow_heif", None)
+    folder = tmp_path / "a folder"
+    folder.mkdir()
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    image = image_toys.draw(1)
+    image.save(folder / "phone.jpg", exif=exif)
+    image.transpose(PIL.Image.ROTATE_270).save(folder / "scan.TIF")
+    image.save(folder / "windows.jfif", format="JPEG")
+    image.save(folder / "new.avif")
+    (folder / "iphone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(99))
+    (folder / "notes.txt").touch()
+    (folder / "torn.png").write_bytes(b"\x89PNG")
+    (folder / "loop").symlink_to(".", target_is_directory=True)
+    flags = f"--workdir={workdir}", f"--images={folder}", "--top_k=1"
+
+    message = fail(commands.predict, *flags)
+    assert "Cannot read some images: 1 so far" in message
+    found = call(commands.predict, *flags, "--unreadable=skip")
+    assert found.status == 0, found.stderr
+    rows = list(csv.DictReader(found.stdout.splitlines()))
+    names = [pathlib.Path(row["sample"]).name for row in rows]
+    assert names == ["new.avif", "phone.jpg", "scan.TIF", "windows.jfif"]
+    said = found.stderr[found.stderr.index("1 image turned") :].splitlines()
+    assert said == [
+        "1 image turned upright, as EXIF orientation says.",
+        f"{folder} has 8 files, of which 4 are left out:",
+        f"  {folder / 'torn.png'} (not an image that can be read)",
+        f"  {pillow.NEEDS_HEIF}: 1: {folder / 'iphone.HEIC'}",
+        f"  {image_folder.AGAIN}: 1: {folder / 'loop'}",
+        f"  no image by its ending (.txt): 1: {folder / 'notes.txt'}",
+    ]
+    for name in names:
+        (folder / name).unlink()
+    message = fail(commands.predict, *flags, "--unreadable=skip")
+    assert "None of the images can be read" in message
+
+
+def test_features_made_without_orientation_are_told(folder, workdir, tmp_path):
+    """As in a run of an earlier version, which did not record it."""
+    old = tmp_path / "old"
+    shutil.copytree(workdir, old)
+    content = json.loads((old / "classes.json").read_text("utf-8"))
+    assert content["backbone"].pop("exif_orientation") == "applied"
+    (old / "classes.json").write_text(json.dumps(content), encoding="utf-8")
+    (features,) = (folder / "data" / "features").iterdir()
+    message = fail(
+        commands.predict, f"--workdir={old}", f"--features={features}"
+    )
+    assert "expected: exif_orientation='not applied'" in message
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    image_toys.draw(1).save(tmp_path / "phone.jpg", exif=exif)
+    image_toys.draw(1).save(tmp_path / "plain.jpg")
+    probabilities = []
+    for run, name in (
+        *((workdir, "phone.jpg"), (old, "phone.jpg"), (old, "plain.jpg")),
+    ):
+        found = call(
+            commands.predict, f"--workdir={run}", f"--images={tmp_path / name}"
+        )
+        told = "EXIF orientation is not applied" in found.stderr
+        assert told == (run == old)
+        rows = csv.DictReader(found.stdout.splitlines())
+        probabilities.append([float(row["probability"]) for row in rows])
+    turned, as_stored, plain = probabilities
+    assert as_stored == plain != turned
 
 
 def test_what_does_not_fit_is_refused_before_features_are_made(

@@ -1,29 +1,32 @@
 """The exported model says what the run does, where gmn_tf is not installed."""
 
+import io
 import json
+import pathlib
+import re
 import shutil
 import subprocess
 import sys
+from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.images import backbones
+from gmn_tf.images import backbones, extraction
 from gmn_tf.inference import model_card, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import (
     base,
-    bilinear,
     combination,
     linear,
     prototype,
 )
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
-from tests.support import toys
+from tests.support import image_toys, toys
 
 # In a process of its own, in which gmn_tf cannot be imported.
 ALONE = """
@@ -78,53 +81,138 @@ def test_it_answers_alone_as_the_run_does(predictor, tiny_data, tmp_path):
 
     assert set(answers) == {"features", "serving_default"}
     for classes, scores in answers.values():
-        for names, values, top in zip(
-            classes, scores, predictor.top(features, 4), strict=True
-        ):
-            np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-4)
-            assert names == [name for name, _ in top]
+        check(predictor.top(features, 4), classes, scores)
 
 
-def test_images_are_answered_alone_as_features_are(
-    tmp_path,
-):
+def encoded(image, kind, **options) -> bytes:
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def contents() -> list[bytes]:
+    """Files of images that a graph reads, one with EXIF orientation."""
+    image = image_toys.draw(1)
+    exif = PIL.Image.Exif()
+    exif[PIL.ExifTags.Base.Orientation] = 6
+    return [
+        encoded(image_toys.draw(0), "PNG"),
+        encoded(image, "JPEG", exif=exif),
+        encoded(image.convert("P"), "BMP"),
+        encoded(image.convert("L"), "GIF"),
+        encoded(image.convert("CMYK"), "JPEG"),
+        encoded(image.convert("RGBA"), "WEBP"),
+        encoded(PIL.Image.fromarray(np.full([9, 8], 999, np.uint16)), "PNG"),
+    ]
+
+
+class Served(NamedTuple):
+    """An exported model with its backbone, and what it should answer."""
+
+    folder: pathlib.Path
+    contents: list[bytes]
+    features: np.ndarray
+    tops: list
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """With random weights of a network that has several kinds of layers."""
+    folder = tmp_path_factory.mktemp("served")
     backbone = backbones.load("mobilenet", "random", image_size=32)
-    paths = []
-    for number, size in enumerate([(20, 31), (40, 24)]):
-        pixels = np.random.default_rng(number).integers(0, 256, (*size, 3))
-        paths.append(tmp_path / f"{number}.png")
-        paths[-1].write_bytes(tf.io.encode_png(pixels.astype(np.uint8)).numpy())
-    contents = [path.read_bytes() for path in paths]
-    features = backbone.features(
-        tf.stack([backbone.image(content) for content in contents])
-    )
+    paths = [folder / str(number) for number in range(len(contents()))]
+    for path, content in zip(paths, contents()):
+        path.write_bytes(content)
+    features = extraction.features_of(paths, backbone).values
+    columns = toys.normal(1024, 3).astype("f4")
+    terms = [
+        base.Term(False, columns, np.zeros(3, "f4")),
+        base.Term(True, -columns, np.ones(3, "f4")),
+    ]
     predictor = Predictor(
-        LabelMap(("a", "b", "c"), ("seen",) * 3, 1024, (), None),
-        (
-            bilinear.fit(
-                base.Task(
-                    Samples(
-                        toys.normal(9, 1024).astype("f4"), np.arange(9) % 3
-                    ),
-                    toys.normal(3, toys.DA).astype("f4"),
-                    3,
-                    3,
-                ),
-                bilinear.Settings(0.1, 1.0, 0.9, 0.0, 4, 1),
-                seed=1,
-            ),
-        ),
+        LabelMap(("a", "b\u00e9", "c"), ("seen",) * 3, 1024, (), None),
+        (base.assemble(terms), base.assemble(terms[:1])),
     )
-    folder = serving.export(predictor, tmp_path / "out", "card", backbone, 2)
-    np.save(tmp_path / "features.npy", features)
-    answers = alone(folder, tmp_path / "features.npy", *paths)
+    place = serving.export(predictor, folder / "out", "card", backbone, 2)
+    return Served(place, contents(), features, predictor.top(features, 2))
+
+
+def check(tops, classes, scores):
+    """Checks an answer."""
+    for names, values, top in zip(classes, scores, tops, strict=True):
+        np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-3)
+        assert list(names) == [name for name, _ in top]
+
+
+def test_images_are_answered_alone_as_features_are(served, tmp_path):
+    np.save(tmp_path / "features.npy", served.features)
+    paths = [tmp_path / str(number) for number in range(len(served.contents))]
+    for path, content in zip(paths, served.contents):
+        path.write_bytes(content)
+    answers = alone(served.folder, tmp_path / "features.npy", *paths)
 
     assert set(answers) == {"features", "images", "serving_default"}
-    expected = predictor.top(features, 2)
     for classes, scores in answers.values():
-        for names, values, top in zip(classes, scores, expected, strict=True):
-            np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-3)
-            assert names == [name for name, _ in top]
+        check(served.tops, classes, scores)
+
+
+def in_a_session(folder, signature, inputs):
+    """Classes and scores by the loader that TensorFlow Serving uses."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        model = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        found = model.signature_def[signature]
+        (taken,) = found.inputs.values()
+        wanted = {name: one.name for name, one in found.outputs.items()}
+        answer = session.run(wanted, {taken.name: inputs})
+    return np.char.decode(answer["classes"].astype(bytes)), answer["scores"]
+
+
+@pytest.mark.parametrize("name", ["features", "images", "serving_default"])
+def test_every_signature_works_in_a_session(name, served):
+    images = np.array(served.contents, object)
+    inputs = served.features if name == "features" else images
+    check(served.tops, *in_a_session(served.folder, name, inputs))
+
+
+def test_features_alone_work_in_a_session(predictor, tiny_data, tmp_path):
+    features = tiny_data.unseen.features[:5]
+    folder = serving.export(predictor, tmp_path / "out", "card", top_k=4)
+    for name in ("features", "serving_default"):
+        answer = in_a_session(folder, name, features)
+        check(predictor.top(features, 4), *answer)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="empty batch"):
+            in_a_session(folder, name, features[:0])
+
+
+# Pillow reads some of these for bin/predict.
+REFUSED = {
+    "an empty file": b"",
+    "a text": b"hello",
+    "half of a JPEG": encoded(image_toys.draw(0), "JPEG")[:500],
+    "a BMP of two colours": encoded(image_toys.draw(0).convert("1"), "BMP"),
+    "a TIFF": encoded(image_toys.draw(0), "TIFF"),
+    "an AVIF": encoded(image_toys.draw(0), "AVIF"),
+}
+
+
+@pytest.mark.parametrize("name", ["images", "features"])
+def test_what_bin_predict_refuses_makes_a_call_fail(name, served):
+    wrong = {
+        "an empty batch": np.array([], object),
+        **{
+            what: np.array([served.contents[0], content], object)
+            for what, content in REFUSED.items()
+        },
+    }
+    if name == "features":
+        nan = np.where(served.features == served.features[0, 0], np.nan, 1.0)
+        wrong = {"no row": served.features[:0], "NaN": nan.astype("f4")}
+    model = tf.saved_model.load(str(served.folder)).signatures[name]
+    for what, inputs in wrong.items():
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            print(what, model(tf.constant(inputs, model.inputs[0].dtype)))
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            print(what, in_a_session(served.folder, name, inputs))
 
 
 def test_linear_classifiers_are_served_too(tiny_data):
@@ -142,20 +230,36 @@ def test_linear_classifiers_are_served_too(tiny_data):
     )
 
 
-LOADED = """
+BEFORE = """
 import sys
-import numpy as np
-from gmn_tf.inference.prediction import Predictor
-
-folder, features = sys.argv[1:]
-print(Predictor.load(folder).probabilities(np.load(features)).tolist())
+import gmn_tf
+assert "keras" not in sys.modules
+import keras
+assert "gmn_tf.method.generator" not in sys.modules
+"""
+AFTER = """
+given = np.load(sys.argv[2])
+ones = [np.ones(a.shape, np.float32) for a in (noise, embeddings)]
+print([
+    np.asarray(generator(*ones)).tolist(),
+    np.asarray(classifier(given)).tolist(),
+    gmn_tf.Predictor.load(sys.argv[1]).probabilities(given).tolist(),
+])
 """
 
 
-def test_a_new_process_loads_every_kind_of_classifier(
+def lines_to_paste() -> str:
+    """What docs/runs.md says of opening a run in Keras."""
+    page = pathlib.Path(__file__).parents[2] / "docs" / "runs.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text("utf-8"), re.S)
+    (code,) = (block for block in blocks if "load_model" in block)
+    return code
+
+
+def test_a_new_process_opens_a_run_in_keras_and_predicts(
     finished_run, predictor, tiny_data, tmp_path
 ):
-    # Which has imported no module of a classifier before.
+    # Which has imported no module of a network before.
     folder = tmp_path / "run"
     shutil.copytree(finished_run.workdir.path, folder)
     seen = tiny_data.num_seen
@@ -168,18 +272,24 @@ def test_a_new_process_loads_every_kind_of_classifier(
         [1.0, 1.0],
         tiny_data.train.features,
     )
-    Workdir(folder).save_model("classifier_1", model)
+    Workdir(folder).save_model("classifier_0", model)
     features = tiny_data.seen.features[:3]
     np.save(tmp_path / "features.npy", features)
+    code = BEFORE + lines_to_paste().replace("runs/x", str(folder)) + AFTER
     found = subprocess.run(
-        [sys.executable, "-c", LOADED, folder, tmp_path / "features.npy"],
+        [sys.executable, "-c", code, folder, tmp_path / "features.npy"],
         capture_output=True,
         text=True,
     )
 
     assert not found.returncode, found.stderr
+    synthetic, scores, probabilities = json.loads(found.stdout)
+    generator = finished_run.load_generator()
+    ones = np.ones([5, generator.noise_dim]), np.ones([5, 7])
+    np.testing.assert_allclose(synthetic, generator(*ones), rtol=1e-5)
+    np.testing.assert_allclose(scores, model(features), rtol=1e-4)
     expected = Predictor.load(folder).probabilities(features)
-    np.testing.assert_allclose(json.loads(found.stdout), expected, rtol=1e-5)
+    np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
 
 
 def test_each_export_becomes_the_next_version(predictor, tmp_path):

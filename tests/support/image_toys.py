@@ -49,6 +49,7 @@ def backbone() -> Backbone:
         "weights_sha256": "1" * 64,
         "image_size": SIDE,
         "preprocessing": "keras.applications.mobilenet.preprocess_input",
+        "exif_orientation": "applied",
         "feature_dim": DIM,
     }
     return Backbone(model, description)

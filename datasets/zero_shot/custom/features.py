@@ -5,6 +5,7 @@ A further format of features needs a function and a line in `_READERS`.
 
 import dataclasses
 import os
+import shlex
 
 import numpy as np
 from etils import epath
@@ -21,7 +22,12 @@ EXTRACTION_FILE = "extraction.json"
 # Columns of features to predict on that are not numbers; those to learn from
 # may have the first two.
 TEXT_COLUMNS = ("class", "file", "label", "sample", "split")
-IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
+# How names of images end, in lower case.
+IMAGES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jif", ".pjpeg", ".pjp", ".mpo"),
+    *(".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".jxl", ".jp2"),
+    *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".ppm", ".pgm"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +78,8 @@ def read(
                 f"images in {images}"
                 if images
                 else listed(sorted(one.name for one in folder.iterdir()), 8),
-                f"Run bin/extract_features --images={images} --out=FEATURES, "
+                "Run bin/extract_features "
+                f"{shlex.quote(f'--images={images}')} --out=FEATURES, "
                 "and give --features=FEATURES."
                 if images
                 else "Put the features there, or name their folder with "

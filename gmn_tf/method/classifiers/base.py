@@ -17,8 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method import compatibility
-from gmn_tf.method.classifiers import table
+from gmn_tf.method import compatibility, saved
 from gmn_tf.utils.errors import InputError
 
 
@@ -169,15 +168,10 @@ class Classifier(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        if "embedders" not in config:
-            raise ValueError(
-                "a classifier of an earlier version of gmn_tf, which had no "
-                "terms and embedders"
-            )
-        for name in table.CLASSIFIERS:  # Keras has to know their embedders
-            table.module(name)
-        made = map(keras.saving.deserialize_keras_object, config["embedders"])
-        return cls(**{**config, "embedders": list(made)})
+        make = keras.saving.deserialize_keras_object
+        with saved.reporting_other_versions("classifier"):
+            embedders = [make(one) for one in config["embedders"]]
+            return cls(**{**config, "embedders": embedders})
 
     def penalise_seen(self, num_seen: int, penalty: float) -> None:
         """Lowers the scores of the classes 0..num_seen-1 (`calibration`)."""
