@@ -104,6 +104,19 @@ def describe(path: epath.Path) -> SourceFile:
     return SourceFile(path.name, size, digest.hexdigest())
 
 
+def as_matrix(values: np.ndarray) -> np.ndarray:
+    """An array without the axes of length 1 that a matrix has no use for.
+
+    Logical values become numbers.
+    """
+    if values.ndim > 2:
+        kept = [size for size in values.shape if size != 1]
+        # [n, dx, 1, 1], as pooled features come, is the matrix [n, dx].
+        if len(kept) == 2:
+            values = values.reshape(kept)
+    return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+
 def check_matrix(values, name: str, expected: str) -> None:
     """Raises InputError unless it is a matrix of real numbers, not words."""
     received = values
@@ -115,7 +128,7 @@ def check_matrix(values, name: str, expected: str) -> None:
         f"{name} is not a matrix of numbers.",
         f"{expected}, not empty",
         received,
-        "Save it as a full (not sparse) matrix.",
+        "Save it as a matrix of numbers with two dimensions.",
     )
 
 

@@ -56,9 +56,11 @@ def refusal(
     advice = kind and kind.actions.get(wanted, kind.actions.get(ANY))
     if advice:
         name = os.fspath(path)
+        octave = f"load('{name}'); save('-v7', '{name}')"
+        is_plain = not set(name) & set("\"'$`\\!")
         commands = {
             "{path}": shlex.quote(name),
-            "{octave}": shlex.quote(f"load('{name}'); save('-v7', '{name}')"),
+            "{octave}": f'"{octave}"' if is_plain else shlex.quote(octave),
         }
         # Not str.format: commands have braces of their own.
         for place, text in commands.items():

@@ -87,3 +87,12 @@ def renamed(names: Sequence[str], known: Collection[str]) -> list[str]:
         by_form.get(folded(name), name) if forms[folded(name)] == 1 else name
         for name in names
     ]
+
+
+def found(names: Sequence[str], given: Collection[str]) -> tuple[str, ...]:
+    """Given names in the form that `names` have them; others as they are."""
+    known = Names(names)
+    places = {one: known.find(one) for one in map(str.strip, given) if one}
+    return tuple(
+        one if place is None else names[place] for one, place in places.items()
+    )

@@ -21,7 +21,7 @@ def _file(variables: dict, compressed: bool = False) -> bytes:
 
 
 def _read(content: bytes, *wanted: str) -> dict:
-    return mat5.read(io.BytesIO(content), wanted)
+    return mat5.read(io.BytesIO(content), wanted)[0]
 
 
 @pytest.mark.parametrize("compressed", [False, True])
