@@ -7,12 +7,14 @@ reader, and one more call in `prepare`; what readers check alike is below.
 
 import dataclasses
 import hashlib
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from etils import epath
 
+from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError, first_line, listed
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
@@ -161,7 +163,12 @@ def check_finite(
 
 def check_class_name(name: object, place: str, others: Collection[str]) -> None:
     """Raises InputError unless it is a line of text that no other class has."""
-    is_text = isinstance(name, str) and name.strip() and name.isprintable()
+    is_text = isinstance(name, str) and bool(texts.plain(name))
+    # Letters that nobody sees, and spaces of any width, are part of a line.
+    is_text = is_text and all(
+        letter.isprintable() or unicodedata.category(letter) in ("Cf", "Zs")
+        for letter in name
+    )
     if not is_text or name in others:
         raise InputError(
             f"{place} has a class name that cannot be used.",
@@ -169,6 +176,21 @@ def check_class_name(name: object, place: str, others: Collection[str]) -> None:
             repr(name)[:100] + (" again" if is_text else ""),
             "Give each class its own name.",
         )
+
+
+def check_different(class_names: Sequence[str], place: str) -> None:
+    """Raises InputError for names that look the same to people."""
+    by_form = {}
+    for name in class_names:
+        other = by_form.setdefault(texts.plain(name), name)
+        if other != name:
+            raise InputError(
+                f"{place} has two class names that look the same.",
+                "names that differ in more than spaces, composed letters (NFC "
+                "and NFD) and letters that nobody sees",
+                f"{other!a} and {name!a}",
+                "Give each class its own name, or remove one of them.",
+            )
 
 
 def check_lengths(features, labels: np.ndarray, place: object) -> None:

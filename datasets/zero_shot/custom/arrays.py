@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 from etils import epath
 
+from gmn_tf.utils import file_kinds
 from gmn_tf.utils.errors import InputError, first_line, hint, listed
 
 
@@ -66,9 +67,21 @@ def load_arrays(
 
 
 def _unreadable(path: epath.Path, error: Exception) -> InputError:
-    return InputError(
-        f"Cannot read {path}.",
+    received = f"{type(error).__name__}: {first_line(error)}"
+    if "allow_pickle" in received:
+        return InputError(
+            f"Cannot read {path}: it has Python objects, which are a pickle.",
+            "plain arrays of numbers or texts",
+            "an array of type object; a pickle can run code, so that it is "
+            "never loaded here",
+            "If you trust the file, save it as texts: python -c 'import sys, "
+            "numpy as n; p = sys.argv[1]; n.save(p, n.load(p, "
+            f"allow_pickle=True).astype(str))' {path}",
+        )
+    return file_kinds.refusal(
+        path,
         "plain arrays as numpy.save and numpy.savez write them",
-        f"{type(error).__name__}: {first_line(error)}",
+        path.suffix.removeprefix("."),
+        received,
         "Correct the path, or save the file again.",
     )

@@ -10,7 +10,7 @@ from etils import epath
 
 from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import names, source
+from gmn_tf_datasets.zero_shot import counters, names, source
 from gmn_tf_datasets.zero_shot.source import Embedding
 from gmn_tf_datasets.zero_shot.xlsa17 import counting, mat_file, orientation
 from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
@@ -84,6 +84,7 @@ def _read_features(path: epath.Path):
         "rows",
         "Compute the features of these images again.",
     )
+    counters.check(features, f"features in {path}", labels)
     return features, labels, notes
 
 
@@ -168,4 +169,5 @@ def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
     for place, name in enumerate(found):
         which = f"Place {place + 1} of allclasses_names in {path}"
         source.check_class_name(name, which, found[:place])
+    source.check_different(found, f"allclasses_names in {path}")
     return found

@@ -10,16 +10,12 @@ to: `features_rows` or `att_rows`, with the text `dimensions` (as in the field),
 import numpy as np
 
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import names
+from gmn_tf_datasets.zero_shot import evidence, names
 from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
 from gmn_tf_datasets.zero_shot.xlsa17.mat_file import MatFile
 
 SAID = ("features_rows", "att_rows")
 _DIMENSIONS, _SAMPLES, _CLASSES = "dimensions", "samples", "classes"
-_SHUFFLES = 100
-_MOST = 64  # dimensions that are looked at
-_CLEAR = 5.0  # standard deviations beyond what shuffled labels give
-_EQUAL = 1e-3  # relative difference of lengths that are meant to be the same
 
 
 def samples_first(file: MatFile, labels: np.ndarray):
@@ -31,20 +27,15 @@ def samples_first(file: MatFile, labels: np.ndarray):
     if features.shape != (len(labels), len(labels)):
         turned = features.shape[1] == len(labels)
         return (features.T if turned else features), ()
-    as_field, turned = (
-        _agreement(one, labels) for one in (features.T, features)
-    )
-    for rows, clear, other, result in (
-        (_DIMENSIONS, as_field, turned, features.T),
-        (_SAMPLES, turned, as_field, features),
-    ):
-        if clear >= _CLEAR and clear > 2.0 * other:
-            return result, (
-                f"features in {file.path.name} are square; rows are taken for "
-                f"{rows}, because samples of a class agree then ({clear:.1f} "
-                "standard deviations more than by chance; "
-                f"{other:.1f} the other way).",
-            )
+    way, why = evidence.rows_that_agree(features, labels)
+    if way:
+        rows, result = (
+            (_SAMPLES, features) if way == "rows" else (_DIMENSIONS, features.T)
+        )
+        return result, (
+            f"features in {file.path.name} are square; rows are taken for "
+            f"{rows}, because {why}.",
+        )
     raise _refusal(
         file,
         "features",
@@ -90,7 +81,9 @@ def classes_first(file: MatFile, count: int, labels: np.ndarray):
     )
     name = f"att in {file.path.name}"
     if as_field and turned and not np.array_equal(values, values.T):
-        columns, rows = (_are_of_one_length(one) for one in (values.T, values))
+        columns, rows = (
+            evidence.of_one_length(one) for one in (values.T, values)
+        )
         if columns != rows:
             way, result = ("columns", values.T) if columns else ("rows", values)
             return result, (
@@ -127,42 +120,6 @@ def _said(file: MatFile, name: str, other: str) -> str:
             "Correct it, or leave it out.",
         )
     return said
-
-
-def _agreement(features, labels: np.ndarray) -> float:
-    """How much more samples of a class agree than by chance.
-
-    The share of the variance that classes explain, in standard deviations from
-    its mean over shuffled labels.
-    """
-    rng = np.random.default_rng(0)
-    columns = rng.permutation(features.shape[1])[:_MOST]
-    values = np.asarray(features[:][:, columns], np.float64)
-    values = values - values.mean(axis=0)
-    scale = values.std(axis=0)
-    values = values[:, scale > 0] / scale[scale > 0]
-    _, places, counts = np.unique(
-        labels, return_inverse=True, return_counts=True
-    )
-    order_of_classes = np.argsort(places, kind="stable")
-    starts = np.cumsum(counts) - counts
-
-    def explained(order):
-        sums = np.add.reduceat(values[order], starts, axis=0)
-        return ((sums**2).sum(axis=1) / counts).sum()
-
-    if not values.size:
-        return 0.0
-    chance = [explained(rng.permutation(len(values))) for _ in range(_SHUFFLES)]
-    beyond = explained(order_of_classes) - np.mean(chance)
-    return float(beyond / (np.std(chance) + 1e-12))
-
-
-def _are_of_one_length(rows: np.ndarray) -> bool:
-    """Whether rows are all of one length, as normalised ones are."""
-    lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
-    lengths = lengths[lengths > 0]
-    return len(lengths) > 1 and np.ptp(lengths) <= _EQUAL * lengths.max()
 
 
 def _refusal(file: MatFile, name: str, shape: str, other: str) -> InputError:
