@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-_COMMA_GROUPS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
-_POINT_GROUPS = re.compile(r"[-+]?\d{1,3}(\.\d{3})+(,\d*)?")
+_COMMA_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+_POINT_GROUPS = re.compile(r"[-+]?[1-9]\d{0,2}(\.\d{3})+(,\d*)?")
 # Groups of digits by spaces of any kind, or as the Swiss write them.
-_SPACED = re.compile(r"[-+]?\d{1,3}([\s'\u2019]\d{3})+([.,]\d*)?")
+_SPACED = re.compile(r"[-+]?[1-9]\d{0,2}([\s'\u2019]\d{3})+([.,]\d*)?")
 _ONE_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d+)?", re.IGNORECASE)
 _ONE_POINT = re.compile(r"[-+]?\d*\.\d+(e[-+]?\d+)?", re.IGNORECASE)
 # As a decimal number, or as a whole one with a sign between thousands.
@@ -24,10 +24,11 @@ class AmbiguousError(ValueError):
 
 
 class Style:
-    """How a table writes numbers.
+    """How columns of a table write numbers.
 
     Args:
-        cells: some of its cells; texts among them do not matter.
+        columns: their names.
+        cells: some of their cells.
 
     Attributes:
         decimal: the decimal sign, a point or a comma.
@@ -37,12 +38,10 @@ class Style:
         AmbiguousError: if they can be read in two ways, or contradict.
     """
 
-    def __init__(self, cells: Iterable[str]):
+    def __init__(self, columns: Sequence[str], cells: Iterable[str]):
         commas, points, either = [], [], []
         for cell in cells:
             text = _without_marks(cell)
-            if "," not in text and "." not in text:
-                continue
             if _TWO_WAYS.fullmatch(text):
                 either += [text] if "," in text else []
             elif _ONE_COMMA.fullmatch(text) or _POINT_GROUPS.fullmatch(text):
@@ -61,43 +60,47 @@ class Style:
             )
         self.decimal = "," if commas else "."
         self.notes = ["the decimal sign is the comma"] if commas else []
-        self._percent = {}
+        self._columns = columns
+        # Which columns have numbers with a percent sign, and without.
+        self._with, self._without = np.zeros((2, len(columns)), bool)
 
-    def numbers(
-        self, texts: Sequence[str], columns: Sequence[str]
-    ) -> np.ndarray:
-        """The numbers of cells as float64, NaN for one that says none.
+    def numbers(self, texts: Sequence[str]) -> np.ndarray:
+        """The numbers of a row's cells, float64; NaN for one that says none.
 
         Raises:
             AmbiguousError: if cells of a column have and lack a percent sign.
         """
-        joined = "".join(texts)
-        if self.decimal == "." or "." not in joined:
+        values = np.full(len(texts), np.nan)
+        # A point between thousands is none for Python.
+        if self.decimal == "." or "." not in "".join(texts):
             values = plain(texts)
-            if not self._percent and np.isfinite(values).all():
-                return values
-        return np.array(
-            [self._number(text, one) for text, one in zip(texts, columns)]
-        )
-
-    def _number(self, text: str, column: str) -> float:
-        value = _without_marks(text)
-        groups = _COMMA_GROUPS if self.decimal == "." else _POINT_GROUPS
-        if groups.fullmatch(value) and (self.decimal == "," or "," in value):
-            self._note("a sign between thousands is left out")
-            value = value.replace("," if self.decimal == "." else ".", "")
-        if self.decimal == ",":
-            value = value.replace(".", "?").replace(",", ".")
-        (number,) = plain([value])
-        has_sign = text.endswith("%")
-        counts = number and np.isfinite(number)
-        if counts and self._percent.setdefault(column, has_sign) != has_sign:
-            raise AmbiguousError(
-                f"column {column!r} has cells with and without a percent sign"
-            )
-        if has_sign:
+        for place in np.flatnonzero(~np.isfinite(values)):
+            values[place] = self._number(texts[place])
+        signs = np.array([text.endswith("%") for text in texts], bool)
+        if signs.any():
             self._note("percent are read as hundredths: 45% is 0.45")
-        return number / 100 if has_sign else number
+            values[signs] /= 100
+        self._with |= signs
+        self._without |= ~signs & (values != 0)
+        both = np.flatnonzero(self._with & self._without)
+        if len(both):
+            raise AmbiguousError(
+                f"column {self._columns[both[0]]!r} has cells with and without "
+                "a percent sign"
+            )
+        return values
+
+    def _number(self, text: str) -> float:
+        text = _without_marks(text)
+        groups = _COMMA_GROUPS if self.decimal == "." else _POINT_GROUPS
+        between = "," if self.decimal == "." else "."
+        if between in text and groups.fullmatch(text):
+            self._note("a sign between thousands is left out")
+            text = text.replace(between, "")
+        if self.decimal == ",":
+            # A point that is not between thousands makes no number.
+            text = text.replace(".", "?").replace(",", ".")
+        return float(plain([text])[0])
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

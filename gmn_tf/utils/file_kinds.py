@@ -32,7 +32,7 @@ def of(path: epath.Path) -> FileKind | None:
     with contextlib.suppress(OSError), path.open("rb") as stream:
         start = stream.read(_START)
         kind = recognise(start)
-        if start.startswith(b"PK"):
+        if kind is file_signatures.ZIP:
             return _of_zip(path)
         if start.startswith(b"\x1f\x8b"):
             return _of_gzip(start, kind)

@@ -121,7 +121,12 @@ ZIP = _unpack("a zip archive", "unzip")
 DAMAGED_ZIP = FileKind("a damaged zip archive", {ANY: _AGAIN})
 # What tells a kind, its first bytes or a test of them; the first one counts.
 KINDS = (
-    (lambda s: not s, FileKind("an empty file (0 bytes)", {ANY: _AGAIN})),
+    (
+        lambda s: not s,
+        FileKind(
+            "an empty file (0 bytes)", dict.fromkeys((MAT, NPY, NPZ), _AGAIN)
+        ),
+    ),
     (
         lambda s: not s.strip(b"\0"),
         FileKind("zeros, as an unfinished download leaves them", {ANY: _AGAIN}),
@@ -185,30 +190,32 @@ KINDS = (
             },
         ),
     ),
-    (b"PK", ZIP),
+    (_pattern(rb"PK[\3\5]"), ZIP),
     (b"\x1f\x8b", _unpack("a gzip archive", "gunzip --suffix=''")),
-    (b"BZh", _unpack("a bzip2 archive", "bunzip2 -k")),
+    (_pattern(rb"BZh[1-9]1AY"), _unpack("a bzip2 archive", "bunzip2 -k")),
     (b"\xfd7zXZ\0", _unpack("an xz archive", "xz -dk --suffix=''")),
     (b"\x28\xb5\x2f\xfd", _unpack("a Zstandard archive", "zstd -d")),
     (b"7z\xbc\xaf\x27\x1c", _unpack("a 7-Zip archive", "7z x")),
     (b"Rar!\x1a\x07", _unpack("a RAR archive", "unrar x")),
     (lambda s: s[257:262] == b"ustar", _unpack("a tar archive", "tar -xf")),
-    (b"PAR1", _table_of("a Parquet file", "read_parquet")),
-    (b"ARROW1", _table_of("an Arrow file", "read_feather")),
+    (b"PAR1\x15", _table_of("a Parquet file", "read_parquet")),
+    (b"ARROW1\0", _table_of("an Arrow file", "read_feather")),
     (b"FEA1", _table_of("a Feather file", "read_feather")),
     (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         _table_of("an Excel file (.xls)", "read_excel"),
     ),
     (
-        b"RDX",
+        _pattern(rb"RDX[23]\n"),
         FileKind(
             "a file of R's `save`",
             {ANY: "In R: write.csv(TABLE, 'table.csv', row.names = FALSE)"},
         ),
     ),
     (
-        _pattern(rb"%PDF|\xff\xd8\xff|\x89PNG|GIF8|RIFF|SQLite format|CDF"),
+        _pattern(
+            rb"%PDF-|\xff\xd8\xff|\x89PNG|GIF8[79]a|RIFF....WEBP|SQLite format 3|CDF[\1\2\5]"
+        ),
         FileKind("an image, a document or a database", {ANY: _AGAIN}),
     ),
     (

@@ -17,9 +17,9 @@ from gmn_tf.utils import (
     cell_numbers,
     dialects,
     file_kinds,
-    file_signatures,
 )
 from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.file_signatures import ANY, TABLE
 from gmn_tf.utils.progress import progress
 from gmn_tf.utils.table_columns import Columns
 
@@ -54,7 +54,7 @@ class Row(NamedTuple):
         style = self.table.style(tuple(columns))
         try:
             with np.errstate(over="ignore"):
-                values = style.numbers(found, columns).astype(np.float32)
+                values = style.numbers(found).astype(np.float32)
         except cell_numbers.AmbiguousError as error:
             raise _two_ways(self.place, error) from error
         wrong = np.flatnonzero(~np.isfinite(values))
@@ -108,7 +108,7 @@ class Table:
         if columns not in self._styles:
             cells = self._columns.sample(columns)
             try:
-                self._styles[columns] = cell_numbers.Style(cells)
+                self._styles[columns] = cell_numbers.Style(columns, cells)
             except cell_numbers.AmbiguousError as error:
                 raise _two_ways(self.path, error) from error
         return self._styles[columns]
@@ -119,17 +119,27 @@ class Table:
         Raises:
             InputError: for a file that is not such a table, with the line.
         """
+        kind = file_kinds.of(self.path)
+        if kind and {file_signatures.TABLE, file_signatures.ANY} & {
+            *kind.actions
+        }:
+            raise self._refusal("", "")
         try:
             dialect = dialects.sniff(self.path, self._required)
             self._told = [*dialect.notes]
             yield from self._rows(dialect)
         except (OSError, UnicodeError, csv.Error) as error:
-            raise file_kinds.refusal(
-                self.path,
-                "a table in UTF-8, with commas",
-                file_signatures.TABLE,
-                *_what_is_wrong(self.path, error),
-            ) from error
+            wrong = _what_is_wrong(self.path, error)
+            raise self._refusal(*wrong) from error
+
+    def _refusal(self, received: str, action: str) -> InputError:
+        return file_kinds.refusal(
+            self.path,
+            "a table in UTF-8, with commas",
+            TABLE,
+            received,
+            action,
+        )
 
     def _rows(self, dialect: dialects.Dialect) -> Iterator[Row]:
         with (

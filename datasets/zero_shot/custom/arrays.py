@@ -68,7 +68,7 @@ def load_arrays(
 
 def _unreadable(path: epath.Path, error: Exception) -> InputError:
     received = f"{type(error).__name__}: {first_line(error)}"
-    if "allow_pickle" in received:
+    if "allow_pickle" in received or "Python objects" in received:
         return InputError(
             f"Cannot read {path}: it has Python objects, which are a pickle.",
             "plain arrays of numbers or texts",
