@@ -214,7 +214,8 @@ KINDS = (
     ),
     (
         _pattern(
-            rb"%PDF-|\xff\xd8\xff|\x89PNG|GIF8[79]a|RIFF....WEBP|SQLite format 3|CDF[\1\2\5]"
+            rb"%PDF-|\xff\xd8\xff|\x89PNG|GIF8[79]a|RIFF....WEBP"
+            rb"|SQLite format 3|CDF[\1\2\5]"
         ),
         FileKind("an image, a document or a database", {ANY: _AGAIN}),
     ),

@@ -120,9 +120,7 @@ class Table:
             InputError: for a file that is not such a table, with the line.
         """
         kind = file_kinds.of(self.path)
-        if kind and {file_signatures.TABLE, file_signatures.ANY} & {
-            *kind.actions
-        }:
+        if kind and {*kind.actions} & {TABLE, ANY}:
             raise self._refusal("", "")
         try:
             dialect = dialects.sniff(self.path, self._required)
