@@ -125,6 +125,7 @@ def classes_of(folder):
     names = texts["class"]
     if (folder / "embeddings.npy").exists():
         values, columns = np.load(folder / "embeddings.npy"), []
+        values = values if len(values) == len(names) else values.T
     elif (folder / "embeddings.csv").exists():
         values, rows, columns = matrix(folder / "embeddings.csv", "class")
         assert sorted(rows["class"]) == sorted(names)
@@ -150,6 +151,8 @@ def samples_of(folder, names):
             header, rows = table(folder / "labels.csv")
             files = dict(zip(header, map(list, zip(*rows))))
             labels = files["class"]
+    if len(labels) != len(features):  # columns are samples
+        features = features.T
     with np.errstate(over="ignore"):
         return features.astype(np.float32), labels, files.get("file")
 
