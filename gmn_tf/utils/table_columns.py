@@ -42,7 +42,10 @@ class Columns:
         expected: tuple[Sequence[str], Sequence[str]],
     ):
         required, known = expected
-        names = texts.renamed(names, known)
+        width = max(map(len, map(dialects.trimmed, rows)), default=0)
+        # Cells after the last column, which spreadsheets leave, are none.
+        last = max(len(dialects.trimmed(names)), min(len(names), width))
+        names = texts.renamed(names[:last], known)
         _check_required(path, names, required, rows)
         # R's write.table does not name the column of row names.
         longer = [len(dialects.trimmed(row)) > len(names) for row in rows]

@@ -161,7 +161,7 @@ class Table:
                 first = next(reader, [])
             self._columns = Columns(
                 self.path,
-                dialects.trimmed([cell.strip() for cell in first]),
+                [cell.strip() for cell in first],
                 dialect.sample[1:],
                 (self._required, self._known),
             )

@@ -275,7 +275,7 @@ def _independent(path: pathlib.Path) -> dict:
 def _full(variable) -> np.ndarray:
     if isinstance(variable, h5py.Dataset):
         return variable[()].T
-    parts = [variable[part][()] for part in ("data", "ir", "jc")]
+    parts = tuple(variable[part][()] for part in ("data", "ir", "jc"))
     rows = variable.attrs["MATLAB_sparse"]
     return scipy.sparse.csc_matrix(parts, (rows, len(parts[2]) - 1)).toarray()
 
