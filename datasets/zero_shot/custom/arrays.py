@@ -11,6 +11,7 @@ from etils import epath
 
 from gmn_tf.utils import file_kinds
 from gmn_tf.utils.errors import InputError, first_line, hint, listed
+from gmn_tf_datasets.zero_shot.custom import object_arrays
 
 
 def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
@@ -26,8 +27,13 @@ def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
     return folder / found[0] if found else None
 
 
-def load_array(path: epath.Path) -> np.ndarray:
-    """A plain array from a .npy file, which stays on disk."""
+def load_array(path: epath.Path, objects: bool = False) -> np.ndarray:
+    """A plain array from a .npy file, which stays on disk.
+
+    Args:
+        path: of the file.
+        objects: whether texts and whole numbers may be Python objects.
+    """
     try:
         # Not numpy.load, which takes archives too.
         return np.lib.format.open_memmap(path, mode="r")
@@ -35,6 +41,12 @@ def load_array(path: epath.Path) -> np.ndarray:
         with contextlib.suppress(Exception), path.open("rb") as stream:
             # An array without elements is valid, but cannot be mapped.
             return np.lib.format.read_array(stream, allow_pickle=False)
+        with (
+            contextlib.suppress(ValueError, OSError),
+            path.open("rb") as stream,
+        ):
+            if objects:
+                return object_arrays.read(stream)
         raise _unreadable(path, error) from error
 
 
@@ -45,7 +57,9 @@ def load_arrays(
     try:
         with np.load(path, allow_pickle=False) as archive:
             found = list(archive.files)
-            arrays = {name: archive[name] for name in names if name in found}
+            arrays = {
+                name: _member(archive, name) for name in names if name in found
+            }
     except Exception as error:
         # A damaged archive makes zipfile, zlib and NumPy raise almost anything.
         raise _unreadable(path, error) from error
@@ -64,6 +78,19 @@ def load_arrays(
                 ),
             )
     return arrays
+
+
+def _member(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
+    """An array of an archive; labels may be Python objects."""
+    try:
+        return archive[name]
+    except ValueError:
+        with archive.zip.open(f"{name}.npy") as stream:
+            if name != "labels":
+                raise
+            with contextlib.suppress(ValueError):
+                return object_arrays.read(stream)
+        raise
 
 
 def _unreadable(path: epath.Path, error: Exception) -> InputError:

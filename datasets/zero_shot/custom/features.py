@@ -167,7 +167,8 @@ def _read_npy(path: epath.Path, classes: Classes | None, quiet: bool):
     if beside and beside.suffix == ".csv":
         _, labels, names, _, notes = _read_csv(beside, classes, quiet, False)
     elif classes:
-        labels = _numbered(beside, arrays.load_array(beside), classes)
+        found = arrays.load_array(beside, objects=True)
+        labels = _numbered(beside, found, classes)
     paths = (path, beside) if beside else (path,)
     return values, labels, names, paths, notes
 
