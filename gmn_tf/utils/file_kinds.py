@@ -12,7 +12,7 @@ import zlib
 
 from etils import epath
 
-from gmn_tf.utils import file_signatures
+from gmn_tf.utils import file_signatures, texts
 from gmn_tf.utils.errors import InputError
 from gmn_tf.utils.file_signatures import ANY, FileKind
 
@@ -53,20 +53,46 @@ def refusal(
         action: what to do then.
     """
     kind = of(path)
-    advice = kind and kind.actions.get(wanted, kind.actions.get(ANY))
-    if advice:
-        name = os.fspath(path)
-        octave = f"load('{name}'); save('-v7', '{name}')"
-        is_plain = not set(name) & set("\"'$`\\!")
-        commands = {
-            "{path}": shlex.quote(name),
-            "{octave}": f'"{octave}"' if is_plain else shlex.quote(octave),
-        }
-        # Not str.format: commands have braces of their own.
-        for place, text in commands.items():
-            advice = advice.replace(place, text)
+    if advice := _advice(path, kind, wanted):
         received, action = kind.words, advice
     return InputError(f"Cannot read {path}.", expected, received, action)
+
+
+def _advice(path: epath.Path, kind: FileKind | None, wanted: str) -> str:
+    """What to do with a file of this kind, if anything is known."""
+    if kind is None:
+        return ""
+    advice = kind.actions.get(wanted, kind.actions.get(ANY, ""))
+    name = os.fspath(path)
+    octave = f"load('{name}'); save('-v7', '{name}')"
+    is_plain = not set(name) & set("\"'$`\\!")
+    commands = {
+        "{path}": shlex.quote(name),
+        "{octave}": f'"{octave}"' if is_plain else shlex.quote(octave),
+    }
+    # Not str.format: commands have braces of their own.
+    for place, text in commands.items():
+        advice = advice.replace(place, text)
+    return advice
+
+
+def instead(folder: epath.Path, stem: str, wanted: str) -> tuple[str, str]:
+    """A file of this name with another ending, and what to do with it.
+
+    Args:
+        folder: to look in.
+        stem: the name without its ending, in any case.
+        wanted: what the file should be, as for `refusal`.
+
+    Returns:
+        Its name, and advice; two empty texts if there is none.
+    """
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() or texts.folded(path.stem) != stem:
+            continue
+        advice = _advice(path, of(path), wanted)
+        return path.name, advice or "Rename it."
+    return "", ""
 
 
 def _of_zip(path: epath.Path) -> FileKind:

@@ -9,6 +9,7 @@ from etils import epath
 
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.xlsa17 import mat73, mat_file
+from tests.datasets import xlsa17_test
 from tests.datasets.xlsa17_test import _assert_as_written, _read, _write
 from tests.support import foreign_mat, make_dummy_data
 
@@ -350,3 +351,57 @@ def test_names_of_two_parts_and_of_validation_classes_in_other_forms(tmp_path):
     found = _read(folder, embedding="att+sent")
     assert found.class_names == make_dummy_data.CLASS_NAMES
     assert found.validation_names == ("e_bird", "f_bird", "other")
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2])
+def test_labels_are_compared_with_folders_of_images(shift, tmp_path):
+    labels = make_dummy_data.features_variables()["labels"].astype(int)
+    kept = np.clip(labels, 2, None) if shift else labels  # none of class 1
+    names = make_dummy_data.CLASS_NAMES
+    images = [f"/data/{names[n - 1]}/{n}.jpg" for n in kept.ravel()]
+    if shift == 2:  # folders of another kind tell nothing
+        images = [f"{n}.jpg" for n in kept.ravel()]
+    rows = make_dummy_data.splits_variables()
+    folder = _write(
+        tmp_path,
+        features={
+            "labels": kept - bool(shift),
+            "image_files": np.array(images, object).reshape(-1, 1),
+        },
+        att={"train_loc": None, "val_loc": None, "att": rows["att"]},
+    )
+    if shift == 1:
+        with pytest.raises(InputError, match="seem to count from 0"):
+            _read(folder)
+        return
+    np.testing.assert_array_equal(
+        _read(folder).labels, kept.ravel() - 1 - bool(shift)
+    )
+
+
+@pytest.mark.parametrize("of_class", [*foreign_mat.OPAQUE, "struct"])
+def test_objects_of_version_7_3_do_not_matter(of_class, tmp_path):
+    folder = xlsa17_test._write_7_3(tmp_path)
+    for stem in ("res101", "att_splits"):
+        with h5py.File(folder / f"{stem}.mat", "r+") as file:
+            foreign_mat.write_hdf5(file, of_class, "image_files")
+            file["gone"] = h5py.SoftLink("/nowhere")
+            file["inside/other"] = np.eye(2)
+    _assert_as_written(_read(folder))
+
+
+def test_vectors_of_one_dimension(tmp_path):
+    folder = _write(tmp_path)
+    for stem, variables in (
+        ("res101", make_dummy_data.features_variables()),
+        ("att_splits", make_dummy_data.splits_variables()),
+    ):
+        with h5py.File(folder / f"{stem}.mat", "w") as file:
+            for name, values in variables.items():
+                if values.dtype == object:
+                    file[name] = [*values.ravel()]
+                elif 1 in values.shape:
+                    file[name] = values.ravel()
+                else:
+                    file[name] = values  # as Python shows it, not turned
+    _assert_as_written(_read(folder))

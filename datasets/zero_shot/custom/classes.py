@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import tables, texts
+from gmn_tf.utils import file_kinds, tables, texts
 from gmn_tf.utils.errors import InputError, counted, hint, listed
+from gmn_tf.utils.file_signatures import TABLE
 from gmn_tf_datasets.zero_shot import counters, evidence, source
 from gmn_tf_datasets.zero_shot.custom import arrays
 
@@ -108,12 +109,15 @@ def read(folder: epath.Path) -> Classes:
     path = folder / CLASSES_FILE
     if not path.exists():
         is_folder = folder.is_dir()
+        other, advice = "", ""
+        if is_folder:
+            other, advice = file_kinds.instead(folder, "classes", TABLE)
         raise InputError(
             f"{folder} has no {CLASSES_FILE}.",
             f"{CLASSES_FILE} with the columns class, seen, and the numbers "
             "that describe a class",
-            "no such file" if is_folder else "no such folder",
-            "Write the file; docs/custom_data.md has an example."
+            other or ("no such file" if is_folder else "no such folder"),
+            advice or "Write the file; docs/custom_data.md has an example."
             if is_folder
             else "Correct the path of the folder.",
         )

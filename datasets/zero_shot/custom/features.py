@@ -9,8 +9,9 @@ import os
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import files, tables, texts
+from gmn_tf.utils import file_kinds, files, tables, texts
 from gmn_tf.utils.errors import InputError, listed
+from gmn_tf.utils.file_signatures import NPY
 from gmn_tf_datasets.zero_shot import counters, evidence, source
 from gmn_tf_datasets.zero_shot.custom import arrays
 from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
@@ -67,17 +68,20 @@ def read(
         folder, path = path, arrays.only(path, FEATURE_FILES)
         if not path:
             images = classes and find_images(folder, classes)
+            other, advice = file_kinds.instead(folder, "features", NPY)
             raise InputError(
                 f"{folder} has {'images and ' if images else ''}no features.",
                 f"one of {', '.join(FEATURE_FILES)}, there or in --features; "
                 "or a folder of images per class",
                 f"images in {images}"
                 if images
-                else listed(sorted(one.name for one in folder.iterdir()), 8),
+                else other
+                or listed(sorted(one.name for one in folder.iterdir()), 8),
                 f"Run bin/extract_features --images={images} --out=FEATURES, "
                 "and give --features=FEATURES."
                 if images
-                else "Put the features there, or name their folder with "
+                else advice
+                or "Put the features there, or name their folder with "
                 "--features.",
             )
     if path.suffix not in _READERS or not path.exists():

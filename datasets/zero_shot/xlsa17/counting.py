@@ -1,18 +1,34 @@
 """Labels and rows of a .mat file count from 1; copies that do not are named."""
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 from etils import epath
 
+from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError, listed
+from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
 
 _SAME_DATA_SET = "Check that both .mat files belong to the same data set."
 _ADD = "{0} count from 0: add 1, as in MATLAB {1} = {1} + 1."
 
 
-def check_labels(labels: np.ndarray, count: int, path: epath.Path) -> None:
-    """Raises InputError for labels that are not from 1 to `count`."""
+def check_labels(
+    labels: np.ndarray, class_names: Sequence[str], path: epath.Path
+) -> None:
+    """Raises InputError for labels that do not count from 1.
+
+    Args:
+        labels: `[N]`.
+        class_names: in the order of the labels.
+        path: of the file with the labels, and perhaps with `image_files` in
+            folders that are called as the classes.
+    """
+    count = len(class_names)
     wrong = np.flatnonzero((labels < 1) | (labels > count))
     if not len(wrong):
+        _check_folders(labels, class_names, path)
         return
     first, last = int(labels.min()), int(labels.max())
     action = _SAME_DATA_SET
@@ -32,6 +48,33 @@ def check_labels(labels: np.ndarray, count: int, path: epath.Path) -> None:
         f"labels from {first} to {last}",
         action,
     )
+
+
+def _check_folders(
+    labels: np.ndarray, class_names: Sequence[str], path: epath.Path
+) -> None:
+    """Raises InputError if folders of images fit the next classes instead."""
+    try:
+        images = mat_file.read(path, ("image_files",)).texts("image_files")
+    except InputError:  # nobody asked for it
+        return
+    if len(images) != len(labels):
+        return
+    # As /images/001.Black_footed_Albatross/1.jpg, of Windows too.
+    folders = [re.split(r"[\\/]", image)[-2:-1] for image in images]
+    known = texts.Names(class_names)
+    places = {name: known.find(name) for name in {*map("".join, folders)}}
+    found = np.array(
+        [-2 if p is None else p for p in (places["".join(f)] for f in folders)]
+    )
+    fitting = {shift: (found == labels - 1 + shift).mean() for shift in (0, 1)}
+    if fitting[0] < 0.1 and fitting[1] > 0.9:
+        raise InputError(
+            f"labels in {path} seem to count from 0.",
+            "labels from 1, by which image_files lie in folders of their class",
+            f"{fitting[0]:.0%} that do so, and {fitting[1]:.0%} if 1 is added",
+            _ADD.format("Labels", "labels"),
+        )
 
 
 def check_rows(

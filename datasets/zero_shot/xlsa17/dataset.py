@@ -42,7 +42,7 @@ def read(
     mat_files = [mat_file.read(path, _VARIABLES) for path in paths]
     rows = _read_rows(mat_files[0], labels)
     embeddings, class_names, told = _read_classes(mat_files, labels, request)
-    counting.check_labels(labels, len(class_names), features_path)
+    counting.check_labels(labels, class_names, features_path)
     notes, known = [*notes, *told], names.PUBLISHED.get(request.dataset)
     seen = len(np.unique(labels[rows["trainval"]]))
     unseen = len(class_names) - seen
