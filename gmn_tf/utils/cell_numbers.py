@@ -70,15 +70,18 @@ class Style:
         Raises:
             AmbiguousError: if cells of a column have and lack a percent sign.
         """
+        joined = "".join(texts)
         values = np.full(len(texts), np.nan)
-        # A point between thousands is none for Python.
-        if self.decimal == "." or "." not in "".join(texts):
+        if self.decimal == ".":
             values = plain(texts)
+        elif "." not in joined:  # one between thousands is none for Python
+            values = plain([text.replace(",", ".") for text in texts])
         for place in np.flatnonzero(~np.isfinite(values)):
             values[place] = self._number(texts[place])
-        signs = np.array([text.endswith("%") for text in texts], bool)
-        if signs.any():
+        signs = np.zeros(len(texts), bool)
+        if "%" in joined:
             self._note("percent are read as hundredths: 45% is 0.45")
+            signs[:] = [text.endswith("%") for text in texts]
             values[signs] /= 100
         self._with |= signs
         self._without |= ~signs & (values != 0)
