@@ -53,11 +53,9 @@ class Style:
                 f"the decimal sign is a comma in {commas[0]!r} and a point in "
                 f"{points[0]!r}"
             )
+        self._has_points = bool(points)
         if either and not commas and not points:
-            raise AmbiguousError(
-                f"{either[0]!r} may have a decimal comma, or one between "
-                "thousands"
-            )
+            raise _two_ways(either[0])
         self.decimal = "," if commas else "."
         self.notes = ["the decimal sign is the comma"] if commas else []
         self._columns = columns
@@ -98,6 +96,9 @@ class Style:
         groups = _COMMA_GROUPS if self.decimal == "." else _POINT_GROUPS
         between = "," if self.decimal == "." else "."
         if between in text and groups.fullmatch(text):
+            sure = self._has_points or self.decimal == ","
+            if not sure and _TWO_WAYS.fullmatch(text):
+                raise _two_ways(text)
             self._note("a sign between thousands is left out")
             text = text.replace(between, "")
         if self.decimal == ",":
@@ -108,6 +109,12 @@ class Style:
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _two_ways(text: str) -> AmbiguousError:
+    return AmbiguousError(
+        f"{text!r} may have a decimal comma, or one between thousands"
+    )
 
 
 def plain(texts: Sequence[str]) -> np.ndarray:

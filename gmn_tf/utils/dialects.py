@@ -14,7 +14,7 @@ from gmn_tf.utils.errors import InputError
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _SAMPLE = 2**20  # bytes that tell the dialect
-_LINES = 50
+_LINES = 500
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
     (codecs.BOM_UTF32_LE, "utf-32", "UTF-32"),

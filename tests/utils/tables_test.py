@@ -165,9 +165,18 @@ def test_cells_that_may_be_separated_in_two_ways(tmp_path):
 
 
 def test_a_nameless_column_that_is_no_number_of_rows_after_all(tmp_path):
-    lines = "".join(f"{n},a\n" for n in range(200))
+    lines = "".join(f"{n},a\n" for n in range(700))
     with pytest.raises(InputError, match="column without a name"):
         read(tmp_path, f",name\n{lines}x,a\n", "name")
+
+
+def test_a_cell_far_below_that_can_be_read_in_two_ways(tmp_path):
+    lines = "a,1,1\n" * 700
+    with pytest.raises(InputError, match=r"Line 702(.|\n)*between thousands"):
+        rows_and_notes(tmp_path, f'name,x,y\n{lines}b,1,"1,234"\n')
+    sure = lines.replace("1,1", "1,1.5")
+    _, numbers, _ = rows_and_notes(tmp_path, f'name,x,y\n{sure}b,1,"1,234"\n')
+    assert numbers[-1] == [1, 1234]
 
 
 def test_columns_of_an_array_as_pandas_names_them(tmp_path):
