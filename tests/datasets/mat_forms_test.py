@@ -151,7 +151,14 @@ def test_matrices_in_other_forms_of_hdf5(tmp_path):
             file[f"a/{name}"] = values
         file["a"].attrs["MATLAB_sparse"] = 3
 
-    for write in (sparse, lambda file: file.create_dataset("a", data=records)):
+    def octave(file):
+        file["a/type"], file["a/value"] = b"matrix", MATRIX.T
+
+    for write in (
+        sparse,
+        octave,
+        lambda file: file.create_dataset("a", data=records),
+    ):
         found = _hdf5(tmp_path, write).numbers("a")
         np.testing.assert_array_equal(found, MATRIX)
     found = _hdf5(tmp_path, lambda f: f.create_dataset("a", data=[True, False]))

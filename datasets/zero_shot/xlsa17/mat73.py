@@ -64,7 +64,7 @@ def _matlab_class(variable) -> str:
 
 
 def _of_group(group: h5py.Group, kind: str):
-    """A sparse matrix as a full one; words for anything else."""
+    """A sparse matrix as a full one, one of Octave; words for another."""
     if "MATLAB_sparse" in group.attrs:
         starts = group["jc"][()]
         shape = [int(group.attrs["MATLAB_sparse"]), len(starts) - 1]
@@ -76,11 +76,12 @@ def _of_group(group: h5py.Group, kind: str):
         if values.dtype.names:
             return "complex numbers"
         return mat5.full(shape, rows, starts, values)
-    if {"type", "value"} <= set(group):
-        return "a variable of Octave's `save -hdf5`"
-    return (
-        "a struct" if kind in ("", "struct") else f"an object of class {kind}"
-    )
+    # Octave's `save -hdf5`.
+    if {"type", "value"} <= set(group) and isinstance(
+        group["value"], h5py.Dataset
+    ):
+        return group["value"][()].T
+    return f"an object of class {kind or 'struct'}"
 
 
 def _of_records(variable: h5py.Dataset):
