@@ -38,12 +38,12 @@ def read(
         InputError: for files that cannot be read or do not fit each other.
     """
     features_path, *paths = (folder / name for name in request.file_names)
-    features, labels, notes = _read_features(features_path)
+    features, labels, said = _read_features(features_path)
     mat_files = [mat_file.read(path, _VARIABLES) for path in paths]
     rows = _read_rows(mat_files[0], labels)
     embeddings, class_names, told = _read_classes(mat_files, labels, request)
     counting.check_labels(labels, class_names, features_path)
-    notes, known = [*notes, *told], names.PUBLISHED.get(request.dataset)
+    notes, known = [*said, *told], names.PUBLISHED.get(request.dataset)
     seen = len(np.unique(labels[rows["trainval"]]))
     unseen = len(class_names) - seen
     if known and (seen, unseen) != (known.seen, known.unseen):
