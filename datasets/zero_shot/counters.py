@@ -14,7 +14,7 @@ from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError, counted
 
 _START = 64  # rows that tell which columns are worth a look
-_FEWEST = 5  # rows by which a column of any name is seen to count
+_FEWEST = 4  # rows by which a column of any name is seen to count
 _MANY = 20  # rows whose numbers in any order are those of rows, not a rank
 # Names of columns that number rows, without what is no letter or digit.
 _CERTAIN = {
