@@ -8,12 +8,14 @@ reader, and one more branch in `reading`; what readers check alike is below.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 from etils import epath
 
+from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError, first_line, listed
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
@@ -115,6 +117,19 @@ def describe(path: epath.Path) -> SourceFile:
     return SourceFile(path.name, size, digest.hexdigest())
 
 
+def as_matrix(values: np.ndarray) -> np.ndarray:
+    """An array without the axes of length 1 that a matrix has no use for.
+
+    Logical values become numbers.
+    """
+    if values.ndim > 2:
+        kept = [size for size in values.shape if size != 1]
+        # [n, dx, 1, 1], as pooled features come, is the matrix [n, dx].
+        if len(kept) == 2:
+            values = values.reshape(kept)
+    return values.astype(np.uint8) if values.dtype.kind == "b" else values
+
+
 def check_matrix(values, name: str, expected: str) -> None:
     """Raises InputError unless it is a matrix of real numbers, not words."""
     received = values
@@ -126,7 +141,7 @@ def check_matrix(values, name: str, expected: str) -> None:
         f"{name} is not a matrix of numbers.",
         f"{expected}, not empty",
         received,
-        "Save it as a full (not sparse) matrix.",
+        "Save it as a matrix of numbers with two dimensions.",
     )
 
 
@@ -159,7 +174,12 @@ def check_finite(
 
 def check_class_name(name: object, place: str, others: Collection[str]) -> None:
     """Raises InputError unless it is a line of text that no other class has."""
-    is_text = isinstance(name, str) and name.strip() and name.isprintable()
+    is_text = isinstance(name, str) and bool(texts.plain(name))
+    # Letters that nobody sees, and spaces of any width, are part of a line.
+    is_text = is_text and all(
+        letter.isprintable() or unicodedata.category(letter) in ("Cf", "Zs")
+        for letter in name
+    )
     if not is_text or name in others:
         raise InputError(
             f"{place} has a class name that cannot be used.",
@@ -167,6 +187,21 @@ def check_class_name(name: object, place: str, others: Collection[str]) -> None:
             repr(name)[:100] + (" again" if is_text else ""),
             "Give each class its own name.",
         )
+
+
+def check_different(class_names: Sequence[str], place: str) -> None:
+    """Raises InputError for names that look the same to people."""
+    by_form = {}
+    for name in class_names:
+        other = by_form.setdefault(texts.plain(name), name)
+        if other != name:
+            raise InputError(
+                f"{place} has two class names that look the same.",
+                "names that differ in more than spaces, composed letters (NFC "
+                "and NFD) and letters that nobody sees",
+                f"{other!a} and {name!a}",
+                "Give each class its own name, or remove one of them.",
+            )
 
 
 def check_lengths(features, labels: np.ndarray, place: object) -> None:

@@ -123,10 +123,14 @@ def make_predictor(values):
 
 def _new_classes(known, path: str):
     """The classes of a file, with descriptions in the order of the run's."""
+    from gmn_tf.utils import texts
     from gmn_tf_datasets.zero_shot.custom import classes
 
-    added = classes.read_new(path)
-    taken = [name for name in added.names if name in known.names]
+    added = classes.read_new(path, known.columns)
+    for note in added.notes:
+        print(note, file=sys.stderr)
+    names = texts.Names(known.names)
+    taken = [name for name in added.names if names.find(name) is not None]
     if taken:
         raise InputError(
             f"{len(taken)} class{'es' if len(taken) > 1 else ''} of {path} "
@@ -167,6 +171,8 @@ def _features(predictor, values):
         found = features.read(values.features)
         size = found.values.shape[1]
         predictor.classes.check_features_match(size, found.backbone)
+        for note in found.notes:
+            print(note, file=sys.stderr)
         names = found.names or [*map(str, range(len(found.values)))]
         return found.values, names
     folder = pathlib.Path(values.images).expanduser()

@@ -10,8 +10,13 @@ from gmn_tf.data.feature_scaling import UNSCALED, FeatureScaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones
 from gmn_tf.utils.errors import InputError, check_same, counted, listed
+from gmn_tf.utils.texts import renamed
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
-from gmn_tf_datasets.zero_shot.source import check_class_name, check_finite
+from gmn_tf_datasets.zero_shot.source import (
+    check_class_name,
+    check_different,
+    check_finite,
+)
 
 SEEN, UNSEEN, ADDED = "seen", "unseen", "added"
 
@@ -117,6 +122,7 @@ class LabelMap:
         for place, name in enumerate(given):
             earlier = *self.names, *names[:place]
             check_class_name(name, "The list of added classes", earlier)
+        check_different((*self.names, *names), "The list with added classes")
         return dataclasses.replace(
             self,
             names=(*self.names, *names),
@@ -150,8 +156,9 @@ class LabelMap:
         """
         if not self.columns or new.columns == self.columns:
             return new
-        strange = [one for one in new.columns if one not in self.columns]
-        missing = [one for one in self.columns if one not in new.columns]
+        columns = renamed(new.columns, self.columns)
+        strange = [one for one in columns if one not in self.columns]
+        missing = [one for one in self.columns if one not in columns]
         if strange or missing:
             raise InputError(
                 "The new classes are not described as those of the run.",
@@ -160,7 +167,7 @@ class LabelMap:
                 f"missing: {listed(missing)}",
                 "Name the columns as in the classes.csv of the training.",
             )
-        places = [new.columns.index(one) for one in self.columns]
+        places = [columns.index(one) for one in self.columns]
         return Descriptions(new.names, new.values[:, places], self.columns)
 
     def scaled(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:

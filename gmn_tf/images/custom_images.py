@@ -46,11 +46,13 @@ def features_folder(
         return None
     # Folders and classes have to fit before features are computed.
     listing = scan(images)
-    for name in listing.classes:
-        classes.number(name, f"The folder {images / name}")
-    known = {class_name for class_name, _ in listing.images}
-    known.update(classes.names[label] for label in classes.unseen)
-    empty = [name for name in classes.names if name not in known]
+    numbers = {
+        name: classes.number(name, f"The folder {images / name}")
+        for name in listing.classes
+    }
+    known = {numbers[class_name] for class_name, _ in listing.images}
+    known.update(classes.unseen.tolist())
+    empty = [n for c, n in enumerate(classes.names) if c not in known]
     if empty:
         raise InputError(
             f"The seen class {empty[0]} has no image.",

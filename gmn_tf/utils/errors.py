@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Collection, Iterable, Mapping
 
+from gmn_tf.utils import texts
+
 
 class InputError(ValueError):
     """Input from outside (files, flags, folders) that cannot be used.
@@ -46,14 +48,24 @@ class StoppedError(Exception):
 
 def nearest(name: str, candidates: Collection[str]) -> str:
     """The candidate closest in spelling to `name`."""
-    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.0)
-    return matches[0] if matches else ""
+    return _near(name, candidates, 0.0)
 
 
 def hint(advice: str, name: str, candidates: Collection[str]) -> str:
     """Advice, with the nearest candidate, if any is near, as a question."""
-    near = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
-    return " ".join([advice, *(f"Did you mean {match!r}?" for match in near)])
+    near = _near(name, candidates, 0.6)
+    return f"{advice} Did you mean {near!r}?" if near else advice
+
+
+def _near(name: str, candidates: Collection[str], cutoff: float) -> str:
+    """The nearest candidate; one that differs in case alone is nearer."""
+    for form in (texts.plain, texts.folded):
+        for candidate in candidates:
+            if form(candidate) == form(name):
+                return candidate
+    by_form = {texts.folded(one): one for one in candidates}
+    matches = difflib.get_close_matches(texts.folded(name), by_form, 1, cutoff)
+    return by_form[matches[0]] if matches else ""
 
 
 def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
@@ -76,9 +88,9 @@ def first_line(error: BaseException, longest: int = 200) -> str:
 
 def listed(names: Iterable[object], most: int = 5) -> str:
     """The first names with commas, dots for more of them; `none` for none."""
-    texts = [str(name) for name in names]
-    more = ["..."] if len(texts) > most else []
-    return ", ".join(texts[:most] + more) or "none"
+    written = [str(name) for name in names]
+    more = ["..."] if len(written) > most else []
+    return ", ".join(written[:most] + more) or "none"
 
 
 def counted(number: int, one: str, several: str = "") -> str:

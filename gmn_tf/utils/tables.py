@@ -1,6 +1,9 @@
-"""Tables of a user: .csv files, read strictly and one row at a time."""
+"""Tables of a user: .csv files, read strictly and one row at a time.
 
-import contextlib
+What spreadsheets and other programs write is understood where it has one
+meaning: see `dialects` for separators and letters, `cell_numbers` for numbers.
+"""
+
 import csv
 import io
 import os
@@ -10,8 +13,15 @@ from typing import NamedTuple
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError, first_line, hint, listed
+from gmn_tf.utils import (
+    cell_numbers,
+    dialects,
+    file_kinds,
+)
+from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.file_signatures import ANY, TABLE
 from gmn_tf.utils.progress import progress
+from gmn_tf.utils.table_columns import Columns
 
 _LONGEST_CELL = 2**20  # letters; a file with a longer one is not a table
 
@@ -22,10 +32,12 @@ class Row(NamedTuple):
     Attributes:
         cells: its texts by column, without spaces around them.
         place: line and file, for messages.
+        table: where it is from.
     """
 
     cells: dict[str, str]
     place: str
+    table: "Table"
 
     def columns_except(self, *names: str) -> tuple[str, ...]:
         """All columns but these."""
@@ -35,126 +47,188 @@ class Row(NamedTuple):
         """The cells of some columns as float32.
 
         Raises:
-            InputError: for a cell that is not a finite number.
+            InputError: for a cell that is not a finite number, or if the table
+                writes numbers so that they can be read in two ways.
         """
-        texts = [self.cells[column] for column in columns]
-        with np.errstate(over="ignore"):
-            values = _numbers(texts).astype(np.float32)
+        found = [self.cells[column] for column in columns]
+        style = self.table.style(tuple(columns))
+        try:
+            with np.errstate(over="ignore"):
+                values = style.numbers(found).astype(np.float32)
+        except cell_numbers.AmbiguousError as error:
+            raise _two_ways(self.place, error) from error
         wrong = np.flatnonzero(~np.isfinite(values))
         if len(wrong):
             raise InputError(
                 f"{self.place} has a cell that is not a number.",
-                f"a finite number, as in 0.25, in column {columns[wrong[0]]!r}",
-                repr(texts[wrong[0]]),
+                "a finite number, as in "
+                f"{'0,25' if style.decimal == ',' else '0.25'}, in column "
+                f"{columns[wrong[0]]!r}",
+                repr(found[wrong[0]]),
                 "Write a number there.",
             )
         return values
 
 
-def read_rows(
-    path: epath.Path, required: Sequence[str] = (), quiet: bool = True
-) -> Iterator[Row]:
-    """The rows of a .csv file, one after the other.
+class Table:
+    """A .csv file, whose rows it gives one after the other.
 
-    Lines without any text are left out.
+    Lines without any text, columns without a name that are empty or number the
+    rows, and empty cells after the last column are left out.
 
     Args:
-        path: the file, in UTF-8 with or without a byte order mark, with commas.
+        path: the file.
         required: columns that it has to have.
+        known: further columns that are known by name. These and the required
+            ones are found in another case, too.
         quiet: whether to show no progress.
-
-    Raises:
-        InputError: for a file that is not such a table, with the line.
     """
-    try:
+
+    def __init__(
+        self,
+        path: epath.Path,
+        required: Sequence[str] = (),
+        known: Sequence[str] = (),
+        quiet: bool = True,
+    ):
+        self.path, self._required = path, required
+        self._known, self._quiet = (*required, *known), quiet
+        self._styles, self._told = {}, []
+
+    @property
+    def notes(self) -> list[str]:
+        """A sentence on what was understood of the form, or none."""
+        found = [*self._told]
+        for style in self._styles.values():
+            found += [note for note in style.notes if note not in found]
+        return [f"{self.path.name}: {'; '.join(found)}."] if found else []
+
+    def style(self, columns: tuple[str, ...]) -> cell_numbers.Style:
+        """How the table writes the numbers of some columns."""
+        if columns not in self._styles:
+            cells = self._columns.sample(columns)
+            try:
+                self._styles[columns] = cell_numbers.Style(columns, cells)
+            except cell_numbers.AmbiguousError as error:
+                raise _two_ways(self.path, error) from error
+        return self._styles[columns]
+
+    def __iter__(self) -> Iterator[Row]:
+        """The rows.
+
+        Raises:
+            InputError: for a file that is not such a table, with the line.
+        """
+        kind = file_kinds.of(self.path)
+        if kind and {*kind.actions} & {TABLE, ANY}:
+            raise self._refusal("", "")
+        try:
+            dialect = dialects.sniff(self.path, self._required)
+            self._told = [*dialect.notes]
+            yield from self._rows(dialect)
+        except (OSError, UnicodeError, csv.Error) as error:
+            wrong = _what_is_wrong(self.path, error)
+            raise self._refusal(*wrong) from error
+
+    def _refusal(self, received: str, action: str) -> InputError:
+        return file_kinds.refusal(
+            self.path,
+            "a table in UTF-8, with commas",
+            TABLE,
+            received,
+            action,
+        )
+
+    def _rows(self, dialect: dialects.Dialect) -> Iterator[Row]:
         with (
-            path.open("rb") as stream,
+            self.path.open("rb") as stream,
             # etils' own text has no choice of encoding.
-            io.TextIOWrapper(stream, "utf-8-sig", newline="") as file,
+            io.TextIOWrapper(stream, dialect.encoding, newline="") as file,
             progress(
-                f"Reading {path.name}",
-                path.stat().length,
-                quiet,
+                f"Reading {self.path.name}",
+                self.path.stat().length,
+                self._quiet,
                 unit="B",
                 leave=False,
             ) as advance,
         ):
+            for _ in range(dialect.skipped):
+                file.readline()
             csv.field_size_limit(_LONGEST_CELL)
-            reader = csv.reader(file, strict=True)
-            names = [name.strip() for name in next(reader, [])]
-            _check_header(path, names, required)
+            reader = dialects.reader(file, dialect.delimiter)
+            first = next(reader, [])
+            while first and not any(map(str.strip, first)):
+                first = next(reader, [])
+            self._columns = Columns(
+                self.path,
+                [cell.strip() for cell in first],
+                dialect.sample[1:],
+                (self._required, self._known),
+            )
+            self._told += self._columns.notes
             done = 0
-            for texts in reader:
-                if not any(texts):
+            for cells in reader:
+                cells = [cell.strip() for cell in cells]
+                if not any(cells):
                     continue
-                place = f"Line {reader.line_num} of {path}"
-                if len(texts) != len(names):
-                    raise InputError(
-                        f"{place} does not fit the first line.",
-                        f"{len(names)} cells, as in the first line",
-                        f"{len(texts)} cells",
-                        "Complete the line, or put names with commas in "
-                        "quotation marks.",
-                    )
+                number = reader.line_num + dialect.skipped
+                place = f"Line {number} of {self.path}"
+                found = self._columns.cells(cells, place)
                 advance(stream.tell() - done)
                 done = stream.tell()
-                yield Row(dict(zip(names, map(str.strip, texts))), place)
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise InputError(
-            f"Cannot read {path}.",
-            "a table in UTF-8, with commas",
-            f"{type(error).__name__}: {first_line(error)}",
-            "Correct the path, or write the file again.",
-        ) from error
+                yield Row(found, place, self)
+
+
+def read_rows(
+    path: epath.Path, required: Sequence[str] = (), quiet: bool = True
+) -> Iterator[Row]:
+    """The rows of a `Table`."""
+    return iter(Table(path, required, quiet=quiet))
 
 
 def read(
     path: str | os.PathLike, required: Sequence[str] = ()
 ) -> list[dict[str, str]]:
-    """All rows of a small .csv file, each a text by column; see `read_rows`."""
+    """All rows of a small .csv file, each a text by column; see `Table`."""
     return [row.cells for row in read_rows(epath.Path(path), required)]
 
 
 def number(text: str) -> float:
     """The finite number that a cell says; ValueError for any other text."""
-    (value,) = _numbers([text])
+    (value,) = cell_numbers.plain([text])
     if not np.isfinite(value):
         raise ValueError(f"{text!r} is not a number")
     return float(value)
 
 
-def _check_header(
-    path: epath.Path, names: list[str], required: Sequence[str]
-) -> None:
-    if len(names) == 1 and ";" in names[0]:
-        advice, near = "Separate the cells by commas, not by semicolons.", []
-    else:
-        advice, near = "Add or rename the column.", names
-    for column in required:
-        if column not in names:
-            raise InputError(
-                f"{path} lacks the column {column!r}.",
-                f"a first line with {', '.join(required)}, between commas",
-                listed(names or ["an empty file"], 6),
-                hint(advice, column, near) if names else "Write the table.",
-            )
-    wrong = [name for name in names if not name or names.count(name) > 1]
-    if wrong or np.isfinite(_numbers(names)).all():
-        raise InputError(
-            f"The first line of {path} does not name the columns.",
-            "a different name for each column, not numbers alone",
-            repr(wrong[0]) if wrong else listed(names or ["an empty file"], 6),
-            "Write the names of the columns into the first line.",
+def _two_ways(place, error: Exception) -> InputError:
+    return InputError(
+        f"Numbers in {place} are not clear.",
+        "one decimal sign in the whole table, and no signs between thousands",
+        str(error),
+        "Write plain numbers with a decimal point, as in 1234.5.",
+    )
+
+
+def _what_is_wrong(path: epath.Path, error: Exception) -> tuple[str, str]:
+    """What was received instead of a table, and what to do."""
+    if not isinstance(error, UnicodeError):
+        return (
+            f"{type(error).__name__}: {first_line(error)}",
+            "Correct the path, or write the file again.",
         )
-
-
-def _numbers(texts: Sequence[str]) -> np.ndarray:
-    """The numbers that texts say, NaN for a text that says none."""
-    joined = "".join(texts)
-    # Python would take 1_000, too, and the digits of other scripts.
-    if joined.isascii() and "_" not in joined:
-        with contextlib.suppress(ValueError):
-            return np.array(texts, np.float64)
-    if len(texts) == 1:
-        return np.array([np.nan])
-    return np.concatenate([_numbers([text]) for text in texts])
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):  # noqa: B007
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                break
+        else:
+            line = b""
+    shown = line[:80].decode("cp1252", "replace").strip()
+    return (
+        f"letters that are not UTF-8 in line {number}: {shown!r} if it is "
+        "Windows-1252",
+        "Save the table as CSV UTF-8, or convert it: iconv -f WINDOWS-1252 -t "
+        f"UTF-8 {path} > new.csv",
+    )

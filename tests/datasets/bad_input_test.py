@@ -76,7 +76,7 @@ FEATURES, ATT, SENT = "res101", "att_splits", "sent_splits"
         (ATT, _drop("trainval_loc"), ["lacks trainval_loc"]),
         (ATT, _drop("test_seen_loc"), ["lacks test_seen_loc"]),
         (ATT, _put("att", (1, 3), np.nan), ["att in", "from 1: 4"]),
-        (ATT, _set("att", np.ones((9, 5))), ["do not fit", "(9, 5)"]),
+        (ATT, _set("att", np.ones((8, 5))), ["do not fit", "(8, 5)"]),
         (ATT, _put("trainval_loc", 0, 0), ["trainval_loc", "1 to 37"]),
         (ATT, _put("val_loc", 0, 38), ["val_loc", "1 to 37", "38"]),
         (ATT, _put("test_seen_loc", 0, 1), ["overlap", "from 1: 1"]),

@@ -94,7 +94,7 @@ def test_what_holds_no_features_is_refused(tmp_path):
 def test_new_classes_are_read(tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("class,seen,a1,a2,a3\nowl,unseen,1,2,3\n\nwren,,4,5,6\n")
-    names, values, columns = classes.read_new(path)
+    names, values, columns, _ = classes.read_new(path)
 
     assert names == ("owl", "wren")
     assert columns == ("a1", "a2", "a3")

@@ -9,7 +9,13 @@ from etils import epath
 
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source, splits, synthetic
-from gmn_tf_datasets.zero_shot.xlsa17 import dataset, folders, mat_file
+from gmn_tf_datasets.zero_shot.xlsa17 import (
+    dataset,
+    folders,
+    mat73,
+    mat_file,
+    on_disk_matrix,
+)
 from tests.support import make_dummy_data, real_data
 
 
@@ -111,7 +117,7 @@ def test_matlab_7_3(tmp_path, transposed):
     ("place", "name", "write"),
     [
         (mat_file.mat5, "read", _write),
-        (mat_file, "_text", _write_7_3),
+        (mat73, "text", _write_7_3),
     ],
 )
 def test_an_error_of_the_program_is_not_called_damage(
@@ -139,9 +145,9 @@ def test_large_features_of_matlab_7_3_stay_on_disk(
     expected = _read(_write(tmp_path)).features
     folder = _write_7_3(tmp_path, transposed)
     assert isinstance(_read(folder).features, np.ndarray)
-    monkeypatch.setattr(mat_file, "IN_MEMORY", 0)
+    monkeypatch.setattr(mat73, "IN_MEMORY", 0)
     features = _read(folder).features
-    assert isinstance(features, mat_file.OnDiskMatrix)
+    assert isinstance(features, on_disk_matrix.OnDiskMatrix)
     assert (features.shape, len(features)) == (expected.shape, len(expected))
     for rows in (slice(2, 7), np.array([9, 4, 4, 30]), np.array([], int)):
         np.testing.assert_array_equal(features[rows], expected[rows])

@@ -24,7 +24,7 @@ from gmn_tf.training import fit, workers
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.prepare import prepare
-from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
+from gmn_tf_datasets.zero_shot.xlsa17 import mat73, on_disk_matrix
 from tests.method import plain_step_test
 from tests.support import full_disk, in_process, make_dummy_data, toys
 
@@ -95,11 +95,11 @@ def test_a_disk_that_is_full_leaves_nothing_prepared(size, tmp_path):
 
 def test_a_source_that_vanishes_while_it_is_prepared(tmp_path, monkeypatch):
     make_dummy_data.write(tmp_path / "source")
-    reads = mat_file.OnDiskMatrix.__getitem__
+    reads = on_disk_matrix.OnDiskMatrix.__getitem__
 
     def broken(self, rows):
         if len(np.arange(len(self))[rows]) < 20:  # the split test_seen
-            with mat_file._reporting_damage(self._arguments[0], OSError):
+            with on_disk_matrix.reporting_damage(self._arguments[0], OSError):
                 raise OSError("gone")
         return reads(self, rows)
 
@@ -109,8 +109,8 @@ def test_a_source_that_vanishes_while_it_is_prepared(tmp_path, monkeypatch):
     ) as hdf5:
         for name, values in variables.items():
             hdf5[name] = values.T
-    monkeypatch.setattr(mat_file, "IN_MEMORY", 0)
-    monkeypatch.setattr(mat_file.OnDiskMatrix, "__getitem__", broken)
+    monkeypatch.setattr(mat73, "IN_MEMORY", 0)
+    monkeypatch.setattr(on_disk_matrix.OnDiskMatrix, "__getitem__", broken)
     with pytest.raises(InputError, match="Cannot read"):
         prepare(
             "birds",
@@ -126,8 +126,8 @@ def test_a_source_that_is_still_open_at_the_end_does_no_harm(tmp_path):
         hdf5["features"] = np.eye(3)
     code = (
         "import sys; from etils import epath\n"
-        "from gmn_tf_datasets.zero_shot.xlsa17 import mat_file\n"
-        "matrix = mat_file.OnDiskMatrix(epath.Path(sys.argv[1]), 'features')\n"
+        "from gmn_tf_datasets.zero_shot.xlsa17.on_disk_matrix import *\n"
+        "matrix = OnDiskMatrix(epath.Path(sys.argv[1]), 'features')\n"
         "print(matrix[:1])\n"
         "import ctypes  # as if something else held it for ever\n"
         "ctypes.pythonapi.Py_IncRef(ctypes.py_object(matrix))"

@@ -4,6 +4,7 @@ Folders of custom data, features to predict on, descriptions of new classes, and
 what a run keeps of its classes. More cases as in fuzz_test.py.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -52,20 +53,50 @@ RUN = LabelMap(
 # --- The same files, read in another way -------------------------------------
 
 
+def decoded(content: bytes) -> str:
+    """The text of a table: UTF-8, or another one that begins with its mark."""
+    for mark, encoding in (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF32_LE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+    ):
+        if content.startswith(mark):
+            return content.decode(encoding)
+    return content.decode("utf-8")
+
+
 def table(path) -> tuple[list[str], list[list[str]]]:
     """First line and rows of a .csv file, all of them of the same length."""
-    text = path.read_bytes().decode("utf-8").removeprefix("\ufeff")
-    lines = [
-        [cell.strip() for cell in line]
-        for line in csv.reader(io.StringIO(text, newline=""))
-        if any(line)
-    ]
-    assert {len(line) for line in lines} == {len(lines[0])}
-    assert len(set(lines[0])) == len(lines[0])
-    return lines[0], lines[1:]
+    text = decoded(path.read_bytes())
+    tables = []
+    for sign in ",;\t":
+        file = io.StringIO(text, newline="")
+        lines = csv.reader(file, delimiter=sign, skipinitialspace=True)
+        cells = [[cell.strip() for cell in line] for line in lines]
+        tables.append([line for line in cells if any(line)])
+    lines = max(tables, key=lambda lines: len(lines[0]))
+    names = lines[0]
+    while not names[-1]:
+        names.pop()
+    rows = [line + [""] * (len(names) - len(line)) for line in lines[1:]]
+    assert not any(any(row[len(names) :]) for row in rows)
+    for place, name in reversed([*enumerate(names)]):
+        if not name:  # nothing, or different numbers of rows
+            column = [row.pop(place) for row in rows]
+            names.pop(place)
+            assert not any(column) or len({*map(int, column)}) == len(column)
+    assert len(set(names)) == len(names)
+    return names, rows
+
+
+def look(text: str) -> str:
+    """What people see of a name."""
+    return " ".join(text.replace("\ufeff", "").split()).casefold()
 
 
 def number(text: str) -> np.float32:
+    if re.fullmatch(r"[-+]?\d+,\d+", text):  # the only one in its table
+        text = text.replace(",", ".")
     assert NUMBER.fullmatch(text), text
     return np.float32(text)
 
@@ -94,6 +125,7 @@ def classes_of(folder):
     names = texts["class"]
     if (folder / "embeddings.npy").exists():
         values, columns = np.load(folder / "embeddings.npy"), []
+        values = values if len(values) == len(names) else values.T
     elif (folder / "embeddings.csv").exists():
         values, rows, columns = matrix(folder / "embeddings.csv", "class")
         assert sorted(rows["class"]) == sorted(names)
@@ -119,6 +151,8 @@ def samples_of(folder, names):
             header, rows = table(folder / "labels.csv")
             files = dict(zip(header, map(list, zip(*rows))))
             labels = files["class"]
+    if len(labels) != len(features):  # columns are samples
+        features = features.T
     with np.errstate(over="ignore"):
         return features.astype(np.float32), labels, files.get("file")
 
@@ -241,7 +275,9 @@ def assert_as_in_folder(found, folder) -> None:
     names, kinds, values, columns = classes_of(folder)
     features, labels, files = samples_of(folder, names)
     assert list(found.class_names) == names
-    assert [found.class_names[label] for label in found.labels] == labels
+    labels = [*map(look, labels)]
+    assert [look(found.class_names[label]) for label in found.labels] == labels
+    looks = [*map(look, names)]
     np.testing.assert_array_equal(found.embeddings[0].values, values)
     assert list(found.embeddings[0].columns) == columns
     np.testing.assert_array_equal(
@@ -251,7 +287,7 @@ def assert_as_in_folder(found, folder) -> None:
     tested = for_testing(folder, labels, files)
     expected = {"trainval": [], "test_seen": [], "test_unseen": []}
     for row, label in enumerate(labels):
-        if kinds[names.index(label)] == "unseen":
+        if kinds[looks.index(label)] == "unseen":
             expected["test_unseen"].append(row)
         else:
             expected["test_seen" if tested[row] else "trainval"].append(row)

@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 import tensorflow as tf
 from etils import epath
 
@@ -189,6 +190,7 @@ def spoilt_embeddings(rng, stage, folder):
     norms = norm.split(",") * (1 if "," in norm else 2)
     for number, name in enumerate(("sent", "att")):
         raw = _independent(folder / f"{name}_splits.mat")["att"].T
+        raw = raw if len(raw) == len(found.class_names) else raw.T
         start = sum(p.values.shape[1] for p in found.embeddings[:number])
         part = matrix[:, start : start + raw.shape[1]]
         size = {
@@ -249,13 +251,25 @@ def _prepare(folder, content) -> None:
 def _independent(path: pathlib.Path) -> dict:
     """The variables of a .mat file, by a reader of a few lines."""
     if not h5py.is_hdf5(path):
-        return scipy.io.loadmat(path, variable_names=MAT_VARIABLES)
+        found = scipy.io.loadmat(path, variable_names=MAT_VARIABLES)
+        return {
+            name: one.toarray() if scipy.sparse.issparse(one) else one
+            for name, one in found.items()
+        }
     with h5py.File(path) as file:
         return {
-            name: file[name][()].T
+            name: _full(file[name])
             for name in MAT_VARIABLES
             if name in file and "MATLAB_empty" not in file[name].attrs
         }
+
+
+def _full(variable) -> np.ndarray:
+    if isinstance(variable, h5py.Dataset):
+        return variable[()].T
+    parts = tuple(variable[part][()] for part in ("data", "ir", "jc"))
+    rows = variable.attrs["MATLAB_sparse"]
+    return scipy.sparse.csc_matrix(parts, (rows, len(parts[2]) - 1)).toarray()
 
 
 def _names(found: source.Source) -> set[str]:
@@ -280,8 +294,10 @@ def _assert_is(found: source.Source, content: dict) -> None:
     np.testing.assert_array_equal(found.labels + 1, content["labels"].ravel())
     assert found.labels.min() >= 0
     assert found.labels.max() < len(found.class_names)
+    att = content["att"].astype(np.float32)
     np.testing.assert_array_equal(
-        found.embeddings[0].values, content["att"].T.astype(np.float32)
+        found.embeddings[0].values,
+        att.T if att.shape[1] == len(found.class_names) else att,
     )
     assert np.isfinite(found.embeddings[0].values).all()
     assert len(set(found.class_names)) == len(found.class_names)

@@ -359,7 +359,12 @@ def save_mat(path: pathlib.Path, content: dict, version: str) -> None:
 def _save_hdf5(hdf5, name: str, value) -> None:
     if scipy.sparse.issparse(value):
         group = hdf5.create_group(name)
-        group["data"] = value.data
+        for part, numbers in (
+            ("data", value.data),
+            ("ir", value.indices.astype("u8")),
+            ("jc", value.indptr.astype("u8")),
+        ):
+            group[part] = numbers
         group.attrs["MATLAB_sparse"] = value.shape[0]
         return
     value = np.asarray(value)

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 import numpy as np
 from etils import epath
 
+from gmn_tf.utils import file_kinds
 from gmn_tf.utils.errors import InputError, first_line, hint, listed
+from gmn_tf_datasets.zero_shot.custom import object_arrays
 
 
 def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
@@ -25,8 +27,13 @@ def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
     return folder / found[0] if found else None
 
 
-def load_array(path: epath.Path) -> np.ndarray:
-    """A plain array from a .npy file, which stays on disk."""
+def load_array(path: epath.Path, objects: bool = False) -> np.ndarray:
+    """A plain array from a .npy file, which stays on disk.
+
+    Args:
+        path: of the file.
+        objects: whether texts and whole numbers may be Python objects.
+    """
     try:
         # Not numpy.load, which takes archives too.
         return np.lib.format.open_memmap(path, mode="r")
@@ -34,6 +41,12 @@ def load_array(path: epath.Path) -> np.ndarray:
         with contextlib.suppress(Exception), path.open("rb") as stream:
             # An array without elements is valid, but cannot be mapped.
             return np.lib.format.read_array(stream, allow_pickle=False)
+        with (
+            contextlib.suppress(ValueError, OSError),
+            path.open("rb") as stream,
+        ):
+            if objects:
+                return object_arrays.read(stream)
         raise _unreadable(path, error) from error
 
 
@@ -44,7 +57,9 @@ def load_arrays(
     try:
         with np.load(path, allow_pickle=False) as archive:
             found = list(archive.files)
-            arrays = {name: archive[name] for name in names if name in found}
+            arrays = {
+                name: _member(archive, name) for name in names if name in found
+            }
     except Exception as error:
         # A damaged archive makes zipfile, zlib and NumPy raise almost anything.
         raise _unreadable(path, error) from error
@@ -65,10 +80,35 @@ def load_arrays(
     return arrays
 
 
+def _member(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
+    """An array of an archive; labels may be Python objects."""
+    try:
+        return archive[name]
+    except ValueError:
+        with archive.zip.open(f"{name}.npy") as stream:
+            if name != "labels":
+                raise
+            with contextlib.suppress(ValueError):
+                return object_arrays.read(stream)
+        raise
+
+
 def _unreadable(path: epath.Path, error: Exception) -> InputError:
-    return InputError(
-        f"Cannot read {path}.",
+    received = f"{type(error).__name__}: {first_line(error)}"
+    if "allow_pickle" in received or "Python objects" in received:
+        return InputError(
+            f"Cannot read {path}: it has Python objects, which are a pickle.",
+            "plain arrays of numbers or texts",
+            "an array of type object; a pickle can run code, so that it is "
+            "never loaded here",
+            "If you trust the file, save it as texts: python -c 'import sys, "
+            "numpy as n; p = sys.argv[1]; n.save(p, n.load(p, "
+            f"allow_pickle=True).astype(str))' {path}",
+        )
+    return file_kinds.refusal(
+        path,
         "plain arrays as numpy.save and numpy.savez write them",
-        f"{type(error).__name__}: {first_line(error)}",
+        path.suffix.removeprefix("."),
+        received,
         "Correct the path, or save the file again.",
     )

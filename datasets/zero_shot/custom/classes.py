@@ -8,14 +8,16 @@ import dataclasses
 import functools
 import itertools
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import tables
+from gmn_tf.utils import file_kinds, tables, texts
 from gmn_tf.utils.errors import InputError, counted, hint, listed
-from gmn_tf_datasets.zero_shot import source
+from gmn_tf.utils.file_signatures import TABLE
+from gmn_tf_datasets.zero_shot import counters, evidence, source
 from gmn_tf_datasets.zero_shot.custom import arrays
 
 CLASSES_FILE = "classes.csv"
@@ -25,6 +27,8 @@ KINDS = {
     **dict.fromkeys(("unseen", "0", "no", "false"), "unseen"),
     "validation": "validation",
 }
+# As pandas writes them, where a cell of the column was empty.
+KINDS |= {"1.0": "seen", "0.0": "unseen"}
 
 
 class Descriptions(NamedTuple):
@@ -34,11 +38,13 @@ class Descriptions(NamedTuple):
         names: all different.
         values: `[k, da]` float32.
         columns: what each of the `da` numbers is called; none of an array.
+        notes: what was understood of the form of the file.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
     columns: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +57,7 @@ class Classes:
         embeddings: `[C, da]` float32.
         columns: what each of the `da` numbers is called; none of an array.
         paths: the files that were read, that of the descriptions last.
+        notes: what was understood of their form.
     """
 
     names: tuple[str, ...]
@@ -58,6 +65,7 @@ class Classes:
     embeddings: np.ndarray
     columns: tuple[str, ...]
     paths: tuple[epath.Path, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def unseen(self) -> np.ndarray:
@@ -71,19 +79,25 @@ class Classes:
         return tuple(itertools.compress(self.names, is_validation))
 
     @functools.cached_property
-    def _numbers(self) -> dict[str, int]:
-        return {name: number for number, name in enumerate(self.names)}
+    def _numbers(self) -> texts.Names:
+        return texts.Names(self.names)
 
     def number(self, name: str, place: str) -> int:
-        """The number of a class; InputError, with its place, if unknown."""
-        if name not in self._numbers:
+        """The number of a class, whose name is compared as people see it.
+
+        Raises:
+            InputError: for an unknown one, or if it may be one of several,
+                with its place.
+        """
+        number = self._numbers.find(name)
+        if number is None:
             raise InputError(
                 f"{place} names a class that {CLASSES_FILE} lacks.",
                 f"one of the {len(self.names)} classes in {CLASSES_FILE}",
                 repr(name),
                 hint("Add the class, or correct its name.", name, self.names),
             )
-        return self._numbers[name]
+        return number
 
 
 def read(folder: epath.Path) -> Classes:
@@ -95,17 +109,22 @@ def read(folder: epath.Path) -> Classes:
     path = folder / CLASSES_FILE
     if not path.exists():
         is_folder = folder.is_dir()
+        other, advice = "", ""
+        if is_folder:
+            other, advice = file_kinds.instead(folder, "classes", TABLE)
         raise InputError(
             f"{folder} has no {CLASSES_FILE}.",
             f"{CLASSES_FILE} with the columns class, seen, and the numbers "
             "that describe a class",
-            "no such file" if is_folder else "no such folder",
-            "Write the file; docs/custom_data.md has an example."
+            other or ("no such file" if is_folder else "no such folder"),
+            advice or "Write the file; docs/custom_data.md has an example."
             if is_folder
             else "Correct the path of the folder.",
         )
     table, kinds, _ = _read_table(path, "class", "seen")
-    classes = Classes(table.names, kinds, table.values, table.columns, (path,))
+    classes = Classes(
+        table.names, kinds, table.values, table.columns, (path,), table.notes
+    )
     file = arrays.only(folder, _READERS)
     if bool(file) == bool(table.columns):
         raise InputError(
@@ -118,8 +137,14 @@ def read(folder: epath.Path) -> Classes:
             "Keep one of them." if file else "Add one of them.",
         )
     if file:
-        values, columns = _READERS[file.name](file, classes)
-        classes = Classes(table.names, kinds, values, columns, (path, file))
+        values, columns, notes = _READERS[file.name](file, classes)
+        classes = dataclasses.replace(
+            classes,
+            embeddings=values,
+            columns=columns,
+            paths=(path, file),
+            notes=(*table.notes, *notes),
+        )
     _check_descriptions(classes.paths[-1], classes.embeddings, classes.names)
     unseen, seen = kinds.count("unseen"), kinds.count("seen")
     if not unseen or not seen or len(kinds) - unseen < 2:
@@ -135,29 +160,33 @@ def read(folder: epath.Path) -> Classes:
     return classes
 
 
-def read_new(path: str | os.PathLike) -> Descriptions:
+def read_new(
+    path: str | os.PathLike, columns: Sequence[str] = ()
+) -> Descriptions:
     """Reads descriptions of classes that a run was not trained with.
 
     Args:
         path: a CSV file like classes.csv: the names in a column `class`, the
             description in all others, called as in the training's, in any
             order. A column `seen` is not read.
+        columns: those that describe the classes of the run.
 
     Raises:
         InputError: for a file that cannot be right, with the line.
     """
     path = epath.Path(path).expanduser()
-    table, _, _ = _read_table(path, "class")
+    table, _, _ = _read_table(path, "class", known=columns)
     _check_descriptions(path, table.values, table.names)
     return table
 
 
 def _read_table(
-    path: epath.Path, *required: str
+    path: epath.Path, *required: str, known: Sequence[str] = ()
 ) -> tuple[Descriptions, tuple[str, ...], tuple[str, ...]]:
     """Descriptions, the kinds if `seen` is required, and places in the file."""
     places, kinds, values, columns = {}, [], [], ()
-    for row in tables.read_rows(path, required):
+    rows = tables.Table(path, required, ("class", "seen", *known))
+    for row in rows:
         name = row.cells["class"]
         source.check_class_name(name, row.place, places)
         places[name] = row.place
@@ -181,24 +210,40 @@ def _read_table(
             "the first line alone",
             "Add the classes.",
         )
-    table = Descriptions(tuple(places), np.stack(values), columns)
+    source.check_different(tuple(places), f"{path}")
+    matrix, columns, notes = counters.without(
+        columns, np.stack(values), path, known
+    )
+    table = Descriptions(tuple(places), matrix, columns, (*rows.notes, *notes))
     return table, tuple(kinds), tuple(places.values())
 
 
 def _read_npy(path: epath.Path, classes: Classes):
     """One row per class, in the order of classes.csv."""
-    values = arrays.load_array(path)
+    values = source.as_matrix(arrays.load_array(path))
     source.check_matrix(values, f"{path}", "a matrix with a row per class")
-    if len(values) != len(classes.names):
+    count, notes = len(classes.names), ()
+    if values.shape[1] == count != len(values):
+        values = values.T
+        notes = (
+            f"{path.name}: columns are taken for classes, because there are "
+            f"{count}.",
+        )
+    turned = not evidence.of_one_length(values) and evidence.of_one_length(
+        values.T
+    )
+    if len(values) != count or (values.shape[1] == count and turned):
         raise InputError(
             f"{path} does not describe the classes of {CLASSES_FILE}.",
-            f"{len(classes.names)} rows, in the order of {CLASSES_FILE}",
-            f"shape {values.shape}",
-            "Save one row per class.",
+            f"{count} rows, in the order of {CLASSES_FILE}",
+            f"shape {values.shape}"
+            + ", and columns of one length, as rows should be" * bool(turned),
+            "Save one row per class: numpy.save(FILE, array.T) turns an array.",
         )
     action = "Describe these classes completely."
     source.check_finite(values, f"{path}", "classes", action)
-    return np.array(values, np.float32), ()
+    counters.check(values, path)
+    return np.array(values, np.float32), (), notes
 
 
 def _read_csv(path: epath.Path, classes: Classes):
@@ -213,7 +258,7 @@ def _read_csv(path: epath.Path, classes: Classes):
             f"{len(numbers)} of {len(classes.names)} classes",
             "Add the line.",
         )
-    return table.values[np.argsort(numbers)], table.columns
+    return table.values[np.argsort(numbers)], table.columns, table.notes
 
 
 _READERS = {"embeddings.npy": _read_npy, "embeddings.csv": _read_csv}

@@ -42,7 +42,7 @@ def read(
     rows, split_source, split_paths = custom_splits.make(
         folder, classes, samples
     )
-    notes = summary.notes_on_similar(classes)
+    notes = [*classes.notes, *samples.notes, *summary.notes_on_similar(classes)]
     if samples.lowest < 0.0:
         notes.append(LINEAR)
     if not len(rows["test_unseen"]):

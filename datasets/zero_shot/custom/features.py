@@ -10,11 +10,13 @@ import shlex
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import files, tables
+from gmn_tf.utils import file_kinds, files, tables, texts
 from gmn_tf.utils.errors import InputError, listed
-from gmn_tf_datasets.zero_shot import source
+from gmn_tf.utils.file_signatures import NPY
+from gmn_tf_datasets.zero_shot import counters, evidence, source
 from gmn_tf_datasets.zero_shot.custom import arrays
-from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
+from gmn_tf_datasets.zero_shot.custom import labels as custom_labels
+from gmn_tf_datasets.zero_shot.custom.classes import Classes
 
 FEATURE_FILES = ("features.npz", "features.npy", "features.csv")
 LABEL_FILES = ("labels.csv", "labels.npy")
@@ -41,6 +43,7 @@ class Features:
         lowest: the lowest of all values.
         backbone: what made the features, if that is known.
         paths: the files that were read, that of the features first.
+        notes: what was understood of their form.
     """
 
     values: np.ndarray
@@ -49,6 +52,7 @@ class Features:
     lowest: float
     backbone: dict | None
     paths: tuple[epath.Path, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read(
@@ -71,18 +75,21 @@ def read(
         folder, path = path, arrays.only(path, FEATURE_FILES)
         if not path:
             images = classes and find_images(folder, classes)
+            other, advice = file_kinds.instead(folder, "features", NPY)
             raise InputError(
                 f"{folder} has {'images and ' if images else ''}no features.",
                 f"one of {', '.join(FEATURE_FILES)}, there or in --features; "
                 "or a folder of images per class",
                 f"images in {images}"
                 if images
-                else listed(sorted(one.name for one in folder.iterdir()), 8),
+                else other
+                or listed(sorted(one.name for one in folder.iterdir()), 8),
                 "Run bin/extract_features "
                 f"{shlex.quote(f'--images={images}')} --out=FEATURES, "
                 "and give --features=FEATURES."
                 if images
-                else "Put the features there, or name their folder with "
+                else advice
+                or "Put the features there, or name their folder with "
                 "--features.",
             )
     if path.suffix not in _READERS or not path.exists():
@@ -94,9 +101,13 @@ def read(
             "Correct the path.",
         )
     read_file = _READERS[path.suffix]
-    values, labels, names, paths = read_file(path, classes, quiet)
+    values, labels, names, paths, notes = read_file(path, classes, quiet)
+    values = source.as_matrix(values)
     source.check_matrix(values, f"{path}", "a matrix with a row per sample")
     if labels is not None:
+        if path.suffix != ".csv":
+            values, told = _samples_first(values, labels, path)
+            notes = [*notes, *told]
         source.check_lengths(values, labels, path.parent)
     lowest = source.check_finite(
         values, f"{path}", "samples", "Compute the features of these again.", 0
@@ -106,16 +117,47 @@ def read(
         backbone = _read_backbone(extraction)
         paths = (*paths, extraction)
     labels = labels if classes else None
-    return Features(values, labels, tuple(names), lowest, backbone, paths)
+    if path.suffix != ".csv":  # a table has names of columns to tell
+        counters.check(values, path, labels)
+    return Features(
+        values, labels, tuple(names), lowest, backbone, paths, tuple(notes)
+    )
+
+
+def _samples_first(values, labels: np.ndarray, path: epath.Path):
+    """The features with a row per sample, and a sentence if they were turned.
+
+    Raises:
+        InputError: for a square matrix, if columns are samples by all evidence.
+    """
+    count = len(labels)
+    if values.shape[1] == count != len(values):
+        return values.T, [
+            f"{path.name}: columns are taken for samples, because there are "
+            f"{count} labels."
+        ]
+    if values.shape != (count, count) or len(np.unique(labels)) < 2:
+        return values, []
+    way, why = evidence.rows_that_agree(values, labels)
+    if way == "columns":
+        raise InputError(
+            f"{path} has samples in columns.",
+            "a row per sample, [n, dx]",
+            f"shape {values.shape}; {why}",
+            "Save the array turned: numpy.save(FILE, array.T).",
+        )
+    return values, [
+        f"{path.name} has as many columns as rows; rows are taken for samples, "
+        + (f"because {why}." if way else f"as documented: {why}.")
+    ]
 
 
 def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
     """The folder with a folder of images for each class, if there is one."""
+    names = texts.Names(classes.names)
     for images in (folder / "images", folder):
-        for name in classes.names:
-            one = images / name
-            # A name with a slash is none of a folder.
-            if "/" in name or not one.is_dir():
+        for one in sorted(images.iterdir()) if images.is_dir() else ():
+            if names.find(one.name) is None or not one.is_dir():
                 continue
             if any(path.suffix.lower() in IMAGES for path in one.iterdir()):
                 return images
@@ -133,19 +175,25 @@ def _read_npy(path: epath.Path, classes: Classes | None, quiet: bool):
             "neither",
             "Add labels.csv with the column class.",
         )
-    labels, names = None, ()
+    labels, names, notes = None, (), []
     if beside and beside.suffix == ".csv":
-        _, labels, names, _ = _read_csv(beside, classes, quiet, False)
+        _, labels, names, _, notes = _read_csv(beside, classes, quiet, False)
     elif classes:
-        labels = _numbered(beside, arrays.load_array(beside), classes)
-    return values, labels, names, (path, beside) if beside else (path,)
+        found = arrays.load_array(beside, objects=True)
+        labels = custom_labels.numbered(beside, found, classes)
+    paths = (path, beside) if beside else (path,)
+    return values, labels, names, paths, notes
 
 
 def _read_npz(path: epath.Path, classes: Classes | None, quiet: bool):
     wanted = ("features", "labels") if classes else ("features",)
     found = arrays.load_arrays(path, wanted)
-    labels = _numbered(path, found["labels"], classes) if classes else None
-    return found["features"], labels, (), (path,)
+    labels = (
+        custom_labels.numbered(path, found["labels"], classes)
+        if classes
+        else None
+    )
+    return found["features"], labels, (), (path,), []
 
 
 def _read_csv(
@@ -156,61 +204,31 @@ def _read_csv(
 ):
     """The same of a table, which may have labels only."""
     features, labels, names = [], [], []
-    texts = TEXT_COLUMNS[:2] if classes else TEXT_COLUMNS
+    others = TEXT_COLUMNS[:2] if classes else TEXT_COLUMNS
     required = ("class",) if classes or not has_features else ()
-    for row in tables.read_rows(path, required, quiet):
+    rows, columns = tables.Table(path, required, others, quiet), ()
+    for row in rows:
         labels.append(
             classes.number(row.cells["class"], row.place) if classes else -1
         )
         if has_features:
-            features.append(row.numbers(row.columns_except(*texts)))
-        named = [c for c in ("sample", "file") if c in texts and c in row.cells]
+            columns = row.columns_except(*others)
+            features.append(row.numbers(columns))
+        named = [
+            c for c in ("sample", "file") if c in others and c in row.cells
+        ]
         names += [row.cells[column] for column in named[:1]]
     values = np.stack(features) if features else np.zeros((0, 0), np.float32)
-    return values, np.array(labels, np.int64), names, (path,)
+    labels, notes = np.array(labels, np.int64), []
+    if values.size:
+        values, _, notes = counters.without(
+            columns, values, path, labels=labels if classes else None
+        )
+    return values, labels, names, (path,), [*rows.notes, *notes]
 
 
-# Each gives features, labels, names of the samples, and the files read.
+# Each gives features, labels, names of samples, the files read, and notes.
 _READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv}
-
-
-def _numbered(
-    path: epath.Path, labels: np.ndarray, classes: Classes
-) -> np.ndarray:
-    """Labels, which are names or numbers of classes, as numbers `[n]`."""
-    flat = np.asarray(labels).ravel()
-    if flat.dtype.kind in "US":
-        texts, places = np.unique(flat, return_inverse=True)
-        if flat.dtype.kind == "S":
-            texts = np.char.decode(texts, "utf-8", "replace")
-        numbers = [classes.number(text, f"{path}") for text in texts.tolist()]
-        return np.array(numbers, np.int64)[places.ravel()]
-    is_whole = flat.dtype.kind in "iuf" and np.array_equal(flat, np.rint(flat))
-    if not is_whole or max(labels.shape, default=0) != flat.size:
-        raise InputError(
-            f"{path} does not hold labels.",
-            f"one name, or row number of {CLASSES_FILE} from 0, per sample",
-            f"shape {labels.shape}, type {labels.dtype}",
-            "Save them as an array of texts or of whole numbers.",
-        )
-    rows = tuple(map(str, range(len(classes.names))))
-    if classes.names != rows and all(map(str.isdecimal, classes.names)):
-        raise InputError(
-            f"Labels in {path} may be read in two ways.",
-            f"texts, because the classes in {CLASSES_FILE} are called "
-            f"{listed(classes.names, 3)}",
-            "numbers, which may be such names, or rows counted from 0",
-            "Save the labels as texts.",
-        )
-    wrong = np.flatnonzero((flat < 0) | (flat >= len(classes.names)))
-    if len(wrong):
-        raise InputError(
-            f"Labels in {path} name classes that {CLASSES_FILE} lacks.",
-            f"0 to {len(classes.names) - 1}, a row of {CLASSES_FILE}",
-            f"{flat[wrong[0]]} at place {wrong[0]} ({len(wrong)} such labels)",
-            "Number the classes from 0, or save their names.",
-        )
-    return flat.astype(np.int64)
 
 
 def _read_backbone(path: epath.Path) -> dict:

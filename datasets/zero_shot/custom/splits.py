@@ -4,12 +4,13 @@ Where splits.csv does not say it, of each seen class the third, eighth,
 thirteenth, ... sample in the order of the file is for testing.
 """
 
+import re
 from collections import Counter
 
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import tables
+from gmn_tf.utils import tables, texts
 from gmn_tf.utils.errors import InputError, counted, hint, listed
 from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
@@ -91,16 +92,25 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
             "Name the folder too, or leave the column file out.",
         )
     split = np.full(len(samples.labels), "", "U5")
+    known, places = texts.Names(rows), [*rows.values()]
     for row in tables.read_rows(path, ("sample", "split")):
         sample, value = row.cells["sample"], row.cells["split"].lower()
-        if sample not in rows:
+        # 3.0, as pandas may write a row; \\ between folders of Windows.
+        forms = (sample, re.sub(r"^(\d+)\.0+$", r"\1", sample))
+        forms = (*forms, sample.replace("\\", "/"))
+        found = [p for p in map(known.find, forms) if p is not None]
+        if not found:
+            advice = "Correct it."
+            if sample == str(len(split)):
+                advice = "Rows count from 0: subtract 1."
             raise InputError(
                 f"{row.place} names a sample that is not there.",
                 f"0 to {len(split) - 1}, the row of a sample, or the name of "
                 "its file",
                 repr(sample),
-                hint("Correct it.", sample, rows),
+                hint(advice, sample, rows),
             )
+        number = places[found[0]]
         if value not in (TRAIN, TEST):
             raise InputError(
                 f"{row.place} does not name a split.",
@@ -108,14 +118,14 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
                 repr(row.cells["split"]),
                 hint("Correct it.", value, (TRAIN, TEST)),
             )
-        if split[rows[sample]]:
+        if split[number]:
             raise InputError(
                 f"{row.place} names a sample for the second time.",
                 "each sample once",
                 repr(sample),
                 "Remove one of the lines.",
             )
-        split[rows[sample]] = value
+        split[number] = value
     unnamed = np.flatnonzero(split == "")
     if len(unnamed):
         raise InputError(

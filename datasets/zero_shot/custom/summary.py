@@ -73,7 +73,7 @@ class Prepared:
         width = max(map(len, splits.NAMES)) + 2
         return "\n".join(
             [f"{name.ljust(width)}{text}" for name, text in lines.items()]
-            + [f"Warning: {note}" for note in data.notes]
+            + [f"Note: {note}" for note in data.notes]
         )
 
 

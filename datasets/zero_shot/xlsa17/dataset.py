@@ -10,10 +10,11 @@ import dataclasses
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError, listed
-from gmn_tf_datasets.zero_shot import names, source
+from gmn_tf.utils import texts
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import counters, names, source
 from gmn_tf_datasets.zero_shot.source import Embedding
-from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
+from gmn_tf_datasets.zero_shot.xlsa17 import counting, mat_file, orientation
 from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
 from gmn_tf_datasets.zero_shot.xlsa17.mat_file import MatFile
 
@@ -22,9 +23,9 @@ OPTIONAL_ROWS = ("train", "val")
 _VARIABLES = (
     "att",
     "allclasses_names",
+    "att_rows",
     *(f"{key}_loc" for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS)),
 )
-_SAME_DATA_SET = "Check that both .mat files belong to the same data set."
 
 
 def digest(request: Request, files: tuple[source.SourceFile, ...]) -> str:
@@ -52,20 +53,12 @@ def read(
         InputError: for files that cannot be read or do not fit each other.
     """
     features_path, *paths = (folder / name for name in request.file_names)
-    features, labels = _read_features(features_path)
+    features, labels, said = _read_features(features_path)
     mat_files = [mat_file.read(path, _VARIABLES) for path in paths]
-    rows = _read_rows(mat_files[0], len(labels))
-    embeddings, class_names = _read_classes(mat_files)
-    wrong = np.flatnonzero((labels < 1) | (labels > len(class_names)))
-    if len(wrong):
-        raise InputError(
-            f"labels in {features_path} name classes that have no embedding.",
-            f"1 to {len(class_names)}, a column of att",
-            f"{labels[wrong[0]]} in row {wrong[0] + 1} "
-            f"({len(wrong)} such rows)",
-            _SAME_DATA_SET,
-        )
-    notes, known = list(notes), names.PUBLISHED.get(request.dataset)
+    rows = _read_rows(mat_files[0], labels)
+    embeddings, class_names, told = _read_classes(mat_files, labels, request)
+    counting.check_labels(labels, class_names, features_path)
+    notes, known = [*notes, *said, *told], names.PUBLISHED.get(request.dataset)
     seen = len(np.unique(labels[rows["trainval"]]))
     unseen = len(class_names) - seen
     if known and (seen, unseen) != (known.seen, known.unseen):
@@ -85,7 +78,7 @@ def read(
         class_names=class_names,
         embeddings=embeddings,
         rows=rows,
-        validation_names=tuple(filter(None, map(str.strip, lines))),
+        validation_names=texts.found(class_names, lines),
         feature_file=request.features_file,
         files=files,
         digest=digest(request, files),
@@ -94,16 +87,12 @@ def read(
     )
 
 
-def _read_features(
-    path: epath.Path,
-) -> tuple[np.ndarray | mat_file.OnDiskMatrix, np.ndarray]:
-    """Features `[N, dx]`, and labels `[N]` from 1."""
-    file = mat_file.read(path, ("features", "labels"))
-    features, labels = file.numbers("features"), file.integers("labels")
-    # dx x N in the field's files; some copies are N x dx. A square matrix is
-    # taken for the field's.
-    if features.shape[1] == len(labels):
-        features = features.T
+def _read_features(path: epath.Path):
+    """Features `[N, dx]`, labels `[N]` from 1, and notes."""
+    wanted = ("features", "labels", "features_rows")
+    file = mat_file.read(path, wanted)
+    labels = file.integers("labels")
+    features, notes = orientation.samples_first(file, labels)
     source.check_lengths(features, labels, path)
     source.check_finite(
         features,
@@ -111,10 +100,11 @@ def _read_features(
         "rows",
         "Compute the features of these images again.",
     )
-    return features, labels
+    counters.check(features, f"features in {path}", labels)
+    return features, labels, notes
 
 
-def _read_rows(file: MatFile, num_rows: int) -> dict[str, np.ndarray]:
+def _read_rows(file: MatFile, labels: np.ndarray) -> dict[str, np.ndarray]:
     """The rows of each split, from 0, in the order of the file."""
     rows = {}
     for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS):
@@ -130,27 +120,21 @@ def _read_rows(file: MatFile, num_rows: int) -> dict[str, np.ndarray]:
                 "Give every split its rows: training, seen and unseen test "
                 "images.",
             )
-        values = file.integers(name)
-        wrong = values[(values < 1) | (values > num_rows)]
-        if len(wrong):
-            raise InputError(
-                f"{name} in {file.path} names rows that do not exist.",
-                f"1 to {num_rows}, a row of the features",
-                f"{listed(wrong)} ({len(wrong)} such rows)",
-                _SAME_DATA_SET,
-            )
-        rows[key] = values - 1
-    return rows
+        rows[key] = file.integers(name)
+    counting.check_rows(rows, len(labels), file.path)
+    counting.check_shift(rows, labels, file.path)
+    return {key: values - 1 for key, values in rows.items()}
 
 
 def _read_classes(
-    mat_files: list[MatFile],
-) -> tuple[tuple[Embedding, ...], tuple[str, ...]]:
+    mat_files: list[MatFile], labels: np.ndarray, request: Request
+) -> tuple[tuple[Embedding, ...], tuple[str, ...], list[str]]:
     """One embedding per part, which have to agree on the names of classes."""
-    embeddings, class_names = [], ()
+    embeddings, class_names, notes = [], (), []
     for file in mat_files:
-        # In the file, an embedding lies da x C.
-        values = file.numbers("att")[:].T
+        count = orientation.num_classes(file, embeddings, request)
+        values, told = orientation.classes_first(file, count, labels)
+        notes.extend(told)
         source.check_finite(
             values,
             f"att in {file.path}",
@@ -172,7 +156,7 @@ def _read_classes(
                 for number, (one, other) in enumerate(
                     zip(class_names, found), 1
                 )
-                if one != other
+                if not texts.same(one, other)
             ]
         if differences:
             raise InputError(
@@ -183,23 +167,14 @@ def _read_classes(
                 "order.",
             )
     numbers = range(1, len(embeddings[0].values) + 1)
-    return tuple(embeddings), class_names or tuple(
-        f"class_{number:03d}" for number in numbers
-    )
+    class_names = class_names or tuple(map("class_{:03d}".format, numbers))
+    return tuple(embeddings), class_names, notes
 
 
 def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
     """Names of the classes, which have to be different lines of text."""
-    path, cells = file.path, file.variables["allclasses_names"]
-    if isinstance(cells, str) or cells.dtype != object:
-        raise InputError(
-            f"allclasses_names in {path} does not contain names.",
-            "a cell array of texts, one for each class",
-            cells if isinstance(cells, str) else f"type {cells.dtype}",
-            "Store the names as texts, or leave the variable out: then "
-            "classes are numbered.",
-        )
-    found = tuple(name.strip() for name in cells)
+    path = file.path
+    found = tuple(map(str.strip, file.texts("allclasses_names")))
     if len(found) != count:
         raise InputError(
             f"att and allclasses_names in {path} do not fit.",
@@ -210,4 +185,5 @@ def _read_names(file: MatFile, count: int) -> tuple[str, ...]:
     for place, name in enumerate(found):
         which = f"Place {place + 1} of allclasses_names in {path}"
         source.check_class_name(name, which, found[:place])
+    source.check_different(found, f"allclasses_names in {path}")
     return found

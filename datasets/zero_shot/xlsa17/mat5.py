@@ -12,6 +12,8 @@ from typing import BinaryIO
 
 import numpy as np
 
+from gmn_tf.utils.file_signatures import is_version_5
+
 HEADER = 128  # bytes
 _TAG = 8
 _NAME_WITHIN = 1024  # bytes from the start of a variable, its name among them
@@ -23,23 +25,27 @@ _BYTES = {1: "latin-1", 2: "latin-1", 16: "utf-8"}
 # The wide ones with the byte order of the file, `l` or `b`.
 _ENCODINGS = _BYTES | {4: "utf-16-{}e", 17: "utf-16-{}e", 18: "utf-32-{}e"}
 # Classes of MATLAB, by their number in a variable.
-_CELL, _CHAR, _NUMERIC = 1, 4, range(6, 16)
-_OTHERS = {2: "a struct", 3: "an object", 5: "a sparse matrix"}
+_CELL, _CHAR, _SPARSE, _NUMERIC, _OPAQUE = 1, 4, 5, range(6, 16), 17
+_OTHERS = {
+    2: "an object of class struct",
+    3: "an object of an older class",
+    16: "an object of class function_handle",
+}
 _COMPLEX = 0x800
+# A full matrix may have so many numbers for each one that a sparse one stores,
+# and so many in any case: more would be a damaged shape.
+_SPARSEST, _SMALL = 1000, 2**20
 
 
-def is_version_5(start: bytes) -> bool:
-    """Whether a file that starts like this is of version 5, not 7.3."""
-    return start[124:HEADER] in (b"\x00\x01IM", b"\x01\x00MI")
-
-
-def read(stream: BinaryIO, wanted: tuple[str, ...]) -> dict:
+def read(stream: BinaryIO, wanted: tuple[str, ...]) -> tuple[dict, list[str]]:
     """Reads the wanted variables that the file has, from its start.
 
+    Of all others, of whatever class, nothing but the name is read.
+
     Returns:
-        Name to array, as MATLAB shows it. Texts, and cells of them, are object
-        arrays of one dimension; anything else is replaced by words that name
-        it.
+        Name to array, as MATLAB shows it: texts, and cells of them, are object
+        arrays of one dimension, a sparse matrix is full, and anything else is
+        replaced by words that name it; and the names of all variables.
 
     Raises:
         ValueError, zlib.error, MemoryError: for a damaged file.
@@ -48,7 +54,7 @@ def read(stream: BinaryIO, wanted: tuple[str, ...]) -> dict:
     if not is_version_5(header):
         raise ValueError("no header of a MATLAB file")
     order = "<" if header.endswith(b"IM") else ">"
-    content = {}
+    content, names = {}, []
     while tag := stream.read(_TAG):
         if len(tag) < _TAG:
             raise ValueError("it ends in a tag")
@@ -58,17 +64,21 @@ def read(stream: BinaryIO, wanted: tuple[str, ...]) -> dict:
             raise ValueError("it ends in a variable")
         if kind == _COMPRESSED:
             start = zlib.decompressobj().decompress(part, _NAME_WITHIN)
-            if _head(memoryview(start)[_TAG:], order)[3] not in wanted:
+            name = _name(memoryview(start)[_TAG:], order)
+            if name not in wanted:
+                names.append(name)
                 continue
             kind, part = _decompressed(part, order)
         if kind != _MATRIX:
             raise ValueError(f"no variable, but a part of type {kind}")
-        name = _head(memoryview(part), order)[3]
+        name = _name(memoryview(part), order)
         if name in content:
             raise ValueError(f"{name} is there twice")
         if name in wanted:
             content[name] = _value(memoryview(part), order)
-    return content
+        names.append(name)
+    # Without a name is what MATLAB keeps for its objects.
+    return content, [name for name in names if name]
 
 
 def _decompressed(part: bytes, order: str) -> tuple[int, memoryview]:
@@ -97,58 +107,153 @@ def _element(view: memoryview, order: str):
     return kind, view[start : start + size], view[stop:]
 
 
-def _head(view: memoryview, order: str):
-    """Class, whether complex, shape and name of a variable, and the rest."""
+def _class(view: memoryview, order: str) -> tuple[int, bool, memoryview]:
+    """Class of a variable, whether it is complex, and the rest."""
     kind, flags, rest = _element(view, order)
     if (kind, len(flags)) != (6, 8):
         raise ValueError("a variable without a class")
     flags = struct.unpack_from(order + "I", flags)[0]
-    kind, shape, rest = _element(rest, order)
-    shape = np.frombuffer(shape, order + "i4").tolist()
-    # Some programs store signed numbers as unsigned, and names as UTF-8.
-    if kind not in (5, 6) or len(shape) < 2 or min(shape) < 0:
-        raise ValueError("a variable without a shape")
-    kind, name, rest = _element(rest, order)
+    return flags & 0xFF, bool(flags & _COMPLEX), rest
+
+
+def _text_of(view: memoryview, order: str) -> tuple[str, memoryview]:
+    """A name of a variable or of a class, and the rest."""
+    kind, name, rest = _element(view, order)
+    # Some programs store names as UTF-8.
     if kind not in _BYTES:
         raise ValueError("a variable without a name")
-    name = bytes(name).decode("latin-1")
-    return flags & 0xFF, bool(flags & _COMPLEX), shape, name, rest
+    return bytes(name).decode("latin-1"), rest
+
+
+def _name(view: memoryview, order: str) -> str:
+    """The name of a variable of any class."""
+    kind, _, rest = _class(view, order)
+    if kind == _OPAQUE:  # such an object has no shape
+        return _text_of(rest, order)[0]
+    return _head(view, order)[3]
+
+
+def _head(view: memoryview, order: str):
+    """Class, whether complex, shape and name of a variable, and the rest."""
+    matlab_class, is_complex, rest = _class(view, order)
+    kind, shape, rest = _element(rest, order)
+    # Some programs store signed numbers as unsigned.
+    if kind not in (5, 6) or len(shape) % 4:
+        raise ValueError("a variable without a shape")
+    shape = np.frombuffer(shape, order + "i4").tolist()
+    if len(shape) < 2 or min(shape) < 0:
+        raise ValueError("a variable without a shape")
+    name, rest = _text_of(rest, order)
+    return matlab_class, is_complex, shape, name, rest
 
 
 def _value(view: memoryview, order: str):
+    matlab_class, _, rest = _class(view, order)
+    if matlab_class == _OPAQUE:
+        _, rest = _text_of(rest, order)
+        _, rest = _text_of(rest, order)
+        return f"an object of class {_text_of(rest, order)[0]}"
     kind, is_complex, shape, _, rest = _head(view, order)
     if kind == _CELL:
         return _cells(rest, order, math.prod(shape))
     if kind == _CHAR:
         return np.array(_texts(rest, order, shape), object)
-    if is_complex:
-        return "complex numbers"
+    if kind == _SPARSE:
+        return _sparse(rest, order, shape, is_complex)
     if kind not in _NUMERIC:
         return _OTHERS.get(kind, f"something of class {kind}")
-    kind, numbers, rest = _element(rest, order)
-    if kind not in _NUMBERS or rest:
+    numbers, rest = _numbers(rest, order)
+    if is_complex:
+        imaginary, rest = _numbers(rest, order)
+        if imaginary.any():
+            return "complex numbers"
+    if rest:
         raise ValueError("a matrix that is not one of numbers alone")
+    return numbers.reshape(shape, order="F")
+
+
+def _numbers(view: memoryview, order: str) -> tuple[np.ndarray, memoryview]:
+    """The numbers of an element, and what follows it."""
+    kind, numbers, rest = _element(view, order)
+    if kind not in _NUMBERS:
+        raise ValueError("a matrix that is not one of numbers")
     numbers = np.frombuffer(numbers, order + _NUMBERS[kind])
     # Native order, whatever the machine that wrote the file.
-    return numbers.astype(_NUMBERS[kind], copy=False).reshape(shape, order="F")
+    return numbers.astype(_NUMBERS[kind], copy=False), rest
+
+
+def _sparse(view: memoryview, order: str, shape: list[int], is_complex: bool):
+    """The full matrix: rows of the numbers, where columns start, numbers."""
+    rows, view = _numbers(view, order)
+    starts, view = _numbers(view, order)
+    values, view = _numbers(view, order)
+    if is_complex and _numbers(view, order)[0].any():
+        return "complex numbers"
+    return full(shape, rows, starts, values)
+
+
+def full(shape: list[int], rows, starts, values) -> np.ndarray:
+    """The full matrix of a sparse one of MATLAB.
+
+    Args:
+        shape: of the matrix.
+        rows: row of each number, from 0.
+        starts: place of the first number of each column, and of the end.
+        values: the numbers.
+
+    Raises:
+        ValueError: if these do not fit.
+    """
+    starts = starts.astype(np.int64)
+    count = int(starts[-1]) if len(starts) else -1
+    if (
+        len(shape) != 2
+        or len(starts) != shape[1] + 1
+        or starts[0]
+        or (np.diff(starts) < 0).any()
+        or count > min(len(rows), len(values))
+        or math.prod(shape) > _SPARSEST * count + _SMALL
+    ):
+        raise ValueError("a sparse matrix that is damaged")
+    rows = rows[:count].astype(np.int64)
+    if count and not 0 <= rows.min() <= rows.max() < shape[0]:
+        raise ValueError("a sparse matrix that is damaged")
+    matrix = np.zeros(shape, values.dtype)
+    columns = np.repeat(np.arange(shape[1]), np.diff(starts))
+    matrix[rows, columns] = values[:count]
+    return matrix
 
 
 def _cells(view: memoryview, order: str, count: int):
+    """The text of each cell."""
     texts = []
     for _ in range(count):
         kind, cell, view = _element(view, order)
         if kind != _MATRIX:
             raise ValueError("a cell that is not a variable")
-        if not cell:  # how an empty one is written
-            texts.append("")
-            continue
-        kind, _, shape, _, rest = _head(cell, order)
-        if kind != _CHAR:
+        text = _cell(cell, order)
+        if text is None:
             return "cells of other things than texts"
-        texts.append("".join(_texts(rest, order, shape)))
+        texts.append(text)
     if view:
         raise ValueError("more cells than there should be")
     return np.array(texts, object)
+
+
+def _cell(cell: memoryview, order: str, inside: bool = False) -> str | None:
+    """The text of a cell, perhaps in a cell inside it; None for no text."""
+    if not cell:  # how an empty one is written
+        return ""
+    if _class(cell, order)[0] == _OPAQUE:
+        return None
+    kind, _, shape, _, rest = _head(cell, order)
+    if kind == _CHAR:
+        return "".join(_texts(rest, order, shape))
+    if kind == _CELL and math.prod(shape) == 1 and not inside:
+        kind, cell, _ = _element(rest, order)
+        return _cell(cell, order, inside=True) if kind == _MATRIX else None
+    # [] in place of ''.
+    return "" if kind in _NUMERIC and not math.prod(shape) else None
 
 
 def _texts(view: memoryview, order: str, shape: list[int]) -> list[str]:

@@ -1,69 +1,32 @@
 """Reading the variables of a .mat file, old (version 5) and new (7.3)."""
 
-import contextlib
 import dataclasses
-import functools
-import weakref
 import zlib
 
 import h5py
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils.errors import InputError, first_line, listed
+from gmn_tf.utils import file_kinds, file_signatures
+from gmn_tf.utils.errors import InputError, hint, listed
 from gmn_tf_datasets.zero_shot import source
-from gmn_tf_datasets.zero_shot.xlsa17 import mat5
+from gmn_tf_datasets.zero_shot.xlsa17 import mat5, mat73
+from gmn_tf_datasets.zero_shot.xlsa17.on_disk_matrix import (
+    OnDiskMatrix,
+    reporting_damage,
+)
 
-IN_MEMORY = 2**30  # Bytes: smaller matrices are read whole, which is faster.
-
-
-class OnDiskMatrix:
-    """A matrix in a MATLAB 7.3 file; rows are read when it is indexed.
-
-    For features that memory cannot hold. It can be pickled, as long as the
-    file stays where it is. `T`, `shape`, `dtype`, `ndim` and `size` are as of
-    an array; `transposed` swaps the axes that MATLAB shows.
-    """
-
-    ndim = 2
-
-    def __init__(self, path: epath.Path, name: str, transposed: bool = False):
-        self._arguments = path, name, transposed
-        # MATLAB writes its columns as rows of HDF5.
-        self.shape = self._variable.shape[:: 1 if transposed else -1]
-        self.dtype, self.size = self._variable.dtype, self._variable.size
-
-    def __reduce__(self):
-        return OnDiskMatrix, self._arguments
-
-    def __len__(self) -> int:
-        return self.shape[0]
-
-    @functools.cached_property
-    def _variable(self):
-        path, name, _ = self._arguments
-        file = h5py.File(path.open("rb"), "r")
-        # HDF5 would close it after Python has ended, and crash.
-        weakref.finalize(self, file.close)
-        return file[name]
-
-    @property
-    def T(self) -> "OnDiskMatrix":  # noqa: N802
-        path, name, transposed = self._arguments
-        return OnDiskMatrix(path, name, not transposed)
-
-    def __getitem__(self, rows) -> np.ndarray:
-        """Whole rows: a slice, or an array of their numbers."""
-        rows = np.arange(len(self))[rows]
-        # HDF5 wants them in order, each once; a slice is far faster.
-        wanted, places = np.unique(rows, return_inverse=True)
-        if len(wanted) and wanted[-1] - wanted[0] < len(wanted):
-            wanted = slice(wanted[0], wanted[-1] + 1)
-        path, _, transposed = self._arguments
-        with _reporting_damage(path, OSError):
-            if transposed:
-                return self._variable[wanted][places]
-            return self._variable[:, wanted].T[places]
+_START = 4096  # bytes that tell what a file is
+# What makes numbers or texts of an object, by its class in MATLAB.
+_CONVERSIONS = {
+    "string": "cellstr({})",
+    "categorical": "cellstr({})",
+    "table": "table2array({})",
+    "timetable": "table2array({})",
+    "datetime": "datenum({})",
+    "duration": "seconds({})",
+    "struct": "struct2array({})",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,31 +37,44 @@ class MatFile:
         path: the file.
         variables: name to array, as MATLAB would show it (no axis is swapped).
             Texts, and cell arrays of them, are object arrays of one dimension;
-            a matrix of version 7.3 that is larger than `IN_MEMORY` is an
+            a matrix of version 7.3 that is larger than `mat73.IN_MEMORY` is an
             `OnDiskMatrix`; anything else is replaced by words that name it.
+        names: of all variables that the file has, wanted or not.
     """
 
     path: epath.Path
     variables: dict[str, np.ndarray | OnDiskMatrix | str]
+    names: tuple[str, ...]
 
     def numbers(self, name: str) -> np.ndarray | OnDiskMatrix:
         """A matrix of real numbers; InputError for anything else, or none."""
-        if name not in self.variables:
-            raise InputError(
-                f"{self.path} lacks {name}.",
-                f"a variable {name}",
-                listed(self.variables, most=9),
-                "Take the file from xlsa17, or add the variable.",
-            )
-        values = self.variables[name]
+        values = self._variable(name)
+        if isinstance(values, np.ndarray):
+            values = source.as_matrix(values)
         source.check_matrix(
             values, f"{name} in {self.path}", "a full matrix of two dimensions"
         )
         return values
 
     def integers(self, name: str) -> np.ndarray:
-        """The same in one row of int64; InputError if they are not whole."""
-        flat = self.numbers(name)[:].ravel()
+        """Whole numbers in one row of int64; InputError for anything else."""
+        values = self._variable(name)[:]
+        if values.dtype.kind in "biuf" and values.ndim < 2:
+            values = values.reshape(1, -1)
+        source.check_matrix(
+            source.as_matrix(values),
+            f"{name} in {self.path}",
+            "a row or column",
+        )
+        if max(values.shape) != values.size:
+            raise InputError(
+                f"{name} in {self.path} is not one row or column of numbers.",
+                "one number for each row of the features",
+                f"shape {values.shape}",
+                "If it has a column for each class (one-hot), save the number "
+                f"of the class: in MATLAB, [~, {name}] = max({name}, [], 2).",
+            )
+        flat = values.ravel()
         wrong = np.flatnonzero(~np.isfinite(flat) | (flat != np.rint(flat)))
         if len(wrong):
             raise InputError(
@@ -110,69 +86,78 @@ class MatFile:
             )
         return flat.astype(np.int64)
 
+    def texts(self, name: str) -> np.ndarray:
+        """Texts in one row; InputError for anything else, or none."""
+        values = self._variable(name)
+        if values.dtype != object:
+            raise InputError(
+                f"{name} in {self.path} does not contain texts.",
+                "a cell array of texts",
+                f"shape {values.shape}, type {values.dtype}",
+                "Store texts, or leave the variable out.",
+            )
+        return values
+
+    def _variable(self, name: str) -> np.ndarray | OnDiskMatrix:
+        """A variable that is an array; InputError for none, or another."""
+        if name not in self.variables:
+            raise InputError(
+                f"{self.path} lacks {name}.",
+                f"a variable {name}",
+                listed(self.names, most=20),
+                hint(
+                    "Rename the variable that is meant, or add it; "
+                    "datasets/zero_shot/README.md describes the files.",
+                    name,
+                    self.names,
+                ),
+            )
+        values = self.variables[name]
+        if isinstance(values, str):
+            of_class = values.split()[-1]
+            change = _CONVERSIONS.get(of_class, "full(double({}))")
+            raise InputError(
+                f"{name} in {self.path} is not an array of numbers or texts.",
+                "a full matrix of real numbers, or a cell array of texts",
+                values,
+                f"In MATLAB: {name} = {change.format(name)}; "
+                "then save the variables again, with '-v7'.",
+            )
+        return values
+
 
 def read(path: epath.Path, wanted: tuple[str, ...]) -> MatFile:
     """Reads the wanted variables that the file has; others are skipped unread.
 
     Raises:
-        InputError: for a damaged file.
+        InputError: for a damaged file, or one of another kind.
     """
     with (
-        _reporting_damage(path, OSError, ValueError, zlib.error, MemoryError),
+        reporting_damage(path, OSError, ValueError, zlib.error, MemoryError),
         path.open("rb") as stream,
     ):
-        if mat5.is_version_5(stream.read(mat5.HEADER)):
+        start = stream.read(_START)
+        if file_signatures.is_version_5(start):
             stream.seek(0)
-            return MatFile(path, mat5.read(stream, wanted))
+            variables, names = mat5.read(stream, wanted)
+            return MatFile(path, variables, tuple(names))
+    if not file_signatures.is_hdf5(start):
+        raise file_kinds.refusal(
+            path,
+            "a MATLAB file of version 5, 6, 7 or 7.3",
+            file_signatures.MAT,
+            f"a file of an unknown kind that starts with {start[:16]!r}",
+            "Get the file again: it is damaged, or is another one.",
+        )
     # A damaged file makes HDF5 raise almost anything.
     with (
-        _reporting_damage(path, Exception),
+        reporting_damage(path, Exception),
         path.open("rb") as stream,
         h5py.File(stream, "r") as file,
     ):
-        found = [name for name in wanted if name in file]
-        stored = {name: _from_hdf5(path, name, file) for name in found}
-    with _reporting_damage(path, TypeError, ValueError):
+        stored, names = mat73.read(path, file, wanted)
+    with reporting_damage(path, TypeError, ValueError):
         for name, one in stored.items():
             if isinstance(one, list):
-                stored[name] = np.array([*map(_text, one)], object)
-    return MatFile(path, stored)
-
-
-def _from_hdf5(
-    path: epath.Path, name: str, file: h5py.File
-) -> np.ndarray | OnDiskMatrix | str | list[np.ndarray]:
-    """What h5py reads of a variable; of texts, the codes of each."""
-    variable = file[name]
-    if not isinstance(variable, h5py.Dataset):
-        return "a struct, an object or a sparse matrix"
-    if "MATLAB_empty" in variable.attrs:  # then it holds its own shape
-        return np.zeros(variable[()])
-    if h5py.check_ref_dtype(variable.dtype) is not None:
-        cells = [file[reference] for reference in variable[()].ravel()]
-        return [c[:0] if "MATLAB_empty" in c.attrs else c[()] for c in cells]
-    if variable.attrs.get("MATLAB_class") == b"char":
-        return [variable[()]]
-    if variable.ndim == 2 and variable.nbytes > IN_MEMORY:
-        return OnDiskMatrix(path, name)
-    return variable[()].T  # MATLAB writes its columns as rows of HDF5.
-
-
-def _text(codes: np.ndarray) -> str:
-    codes = codes.ravel().astype("<u2", casting="same_kind")
-    return codes.tobytes().decode("utf-16-le")
-
-
-@contextlib.contextmanager
-def _reporting_damage(path: epath.Path, *errors: type[Exception]):
-    """Makes an InputError of what a damaged file raises."""
-    try:
-        yield
-    except errors as error:
-        raise InputError(
-            f"Cannot read {path}.",
-            "a complete MATLAB file",
-            f"{path.stat().length} bytes that end in an error "
-            f"({type(error).__name__}: {first_line(error, 80)})",
-            "Get the file again: it is damaged, or was cut short.",
-        ) from error
+                stored[name] = np.array([*map(mat73.text, one)], object)
+    return MatFile(path, stored, tuple(names))

@@ -1,0 +1,168 @@
+"""Columns of numbers that say nothing of a sample or class: they count.
+
+`DataFrame.to_csv` leaves the number of each row in a column, of any name and at
+any place; such a number would be learned from as if it described the row.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from etils import epath
+
+from gmn_tf.utils import texts
+from gmn_tf.utils.errors import InputError, counted
+
+_START = 64  # rows that tell which columns are worth a look
+_FEWEST = 4  # rows by which a column of any name is seen to count
+_MANY = 20  # rows whose numbers in any order are those of rows, not a rank
+# Names of columns that number rows, without what is no letter or digit.
+_CERTAIN = {
+    *("id", "index", "idx", "rowid", "rowindex", "rownumber", "rownum"),
+    *("rownr", "rowno", "rownames", "rowname", "row", "level0", "nr", "lfdnr"),
+    *("sampleid", "imageid", "imgid", "fileid", "recordid", "objectid", "uid"),
+    *("classid", "classindex", "classidx", "classnr", "classno", "labelid"),
+    *("slno", "sno", "serial", "serialnumber", "uniqueid", ""),
+}
+# The same, if the numbers follow each other in some order.
+_LIKELY = {"no", "num", "number", "n", "i", "x", "key", "line", "pos", "count"}
+_LIKELY |= {"order", "rank", "position", "counter", "classnumber", "label"}
+
+
+def without(
+    names: Sequence[str],
+    values: np.ndarray,
+    path: epath.Path,
+    known: Collection[str] = (),
+    labels: np.ndarray | None = None,
+) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """The columns of a table without those whose name says that they count.
+
+    Args:
+        names: of the columns.
+        values: `[n, columns]`.
+        path: of the table.
+        known: names of columns that do not count, whatever they say.
+        labels: `[n]` numbers of classes, if they are known.
+
+    Returns:
+        Columns that stay, their names, and a sentence if others do not.
+
+    Raises:
+        InputError: if one counts whose name does not say it.
+    """
+    doubtful = [p for p, name in enumerate(names) if name not in known]
+    left_out = []
+    for column in doubtful:
+        short = re.sub(r"[\W_]+", "", texts.folded(names[column]))
+        if (short in _CERTAIN and _are_distinct(values[:, column])) or (
+            short in _LIKELY and _follow(values[:, column])
+        ):
+            left_out.append(column)
+    rest = [column for column in doubtful if column not in left_out]
+    check(values[:, rest], path, labels, [names[column] for column in rest])
+    if not left_out:
+        return values, tuple(names), []
+    words = ", ".join(repr(names[column]) for column in left_out)
+    return (
+        np.delete(values, left_out, axis=1),
+        tuple(n for p, n in enumerate(names) if p not in left_out),
+        [
+            f"{path.name}: {counted(len(left_out), 'column')} left out, "
+            f"because the numbers count rows: {words}."
+        ],
+    )
+
+
+def check(
+    values,
+    place: object,
+    labels: np.ndarray | None = None,
+    names: Sequence[str] = (),
+) -> None:
+    """Raises InputError for a column that counts rows, or numbers classes.
+
+    Args:
+        values: `[n, columns]`, an array or what gives rows as one.
+        place: of the values, for the message.
+        labels: `[n]` numbers of classes, if they are known.
+        names: of the columns, if they have some.
+    """
+    if len(values) < _FEWEST:
+        return
+    first = np.arange(min(_START, len(values)))
+    spread = np.unique(np.linspace(0, len(values) - 1, _START, dtype=int))
+    start, some = (np.asarray(values[rows]) for rows in (first, spread))
+    columns = [
+        column
+        for column in np.flatnonzero((some == np.rint(some)).all(axis=0))
+        if _count(start[:, column])
+        or _are_distinct(some[:, column])
+        or _numbers_classes(some[:, column], labels, spread)
+    ]
+    for column in columns:
+        # Few columns get here: all rows of one fit into memory.
+        numbers = _column(values, column)
+        what = "rows"
+        many = len(numbers) >= _MANY
+        if not _count(numbers) and not (many and _follow(numbers)):
+            if not _numbers_classes(numbers, labels, np.arange(len(values))):
+                continue
+            what = "classes"
+        name = repr(names[column]) if names else f"{column} (from 0)"
+        shown = ", ".join(f"{number:g}" for number in numbers[:5])
+        raise InputError(
+            f"Column {name} of {place} numbers the {what}.",
+            "columns that say something of what is in a row, not its number",
+            f"{shown}, ... in the first rows",
+            "Remove the column. If it says something by chance, put the rows "
+            "into another order."
+            if names
+            else f"Save it without: numpy.delete(array, {column}, axis=1).",
+        )
+
+
+def _column(values, column: int) -> np.ndarray:
+    blocks = (
+        np.asarray(values[start : start + 4096], np.float64)[:, column]
+        for start in range(0, len(values), 4096)
+    )
+    return np.concatenate([*blocks])
+
+
+def _are_distinct(numbers: np.ndarray) -> bool:
+    """Whether they are different whole numbers."""
+    whole = bool((numbers == np.rint(numbers)).all())
+    return whole and len(np.unique(numbers)) == len(numbers)
+
+
+def _follow(numbers: np.ndarray) -> bool:
+    """Whether they are whole numbers that follow each other, in any order."""
+    several = len(numbers) > 2 and np.ptp(numbers) == len(numbers) - 1
+    return bool(several) and _are_distinct(numbers)
+
+
+def _count(numbers: np.ndarray) -> bool:
+    """Whether they count up or down, perhaps from the start several times."""
+    steps = np.diff(numbers)
+    if (steps == 1).all() or (steps == -1).all():
+        return True
+    # A part for each class: it begins at 0 or 1, and most count on.
+    begins = (steps != 1).nonzero()[0] + 1
+    parts = len(begins) + 1
+    return bool(
+        numbers[0] in (0, 1)
+        and (numbers[begins] == numbers[0]).all()
+        and len(numbers) >= 4 * parts
+    )
+
+
+def _numbers_classes(numbers, labels: np.ndarray | None, rows) -> bool:
+    """Whether each class of these rows has a whole number of its own."""
+    if labels is None or not (numbers == np.rint(numbers)).all():
+        return False
+    labels = labels[rows]
+    classes = len(np.unique(labels))
+    pairs = np.unique(np.stack([labels, numbers]), axis=1).shape[1]
+    one_each = pairs == classes == len(np.unique(numbers))
+    return bool(one_each and 2 < classes < len(labels))
