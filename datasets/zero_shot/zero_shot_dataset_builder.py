@@ -52,6 +52,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     _found: reading.Found | None = None  # While it is written.
     _beam = False
+    _is_compared = False
 
     def _info(self) -> tfds.core.DatasetInfo:
         features = None  # Those in the folder, once it is there.
@@ -74,6 +75,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             # The order of rows in a split is part of its fingerprint.
             disable_shuffling=True,
         )
+
+    def is_prepared(self) -> bool:
+        """Whether the data are there, and are known to be those asked for.
+
+        It is not known before `download_and_prepare` has compared them: it
+        alone learns of `manual_dir`, and `tfds.load` calls it only if this
+        returns False.
+        """
+        return self._is_compared and super().is_prepared()
 
     def download_and_prepare(
         self, *, download_dir=None, download_config=None, **options
@@ -118,6 +128,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             found = None  # What is left of a download is not needed any more.
         if is_there:
             metadata.check_same(self.data_path, config, found)
+            self._is_compared = True
             return call()
         beam = asked.beam_runner, asked.beam_options
         self._beam = beam != (None, None)
@@ -128,6 +139,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 metadata.check_same(self.data_path, config, found)
                 self.info._features = None
                 self.info.read_from_directory(self.data_path)
+                self._is_compared = True
                 return None
             for remains in self.data_path.parent.glob("incomplete.*"):
                 remains.rmtree()  # Of a process that was killed.
@@ -139,7 +151,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 )
             with self._whole_or_not_at_all():
                 self._found = found
-                return call()
+                call()
+                self._is_compared = True
+                return None
 
     @contextlib.contextmanager
     def _whole_or_not_at_all(self) -> Iterator[None]:

@@ -197,6 +197,14 @@ def test_changed_files_are_not_taken_for_those_prepared(
     with pytest.raises(InputError, match="prepared from other data") as refused:
         build("cub", tmp_path / "data", folder)
 
+    with pytest.raises(InputError, match="prepared from other data"):
+        tfds.load(
+            "zero_shot/cub",
+            data_dir=tmp_path / "data",
+            download_and_prepare_kwargs=manual(folder),
+        )
+    # Where no files are named, it is what was prepared.
+    assert len(tfds.load("zero_shot/cub", data_dir=tmp_path / "data")) == 6
     assert "digest" in str(refused.value)
     assert kept.info.metadata["digest"] in str(refused.value)
     again = build(
