@@ -45,11 +45,14 @@ def read(stream: BinaryIO) -> np.ndarray:
     Raises:
         ValueError: for a file of anything else.
     """
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        header = np.lib.format.read_array_header_1_0(stream)
-    else:
-        header = np.lib.format.read_array_header_2_0(stream)
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            header = np.lib.format.read_array_header_1_0(stream)
+        else:
+            header = np.lib.format.read_array_header_2_0(stream)
+    except Exception as error:  # a damaged one makes Python's parser fail
+        raise ValueError("no header of an array") from error
     shape, _, kind = header
     if kind.kind != "O":
         raise ValueError("no array of Python objects")
