@@ -69,6 +69,33 @@ def prepare(
     return storage.full_name(name)
 
 
+def check(
+    dataset: str,
+    *,
+    data_dir: str | os.PathLike,
+    manual_dir: str | os.PathLike | None = None,
+    features_file: str = folders.FEATURES_FILE,
+    embedding: str = folders.EMBEDDING,
+) -> None:
+    """Raises InputError for a data set that `prepare` would not find.
+
+    It reads no data, and takes what `prepare` takes.
+    """
+    request = Request(dataset, features_file, embedding)
+    if dataset == names.SYNTHETIC:
+        _drawn(request, manual_dir, None)
+        return
+    names.check_names(*request)
+    data_dir = epath.Path(data_dir).expanduser()
+    if manual_dir:
+        folders.find(request, _manual_root(manual_dir))
+    elif not (
+        download.is_unpacked(data_dir, dataset)
+        or _prepared_earlier(request, data_dir)
+    ):
+        _check_downloadable(request, data_dir)
+
+
 def _drawn(
     request: Request,
     manual_dir,
@@ -101,15 +128,7 @@ def _from_files(
     """
     root, origin = download.unpacked_dir(data_dir), url
     if manual_dir:
-        root, origin = epath.Path(manual_dir).expanduser(), "manual"
-        if not root.exists():
-            raise InputError(
-                f"manual_dir {root} does not exist.",
-                "the unpacked xlsa17 folder, or one with the two .mat files",
-                "no such folder",
-                "Correct the path, or leave it out to use prepared data or to "
-                "download it.",
-            )
+        root, origin = _manual_root(manual_dir), "manual"
     elif not download.is_unpacked(data_dir, request.dataset):
         prepared = _prepared_earlier(request, data_dir)
         if prepared:
@@ -125,6 +144,19 @@ def _from_files(
         [request, *map(dataclasses.astuple, files)],
     )
     return name, functools.partial(xlsa17.read, request, folder, files, origin)
+
+
+def _manual_root(manual_dir: str | os.PathLike) -> epath.Path:
+    root = epath.Path(manual_dir).expanduser()
+    if not root.exists():
+        raise InputError(
+            f"manual_dir {root} does not exist.",
+            "the unpacked xlsa17 folder, or one with the two .mat files",
+            "no such folder",
+            "Correct the path, or leave it out to use prepared data or to "
+            "download it.",
+        )
+    return root
 
 
 def _prepared_earlier(request: Request, data_dir: epath.Path) -> str | None:

@@ -9,10 +9,9 @@ import sys
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
-from etils import epath
+from etils import epath, epy
 
 from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError, first_line
@@ -22,6 +21,9 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     Builder,
     ZeroShotConfig,
 )
+
+with epy.lazy_imports():  # it takes seconds
+    import tensorflow as tf
 
 # No features file can have such names.
 _CUSTOM, EARLIER_CUSTOM = "custom-data", "own-data"
