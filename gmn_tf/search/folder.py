@@ -130,7 +130,7 @@ class SearchFolder(Workdir):
         """Removes results that were cut short, so that their trials run again.
 
         Returns:
-            Whether there was one.
+            Whether a trial lost its result, other than that of the preset.
         """
         found = False
         for path in sorted(self.path.glob(f"*/{RESULT}")):
@@ -139,7 +139,7 @@ class SearchFolder(Workdir):
             except InputError:
                 log(f"{path} is damaged; that trial is run again.")
                 path.unlink()
-                found = True
+                found = found or path.parent.name != PRESET
         return found
 
     def read_json(self, name: str) -> dict:

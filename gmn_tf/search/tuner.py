@@ -173,7 +173,8 @@ def run(
     search = runner.search
     if note := search.note_on_size():
         log(note)
-    runner.folder.discard_damaged(log)
+    if runner.folder.discard_damaged(log):
+        runner.folder.remove_memory()  # which has them as ended
     if sharing.is_chief():
         address = sharing.chief_address()
         log(f"The workers run the trials; this chief is at {address}.")
