@@ -203,7 +203,7 @@ def _parsed() -> dict:
 def _own(jobs: dict, task: dict) -> str:
     """The name of this process."""
     job, index = task.get("type"), task.get("index")
-    if job not in jobs:
+    if not isinstance(job, str) or job not in jobs:
         raise _wrong(
             "has a task of a type that its cluster does not have",
             " or ".join(jobs),
