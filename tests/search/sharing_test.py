@@ -112,7 +112,7 @@ def test_a_chief_without_workers_says_so_and_gives_up(
     set_variables(monkeypatch, "chief", port=port)
     logged = []
 
-    with pytest.raises(InputError, match="no answer in 0[.]01 min") as caught:
+    with pytest.raises(InputError, match=r"no answer in 0\.01 min") as caught:
         sharing.serve(oracle, 0.01, logged.append)
 
     assert "none has asked for a trial" in str(caught.value)
@@ -125,7 +125,7 @@ def test_a_worker_without_a_chief_says_so_and_gives_up(port, monkeypatch):
     logged = []
 
     with (
-        pytest.raises(InputError, match="no answer in 0[.]01 min"),
+        pytest.raises(InputError, match=r"no answer in 0\.01 min"),
         sharing.with_chief(0.01, logged.append),
     ):
         raise AssertionError("there is no chief")
