@@ -29,6 +29,7 @@ The rooms around it, each of which imports only from those above it:
 `data`                           prepared splits -> arrays, embeddings, labels
 `method`                         the paper; knows no `Config`
 `config`, `configs`              every setting; presets per data set
+`settings`                       a preset, changed by the user
 `training`                       settings -> a trained generator
 `runs`                           a run: its folder, scores, tables, plots
 `search`, `reproduction`,        settings searched for; the paper's tables;
@@ -45,9 +46,33 @@ docs/differences.md lists where this package differs from the paper.
 """
 
 import importlib
+import typing
 
 from gmn_tf.method import saved
+from gmn_tf.utils.errors import hint
 from gmn_tf.version import __version__
+
+if typing.TYPE_CHECKING:  # for editors; the table below says the same
+    from gmn_tf.api import choose_settings as choose_settings
+    from gmn_tf.api import extract_features as extract_features
+    from gmn_tf.api import load_data as load_data
+    from gmn_tf.api import prepare_data as prepare_data
+    from gmn_tf.api import train as train
+    from gmn_tf.api import write_mat as write_mat
+    from gmn_tf.config import Config as Config
+    from gmn_tf.data.zero_shot_data import ZeroShotData as ZeroShotData
+    from gmn_tf.inference.prediction import Predictor as Predictor
+    from gmn_tf.method.classifiers.base import Classifier as Classifier
+    from gmn_tf.method.critic import Critic as Critic
+    from gmn_tf.method.generator import Generator as Generator
+    from gmn_tf.method.gmn import GMN as GMN
+    from gmn_tf.method.metrics import Scores as Scores
+    from gmn_tf.method.variants import VARIANTS as VARIANTS
+    from gmn_tf.runs.finished import FinishedRun as Run  # noqa: F401
+    from gmn_tf.runs.workdir import Workdir as Workdir
+    from gmn_tf.settings import configure as configure
+    from gmn_tf.settings import unscaled as unscaled
+    from gmn_tf.utils.errors import InputError as InputError
 
 # Public name -> what it is. Imported on first use: TensorFlow takes seconds.
 _PUBLIC = {
@@ -64,13 +89,13 @@ _PUBLIC = {
     "Workdir": "runs.workdir.Workdir",
     "ZeroShotData": "data.zero_shot_data.ZeroShotData",
     "choose_settings": "api.choose_settings",
-    "configure": "api.configure",
+    "configure": "settings.configure",
     "extract_features": "api.extract_features",
     "load_data": "api.load_data",
     "prepare_data": "api.prepare_data",
     "write_mat": "api.write_mat",
     "train": "api.train",
-    "unscaled": "api.unscaled",
+    "unscaled": "settings.unscaled",
 }
 
 __all__ = [*_PUBLIC, "__version__"]
@@ -78,9 +103,14 @@ __all__ = [*_PUBLIC, "__version__"]
 
 def __getattr__(name: str):
     if name not in _PUBLIC:
-        raise AttributeError(f"module 'gmn_tf' has no attribute {name!r}")
+        problem = f"module 'gmn_tf' has no attribute {name!r}"
+        raise AttributeError(hint(f"{problem}.", name, __all__))
     module, _, attribute = _PUBLIC[name].rpartition(".")
     return getattr(importlib.import_module(f"gmn_tf.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
 
 
 saved.register()

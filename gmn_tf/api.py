@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-from gmn_tf import configs
 from gmn_tf.config import Config
 from gmn_tf.data import mat_export, zero_shot_data
 from gmn_tf.data.zero_shot_data import ZeroShotData
@@ -25,11 +24,11 @@ from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.search import auto, trials
+from gmn_tf.search import auto, sharing, trials
 from gmn_tf.search.folder import SearchFolder
+from gmn_tf.settings import absolute_data_dir
 from gmn_tf.training import fit, parts, workers
 from gmn_tf.utils import locks
-from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.dataset import check_name
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
 from gmn_tf_datasets.zero_shot.prepare import (
@@ -40,22 +39,6 @@ from gmn_tf_datasets.zero_shot.prepare import (
 
 MEMORY_GB = 0.5
 QUIET = experiment.MonitoringOptions(quiet=True)
-
-
-def configure(dataset: str, preset: str = "release", **settings) -> Config:
-    """All settings of a run.
-
-    Args:
-        dataset: its name.
-        preset: what to start from: `release`, `paper`, `cpu`, `best` or `auto`.
-            With `auto`, and with `best` for data that it was not measured on,
-            `choose_settings` completes them.
-        **settings: what differs, by the names of `gmn_tf.Config`.
-
-    Raises:
-        InputError: for a name or a value that no setting has.
-    """
-    return Config().replace({**configs.preset(dataset, preset), **settings})
 
 
 def load_data(
@@ -83,7 +66,7 @@ def load_data(
     Raises:
         InputError: if the data cannot be found, read or used.
     """
-    data_dir = _data_dir(data_dir)
+    data_dir = absolute_data_dir(data_dir)
     name = prepare(
         config.dataset,
         data_dir=data_dir,
@@ -165,7 +148,7 @@ def prepare_data(
         InputError: for data that cannot be used.
     """
     check_name(dataset)
-    data_dir = _data_dir(data_dir)
+    data_dir = absolute_data_dir(data_dir)
     features = features or custom_images.features_folder(
         source, dataset, data_dir, backbone, weights, unreadable, quiet, log
     )
@@ -203,7 +186,7 @@ def write_mat(
     Raises:
         InputError: for data that cannot be read, or written in this form.
     """
-    return mat_export.write(name, _data_dir(data_dir), folder)
+    return mat_export.write(name, absolute_data_dir(data_dir), folder)
 
 
 def train(
@@ -302,13 +285,7 @@ def choose_settings(
     fixed = fixed or {}
     strategy = strategy or fit.make_strategy("one")
     if workers.several(strategy):
-        raise InputError(
-            "Several workers cannot choose settings together.",
-            "--strategy=auto, one or mirrored",
-            "--strategy=multi_worker",
-            "Choose them on one machine by bin/tune --tuner=auto, and train on "
-            "several with --config=best.json.",
-        )
+        raise sharing.not_by_workers("multi_worker")
     search = auto.make_search(config, data, fixed)
     if VARIANTS[config.variant].has_generator:
         as_loaded = {"feature_scaling": data.feature_scaling.kind}
@@ -323,19 +300,3 @@ def choose_settings(
     )
     with locks.exclusive(place.path):
         return auto.choose(runner, fixed, minutes, log)
-
-
-def unscaled(config: Config) -> Config:
-    """The settings to load data with for `choose_settings`.
-
-    They name the tune splits, and features and embeddings as they are, since
-    each trial scales them in its own way.
-    """
-    scaling = {"feature_scaling": "none", "embedding_norm": "none"}
-    return config.replace({"split": "tune", **scaling})
-
-
-def _data_dir(given: str | os.PathLike | None) -> str:
-    """The absolute folder of prepared data."""
-    place = given or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    return str(pathlib.Path(place).expanduser().absolute())

@@ -3,6 +3,9 @@
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+# Several processes share the cores; threads of BLAS would wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import keras
 import pytest
@@ -22,6 +25,18 @@ TINY = SyntheticParameters(
     min_samples=10,
     max_samples=13,
 )
+
+
+# Files that take longest, so that no process is left with one at the end.
+LONGEST = (
+    *("workers_test.py", "end_to_end_test.py", "tune_command_test.py"),
+    *("tuner_test.py", "auto_command_test.py", "listening_test.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,11 @@ import collections
 import functools
 import pathlib
 import re
-import subprocess
-import sys
 
 import pytest
+
+from gmn_tf import commands
+from tests.support.in_process import succeed
 
 ROOT = next(
     folder
@@ -177,11 +178,7 @@ def flags_printed() -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("command", sorted(flags_printed()))
 def test_flags_in_the_documents_exist(command):
-    shown = subprocess.run(
-        [sys.executable, ROOT / "bin" / command, "--help"],
-        capture_output=True,
-        text=True,
-    ).stdout
+    shown = succeed(getattr(commands, command), "--help")
     known = {"help"}
     for negated, flag in re.findall(r"^  --(\[no\])?(\w+):", shown, re.M):
         known |= {flag, f"no{flag}"} if negated else {flag}

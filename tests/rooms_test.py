@@ -19,6 +19,7 @@ ROOMS = (
     ("gmn_tf.data",),
     ("gmn_tf.method",),
     ("gmn_tf.config", "gmn_tf.configs"),
+    ("gmn_tf.settings",),
     ("gmn_tf.training",),
     ("gmn_tf.runs",),
     ("gmn_tf.search", "gmn_tf.reproduction", "gmn_tf.inference"),

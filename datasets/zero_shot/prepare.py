@@ -95,6 +95,31 @@ def prepare(
     return storage.full_name(name)
 
 
+def check(
+    dataset: str,
+    *,
+    data_dir: str | os.PathLike,
+    manual_dir: str | os.PathLike | None = None,
+    features_file: str = folders.FEATURES_FILE,
+    embedding: str = folders.EMBEDDING,
+) -> None:
+    """Raises InputError for a data set that `prepare` would not find.
+
+    It reads no data, and takes what `prepare` takes.
+    """
+    data_dir = epath.Path(data_dir).expanduser()
+    config = ZeroShotConfig(
+        name=dataset, features_file=features_file, embedding=embedding
+    )
+    if config.is_drawn:
+        _check_nothing_is_read(config.request, manual_dir)
+        return
+    names.check_names(dataset, features_file, embedding)
+    found = reading.at_hand(config, data_dir / "downloads", manual_dir)
+    if found is None and not _prepared_earlier(config, data_dir):
+        _check_known(config, data_dir)
+
+
 def prepare_custom(
     dataset: str,
     source_dir: str | os.PathLike,

@@ -8,16 +8,18 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from absl import logging
-from etils import epath
+from etils import epath, epy
 
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf.utils.progress import progress
 from gmn_tf_datasets.zero_shot import metadata
 from gmn_tf_datasets.zero_shot.configs import ZeroShotConfig
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import Builder
+
+with epy.lazy_imports():  # it takes seconds
+    import tensorflow as tf
 
 # No features file can have such names.
 _CUSTOM, EARLIER_CUSTOM = "custom-data", "own-data"

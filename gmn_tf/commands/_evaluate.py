@@ -57,6 +57,8 @@ def evaluate(values, arguments) -> None:
             "Name one folder, or with --calibrate several of other seeds.",
         )
     log = shared.logger(values)
+    tuned = [values.tune_workdir] if values.tune_workdir else []
+    shared.check_runs([*folders, *tuned])
     start_tensorflow()
     from gmn_tf.method import calibration
     from gmn_tf.runs import finished, report, separate

@@ -29,6 +29,7 @@ def export(values) -> None:
     bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
     """
     log = shared.logger(values)
+    shared.check_runs([values.workdir])
     start_tensorflow()
     from gmn_tf.inference import model_card, serving
     from gmn_tf.runs.workdir import Workdir

@@ -79,6 +79,7 @@ def predict(values) -> None:
     bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
     """
     log = shared.logger(values)
+    shared.check_runs([values.workdir])
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)
     from gmn_tf.inference import prediction_files

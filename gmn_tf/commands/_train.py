@@ -6,8 +6,12 @@ from gmn_tf import configs
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.config import Config
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.search import sharing
+from gmn_tf.training import checks
 from gmn_tf.utils.errors import InputError
 
+SEARCH = "search"  # the folder of a search, in that of its run
 OF_THE_DATA = ("dataset", "features_file", "embedding")
 
 
@@ -54,16 +58,7 @@ def train(values) -> None:
     """
     log = shared.logger(values)
     config = shared.resolve(values)
-    start_tensorflow()
-    from gmn_tf import api
-    from gmn_tf.runs import report
-    from gmn_tf.runs.workdir import Workdir
-    from gmn_tf.training import validation
-
-    validation.check_tune_split(config, values.validate_every)
-    options = shared.training_options(
-        values, quiet=values.quiet, validate_every=values.validate_every
-    )
+    checks.check_tune_split(config, values.validate_every)
     workdir = Workdir(values.workdir or _default_workdir(config, values))
     searched = configs.is_searched(config.dataset, values.preset)
     if values.minutes is not None and not searched:
@@ -74,8 +69,22 @@ def train(values) -> None:
             "Leave --minutes out, or give --preset=auto.",
         )
     if searched:
+        _check_own_search(workdir, values)
+        if values.strategy == "multi_worker":
+            raise sharing.not_by_workers(values.strategy)
+    else:
+        workdir.check_settings_match(config)
+    shared.check_training(config, values)
+    start_tensorflow()
+    from gmn_tf import api
+    from gmn_tf.runs import report
+
+    options = shared.training_options(
+        values, quiet=values.quiet, validate_every=values.validate_every
+    )
+    if searched:
         config = _choose_settings(config, workdir, values, options, log)
-    workdir.check_settings_match(config)
+        workdir.check_settings_match(config)
     data = shared.load_data(config, values)
     run = api.train(
         config,
@@ -109,9 +118,8 @@ def _default_workdir(config: Config, values) -> str:
     return f"runs/{'-'.join(name)}"
 
 
-def _choose_settings(config, workdir, values, options, log) -> Config:
-    """The settings found by a search in the run's folder."""
-    folder = workdir.path / "search"
+def _check_own_search(workdir: Workdir, values) -> None:
+    folder = workdir.path / SEARCH
     if (workdir.path / "config.json").exists() and not folder.exists():
         raise InputError(
             f"{workdir} holds a run whose settings no search has chosen.",
@@ -120,11 +128,16 @@ def _choose_settings(config, workdir, values, options, log) -> Config:
             str(workdir),
             "Choose another --workdir, or remove that folder.",
         )
+
+
+def _choose_settings(config, workdir, values, options, log) -> Config:
+    """The settings found by a search in the run's folder."""
     if values.preset != "auto":
         log(
             f"Nothing was measured for {config.dataset}: --preset=best "
             "searches, as --preset=auto does."
         )
+    folder = workdir.path / SEARCH
     found = shared.choose_settings(config, folder, values, options, log)
     log("")
     return found.replace({"split": config.split})
@@ -150,6 +163,7 @@ def prepare(values) -> None:
     chosen = shared.set_by_flags(values, OF_THE_DATA)
     # Runs choose how to scale embeddings; data fits if any way does.
     config = Config().replace({**chosen, "embedding_norm": "none"})
+    shared.check_data(config, values)
     start_tensorflow()
     from gmn_tf.runs import report
 

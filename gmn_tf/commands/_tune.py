@@ -5,11 +5,11 @@ import sys
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command, start_tensorflow
-from gmn_tf.utils.errors import InputError
+from gmn_tf.search import auto, sharing, space_input
+from gmn_tf.search.folder import SearchFolder
+from gmn_tf.search.search import AUTO, TRIALS, Search
 
-# As in `search.search` and `metrics`, which take seconds to import.
-AUTO = "auto"
-TUNERS = ("bayesian", "hyperband", "random", AUTO)
+TUNERS = (*TRIALS, AUTO)
 OBJECTIVES = ("h", "t1", "u", "s")
 
 
@@ -90,34 +90,16 @@ def tune(values) -> None:
     bin/train --config reads.
     """
     log = shared.logger(values)
-    start_tensorflow()
-    from gmn_tf.search import auto, report, space_input, trials, tuner
-    from gmn_tf.search.folder import SearchFolder
-    from gmn_tf.search.search import TRIALS, Search
-    from gmn_tf.training import fit, workers
-    from gmn_tf.utils import locks
-
+    folder = SearchFolder(values.workdir) if values.workdir else None
     if values.summary and not values.show_space:
-        print(report.write(SearchFolder(values.workdir)))
+        folder.read()
+        start_tensorflow()
+        from gmn_tf.search import report
+
+        print(report.write(folder))
         return
     if values.tuner == AUTO:
-        preset = values.preset if values["preset"].present else AUTO
-        config = shared.resolve(values, preset)
-        if values.show_space:
-            fixed = shared.chosen_settings(values)
-            print(auto.space(config, fixed).to_json())
-            return
-        if tuner.is_chief() or tuner.is_worker():
-            raise InputError(
-                "Several processes cannot share an automatic search.",
-                f"an environment without {tuner.TUNER_ID}",
-                f"{tuner.TUNER_ID} is set",
-                "Unset it, or choose another --tuner.",
-            )
-        options = shared.training_options(values, quiet=values.quiet)
-        folder = values.workdir
-        shared.choose_settings(config, folder, values, options, log)
-        log("\n" + report.write(SearchFolder(folder)))
+        _tune_automatically(values, folder, log)
         return
     config = shared.resolve(values).replace({"split": "tune"})
     # A file says where to begin; what a flag says is fixed.
@@ -134,20 +116,20 @@ def tune(values) -> None:
         values.objective,
         values.max_trials or TRIALS[values.tuner],
     )
-    tuner.check_cluster_complete()
+    sharing.check()
+    if values.strategy == "multi_worker":
+        raise sharing.not_by_workers(values.strategy)
+    shared.check_training(search.config, values)
+    start_tensorflow()
+    from gmn_tf.search import report, trials, tuner
+    from gmn_tf.training import fit
+    from gmn_tf.utils import locks
+
     # A bar for each trial would fill a file.
     options = shared.training_options(
         values, quiet=values.quiet or not sys.stdout.isatty()
     )
     strategy, execution = options["strategy"], options["execution"]
-    if workers.several(strategy):
-        raise InputError(
-            "A search distributes trials, not steps.",
-            "--strategy=auto, one or mirrored",
-            f"--strategy={values.strategy}",
-            "Distribute it by KerasTuner's variables, as docs/search.md "
-            "explains.",
-        )
     data = shared.load_data(search.config, values)
     space = space_input.make(
         values.preset, config, fixed, changes, data.num_seen
@@ -163,13 +145,32 @@ def tune(values) -> None:
     for settings in different:
         config = search.config.replace(settings)
         fit.check_feasible(config, data, strategy, execution)
-    folder = SearchFolder(values.workdir)
     folder.start_search(search.config, data.source, search.to_dict())
     runner = trials.TrialRunner(search, data, folder, **options)
-    if tuner.is_worker():  # it shares the folder with its chief
-        tuner.run(runner, log)
+    if sharing.is_worker():  # it shares the folder with its chief
+        tuner.run(runner, log, values.wait_minutes)
         return
     with locks.exclusive(folder.path):
-        tuner.run(runner, log)
+        tuner.run(runner, log, values.wait_minutes)
         folder.remove_trial_checkpoints()
         log("\n" + report.write(folder))
+
+
+def _tune_automatically(values, folder: SearchFolder, log) -> None:
+    """The short search of bin/train --preset=auto, alone."""
+    preset = values.preset if values["preset"].present else AUTO
+    config = shared.resolve(values, preset)
+    if values.show_space:
+        print(auto.space(config, shared.chosen_settings(values)).to_json())
+        return
+    if sharing.is_chief() or sharing.is_worker():
+        raise sharing.not_automatic()
+    if values.strategy == "multi_worker":
+        raise sharing.not_by_workers(values.strategy)
+    shared.check_training(config, values)
+    start_tensorflow()
+    from gmn_tf.search import report
+
+    options = shared.training_options(values, quiet=values.quiet)
+    shared.choose_settings(config, folder.path, values, options, log)
+    log("\n" + report.write(folder))

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from gmn_tf import configs
 from gmn_tf.commands import define
 from gmn_tf.config import Config, read_config_file
-from gmn_tf.utils import progress
+from gmn_tf.settings import absolute_data_dir, unscaled
+from gmn_tf.training import checks, cluster
+from gmn_tf.utils import progress, waiting
+from gmn_tf_datasets.zero_shot.names import DATASETS
 
 
 def _setting(field):
@@ -91,6 +94,13 @@ TRAINING = (
         "Devices to train on; auto: all GPUs of this machine, or its CPU if "
         "it has none.",
     ),
+    define.number(
+        "wait_minutes",
+        waiting.MINUTES,
+        "How long to wait for other processes, with --strategy=multi_worker or "
+        "a search that several share, before giving up.",
+        0.0,
+    ),
     define.enum(
         "jit",
         "auto",
@@ -139,7 +149,9 @@ def training_options(values, **monitoring) -> dict:
     for name in ("log_every", "picture_every", "checkpoint_every"):
         monitoring[name] = values[name].value
     return {
-        "strategy": fit.make_strategy(values.strategy),
+        "strategy": fit.make_strategy(
+            values.strategy, values.wait_minutes, progress.print_line
+        ),
         "execution": fit.Execution(values.jit, values.steps_per_execution),
         "monitoring_options": MonitoringOptions(**monitoring),
     }
@@ -163,6 +175,39 @@ def resolve(values, preset: str | None = None) -> Config:
     dataset = chosen.get("dataset", Config.dataset)
     preset = configs.preset(str(dataset), preset or values.preset)
     return Config().replace({**preset, **chosen})
+
+
+def check_training(config: Config, values) -> None:
+    """Raises InputError for what can be seen before TensorFlow starts."""
+    checks.check_executions(config, values.steps_per_execution)
+    if values.strategy == "multi_worker":
+        cluster.check()
+    check_data(config, values)
+
+
+def check_data(config: Config, values) -> None:
+    """Raises InputError for a data set that is not there, nor published."""
+    if config.dataset in DATASETS and not values.manual_dir:
+        return  # which may have to be downloaded
+    from gmn_tf_datasets.zero_shot import prepare
+
+    prepare.check(
+        config.dataset,
+        data_dir=absolute_data_dir(values.data_dir),
+        manual_dir=values.manual_dir,
+        features_file=config.features_file,
+        embedding=config.embedding,
+    )
+
+
+def check_runs(folders) -> None:
+    """Raises InputError unless each is the folder of a finished run."""
+    from gmn_tf.runs.workdir import Workdir
+
+    for folder in folders:
+        workdir = Workdir(folder)
+        workdir.read_config()
+        workdir.check_finished()
 
 
 def load_data(config: Config, values, beam_options: list[str] | None = None):
@@ -198,7 +243,7 @@ def choose_settings(config: Config, folder, values, options: dict, log):
     watched = dataclasses.replace(watched, quiet=quiet, validate_every=0)
     return api.choose_settings(
         config,
-        load_data(api.unscaled(config), values),
+        load_data(unscaled(config), values),
         folder,
         fixed=chosen_settings(values),
         minutes=auto.MINUTES if values.minutes is None else values.minutes,

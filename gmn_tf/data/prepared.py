@@ -6,11 +6,14 @@ import pathlib
 from typing import Any, NamedTuple
 
 import numpy as np
-import tensorflow_datasets as tfds
+from etils import epy
 
 from gmn_tf.data import data_checks, embeddings
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot.metadata import EMBEDDINGS_FILE, FORMAT_VERSION
+
+with epy.lazy_imports():  # it takes a second
+    import tensorflow_datasets as tfds
 
 
 class Prepared(NamedTuple):

@@ -13,11 +13,14 @@ import functools
 import typing
 
 import numpy as np
-import tensorflow_datasets as tfds
+from etils import epy
 
 from gmn_tf.data import data_checks, embeddings, prepared
 from gmn_tf.data.feature_scaling import NONE, UNSCALED, FeatureScaling
 from gmn_tf.utils.errors import InputError
+
+with epy.lazy_imports():  # it takes a second
+    import tensorflow_datasets as tfds
 
 if typing.TYPE_CHECKING:
     from gmn_tf.data import on_disk

@@ -19,6 +19,7 @@ from gmn_tf.method.classifiers.base import Classifier, Task
 from gmn_tf.runs import data_limits, plots, report, shortfalls
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
+    checks,
     fit,
     monitored_samples,
     monitoring,
@@ -79,7 +80,7 @@ def run(
     Returns:
         What metrics.json holds.
     """
-    validation.check_tune_split(config, monitoring_options.validate_every)
+    checks.check_tune_split(config, monitoring_options.validate_every)
     generator = None
     if variants.VARIANTS[config.variant].has_generator:
         generator = train_generator(

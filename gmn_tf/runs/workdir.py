@@ -20,12 +20,17 @@ import os
 import pathlib
 import shutil
 
-import keras
+from etils import epy
 
 from gmn_tf.config import Config
-from gmn_tf.utils import figures, files, locks
+from gmn_tf.utils import files, locks
 from gmn_tf.utils.errors import InputError, check_same, first_line
 from gmn_tf.utils.versions import versions
+
+with epy.lazy_imports():  # they take seconds
+    import keras
+
+    from gmn_tf.utils import figures
 
 SOURCE = ("name", "data_dir", "split_fingerprint")
 
@@ -140,7 +145,7 @@ class Workdir:
         """Writes a text file, whole or not at all."""
         files.write_text(self.path / name, text)
 
-    def save_model(self, name: str, model: keras.Model) -> None:
+    def save_model(self, name: str, model: "keras.Model") -> None:
         """Saves a model as `name`.keras, whole or not at all."""
         with files.replacing(self.path / f"{name}.keras") as temporary:
             model.save(temporary)
@@ -150,8 +155,8 @@ class Workdir:
         with files.replacing(self.path / name) as temporary:
             figures.save(figure, temporary, temporary.suffix[1:])
 
-    def load_model(self, name: str, kind: type = keras.Model) -> keras.Model:
-        """Loads `name`.keras, a model of the class `kind`.
+    def load_model(self, name: str, kind: type | None = None) -> "keras.Model":
+        """Loads `name`.keras, a model of the class `kind`, if that is given.
 
         Raises:
             InputError: if the file is missing, damaged or holds another model.
@@ -160,6 +165,7 @@ class Workdir:
         try:
             # In safe mode, code inside the file is not run.
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
+            kind = kind or keras.Model
             if not isinstance(model, kind):
                 raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
             if not model.built:

@@ -13,19 +13,22 @@ from collections.abc import Callable, Container, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from etils import epy
 
 from gmn_tf.config import BOTH, Config
 from gmn_tf.data import embeddings, feature_scaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE
 from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
-from gmn_tf.search import report, space_input
+from gmn_tf.search import space_input
 from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
 from gmn_tf.search.search import AUTO, Search
 from gmn_tf.search.space import CALIBRATED, Space
-from gmn_tf.search.trials import TrialRunner
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError
+
+with epy.lazy_imports():  # they take seconds
+    from gmn_tf.search import report, trials
 
 MINUTES = 5.0
 OBJECTIVE = "h"
@@ -229,7 +232,7 @@ def stages(config: Config, fixed: Container[str]) -> list[Stage]:
 
 
 def choose(
-    runner: TrialRunner,
+    runner: "trials.TrialRunner",
     fixed: Container[str],
     minutes: float,
     log: Callable[[str], None],
@@ -254,6 +257,7 @@ def choose(
         StoppedError: after a signal to stop, once the step is saved.
     """
     folder, config = runner.folder, runner.search.config
+    folder.discard_damaged(log)
     trials, seconds = stages(config, fixed), 60.0 * minutes
     if len(folder.results()) == len(trials):
         log(f"{folder} already contains this search; its results:")
@@ -270,14 +274,14 @@ def choose(
         result = _result(runner, number, stage, seconds, log)
         folder.trial(str(number)).remove_checkpoints()
         if "reason" in result:
-            log(f"  {result['reason']}")
+            log(f"  {report.without_scores(result)}")
     report.write(folder)
     log("\n" + _conclusion(folder))
     return config.replace(folder.read_json(BEST))
 
 
 def _result(
-    runner: TrialRunner,
+    runner: "trials.TrialRunner",
     number: int,
     stage: Stage,
     seconds: float,
@@ -299,7 +303,7 @@ def _result(
     if spent > stage.share * seconds and ranked(before, OBJECTIVE):
         return runner.skip(
             str(number),
-            f"not tried, {progress.duration(spent)} after the start; a "
+            f"no time left, {progress.duration(spent)} after the start; a "
             "new search with more --minutes would try it",
             recorded,
         )

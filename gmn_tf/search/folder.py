@@ -16,17 +16,23 @@ choices.csv     and .png: with --tuner=auto, what each choice was worth, in
 
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gmn_tf.config import Config
 from gmn_tf.method import metrics
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError, check_same
 
 PRESET = "preset"
 RESULT = "result.json"
 SEARCH = "search.json"
 BEST = "best.json"
+MEMORY = ("oracle.json", "trial_*/trial.json")  # of KerasTuner
+AGAIN = (
+    "Remove this file, and give the command that began the search again: it "
+    "keeps what is whole, and writes the file anew."
+)
 
 
 class SearchFolder(Workdir):
@@ -116,16 +122,54 @@ class SearchFolder(Workdir):
             # There may be other folders, such as a copy of one.
             if name == PRESET or re.fullmatch(r"trial_\d+", name):
                 number = 0 if name == PRESET else int(name[6:]) + 1
-                result = Workdir(path.parent).read_json(RESULT)
-                if not _is_result(result):
-                    raise _changed(path)
+                result = self._read_result(path)
                 found[number] = {"trial": number or PRESET, **result}
         return [found[number] for number in sorted(found)]
+
+    def discard_damaged(self, log: Callable[[str], object]) -> bool:
+        """Removes results that were cut short, so that their trials run again.
+
+        Returns:
+            Whether a trial lost its result, other than that of the preset.
+        """
+        found = False
+        for path in sorted(self.path.glob(f"*/{RESULT}")):
+            try:
+                _read(path)
+            except InputError:
+                log(f"{path} is damaged; that trial is run again.")
+                path.unlink()
+                found = found or path.parent.name != PRESET
+        return found
+
+    def read_json(self, name: str) -> dict:
+        return _read(self.path / name)
+
+    def has_memory(self) -> bool:
+        """Whether KerasTuner has begun a search here."""
+        return any(any(self.path.glob(pattern)) for pattern in MEMORY)
+
+    def remove_memory(self) -> None:
+        """Removes what KerasTuner remembers, and trials that have not ended.
+
+        Those may be drawn again with other settings.
+        """
+        for pattern in MEMORY:
+            for path in self.path.glob(pattern):
+                path.unlink()
+        for path in self.path.glob("trial_*/checkpoints"):
+            Workdir(path.parent).remove_checkpoints()
 
     def remove_trial_checkpoints(self) -> None:
         """Makes room, once the search has come to its end."""
         for path in self.path.glob("*/checkpoints"):
             Workdir(path.parent).remove_checkpoints()
+
+    def _read_result(self, path: pathlib.Path) -> dict:
+        result = _read(path)
+        if not _is_result(result):
+            raise _changed(path)
+        return result
 
     def _read_search(self) -> dict:
         match search := self.read_json(SEARCH):
@@ -151,6 +195,11 @@ def is_eligible(result: Mapping) -> bool:
     return result.get("eligible", True)
 
 
+def was_tried(result: Mapping) -> bool:
+    """Whether a trial was run; another one was left out for lack of time."""
+    return result.get("tried", True)
+
+
 def _is_result(content) -> bool:
     """Whether a trial's result.json says what is read from it."""
     match content:
@@ -171,5 +220,9 @@ def _changed(path: pathlib.Path) -> InputError:
         f"{path} is not as bin/tune writes it.",
         "a file that nothing else has changed",
         "entries that are missing, or of another kind",
-        "Remove it, or the trial's folder, and continue the search.",
+        AGAIN,
     )
+
+
+def _read(path: pathlib.Path) -> dict:
+    return files.read_json(path, "a whole file of bin/tune", AGAIN)

@@ -11,7 +11,13 @@ from collections.abc import Mapping, Sequence
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs.report import table_csv, trials_table
 from gmn_tf.search import figure
-from gmn_tf.search.folder import BEST, PRESET, SearchFolder, ranked
+from gmn_tf.search.folder import (
+    BEST,
+    PRESET,
+    SearchFolder,
+    ranked,
+    was_tried,
+)
 from gmn_tf.search.search import AUTO
 from gmn_tf.search.space import as_text
 from gmn_tf.utils import progress
@@ -35,7 +41,8 @@ def write(folder: SearchFolder) -> str:
     config, search, results = folder.read()
     objective = search["objective"]
     succeeded = ranked(results, objective)
-    failed = [one for one in results if "reason" in one]
+    left_out = [one for one in results if "reason" in one]
+    failed = [one for one in left_out if was_tried(one)]
     others = [one for one in results if one not in succeeded]
     best = succeeded[0]
     names = [*search["space"]["generator"], *best["classifier"]]
@@ -69,8 +76,13 @@ def write(folder: SearchFolder) -> str:
         settings.append(f"  {name}: {found}{note}")
     label, found = SCORES[objective], best[objective]
     count = f"the best of {len(succeeded)}"
+    more = []
     if failed:
-        count += f" ({len(failed)} more failed)"
+        more.append(f"{len(failed)} more failed")
+    if len(left_out) > len(failed):
+        more.append(f"{len(left_out) - len(failed)} not tried")
+    if more:
+        count += f" ({', '.join(more)})"
     conclusion = f"best.json: {label} {found:.1f} on the validation classes"
     for one in succeeded:
         if one["trial"] == PRESET and one["with_preset_classifier"]:
@@ -86,7 +98,7 @@ def write(folder: SearchFolder) -> str:
         f"{title}. {count[0].upper()}{count[1:]}:",
         trials_table(succeeded[:SHOWN]),
         "\n".join([f"Settings of {heading}:", *settings]),
-        *(f"trial {one['trial']} failed: {one['reason']}" for one in failed),
+        *(f"trial {one['trial']} {without_scores(one)}" for one in left_out),
         f"{conclusion}.\nIt is {count} by these scores, "
         "with one seed each; expect lower ones elsewhere.\nThe test splits "
         "were not touched. To score it there: "
@@ -94,6 +106,12 @@ def write(folder: SearchFolder) -> str:
         f"--workdir=runs/{config.dataset}-tuned-{config.seed}",
     ]
     return "\n\n".join(parts)
+
+
+def without_scores(result: Mapping) -> str:
+    """Why a trial has no scores."""
+    what = "failed" if was_tried(result) else "was not tried"
+    return f"{what}: {result['reason']}"
 
 
 def outcome(results: Sequence[Mapping], trial, left: int | None) -> str:

@@ -2,11 +2,14 @@
 
 import dataclasses
 
-import keras_tuner
+from etils import epy
 
 from gmn_tf.config import Config
 from gmn_tf.search.space import Space
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, counted
+
+with epy.lazy_imports():  # it takes seconds
+    import keras_tuner
 
 BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
 AUTO = "auto"  # whose trials are those of `auto.STAGES`
@@ -54,13 +57,34 @@ class Search:
         }
 
     @property
+    def total(self) -> int:
+        """Trials in all: no more than the space has combinations.
+
+        With Hyperband, some trials continue others with the same settings.
+        """
+        if self.tuner == HYPERBAND:
+            return self.max_trials
+        return min(self.max_trials, self.space.combinations)
+
+    def note_on_size(self) -> str:
+        """What the user should know about a small space, or nothing."""
+        count = self.space.combinations
+        if count >= self.max_trials:
+            return ""
+        return (
+            f"The space has {counted(count, 'combination')} of values, fewer "
+            f"than --max_trials={self.max_trials}: the search ends when all "
+            "have been tried."
+        )
+
+    @property
     def budgets(self) -> tuple[int, ...]:
         """Numbers of steps that a trial may get."""
         if self.tuner != HYPERBAND:
             return (self.config.steps,)
         return tuple(self.config.steps * part // BUDGETS for part in (1, 3, 9))
 
-    def oracle(self) -> keras_tuner.Oracle:
+    def oracle(self) -> "keras_tuner.Oracle":
         """KerasTuner's half: what to try next."""
         settings = {
             "objective": keras_tuner.Objective(self.objective, "max"),
@@ -79,9 +103,9 @@ class Search:
         else:
             oracle = keras_tuner.oracles.BayesianOptimizationOracle(
                 # Its default, three for each setting, would leave few others.
-                num_initial_points=max(3, self.max_trials // 3),
+                num_initial_points=max(3, self.total // 3),
                 **settings,
             )
-        oracle.max_trials = self.max_trials
+        oracle.max_trials = self.total
         oracle.verbose = 0  # GeneratorTuner logs each trial
         return oracle

@@ -6,9 +6,13 @@ A space maps settings to what is tried of them: a list of values, or a range
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 
-import keras_tuner
+from etils import epy
+
+with epy.lazy_imports():  # it takes seconds
+    import keras_tuner
 
 CALIBRATED = "calibrated"  # of seen_penalty: where h is largest
 LAYERS = [[1024], [2048], [4096], [1024, 1024], [2048, 2048], [4096, 4096]]
@@ -70,7 +74,12 @@ class Space:
     generator: Mapping[str, tuple | Mapping]
     classifier: Mapping[str, tuple]
 
-    def parameters(self) -> keras_tuner.HyperParameters:
+    @property
+    def combinations(self) -> float:
+        """How many different settings trials can draw."""
+        return math.prod(map(_count, self.generator.values()))
+
+    def parameters(self) -> "keras_tuner.HyperParameters":
         """What trials draw, as KerasTuner takes it."""
         parameters = keras_tuner.HyperParameters()
         for name, tried in self.generator.items():
@@ -107,6 +116,15 @@ class Space:
             for name, tried in group.items()
         ]
         return "{\n  " + ",\n  ".join(lines) + "\n}"
+
+
+def _count(tried: tuple | Mapping) -> float:
+    """How many values a setting can have."""
+    if isinstance(tried, tuple):
+        return len(tried)
+    if isinstance(tried["min"], int):
+        return tried["max"] - tried["min"] + 1
+    return math.inf
 
 
 def as_text(value):

@@ -124,7 +124,7 @@ class TrialRunner:
 
     def skip(self, name: str, reason: str, recorded: Mapping) -> dict:
         """Records that a trial was not run; takes and returns as `run`."""
-        result = {**recorded, "steps": self.search.config.steps}
+        result = {**recorded, "steps": self.search.config.steps, "tried": False}
         result |= {"generator": {}, "reason": reason, "seconds": 0.0}
         workdir = self.folder.trial(name)
         workdir.path.mkdir(parents=True, exist_ok=True)

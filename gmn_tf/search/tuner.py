@@ -8,30 +8,24 @@ test split is read.
 import contextlib
 import io
 import json
-import os
 import pathlib
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import grpc
 import keras_tuner
-import tensorflow as tf
 from sklearn.exceptions import ConvergenceWarning
 
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.search import report
-from gmn_tf.search.folder import PRESET
+from gmn_tf.search import report, sharing
+from gmn_tf.search.folder import PRESET, RESULT
 from gmn_tf.search.search import BUDGETS, HYPERBAND
 from gmn_tf.search.trials import TrialRunner
-from gmn_tf.utils import files
+from gmn_tf.utils import files, waiting
 from gmn_tf.utils.errors import InputError, first_line
 
-# What KerasTuner reads from the environment: who this process is, which is the
-# chief if it has that in its name, and where the chief listens.
-TUNER_ID = "KERASTUNER_TUNER_ID"
-ADDRESS = ("KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT")
 WAITING_SECONDS = 0.2  # of a worker before it asks for a trial
 
 
@@ -46,22 +40,50 @@ class GeneratorTuner(keras_tuner.Tuner):
     def __init__(self, runner: TrialRunner, log: Callable[[str], None]):
         path = runner.folder.path
         self.runner, self.log = runner, log
+        self._lost = ""
         with contextlib.redirect_stdout(io.StringIO()):  # "Reloading Tuner"
             super().__init__(
                 oracle=runner.search.oracle(),
                 directory=str(path.parent),
                 project_name=path.name,
             )
-        if not is_worker():  # these trials may have been interrupted by a kill
-            waiting = self.oracle._retry_queue
+        if self._lost:
+            log(
+                f"KerasTuner's files are damaged ({self._lost}). It begins "
+                "again; trials that have results are not run again."
+            )
+        if not sharing.is_worker():  # some may have been interrupted by a kill
+            again = self.oracle._retry_queue
             for name, trial in self.oracle.trials.items():
-                if trial.status == "RUNNING" and name not in waiting:
-                    waiting.append(name)
+                if trial.status == "RUNNING" and name not in again:
+                    again.append(name)
         # Without it, a process killed in its first trial would start again.
         self.save()
 
+    def _populate_initial_space(self):
+        folder = self.runner.folder
+        if sharing.is_worker() or not folder.has_memory():
+            return
+        try:
+            self.oracle.reload()
+            _check_complete(self.oracle)
+        except Exception as error:
+            # What was cut short makes KerasTuner raise almost anything.
+            self._lost = f"{type(error).__name__}: {first_line(error)}"
+            folder.remove_memory()
+            self.oracle = self.runner.search.oracle()
+            self.oracle._set_project_dir(self.directory, self.project_name)
+
+    def _get_tuner_fname(self):
+        # It holds nothing. Without it, KerasTuner leaves reloading to us.
+        return str(self.runner.folder.path / "tuner.json")
+
+    def save(self):
+        if not sharing.is_worker():
+            self.oracle.save()
+
     def pre_create_trial(self):
-        if is_worker():  # KerasTuner asks again at once, and may have to wait
+        if sharing.is_worker():  # KerasTuner asks again at once
             time.sleep(WAITING_SECONDS)
 
     def run_trial(self, trial):
@@ -73,10 +95,17 @@ class GeneratorTuner(keras_tuner.Tuner):
             steps = steps * drawn["tuner/epochs"] // BUDGETS
             parent = drawn.get("tuner/trial_id")
         number = int(trial.trial_id) + 1
+        workdir = folder.trial(trial.trial_id)
+        recorded = self._recorded(number, settings, steps)
+        if recorded is not None:  # before KerasTuner's files were damaged
+            if recorded["generator"] != settings:
+                trial.hyperparameters.values.update(recorded["generator"])
+            self.log(f"Trial {number} was run before.")
+            return _scores(recorded)
+        (workdir.path / RESULT).unlink(missing_ok=True)  # of other settings
         shown = {**settings, "steps": steps}
         values = ", ".join(f"{name}={value}" for name, value in shown.items())
-        self.log(f"Trial {number} of {search.max_trials}: {values}")
-        workdir = folder.trial(trial.trial_id)
+        self.log(f"Trial {number} of {search.total}: {values}")
         if parent is not None:
             self.log(f"It continues the steps of trial {int(parent) + 1}.")
             source = pathlib.Path(folder.trial(parent).checkpoints)
@@ -87,18 +116,29 @@ class GeneratorTuner(keras_tuner.Tuner):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with files.replacing(target) as copy:
                     shutil.copytree(source, copy)
-        saved = tf.train.latest_checkpoint(workdir.checkpoints)
-        if saved:
-            self.log(f"It continues after step {saved.rpartition('-')[2]}.")
+        saved = pathlib.Path(workdir.checkpoints).glob("*-*.index")
+        if done := [int(path.stem.rpartition("-")[2]) for path in saved]:
+            self.log(f"It continues after step {max(done)}.")
         result = self.runner.run(trial.trial_id, settings, steps)
         if search.tuner != HYPERBAND:
             workdir.remove_checkpoints()
-        left = None if is_worker() else search.max_trials - number
+        left = None if sharing.is_worker() else search.total - number
         self.log(report.outcome(folder.results(), number, left))
-        # A failed trial scores 0. If KerasTuner counted it as failed, it would
-        # not learn to avoid such settings, and Hyperband would promote no
-        # trial.
-        return {name: result.get(name, 0.0) for name in SCORES}
+        return _scores(result)
+
+    def _recorded(self, number: int, settings: dict, steps: int) -> dict | None:
+        """The result of a trial that KerasTuner does not remember.
+
+        Hyperband cannot use those of other settings than it has drawn.
+        """
+        folder, search = self.runner.folder, self.runner.search
+        for result in folder.results():
+            if result["trial"] == number:
+                if result["generator"] == settings and result["steps"] == steps:
+                    return result
+                if search.tuner != HYPERBAND:
+                    return result
+        return None
 
     def _run_and_update_trial(self, trial):
         # KerasTuner would count any other error as a trial that failed.
@@ -108,7 +148,11 @@ class GeneratorTuner(keras_tuner.Tuner):
             raise keras_tuner.errors.FatalError(str(error)) from error
 
 
-def run(runner: TrialRunner, log: Callable[[str], None]) -> None:
+def run(
+    runner: TrialRunner,
+    log: Callable[[str], None],
+    wait_minutes: float = waiting.MINUTES,
+) -> None:
     """Runs the trials of a search that are left, and that of the preset.
 
     KerasTuner's environment variables make this process the chief, or a worker
@@ -117,25 +161,47 @@ def run(runner: TrialRunner, log: Callable[[str], None]) -> None:
     Args:
         runner: runs a trial.
         log: gets lines for the user.
+        wait_minutes: how long a chief or a worker waits for the others.
 
     Raises:
+        InputError: if the others do not come or answer.
         StoppedError: after a signal to stop, once all is saved.
     """
-    if is_chief():
-        log(f"The workers run the trials; this chief is at {_address()}.")
-    elif is_worker():
-        log(f"The chief at {_address()} chooses the settings of each trial.")
+    if sharing.is_worker():
+        _run_worker(runner, log, wait_minutes)
+        return
+    search = runner.search
+    if note := search.note_on_size():
+        log(note)
+    if runner.folder.discard_damaged(log):
+        runner.folder.remove_memory()  # which has them as ended
+    if sharing.is_chief():
+        address = sharing.chief_address()
+        log(f"The workers run the trials; this chief is at {address}.")
     else:
         _run_preset(runner, log)
     with _writing_whole_files():
         tuner = GeneratorTuner(runner, log)
         # A chief ends with its workers' last question; there may be none to
-        # ask. (Only a chief knows the order in which trials ended.)
-        total = runner.search.max_trials
-        if not is_chief() or len(tuner.oracle.end_order) < total:
-            _search(tuner)
-    if is_chief():  # earlier, the workers would have had to wait for it
+        # ask.
+        if len(tuner.oracle.end_order) < search.total:
+            if sharing.is_chief():
+                tuner.save()
+                sharing.serve(tuner.oracle, wait_minutes, log)
+            else:
+                _search(tuner)
+        ended = len(tuner.oracle.end_order)
+    if ended < search.total:
+        log(f"After {ended} trials, the space had no other settings.")
+    if sharing.is_chief():  # earlier, the workers would have had to wait
         _run_preset(runner, log)
+
+
+def _run_worker(runner: TrialRunner, log, wait_minutes: float) -> None:
+    address = sharing.chief_address()
+    log(f"The chief at {address} chooses the settings of each trial.")
+    with sharing.with_chief(wait_minutes, log), _writing_whole_files():
+        _search(GeneratorTuner(runner, log))
 
 
 def _search(tuner: GeneratorTuner) -> None:
@@ -149,36 +215,28 @@ def _search(tuner: GeneratorTuner) -> None:
             raise cause from None
         raise InputError(
             "The chief does not answer.",
-            f"a chief at {_address()}",
+            f"a chief at {sharing.chief_address()}",
             first_line(cause),
             "Start it again, and then this worker.",
         ) from error
 
 
-def is_chief() -> bool:
-    """Whether this process has others run the trials."""
-    return "chief" in os.environ.get(TUNER_ID, "")
+def _scores(result: Mapping) -> dict[str, float]:
+    # A failed trial scores 0. If KerasTuner counted it as failed, it would not
+    # learn to avoid such settings, and Hyperband would promote no trial.
+    return {name: result.get(name, 0.0) for name in SCORES}
 
 
-def is_worker() -> bool:
-    """Whether this process runs trials for a chief."""
-    return TUNER_ID in os.environ and not is_chief()
-
-
-def check_cluster_complete() -> None:
-    """Raises InputError unless all of the environment is set, or nothing."""
-    given = [name for name in (TUNER_ID, *ADDRESS) if name in os.environ]
-    if given and len(given) < 3:
-        raise InputError(
-            "KerasTuner's distributed mode is only partly configured.",
-            ", ".join((TUNER_ID, *ADDRESS)),
-            f"{', '.join(given)} alone",
-            "Set all three variables for each process, or none.",
-        )
-
-
-def _address() -> str:
-    return ":".join(os.environ[name] for name in ADDRESS)
+def _check_complete(oracle: keras_tuner.Oracle) -> None:
+    """Raises ValueError for a memory that lacks what it refers to."""
+    named = [*oracle.start_order, *oracle.end_order, *oracle._retry_queue]
+    for bracket in getattr(oracle, "_brackets", ()):
+        named += [one["id"] for part in bracket["rounds"] for one in part]
+    if missing := sorted({*named} - oracle.trials.keys()):
+        raise ValueError(f"trials without a file: {', '.join(missing)}")
+    for name in oracle.end_order:
+        if not isinstance(oracle.trials[name].score, int | float):
+            raise ValueError(f"trial {name} has ended without a score")
 
 
 def _run_preset(runner: TrialRunner, log) -> None:

@@ -16,9 +16,10 @@ from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import variants
 from gmn_tf.method.gmn import GMN
-from gmn_tf.training import batches, parts, workers
+from gmn_tf.training import batches, checks, parts, workers
 from gmn_tf.training.callbacks import DivergenceMonitor
 from gmn_tf.training.checkpoints import CheckpointMonitor, Checkpoints
+from gmn_tf.utils import waiting
 from gmn_tf.utils.errors import InputError, check_choice, check_same
 
 STRATEGIES = ("auto", "one", "mirrored", "multi_worker")
@@ -53,20 +54,27 @@ class Execution:
 DEFAULT_EXECUTION = Execution()
 
 
-def make_strategy(name: str) -> tf.distribute.Strategy:
+def make_strategy(
+    name: str,
+    wait_minutes: float = waiting.MINUTES,
+    log: Callable[[str], object] = lambda text: None,
+) -> tf.distribute.Strategy:
     """How training is spread over devices.
 
     Args:
         name: `one` device; `mirrored` over all GPUs (or logical CPU devices)
             of this machine; `multi_worker` over the machines in TF_CONFIG;
             `auto`: mirrored if there are several GPUs, else one.
+        wait_minutes: how long `multi_worker` waits for other machines.
+        log: gets lines on those it waits for.
 
     Raises:
-        InputError: for an unknown name.
+        InputError: for an unknown name, a TF_CONFIG that cannot be used, or if
+            another machine does not come.
     """
     check_choice("strategy", name, STRATEGIES)
     if name == "multi_worker":  # first: it must come before any device
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return workers.connect(wait_minutes, log)
     gpus = tf.config.list_logical_devices("GPU")
     if name == "mirrored" or (name == "auto" and len(gpus) > 1):
         devices = gpus or tf.config.list_logical_devices("CPU")
@@ -94,13 +102,7 @@ def check_feasible(
         loaded,
         "Load the data with the settings that it is used with.",
     )
-    if config.steps % execution.steps:
-        raise InputError(
-            "--steps is not a multiple of --steps_per_execution.",
-            f"a multiple of {execution.steps}",
-            config.steps,
-            "Change one of them.",
-        )
+    checks.check_executions(config, execution.steps)
     variant = variants.VARIANTS[config.variant]
     if variant.stream == variants.SEEN_AND_UNLABELLED and not len(data.unseen):
         raise InputError(

@@ -172,7 +172,7 @@ def write_result(
         metrics: the contents of metrics.json.
         figure: a picture of the accuracy of each class.
     """
-    from tensorboard.plugins.hparams import api
+    from tensorboard.plugins.hparams import api, api_pb2, summary
 
     rows = {"scores": metrics}
     if "baseline" in metrics:
@@ -208,6 +208,8 @@ def write_result(
             [api.Metric(tag) for tag in scores],
         )
         api.hparams(settings)
+        ended = summary.session_end_pb(api_pb2.STATUS_SUCCESS)
+        tf.summary.experimental.write_raw_pb(ended.SerializeToString(), 0)
 
 
 @contextlib.contextmanager

@@ -8,11 +8,9 @@ from collections.abc import Callable, Sequence
 import keras
 import tensorflow as tf
 
-from gmn_tf.config import Config
 from gmn_tf.method import metrics
 from gmn_tf.training.callbacks import StepCallback
 from gmn_tf.training.monitoring import writing
-from gmn_tf.utils.errors import InputError
 
 
 class ValidationMonitor(StepCallback):
@@ -60,14 +58,3 @@ class ValidationMonitor(StepCallback):
             for name, value in scores.items():
                 tf.summary.scalar(f"validation/{name}", value["mean"])
         self._scored_step = self.step
-
-
-def check_tune_split(config: Config, every: int) -> None:
-    """Raises InputError if test samples would be scored during training."""
-    if every and config.split == "test":
-        raise InputError(
-            "--validate_every would score test samples during training.",
-            "--split=tune, whose unseen classes are the validation classes",
-            f"--validate_every={every} with --split=test",
-            "Add --split=tune, or leave --validate_every out.",
-        )

@@ -1,11 +1,65 @@
 """Several processes that train together: who writes, and who is missing."""
 
 import contextlib
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from gmn_tf.utils.errors import InputError
+from gmn_tf.training import cluster
+from gmn_tf.utils.errors import InputError, first_line
+
+CONNECT_SECONDS = 120  # for processes that have all started
+
+
+def connect(
+    minutes: float, log: Callable[[str], object]
+) -> tf.distribute.MultiWorkerMirroredStrategy:
+    """The strategy of the processes in TF_CONFIG, once all have started.
+
+    Args:
+        minutes: how long to wait for others.
+        log: gets lines on those that are missing.
+
+    Raises:
+        InputError: for a TF_CONFIG that cannot be used, or if another process
+            does not come.
+    """
+    found = cluster.read()
+    cluster.meet(found, minutes, log)
+    with _interruptible():
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (tf.errors.OpError, ValueError) as error:
+            raise InputError(
+                "TensorFlow cannot connect the processes.",
+                f"connections between {', '.join(map(str, found.members))}",
+                first_line(error),
+                "Read the last messages of the others, and start all again.",
+            ) from error
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Around TensorFlow's connecting, which lets no Python code run.
+
+    The system ends the process at Ctrl-C, and after `CONNECT_SECONDS`, should
+    another process have ended since they met. SIGTERM, which TensorFlow
+    catches from then on, is given back.
+    """
+    handlers = {}
+    for number in (signal.SIGINT, signal.SIGALRM, signal.SIGTERM):
+        with contextlib.suppress(ValueError):  # only the main thread may
+            handlers[number] = signal.signal(number, signal.SIG_DFL)
+    if handlers:
+        signal.alarm(CONNECT_SECONDS)
+    try:
+        yield
+    finally:
+        if handlers:
+            signal.alarm(0)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def several(strategy: tf.distribute.Strategy) -> bool:

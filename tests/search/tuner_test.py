@@ -17,64 +17,14 @@ from gmn_tf.runs import experiment
 from gmn_tf.search import (
     classifier_search,
     report,
-    space,
     space_input,
-    trials,
     tuner,
 )
 from gmn_tf.search.folder import SearchFolder, ranked
-from gmn_tf.search.search import HYPERBAND, TRIALS, Search
+from gmn_tf.search.search import HYPERBAND, TRIALS
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError, LostDataError
-
-MONITORING = experiment.MonitoringOptions(quiet=True, checkpoint_every=2)
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
-SPACE = {
-    "noise_dim": [2, 3, 4, 5],
-    "learning_rate": {"min": 1e-4, "max": 1e-2, "log": True},
-    "synthetic_per_class": [2, 5],
-    "seen_penalty": space.CALIBRATED,
-}
-
-
-@pytest.fixture(scope="module")
-def tune_data(tiny_name, tiny_dir):
-    return zero_shot_data.load(tiny_name, tiny_dir, "tune")
-
-
-@pytest.fixture(scope="module")
-def search_for(tiny_config):
-    """Makes a search from what differs from a small random one."""
-
-    def make(kind="random", objective="h", max_trials=3, tried=SPACE, steps=4):
-        config = tiny_config.replace({"split": "tune", "steps": steps})
-        own = (*space.GENERATOR, *space.CLASSIFIER)
-        fixed = [name for name in own if name not in tried]
-        made = space_input.make("cpu", config, fixed, tried)
-        return Search(config, made, kind, objective, max_trials)
-
-    return make
-
-
-def runner_of(search, tune_data, path):
-    folder = SearchFolder(path)
-    folder.start_search(search.config, SOURCE, search.to_dict())
-    return trials.TrialRunner(
-        search,
-        tune_data,
-        folder,
-        fit.make_strategy("one"),
-        fit.DEFAULT_EXECUTION,
-        MONITORING,
-    )
-
-
-def run(search, tune_data, path):
-    """Runs a search; its results, and what it said."""
-    logged = []
-    made = runner_of(search, tune_data, path)
-    tuner.run(made, logged.append)
-    return made.folder, "\n".join(logged)
+from tests.support.searches import run, runner_of, without_times
 
 
 @pytest.fixture(scope="module")
@@ -82,33 +32,6 @@ def whole(search_for, tune_data, tmp_path_factory):
     """A small search that nothing has interrupted: folder, lines, search."""
     search, path = search_for(), tmp_path_factory.mktemp("whole")
     return *run(search, tune_data, path / "search"), search
-
-
-@pytest.fixture
-def quick_trials(monkeypatch):
-    """Trials that train nothing; those of a high rate fail."""
-
-    def run_quickly(self, name, settings, steps):
-        result = {"steps": steps, "generator": settings, "seconds": 1.0}
-        if settings.get("learning_rate", 0.0) > 1.0:
-            result["reason"] = "it diverged"
-        else:
-            score = 10.0 + settings.get("noise_dim", 0)
-            result["classifier"] = {"seen_penalty": 0.5}
-            result |= dict.fromkeys(SCORES, score)
-        workdir = self.folder.trial(name)
-        workdir.path.mkdir(exist_ok=True)
-        workdir.write_json("result.json", result)
-        return result
-
-    monkeypatch.setattr(trials.TrialRunner, "run", run_quickly)
-
-
-def without_times(folder):
-    return [
-        {name: value for name, value in one.items() if name != "seconds"}
-        for one in folder.results()
-    ]
 
 
 def check_found(folder, logged, search):
@@ -433,13 +356,3 @@ def test_a_folder_takes_one_search(search_for, tune_data, tmp_path):
         runner_of(search_for(steps=5), tune_data, tmp_path / "search")
     with pytest.raises(InputError, match="not the folder of a search"):
         report.write(SearchFolder(tmp_path))
-
-
-def test_a_cluster_configured_in_part_is_refused(monkeypatch):
-    tuner.check_cluster_complete()
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
-    with pytest.raises(InputError, match="KERASTUNER_ORACLE_PORT"):
-        tuner.check_cluster_complete()
-    assert tuner.is_worker()
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", "chief")
-    assert tuner.is_chief()

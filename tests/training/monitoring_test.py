@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
-from tensorboard.plugins.hparams import plugin_data_pb2
+from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
 
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import gmn, guidance, wgan_gp
@@ -389,7 +389,10 @@ def test_hparams_hold_settings_and_name_the_scores(tmp_path):
     }
     session = stored["_hparams_/session_start_info"].session_start_info
     experiment = stored["_hparams_/experiment"].experiment
+    ended = stored["_hparams_/session_end_info"].session_end_info
 
+    assert ended.status == api_pb2.STATUS_SUCCESS
+    assert ended.end_time_secs >= session.start_time_secs
     assert session.hparams["units"].string_value == "8,9"
     assert session.hparams["steps"].number_value == 40.0
     assert session.hparams["noise"].string_value == "latent"

@@ -1,0 +1,111 @@
+"""TensorFlow is loaded when something is computed, not before."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import gmn_tf
+from gmn_tf import commands
+from gmn_tf.commands import (
+    _evaluate,
+    _export,
+    _predict,
+    _prepare_data,
+    _train,
+    _tune,
+)
+from tests.support.in_process import fail, succeed
+
+ROOT = pathlib.Path(__file__).parents[1]
+CALLS = """
+import sys
+import gmn_tf
+from gmn_tf import commands
+assert {"train", "Predictor", "configure"} <= {*dir(gmn_tf)}
+def refused(call, *words, **settings):
+    try:
+        call(*words, **settings)
+    except (AttributeError, ValueError, SystemExit) as error:
+        assert "Did you mean" in str(error), error
+        return
+    raise AssertionError(f"{words} {settings} passed")
+refused(lambda: gmn_tf.Predictr)
+refused(gmn_tf.configure, "cub", preset="cpo")
+refused(gmn_tf.configure, "cub", learning_rat=1.0)
+refused(gmn_tf.Config().replace, {"stps": 3})
+gmn_tf.unscaled(gmn_tf.configure("cub", preset="auto"))
+gmn_tf.Workdir("runs/x").finished()
+assert gmn_tf.InputError and gmn_tf.VARIANTS and gmn_tf.Config
+refused(commands.train, ["--datset=cub"])
+refused(commands.train, ["--dataset=cubb"])
+refused(commands.tune, ["--workdir=x", "--space=nois_dim=[1,2]"])
+heavy = {"tensorflow", "keras", "keras_tuner", "matplotlib", "scipy"}
+assert not heavy & {*sys.modules}, heavy & {*sys.modules}
+"""
+
+
+def test_names_and_flags_need_no_tensorflow(tmp_path):
+    subprocess.run(
+        [sys.executable, "-c", CALLS],
+        check=True,
+        cwd=tmp_path,
+        env={"PATH": "", "HOME": str(tmp_path)},
+    )
+
+
+def test_editors_see_the_public_names():
+    source = (ROOT / "gmn_tf" / "__init__.py").read_text("utf-8")
+    hints = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and node.module != "gmn_tf.version":
+            for alias in node.names:
+                if alias.asname:
+                    hints[alias.asname] = f"{node.module}.{alias.name}"
+
+    assert hints == {
+        name: f"gmn_tf.{place}" for name, place in gmn_tf._PUBLIC.items()
+    }
+    assert {*gmn_tf.__all__} <= {*dir(gmn_tf)}
+
+
+@pytest.fixture
+def no_tensorflow(monkeypatch):
+    def start(*arguments, **options):
+        raise AssertionError("TensorFlow starts")
+
+    for module in (_evaluate, _export, _predict, _prepare_data, _train, _tune):
+        monkeypatch.setattr(module, "start_tensorflow", start)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("train", ["--dataset=synthetic", "--validate_every=5"]),
+        ("train", ["--dataset=synthetic", "--steps_per_execution=7"]),
+        ("train", ["--dataset=cub", "--manual_dir=nowhere"]),
+        ("train", ["--dataset=nowhere", "--data_dir=nowhere"]),
+        ("train", ["--preset=auto", "--strategy=multi_worker"]),
+        ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
+        ("evaluate", ["--workdir=nowhere"]),
+        ("predict", ["--workdir=nowhere", "--features=x"]),
+        ("export", ["--workdir=nowhere", "--out=x"]),
+        ("tune", ["--workdir=nowhere", "--summary"]),
+        ("tune", ["--workdir=nowhere", "--learning_rate=x"]),
+        ("tune", ["--workdir=nowhere", "--strategy=multi_worker"]),
+        ("tune", ["--workdir=nowhere", "--tuner=auto", "--variant=gm1"]),
+    ],
+)
+def test_mistakes_are_found_before_tensorflow_starts(
+    name, words, no_tensorflow, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    fail(getattr(commands, name), *words)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("tuner", _tune.TUNERS)
+def test_a_space_is_shown_without_tensorflow(tuner, no_tensorflow):
+    assert "[" in succeed(commands.tune, "--show_space", f"--tuner={tuner}")
