@@ -117,10 +117,11 @@ def prepare(samples: int, data_dir: str) -> dict:
     config = ZeroShotConfig(name=name, source=source)
     begun = time.perf_counter()
     storage.write(folder, config, quiet=False)
+    seconds = time.perf_counter() - begun
     written = sum(map(len, splits.make(source).rows.values()))
     return {
         "written_rows": written,
-        "rows_per_second": written / (time.perf_counter() - begun),
+        "rows_per_second": written / seconds,
         "preparation_mb": peak_memory(),
     }
 

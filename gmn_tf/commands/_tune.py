@@ -163,6 +163,7 @@ def _tune_automatically(values, folder: SearchFolder, log) -> None:
     if values.show_space:
         print(auto.space(config, shared.chosen_settings(values)).to_json())
         return
+    sharing.check()
     if sharing.is_chief() or sharing.is_worker():
         raise sharing.not_automatic()
     if values.strategy == "multi_worker":

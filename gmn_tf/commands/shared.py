@@ -150,7 +150,7 @@ def training_options(values, **monitoring) -> dict:
         monitoring[name] = values[name].value
     return {
         "strategy": fit.make_strategy(
-            values.strategy, values.wait_minutes, progress.print_line
+            values.strategy, values.wait_minutes, logger(values)
         ),
         "execution": fit.Execution(values.jit, values.steps_per_execution),
         "monitoring_options": MonitoringOptions(**monitoring),

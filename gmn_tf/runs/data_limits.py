@@ -19,12 +19,15 @@ sums, in seconds; logistic regression takes a minute for similar accuracies.
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.linalg
 
 from gmn_tf.data.feature_scaling import statistics
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics
-from gmn_tf.method.classifiers.discriminant import class_means, scatter_within
+from gmn_tf.method.classifiers.discriminant import (
+    class_means,
+    columns,
+    scatter_within,
+)
 
 # Larger data is thinned out evenly, so that this takes seconds.
 MOST_CLASSES = 1000
@@ -123,15 +126,13 @@ def discriminant(
         within: `[dx, dx]`, V times any number; without it, V = I.
         shrinkage: of V, in units of its mean variance; without it, V = I.
     """
-    weights = means.T
     variance = 0.0 if within is None else np.trace(within) / len(within)
     # There is no variance if each class has one sample.
-    if shrinkage is not None and variance > 0.0:
-        shrunk = within.copy()
-        np.fill_diagonal(shrunk, shrunk.diagonal() + shrinkage * variance)
-        factors = scipy.linalg.cho_factor(shrunk, overwrite_a=True)
-        weights = scipy.linalg.cho_solve(factors, weights)
-    return weights, -0.5 * np.sum(means.T * weights, axis=0)
+    if shrinkage is None or not variance > 0.0:
+        return means.T, -0.5 * np.sum(np.square(means), axis=1)
+    shrunk = within.copy()
+    np.fill_diagonal(shrunk, shrunk.diagonal() + shrinkage * variance)
+    return columns(means, shrunk)
 
 
 def best_shrinkage(train: Samples, num_classes: int) -> float | None:

@@ -117,14 +117,21 @@ class SearchFolder(Workdir):
         it is `eligible`, and `choices`.
         """
         found = {}
-        for path in self.path.glob(f"*/{RESULT}"):
+        for path in self._result_files():
             name = path.parent.name
-            # There may be other folders, such as a copy of one.
-            if name == PRESET or re.fullmatch(r"trial_\d+", name):
-                number = 0 if name == PRESET else int(name[6:]) + 1
-                result = self._read_result(path)
-                found[number] = {"trial": number or PRESET, **result}
+            number = 0 if name == PRESET else int(name[6:]) + 1
+            result = self._read_result(path)
+            found[number] = {"trial": number or PRESET, **result}
         return [found[number] for number in sorted(found)]
+
+    def _result_files(self) -> list[pathlib.Path]:
+        """Those of trials; there may be other folders, such as copies."""
+        return [
+            path
+            for path in sorted(self.path.glob(f"*/{RESULT}"))
+            if path.parent.name == PRESET
+            or re.fullmatch(r"trial_\d+", path.parent.name)
+        ]
 
     def discard_damaged(self, log: Callable[[str], object]) -> bool:
         """Removes results that were cut short, so that their trials run again.
@@ -133,7 +140,7 @@ class SearchFolder(Workdir):
             Whether a trial lost its result, other than that of the preset.
         """
         found = False
-        for path in sorted(self.path.glob(f"*/{RESULT}")):
+        for path in self._result_files():
             try:
                 _read(path)
             except InputError:

@@ -206,7 +206,7 @@ def with_chief(minutes: float, log: Callable[[str], object]) -> Iterator[None]:
         target=_beat, args=(address, ended, log), daemon=True
     )
     original = oracle_client.TIMEOUT
-    oracle_client.TIMEOUT = 60.0 * minutes
+    oracle_client.TIMEOUT = max(60.0 * minutes, SILENT_SECONDS)
     beating.start()
     try:
         yield

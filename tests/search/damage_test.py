@@ -172,3 +172,16 @@ def test_combinations_are_counted(search_for):
         search_for("hyperband", tried=tried, steps=9, max_trials=7).total == 7
     )
     assert search_for(max_trials=10**6).total == 10**6
+
+
+def test_a_copy_of_a_trial_is_left_alone(tmp_path):
+    lines = []
+    for name in ("trial_0", "copy_of_trial_0"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text("{")
+
+    assert SearchFolder(tmp_path).discard_damaged(lines.append)
+    assert len(lines) == 1
+    assert [p.parent.name for p in tmp_path.glob("*/result.json")] == [
+        "copy_of_trial_0"
+    ]

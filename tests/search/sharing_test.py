@@ -39,7 +39,6 @@ def port():
         (("worker0", "127.0.0.1", None), "only partly configured"),
         ((None, "127.0.0.1", "8000"), "only partly configured"),
         (("", "127.0.0.1", "8000"), "only partly configured"),
-        (("", "", ""), "only partly configured"),
         (("chief", "127.0.0.1", ""), "only partly configured"),
         (("a/b", "127.0.0.1", "8000"), "is not a usable name"),
         (("../chief", "127.0.0.1", "8000"), "is not a usable name"),
