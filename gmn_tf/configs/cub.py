@@ -23,13 +23,14 @@ CPU = {
 # (seed 1).
 BEST = {
     "embedding": "att+sent",
+    "embedding_norm": "standard_l2",
     "synthetic_per_class": 25,
-    "classifier": "bilinear+prototype",
-    "classifier_rows": "both,real",
-    "classifier_weights": "1,2",
+    "classifier": "bilinear+discriminant+prototype",
+    "classifier_rows": "both,real,real",
+    "classifier_weights": "1,2,1",
     "classifier_decay": 0.9711,
     "classifier_epochs": 41,
     "prototype_epochs": 41,
-    "prototype_mask": 0.5,
-    "seen_penalty": 0.605,
+    "prototype_mask": 0.3,
+    "seen_penalty": 1.555,
 }
