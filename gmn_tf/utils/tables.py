@@ -156,9 +156,10 @@ class Table:
                 file.readline()
             csv.field_size_limit(_LONGEST_CELL)
             reader = dialects.reader(file, dialect.delimiter)
-            first = next(reader, [])
-            while first and not any(map(str.strip, first)):
-                first = next(reader, [])
+            # csv gives an empty row for an empty line.
+            first = next(
+                (row for row in reader if any(map(str.strip, row))), []
+            )
             self._columns = Columns(
                 self.path,
                 [cell.strip() for cell in first],
