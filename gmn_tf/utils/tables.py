@@ -7,6 +7,7 @@ meaning: see `dialects` for separators and letters, `cell_numbers` for numbers.
 import csv
 import io
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -231,5 +232,5 @@ def _what_is_wrong(path: epath.Path, error: Exception) -> tuple[str, str]:
         f"letters that are not UTF-8 in line {number}: {shown!r} if it is "
         "Windows-1252",
         "Save the table as CSV UTF-8, or convert it: iconv -f WINDOWS-1252 -t "
-        f"UTF-8 {path} > new.csv",
+        f"UTF-8 {shlex.quote(os.fspath(path))} > new.csv",
     )

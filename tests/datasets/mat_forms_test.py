@@ -1,5 +1,7 @@
 """Variables of a .mat file in every form: foreign, unusual, unclear."""
 
+import shlex
+
 import h5py
 import numpy as np
 import pytest
@@ -237,7 +239,8 @@ def test_square_features_lie_as_samples_of_a_class_agree(
 @pytest.mark.parametrize("said", [None, "samples", "dimensions", "rows"])
 def test_square_features_without_evidence_need_a_word(said, tmp_path):
     square = _square(False, True)
-    folder = _write(tmp_path, features={**square, "features_rows": said})
+    folder = tmp_path / "it's here"
+    _write(folder, features={**square, "features_rows": said})
     if said in ("samples", "dimensions"):
         features = square["features"]
         features = features if said == "samples" else features.T
@@ -247,6 +250,9 @@ def test_square_features_without_evidence_need_a_word(said, tmp_path):
     with pytest.raises(InputError, match=message) as error:
         _read(folder)
     assert "features_rows" in str(error.value)
+    if not said:
+        command = str(error.value).partition("python -c")[2]
+        assert str(folder / "res101.mat") in shlex.split(command)
 
 
 def _att(**changes) -> dict:
