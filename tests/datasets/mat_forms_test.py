@@ -355,6 +355,21 @@ def test_a_dimension_that_numbers_rows_or_classes_is_refused(tmp_path):
             _read(_write(tmp_path, features=rows))
 
 
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_dimension_of_att_that_numbers_classes_is_refused(
+    start, alone, tmp_path
+):
+    att = make_dummy_data.splits_variables()["att"]
+    others = att[:0] if alone else att
+    counted = np.arange(float(att.shape[1])) + start
+    with pytest.raises(InputError, match=r"of att in .* numbers the rows"):
+        _read(_write(tmp_path, att={"att": np.vstack([others, counted])}))
+    mixed = np.vstack([others, np.roll(counted[::-1], 3)])
+    found = _read(_write(tmp_path, att={"att": mixed})).embeddings[0].values
+    np.testing.assert_array_equal(found, mixed.T.astype(np.float32))
+
+
 def test_names_of_two_parts_and_of_validation_classes_in_other_forms(tmp_path):
     names = np.array(
         [f" {n.upper()} " for n in make_dummy_data.CLASS_NAMES], object

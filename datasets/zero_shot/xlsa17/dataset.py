@@ -141,6 +141,7 @@ def _read_classes(
             "classes",
             "Describe these classes completely.",
         )
+        counters.check(values, f"att in {file.path}")
         values = np.ascontiguousarray(values, dtype=np.float32)
         part = file.path.name.removesuffix("_splits.mat")
         embeddings.append(Embedding(part, values))
