@@ -94,12 +94,12 @@ class Table:
     ):
         self.path, self._required = path, required
         self._known, self._quiet = (*required, *known), quiet
-        self._styles, self._told = {}, []
+        self._styles, self._notes = {}, []
 
     @property
     def notes(self) -> list[str]:
         """A sentence on what was understood of the form, or none."""
-        found = [*self._told]
+        found = [*self._notes]
         for style in self._styles.values():
             found += [note for note in style.notes if note not in found]
         return [f"{self.path.name}: {'; '.join(found)}."] if found else []
@@ -125,7 +125,7 @@ class Table:
             raise self._refusal("", "")
         try:
             dialect = dialects.sniff(self.path, self._required)
-            self._told = [*dialect.notes]
+            self._notes = [*dialect.notes]
             yield from self._rows(dialect)
         except (OSError, UnicodeError, csv.Error) as error:
             wrong = _what_is_wrong(self.path, error)
@@ -167,7 +167,7 @@ class Table:
                 dialect.sample[1:],
                 (self._required, self._known),
             )
-            self._told += self._columns.notes
+            self._notes += self._columns.notes
             done = 0
             for cells in reader:
                 cells = [cell.strip() for cell in cells]

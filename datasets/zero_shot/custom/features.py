@@ -106,8 +106,8 @@ def read(
     source.check_matrix(values, f"{path}", "a matrix with a row per sample")
     if labels is not None:
         if path.suffix != ".csv":
-            values, told = _samples_first(values, labels, path)
-            notes = [*notes, *told]
+            values, more_notes = _samples_first(values, labels, path)
+            notes = [*notes, *more_notes]
         source.check_lengths(values, labels, path.parent)
     lowest = source.check_finite(
         values, f"{path}", "samples", "Compute the features of these again.", 0
