@@ -17,61 +17,44 @@ _START = 64  # rows that tell which columns are worth a look
 _FEWEST = 4  # rows by which a column of any name is seen to count
 _MANY = 20  # rows whose numbers in any order are those of rows, not a rank
 # Names of columns that number rows, without what is no letter or digit.
-_CERTAIN = {
+_NAMES = {
     *("id", "index", "idx", "rowid", "rowindex", "rownumber", "rownum"),
     *("rownr", "rowno", "rownames", "rowname", "row", "level0", "nr", "lfdnr"),
     *("sampleid", "imageid", "imgid", "fileid", "recordid", "objectid", "uid"),
     *("classid", "classindex", "classidx", "classnr", "classno", "labelid"),
-    *("slno", "sno", "serial", "serialnumber", "uniqueid", ""),
+    *("slno", "sno", "serial", "serialnumber", "uniqueid", "classnumber", ""),
 }
-# The same, if the numbers follow each other in some order.
-_LIKELY = {"no", "num", "number", "n", "i", "x", "key", "line", "pos", "count"}
-_LIKELY |= {"order", "rank", "position", "counter", "classnumber", "label"}
 
 
 def without(
-    names: Sequence[str],
-    values: np.ndarray,
-    path: epath.Path,
-    known: Collection[str] = (),
-    labels: np.ndarray | None = None,
-) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    columns: Sequence[str], path: epath.Path, known: Collection[str] = ()
+) -> tuple[tuple[str, ...], list[str]]:
     """The columns of a table without those whose name says that they count.
 
+    Names alone decide, so that every table of a model has the same columns,
+    whatever its rows are.
+
     Args:
-        names: of the columns.
-        values: `[n, columns]`.
+        columns: their names.
         path: of the table.
-        known: names of columns that do not count, whatever they say.
-        labels: `[n]` numbers of classes, if they are known.
+        known: names of columns that do not count.
 
     Returns:
-        Columns that stay, their names, and a sentence if others do not.
-
-    Raises:
-        InputError: if one counts whose name does not say it.
+        Those that stay, and a sentence if others do not.
     """
-    doubtful = [p for p, name in enumerate(names) if name not in known]
-    left_out = []
-    for column in doubtful:
-        short = re.sub(r"[\W_]+", "", texts.folded(names[column]))
-        if (short in _CERTAIN and _are_distinct(values[:, column])) or (
-            short in _LIKELY and _follow(values[:, column])
-        ):
-            left_out.append(column)
-    rest = [column for column in doubtful if column not in left_out]
-    check(values[:, rest], path, labels, [names[column] for column in rest])
+    left_out = [
+        name
+        for name in columns
+        if name not in known
+        and re.sub(r"[\W_]+", "", texts.folded(name)) in _NAMES
+    ]
     if not left_out:
-        return values, tuple(names), []
-    words = ", ".join(repr(names[column]) for column in left_out)
-    return (
-        np.delete(values, left_out, axis=1),
-        tuple(n for p, n in enumerate(names) if p not in left_out),
-        [
-            f"{path.name}: {counted(len(left_out), 'column')} left out, "
-            f"because the numbers count rows: {words}."
-        ],
-    )
+        return tuple(columns), []
+    words = ", ".join(map(repr, left_out))
+    return tuple(name for name in columns if name not in left_out), [
+        f"{path.name}: {counted(len(left_out), 'column')} left out, because "
+        f"the name says that it numbers rows: {words}."
+    ]
 
 
 def check(
@@ -118,7 +101,7 @@ def check(
             "Remove the column. If it says something by chance, put the rows "
             "into another order."
             if names
-            else f"Save it without: numpy.delete(array, {column}, axis=1).",
+            else "Save the array without it.",
         )
 
 

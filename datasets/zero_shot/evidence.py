@@ -1,4 +1,4 @@
-"""What the numbers of a square matrix tell of which way it lies."""
+"""Which way a square matrix lies, by its numbers."""
 
 import numpy as np
 

@@ -52,7 +52,7 @@ def check_metadata(metadata: dict, embeddings: Sequence[np.ndarray]) -> None:
     Args:
         metadata: what it has recorded. `embeddings.Scaling` checks what it says
             of each embedding.
-        embeddings: the matrices in it.
+        embeddings: a matrix `[C, da]` each.
 
     Raises:
         LookupError, TypeError, ValueError: for what it cannot have recorded.

@@ -214,7 +214,7 @@ def _bytes(content, place, length):
 
 
 def _number(content, place, length: int, big=False):
-    """The number that some bytes hold, the greatest byte at last unless `big`.
+    """The number that some bytes hold, the greatest byte last unless `big`.
 
     0 where the file ends.
     """
@@ -224,7 +224,7 @@ def _number(content, place, length: int, big=False):
 
 
 def _integers(digits, big):
-    """Bytes `[..., n]` -> int32 `[...]`, at most half of the largest one."""
+    """Bytes `[..., n]` -> int32 `[...]`, clipped at 2^30 - 1."""
     powers = [1 << 8 * place for place in range(digits.shape[-1])]
     powers = tf.where(big, powers[::-1], powers)
     products = tf.cast(digits, tf.int64) * tf.cast(powers, tf.int64)

@@ -14,9 +14,7 @@ from etils import epath
 
 from gmn_tf.utils import file_signatures, texts
 from gmn_tf.utils.errors import InputError
-from gmn_tf.utils.file_signatures import ANY, FileKind
-
-_START = 4096  # bytes that tell what a file is
+from gmn_tf.utils.file_signatures import ANY, START, FileKind
 
 
 def recognise(start: bytes) -> FileKind | None:
@@ -30,7 +28,7 @@ def recognise(start: bytes) -> FileKind | None:
 def of(path: epath.Path) -> FileKind | None:
     """The kind of a file; None if it is unknown, or cannot be opened."""
     with contextlib.suppress(OSError), path.open("rb") as stream:
-        start = stream.read(_START)
+        start = stream.read(START)
         kind = recognise(start)
         if kind is file_signatures.ZIP:
             return _of_zip(path)
@@ -64,7 +62,8 @@ def _advice(path: epath.Path, kind: FileKind | None, wanted: str) -> str:
         return ""
     advice = kind.actions.get(wanted, kind.actions.get(ANY, ""))
     name = os.fspath(path)
-    octave = f"load('{name}'); save('-v7', '{name}')"
+    in_octave = name.replace("'", "''")
+    octave = f"load('{in_octave}'); save('-v7', '{in_octave}')"
     is_plain = not set(name) & set("\"'$`\\!")
     commands = {
         "{path}": shlex.quote(name),
@@ -110,7 +109,7 @@ def _of_zip(path: epath.Path) -> FileKind:
 def _of_gzip(start: bytes, kind: FileKind) -> FileKind:
     """The kind, with that of what is packed, if it is known."""
     with contextlib.suppress(zlib.error):
-        inner = recognise(zlib.decompressobj(31).decompress(start, _START))
+        inner = recognise(zlib.decompressobj(31).decompress(start, START))
         if inner:
             return FileKind(f"{kind.words} of {inner.words}", kind.actions)
     return kind

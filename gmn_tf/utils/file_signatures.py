@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable
 from typing import NamedTuple
 
+START = 4096  # bytes that tell what a file is
 # What a file should be, where something else is found.
 MAT, NPY, NPZ, TABLE, ANY = "mat", "npy", "npz", "table", ""
 
@@ -48,7 +49,7 @@ _PICKLE = (
 
 
 def _unpack(words: str, command: str) -> FileKind:
-    advice = f"Unpack it, and name what is in it: {command} {{path}}"
+    advice = f"Unpack it, and name what is in it: {command}"
     return FileKind(words, {ANY: advice})
 
 
@@ -117,7 +118,7 @@ def _is_table(start: bytes) -> bool:
 
 
 _OCTAVE_KIND = {ANY: _OCTAVE}
-ZIP = _unpack("a zip archive", "unzip")
+ZIP = _unpack("a zip archive", "unzip {path}")
 DAMAGED_ZIP = FileKind("a damaged zip archive", {ANY: _AGAIN})
 # What tells a kind, its first bytes or a test of them; the first one counts.
 KINDS = (
@@ -191,13 +192,23 @@ KINDS = (
         ),
     ),
     (_pattern(rb"PK[\3\5]"), ZIP),
-    (b"\x1f\x8b", _unpack("a gzip archive", "gunzip --suffix=''")),
-    (_pattern(rb"BZh[1-9]1AY"), _unpack("a bzip2 archive", "bunzip2 -k")),
-    (b"\xfd7zXZ\0", _unpack("an xz archive", "xz -dk --suffix=''")),
-    (b"\x28\xb5\x2f\xfd", _unpack("a Zstandard archive", "zstd -d")),
-    (b"7z\xbc\xaf\x27\x1c", _unpack("a 7-Zip archive", "7z x")),
-    (b"Rar!\x1a\x07", _unpack("a RAR archive", "unrar x")),
-    (lambda s: s[257:262] == b"ustar", _unpack("a tar archive", "tar -xf")),
+    # By name, these programs would refuse an ending that is not theirs.
+    (b"\x1f\x8b", _unpack("a gzip archive", "gunzip < {path} > NEW")),
+    (
+        _pattern(rb"BZh[1-9]1AY"),
+        _unpack("a bzip2 archive", "bunzip2 < {path} > NEW"),
+    ),
+    (b"\xfd7zXZ\0", _unpack("an xz archive", "xz -dc < {path} > NEW")),
+    (
+        b"\x28\xb5\x2f\xfd",
+        _unpack("a Zstandard archive", "zstd -dc < {path} > NEW"),
+    ),
+    (b"7z\xbc\xaf\x27\x1c", _unpack("a 7-Zip archive", "7z x {path}")),
+    (b"Rar!\x1a\x07", _unpack("a RAR archive", "unrar x {path}")),
+    (
+        lambda s: s[257:262] == b"ustar",
+        _unpack("a tar archive", "tar -xf {path}"),
+    ),
     (b"PAR1\x15", _table_of("a Parquet file", "read_parquet")),
     (b"ARROW1\0", _table_of("an Arrow file", "read_feather")),
     (b"FEA1", _table_of("a Feather file", "read_feather")),

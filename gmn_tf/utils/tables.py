@@ -7,6 +7,7 @@ meaning: see `dialects` for separators and letters, `cell_numbers` for numbers.
 import csv
 import io
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -93,12 +94,12 @@ class Table:
     ):
         self.path, self._required = path, required
         self._known, self._quiet = (*required, *known), quiet
-        self._styles, self._told = {}, []
+        self._styles, self._notes = {}, []
 
     @property
     def notes(self) -> list[str]:
         """A sentence on what was understood of the form, or none."""
-        found = [*self._told]
+        found = [*self._notes]
         for style in self._styles.values():
             found += [note for note in style.notes if note not in found]
         return [f"{self.path.name}: {'; '.join(found)}."] if found else []
@@ -124,7 +125,7 @@ class Table:
             raise self._refusal("", "")
         try:
             dialect = dialects.sniff(self.path, self._required)
-            self._told = [*dialect.notes]
+            self._notes = [*dialect.notes]
             yield from self._rows(dialect)
         except (OSError, UnicodeError, csv.Error) as error:
             wrong = _what_is_wrong(self.path, error)
@@ -156,16 +157,17 @@ class Table:
                 file.readline()
             csv.field_size_limit(_LONGEST_CELL)
             reader = dialects.reader(file, dialect.delimiter)
-            first = next(reader, [])
-            while first and not any(map(str.strip, first)):
-                first = next(reader, [])
+            # csv gives an empty row for an empty line.
+            first = next(
+                (row for row in reader if any(map(str.strip, row))), []
+            )
             self._columns = Columns(
                 self.path,
                 [cell.strip() for cell in first],
                 dialect.sample[1:],
                 (self._required, self._known),
             )
-            self._told += self._columns.notes
+            self._notes += self._columns.notes
             done = 0
             for cells in reader:
                 cells = [cell.strip() for cell in cells]
@@ -230,5 +232,5 @@ def _what_is_wrong(path: epath.Path, error: Exception) -> tuple[str, str]:
         f"letters that are not UTF-8 in line {number}: {shown!r} if it is "
         "Windows-1252",
         "Save the table as CSV UTF-8, or convert it: iconv -f WINDOWS-1252 -t "
-        f"UTF-8 {path} > new.csv",
+        f"UTF-8 {shlex.quote(os.fspath(path))} > new.csv",
     )

@@ -41,7 +41,8 @@ def read_tables(folder, table: str, described: str):
         ("id", "{}.0", 1),
         ("Index", "{}", 5),
         ("row_nr", "{}", 1),
-        ("n", "{}", 1),
+        ("ID", "7", 0),
+        ("id", "no. {}", 0),
     ],
 )
 def test_a_column_that_is_called_a_number_is_left_out(
@@ -96,6 +97,62 @@ def test_a_column_that_counts_under_any_name_is_refused(
     )
     with pytest.raises(InputError, match="Column 'weight'"):
         read_tables(tmp_path / "table", table, custom_data.classes_csv())
+
+
+@pytest.mark.parametrize("name", ["x", "n", "number", "pos", "order"])
+def test_names_that_may_be_of_counts_are_kept_or_refused(name, tmp_path):
+    """Never left out: a few rows to predict on would decide otherwise."""
+    names = [*custom_data.KINDS]
+    described = with_column(
+        custom_data.classes_csv(), 2, name, range(len(names))
+    )
+    table = with_column(custom_data.features_csv(), 1, name, range(COUNT))
+    for texts in (
+        (custom_data.features_csv(), described),
+        (table, custom_data.classes_csv()),
+    ):
+        with pytest.raises(InputError, match=f"Column '{name}'"):
+            read_tables(tmp_path / "source", *texts)
+
+    path = tmp_path / "new.csv"
+    for count in (3, 30):
+        counted = np.arange(count) + 10
+        rows = "".join(f"{number},{number % 7}\n" for number in counted)
+        path.write_text(f"{name},width\n{rows}")
+        found = features.read(path)
+        np.testing.assert_array_equal(found.values[:, 0], counted)
+        lines = zip(counted, rows.splitlines())
+        described = "".join(f"c{number},{line}\n" for number, line in lines)
+        path.write_text(f"class,{name},width\n{described}")
+        assert classes.read_new(path).columns == (name, "width")
+        np.save(tmp_path / "new.npy", found.values)
+        assert features.read(tmp_path / "new.npy").values.shape == (count, 2)
+
+
+def test_what_to_predict_on_lacks_the_columns_that_training_lacks(tmp_path):
+    path = tmp_path / "new.csv"
+    for cells in (("17", "45"), ("3", "3"), ("a", "b")):
+        path.write_text("id,x\n" + "".join(f"{one},0.5\n" for one in cells))
+        found = features.read(path)
+        np.testing.assert_array_equal(found.values, [[0.5], [0.5]])
+        assert "'id'" in found.notes[-1]
+
+
+def test_a_single_description_that_counts_is_refused(tmp_path):
+    kinds = custom_data.KINDS
+    lines = [f"{name},{kind}" for name, kind in kinds.items()]
+    path = tmp_path / "classes.csv"
+    for numbers, words in (
+        (range(1, 1 + len(kinds)), "Column 'size'"),
+        (np.array([3, 1, 2, 5, 4, 8, 6, 7]), ""),
+    ):
+        rows = "".join(f"{a},{b}\n" for a, b in zip(lines, numbers))
+        path.write_text(f"class,seen,size\n{rows}")
+        if words:
+            with pytest.raises(InputError, match=words):
+                classes.read(epath.Path(tmp_path))
+        else:
+            assert classes.read(epath.Path(tmp_path)).columns == ("size",)
 
 
 def test_a_description_that_counts_is_refused(tmp_path):

@@ -1,5 +1,7 @@
 """Variables of a .mat file in every form: foreign, unusual, unclear."""
 
+import shlex
+
 import h5py
 import numpy as np
 import pytest
@@ -237,7 +239,8 @@ def test_square_features_lie_as_samples_of_a_class_agree(
 @pytest.mark.parametrize("said", [None, "samples", "dimensions", "rows"])
 def test_square_features_without_evidence_need_a_word(said, tmp_path):
     square = _square(False, True)
-    folder = _write(tmp_path, features={**square, "features_rows": said})
+    folder = tmp_path / "it's here"
+    _write(folder, features={**square, "features_rows": said})
     if said in ("samples", "dimensions"):
         features = square["features"]
         features = features if said == "samples" else features.T
@@ -247,6 +250,9 @@ def test_square_features_without_evidence_need_a_word(said, tmp_path):
     with pytest.raises(InputError, match=message) as error:
         _read(folder)
     assert "features_rows" in str(error.value)
+    if not said:
+        command = str(error.value).partition("python -c")[2]
+        assert str(folder / "res101.mat") in shlex.split(command)
 
 
 def _att(**changes) -> dict:
@@ -347,6 +353,21 @@ def test_a_dimension_that_numbers_rows_or_classes_is_refused(tmp_path):
         rows = {"features": np.vstack([features, extra])}
         with pytest.raises(InputError, match=words):
             _read(_write(tmp_path, features=rows))
+
+
+@pytest.mark.parametrize("start", [0, 1])
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_dimension_of_att_that_numbers_classes_is_refused(
+    start, alone, tmp_path
+):
+    att = make_dummy_data.splits_variables()["att"]
+    others = att[:0] if alone else att
+    counted = np.arange(float(att.shape[1])) + start
+    with pytest.raises(InputError, match=r"of att in .* numbers the rows"):
+        _read(_write(tmp_path, att={"att": np.vstack([others, counted])}))
+    mixed = np.vstack([others, np.roll(counted[::-1], 3)])
+    found = _read(_write(tmp_path, att={"att": mixed})).embeddings[0].values
+    np.testing.assert_array_equal(found, mixed.T.astype(np.float32))
 
 
 def test_names_of_two_parts_and_of_validation_classes_in_other_forms(tmp_path):

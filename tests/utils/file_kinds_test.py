@@ -1,9 +1,14 @@
 """A file that is something else is named, with what makes it readable."""
 
+import bz2
 import gzip
 import io
+import lzma
 import pickle
+import shlex
+import shutil
 import struct
+import subprocess
 import tarfile
 import zipfile
 
@@ -89,7 +94,7 @@ KINDS = {
     "gzip": (gzip.compress(bytes(9)), "a gzip archive", "gunzip"),
     "7z": (b"7z\xbc\xaf\x27\x1c\0\4", "a 7-Zip archive", "7z x"),
     "rar": (b"Rar!\x1a\x07\x01\0", "a RAR archive", "unrar x"),
-    "xz": (b"\xfd7zXZ\0\0\4", "an xz archive", "xz -dk"),
+    "xz": (b"\xfd7zXZ\0\0\4", "an xz archive", "xz -dc"),
     "xlsx": (_zip("xl/workbook.xml"), "an Excel file (.xlsx)", "read_excel"),
     "ods": (_zip("content.xml"), "a spreadsheet (.ods)", "read_excel"),
     "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Excel", "read_excel"),
@@ -166,9 +171,62 @@ def test_sound_files_are_of_no_other_kind(tmp_path):
         )
 
 
-def test_commands_quote_the_path(tmp_path):
+def _zstd(content: bytes) -> bytes:
+    done = subprocess.run(
+        ["zstd", "-c"], input=content, capture_output=True, check=True
+    )
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "pack"),
+    [
+        ("gunzip", gzip.compress),
+        ("bunzip2", bz2.compress),
+        ("xz", lzma.compress),
+        ("zstd", _zstd),
+    ],
+)
+def test_packed_files_are_unpacked_whatever_their_name(program, pack, tmp_path):
+    if not shutil.which(program):
+        pytest.skip(f"{program} is not installed")
     path = epath.Path(tmp_path) / "it's here.mat"
+    path.write_bytes(pack(OCTAVE))
+    with pytest.raises(InputError) as error:
+        mat_file.read(path, ("features",))
+
+    command = str(error.value).partition("name what is in it: ")[2]
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path, timeout=60)
+
+    assert command.startswith(program)
+    assert (tmp_path / "NEW").read_bytes() == OCTAVE
+
+
+def _command(error, program: str) -> list[str]:
+    """The words of a command in a message, as a shell reads them."""
+    return shlex.split(program + str(error.value).partition(program)[2])
+
+
+def test_commands_quote_the_path(tmp_path):
+    folder = epath.Path(tmp_path) / "it's here"
+    folder.mkdir()
+    path = folder / "a.mat"
     path.write_bytes(OCTAVE)
     with pytest.raises(InputError) as error:
         mat_file.read(path, ("features",))
-    assert "'\"'\"'" in str(error.value)
+    # Octave writes an apostrophe in a text twice.
+    name = str(path).replace("'", "''")
+    *_, code = _command(error, "octave --eval")
+    assert code == f"load('{name}'); save('-v7', '{name}')"
+
+    path = folder / "features.npy"
+    np.save(path, np.array([{}], object), allow_pickle=True)
+    with pytest.raises(InputError) as error:
+        features.read(path)
+    assert _command(error, "python -c")[-1] == str(path)
+
+    path = folder / "classes.csv"
+    path.write_bytes(b"class,seen\nM\xfcller,1\n")
+    with pytest.raises(InputError) as error:
+        classes.read(folder)
+    assert _command(error, "iconv")[-3:] == [str(path), ">", "new.csv"]

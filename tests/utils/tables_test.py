@@ -110,6 +110,7 @@ PLAIN = "name,x,y\nan ant,1,0.5\nbee,-2,1234.25\n"
         (PLAIN.replace("\n", ",,\n"), None),
         (PLAIN.replace("0.5", "0.5,").replace(".25", ".25,,"), None),
         (PLAIN.replace("\n", "\n\n, ,\n"), None),
+        ("\n\n , ,\n\n" + PLAIN, None),
         (
             PLAIN.replace("name,", "name,,")
             .replace("t,", "t,,", 1)

@@ -4,6 +4,8 @@ Each function raises InputError for files that cannot be used.
 """
 
 import contextlib
+import os
+import shlex
 from collections.abc import Iterable
 
 import numpy as np
@@ -103,7 +105,7 @@ def _unreadable(path: epath.Path, error: Exception) -> InputError:
             "never loaded here",
             "If you trust the file, save it as texts: python -c 'import sys, "
             "numpy as n; p = sys.argv[1]; n.save(p, n.load(p, "
-            f"allow_pickle=True).astype(str))' {path}",
+            f"allow_pickle=True).astype(str))' {shlex.quote(os.fspath(path))}",
         )
     return file_kinds.refusal(
         path,

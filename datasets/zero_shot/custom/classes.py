@@ -122,6 +122,7 @@ def read(folder: epath.Path) -> Classes:
             else "Correct the path of the folder.",
         )
     table, kinds, _ = _read_table(path, "class", "seen")
+    counters.check(table.values, path, names=table.columns)
     classes = Classes(
         table.names, kinds, table.values, table.columns, (path,), table.notes
     )
@@ -184,7 +185,7 @@ def _read_table(
     path: epath.Path, *required: str, known: Sequence[str] = ()
 ) -> tuple[Descriptions, tuple[str, ...], tuple[str, ...]]:
     """Descriptions, the kinds if `seen` is required, and places in the file."""
-    places, kinds, values, columns = {}, [], [], ()
+    places, kinds, values, columns, notes = {}, [], [], (), []
     rows = tables.Table(path, required, ("class", "seen", *known))
     for row in rows:
         name = row.cells["class"]
@@ -201,7 +202,9 @@ def _read_table(
                     hint("Correct the column seen.", text, KINDS),
                 )
             kinds.append(KINDS[text])
-        columns = row.columns_except("class", "seen")
+        if not values:
+            columns = row.columns_except("class", "seen")
+            columns, notes = counters.without(columns, path, known)
         values.append(row.numbers(columns))
     if not places:
         raise InputError(
@@ -211,10 +214,8 @@ def _read_table(
             "Add the classes.",
         )
     source.check_different(tuple(places), f"{path}")
-    matrix, columns, notes = counters.without(
-        columns, np.stack(values), path, known
-    )
-    table = Descriptions(tuple(places), matrix, columns, (*rows.notes, *notes))
+    notes = (*rows.notes, *notes)
+    table = Descriptions(tuple(places), np.stack(values), columns, notes)
     return table, tuple(kinds), tuple(places.values())
 
 
@@ -249,6 +250,7 @@ def _read_npy(path: epath.Path, classes: Classes):
 def _read_csv(path: epath.Path, classes: Classes):
     """One line per class, in any order."""
     table, _, places = _read_table(path, "class")
+    counters.check(table.values, path, names=table.columns)
     numbers = [*map(classes.number, table.names, places)]
     missing = np.setdiff1d(np.arange(len(classes.names)), numbers)
     if len(missing):

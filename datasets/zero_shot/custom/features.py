@@ -106,8 +106,8 @@ def read(
     source.check_matrix(values, f"{path}", "a matrix with a row per sample")
     if labels is not None:
         if path.suffix != ".csv":
-            values, told = _samples_first(values, labels, path)
-            notes = [*notes, *told]
+            values, more_notes = _samples_first(values, labels, path)
+            notes = [*notes, *more_notes]
         source.check_lengths(values, labels, path.parent)
     lowest = source.check_finite(
         values, f"{path}", "samples", "Compute the features of these again.", 0
@@ -117,7 +117,7 @@ def read(
         backbone = _read_backbone(extraction)
         paths = (*paths, extraction)
     labels = labels if classes else None
-    if path.suffix != ".csv":  # a table has names of columns to tell
+    if classes and path.suffix != ".csv":  # a table has names to tell
         counters.check(values, path, labels)
     return Features(
         values, labels, tuple(names), lowest, backbone, paths, tuple(notes)
@@ -203,7 +203,7 @@ def _read_csv(
     has_features: bool = True,
 ):
     """The same of a table, which may have labels only."""
-    features, labels, names = [], [], []
+    features, labels, names, notes = [], [], [], []
     others = TEXT_COLUMNS[:2] if classes else TEXT_COLUMNS
     required = ("class",) if classes or not has_features else ()
     rows, columns = tables.Table(path, required, others, quiet), ()
@@ -211,19 +211,19 @@ def _read_csv(
         labels.append(
             classes.number(row.cells["class"], row.place) if classes else -1
         )
-        if has_features:
+        if has_features and not features:
             columns = row.columns_except(*others)
+            columns, notes = counters.without(columns, path)
+        if has_features:
             features.append(row.numbers(columns))
         named = [
             c for c in ("sample", "file") if c in others and c in row.cells
         ]
         names += [row.cells[column] for column in named[:1]]
     values = np.stack(features) if features else np.zeros((0, 0), np.float32)
-    labels, notes = np.array(labels, np.int64), []
-    if values.size:
-        values, _, notes = counters.without(
-            columns, values, path, labels=labels if classes else None
-        )
+    labels = np.array(labels, np.int64)
+    if classes:
+        counters.check(values, path, labels, columns)
     return values, labels, names, (path,), [*rows.notes, *notes]
 
 

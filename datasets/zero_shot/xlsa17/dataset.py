@@ -53,12 +53,15 @@ def read(
         InputError: for files that cannot be read or do not fit each other.
     """
     features_path, *paths = (folder / name for name in request.file_names)
-    features, labels, said = _read_features(features_path)
+    features, labels, feature_notes = _read_features(features_path)
     mat_files = [mat_file.read(path, _VARIABLES) for path in paths]
     rows = _read_rows(mat_files[0], labels)
-    embeddings, class_names, told = _read_classes(mat_files, labels, request)
+    embeddings, class_names, class_notes = _read_classes(
+        mat_files, labels, request
+    )
     counting.check_labels(labels, class_names, features_path)
-    notes, known = [*notes, *said, *told], names.PUBLISHED.get(request.dataset)
+    notes = [*notes, *feature_notes, *class_notes]
+    known = names.PUBLISHED.get(request.dataset)
     seen = len(np.unique(labels[rows["trainval"]]))
     unseen = len(class_names) - seen
     if known and (seen, unseen) != (known.seen, known.unseen):
@@ -133,14 +136,15 @@ def _read_classes(
     embeddings, class_names, notes = [], (), []
     for file in mat_files:
         count = orientation.num_classes(file, embeddings, request)
-        values, told = orientation.classes_first(file, count, labels)
-        notes.extend(told)
+        values, more_notes = orientation.classes_first(file, count, labels)
+        notes.extend(more_notes)
         source.check_finite(
             values,
             f"att in {file.path}",
             "classes",
             "Describe these classes completely.",
         )
+        counters.check(values, f"att in {file.path}")
         values = np.ascontiguousarray(values, dtype=np.float32)
         part = file.path.name.removesuffix("_splits.mat")
         embeddings.append(Embedding(part, values))

@@ -16,7 +16,6 @@ from gmn_tf_datasets.zero_shot.xlsa17.on_disk_matrix import (
     reporting_damage,
 )
 
-_START = 4096  # bytes that tell what a file is
 # What makes numbers or texts of an object, by its class in MATLAB.
 _CONVERSIONS = {
     "string": "cellstr({})",
@@ -136,7 +135,7 @@ def read(path: epath.Path, wanted: tuple[str, ...]) -> MatFile:
         reporting_damage(path, OSError, ValueError, zlib.error, MemoryError),
         path.open("rb") as stream,
     ):
-        start = stream.read(_START)
+        start = stream.read(file_signatures.START)
         if file_signatures.is_version_5(start):
             stream.seek(0)
             variables, names = mat5.read(stream, wanted)

@@ -7,6 +7,9 @@ to: `features_rows` or `att_rows`, with the text `dimensions` (as in the field),
 `samples` or `classes`.
 """
 
+import os
+import shlex
+
 import numpy as np
 
 from gmn_tf.utils.errors import InputError
@@ -14,7 +17,6 @@ from gmn_tf_datasets.zero_shot import evidence, names
 from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
 from gmn_tf_datasets.zero_shot.xlsa17.mat_file import MatFile
 
-SAID = ("features_rows", "att_rows")
 _DIMENSIONS, _SAMPLES, _CLASSES = "dimensions", "samples", "classes"
 
 
@@ -124,6 +126,7 @@ def _said(file: MatFile, name: str, other: str) -> str:
 
 def _refusal(file: MatFile, name: str, shape: str, other: str) -> InputError:
     path = file.path
+    quoted = shlex.quote(os.fspath(path))
     return InputError(
         f"It is not clear which way {name} in {path} lies.",
         f"rows that are either {_DIMENSIONS}, as in the files of the field, or "
@@ -132,5 +135,5 @@ def _refusal(file: MatFile, name: str, shape: str, other: str) -> InputError:
         f"Say it by a further text in the file, {name}_rows = '{_DIMENSIONS}' "
         f"or '{other}': python -c 'import sys, scipy.io as s; "
         f'p = sys.argv[1]; s.savemat(p, {{**s.loadmat(p), "{name}_rows": '
-        f'"{other}"}})\' {path} (h5py for version 7.3).',
+        f'"{other}"}})\' {quoted} (h5py for version 7.3).',
     )
