@@ -14,6 +14,7 @@ from tensorflow_datasets.core.download import checksums
 
 from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.progress import logger
 from gmn_tf_datasets.zero_shot import (
     examples,
     metadata,
@@ -118,7 +119,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         downloads = epath.Path(download_dir or self.data_dir_root / "downloads")
         downloads = downloads.expanduser()
         if mode.force_download and not asked.manual_dir:
-            download.remove(config.dataset, downloads)
+            download.remove(config.dataset, downloads, config.quiet)
         is_there = self.data_path.exists() and not mode.overwrite_dataset
         try:
             found = reading.at_hand(config, downloads, asked.manual_dir)
@@ -133,7 +134,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         beam = asked.beam_runner, asked.beam_options
         self._beam = beam != (None, None)
         self._check(found)
-        with locks.exclusive(self.data_path.parent, wait=True):
+        with locks.exclusive(self.data_path.parent, logger(config.quiet)):
             if self.data_path.exists() and not mode.overwrite_dataset:
                 # Another process has prepared it, while this one waited.
                 metadata.check_same(self.data_path, config, found)

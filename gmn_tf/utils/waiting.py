@@ -1,5 +1,6 @@
 """Waiting for other processes: for whom, since when, and how long."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 
@@ -14,7 +15,7 @@ class Waiting:
     """Says for whom a process waits, and gives up after a time.
 
     Args:
-        minutes: after which it gives up.
+        minutes: after which it gives up; infinity for never.
         log: gets lines for the user.
         action: what the user can do about those who are missing.
     """
@@ -52,9 +53,10 @@ class Waiting:
             )
         if waited >= self._next:
             self._next = 2.0 * max(waited, 15.0)  # ever more seldom
+            limit = f", for at most {self.minutes:g} minutes"
             self.log(
-                f"Waiting for {names} since {self._since}, for at most "
-                f"{self.minutes:g} minutes ({reasons})."
+                f"Waiting for {names} since {self._since}"
+                f"{limit * math.isfinite(self.minutes)} ({reasons})."
             )
 
 
