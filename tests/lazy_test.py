@@ -89,6 +89,7 @@ def no_tensorflow(monkeypatch):
         ("train", ["--dataset=nowhere", "--data_dir=nowhere"]),
         ("train", ["--preset=auto", "--strategy=multi_worker"]),
         ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
+        ("prepare_data", ["--source=nowhere", "--dataset=mine"]),
         ("evaluate", ["--workdir=nowhere"]),
         ("predict", ["--workdir=nowhere", "--features=x"]),
         ("export", ["--workdir=nowhere", "--out=x"]),
@@ -104,6 +105,12 @@ def test_mistakes_are_found_before_tensorflow_starts(
     monkeypatch.chdir(tmp_path)
     fail(getattr(commands, name), *words)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_is_checked_before_tensorflow_starts(no_tensorflow, tmp_path):
+    (tmp_path / "classes.csv").touch()
+    words = f"--source={tmp_path}", "--dataset=cub"
+    assert "known data set" in fail(commands.prepare_data, *words)
 
 
 @pytest.mark.parametrize("tuner", _tune.TUNERS)

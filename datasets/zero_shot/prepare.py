@@ -5,6 +5,7 @@ the builder prepare what has not.
 """
 
 import dataclasses
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -70,16 +71,16 @@ def prepare(
         _check_nothing_is_read(config.request, manual_dir)
     else:
         names.check_names(dataset, features_file, embedding)
-    found = reading.at_hand(config, downloads, manual_dir)
+    prepared = functools.partial(_prepared_earlier, config, data_dir)
+    found = reading.at_hand(config, downloads, manual_dir, prepared)
     if found is None:
-        earlier = _prepared_earlier(config, data_dir)
+        earlier = prepared()
         if earlier:
             if not quiet:
                 print(f"Using {earlier}, prepared earlier.", file=sys.stderr)
             return storage.full_name(earlier)
         _check_known(config, data_dir)
-        reading.fetched(config, downloads)
-        found = reading.at_hand(config, downloads)
+        found = reading.fetched(config, downloads)
     prefix = storage.config_prefix(*found.request)
     name = storage.config_name(prefix, found.digest)
     if not storage.is_prepared(data_dir, name):
@@ -89,7 +90,7 @@ def prepare(
         data_dir,
         dataclasses.replace(config, name=name),
         quiet,
-        manual_dir=manual_dir,
+        found=found,
         beam_options=beam_options,
     )
     return storage.full_name(name)
@@ -115,8 +116,11 @@ def check(
         _check_nothing_is_read(config.request, manual_dir)
         return
     names.check_names(dataset, features_file, embedding)
-    found = reading.at_hand(config, data_dir / "downloads", manual_dir)
-    if found is None and not _prepared_earlier(config, data_dir):
+    prepared = functools.partial(_prepared_earlier, config, data_dir)
+    found = reading.at_hand(
+        config, data_dir / "downloads", manual_dir, prepared
+    )
+    if found is None and not prepared():
         _check_known(config, data_dir)
 
 
@@ -149,7 +153,11 @@ def prepare_custom(
     data = custom.read(dataset, folder, features_dir or folder, quiet)
     # What has been read for the summary is not read again.
     config = ZeroShotConfig(
-        name=dataset, dataset=dataset, layout=CUSTOM, source=data
+        name=dataset,
+        dataset=dataset,
+        layout=CUSTOM,
+        source=data,
+        quiet=quiet,
     )
     found = reading.at_hand(config, data_dir / "downloads")
     made = found.splits

@@ -7,16 +7,19 @@ from collections.abc import Callable
 
 import tensorflow_datasets as tfds
 from etils import epath
+from tensorflow_datasets.core.download import checksums
 
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import names, splits, synthetic
 from gmn_tf_datasets.zero_shot.configs import CUSTOM, LAYOUTS, ZeroShotConfig
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom import dataset as custom
-from gmn_tf_datasets.zero_shot.source import Source, SourceFile
+from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.xlsa17 import dataset as xlsa17
 from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
 
+# Where TFDS looks for it, too.
+CHECKSUMS = epath.Path(__file__).parent / "checksums.tsv"
 INSTRUCTIONS = """\
 Put the data set's files into manual_dir, or into a folder in it that is called
 as below, or give the unpacked xlsa17.zip as manual_dir:
@@ -40,13 +43,18 @@ class Found:
 
     Attributes:
         request: what they are; it names the file of features.
-        digest: see `source.Source`.
+        compute_digest: reads the files, but does not check them.
         read: reads and checks them.
     """
 
     request: folders.Request
-    digest: str
+    compute_digest: Callable[[], str]
     read: Callable[[], Source]
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """See `source.Source`; InputError if a file cannot be read."""
+        return self.compute_digest()
 
     @functools.cached_property
     def source(self) -> Source:
@@ -60,15 +68,23 @@ class Found:
 
 
 def at_hand(
-    config: ZeroShotConfig, downloads: epath.Path, manual_dir=None
+    config: ZeroShotConfig,
+    downloads: epath.Path,
+    manual_dir=None,
+    is_prepared: Callable[[], object] = lambda: False,
 ) -> Found | None:
     """The data, if they can be read without a download.
+
+    Only files of custom data are read here; of others, it is seen that they
+    are there.
 
     Args:
         config: which.
         downloads: the folder of downloads. TFDS expects what users get by hand
             in the folder `manual` there, if they do not say where it is.
         manual_dir: where the user says it is.
+        is_prepared: whether the data have been prepared: what is left of their
+            files in `downloads` does not matter then.
 
     Raises:
         InputError: if they are not in `manual_dir`, or a file is missing.
@@ -78,10 +94,11 @@ def at_hand(
         return _read_before(config.source)
     if config.is_drawn:
         parameters = config.parameters
-        digest = synthetic.digest(parameters)
         request = request._replace(features_file=synthetic.FEATURE_FILE)
         return Found(
-            request, digest, functools.partial(synthetic.draw, parameters)
+            request,
+            functools.partial(synthetic.digest, parameters),
+            functools.partial(synthetic.draw, parameters),
         )
     if config.layout not in LAYOUTS:
         raise InputError(
@@ -114,25 +131,39 @@ def at_hand(
         root, origin = download.unpacked_dir(downloads), config.url
     if root is None:
         return None
+    try:
+        return _in_folder(config, root, origin)
+    except InputError:
+        if manual_dir or not is_prepared():
+            raise
+        return None
+
+
+def _in_folder(config: ZeroShotConfig, root: epath.Path, origin: str) -> Found:
+    """The data in a folder, which has to hold them; `origin` is recorded."""
     if config.layout == CUSTOM:
         data = custom.read(
             config.dataset, root, config.features_dir or root, config.quiet
         )
         return _read_before(data)
-    folder = folders.find(request, root)
-    request, notes = folders.chosen(request, folder)
-    files = folders.list_files(request, folder)
+    folder = folders.find(config.request, root)
+    request, notes = folders.chosen(config.request, folder)
+    folders.find_files(request, folder)
+    # Large files, which are read for their digests once, and only if need be.
+    files = functools.cache(
+        functools.partial(folders.list_files, request, folder)
+    )
     return Found(
         request,
-        xlsa17.digest(request, files),
-        functools.partial(xlsa17.read, request, folder, files, origin, notes),
+        lambda: xlsa17.digest(request, files()),
+        lambda: xlsa17.read(request, folder, files(), origin, notes),
     )
 
 
 def _read_before(data: Source) -> Found:
     embedding = "+".join(part.name for part in data.embeddings)
     request = folders.Request(data.dataset, data.feature_file, embedding)
-    return Found(request, data.digest, lambda: data)
+    return Found(request, lambda: data.digest, lambda: data)
 
 
 def holds(config: ZeroShotConfig, folder: epath.Path) -> bool:
@@ -143,27 +174,39 @@ def holds(config: ZeroShotConfig, folder: epath.Path) -> bool:
 
 
 def fetched(
-    config: ZeroShotConfig, downloads: epath.Path, sha256: str = ""
-) -> SourceFile | None:
-    """Downloads the data; see `download.fetch`.
+    config: ZeroShotConfig, downloads: epath.Path, register: bool = False
+) -> Found:
+    """The data, which are downloaded; see `download.fetch`.
+
+    Args:
+        config: which; a checksum that is registered for its `url` is compared.
+        downloads: the folder of downloads.
+        register: whether to register the checksum of what is downloaded.
 
     Raises:
         InputError: if they cannot be downloaded.
     """
     check_downloadable(config)
-    return download.fetch(
+    known = checksums.load_url_infos(CHECKSUMS) if CHECKSUMS.exists() else {}
+    archive = download.fetch(
         config.dataset,
         downloads,
         url=config.url,
-        sha256=sha256,
+        sha256=known[config.url].checksum if config.url in known else "",
         quiet=config.quiet,
     )
+    if archive and register:
+        info = checksums.UrlInfo(
+            tfds.core.utils.Size(archive.bytes), archive.sha256, archive.name
+        )
+        checksums.save_url_infos(CHECKSUMS, {config.url: info})
+    return at_hand(config, downloads)
 
 
 def from_manager(
-    config: ZeroShotConfig, manager: tfds.download.DownloadManager, sha256: str
-) -> tuple[Found, SourceFile | None]:
-    """The data that a download manager of TFDS leads to, and the download.
+    config: ZeroShotConfig, manager: tfds.download.DownloadManager
+) -> Found:
+    """The data that a download manager of TFDS leads to.
 
     Raises:
         InputError: if they cannot be found, or downloaded.
@@ -174,10 +217,9 @@ def from_manager(
     if manual_dir is not None and not holds(config, manual_dir):
         manual_dir = None
     found = at_hand(config, manager.download_dir, manual_dir)
-    if found is not None:
-        return found, None
-    archive = fetched(config, manager.download_dir, sha256)
-    return at_hand(config, manager.download_dir), archive
+    return found or fetched(
+        config, manager.download_dir, manager.register_checksums
+    )
 
 
 def check_downloadable(config: ZeroShotConfig) -> None:

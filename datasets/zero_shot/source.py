@@ -5,12 +5,13 @@ returns a `Source`, and the builder writes it. A further format is one more such
 reader, and one more branch in `reading`; what readers check alike is below.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import unicodedata
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Sequence
+from typing import IO, Any
 
 import numpy as np
 from etils import epath
@@ -102,11 +103,25 @@ def digest_of(*content) -> str:
 def describe(path: epath.Path) -> SourceFile:
     """Name, size and digest of a file; InputError if it cannot be read."""
     digest, size = hashlib.sha256(), 0
+    with _reading(path) as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+            size += len(block)
+    return SourceFile(path.name, size, digest.hexdigest())
+
+
+def check_readable(path: epath.Path) -> None:
+    """Raises InputError for a file that cannot be opened."""
+    with _reading(path):
+        pass
+
+
+@contextlib.contextmanager
+def _reading(path: epath.Path) -> Iterator[IO[bytes]]:
+    """The open file; InputError if it cannot be read."""
     try:
         with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-                size += len(block)
+            yield stream
     except OSError as error:
         raise InputError(
             f"Cannot read {path}.",
@@ -114,7 +129,6 @@ def describe(path: epath.Path) -> SourceFile:
             first_line(error),
             "Change its permissions, or copy it to where it can be read.",
         ) from error
-    return SourceFile(path.name, size, digest.hexdigest())
 
 
 def as_matrix(values: np.ndarray) -> np.ndarray:

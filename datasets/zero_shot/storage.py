@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from etils import epath, epy
 
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf.utils.progress import progress
-from gmn_tf_datasets.zero_shot import metadata
+from gmn_tf_datasets.zero_shot import metadata, reading
 from gmn_tf_datasets.zero_shot.configs import ZeroShotConfig
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import Builder
 
@@ -119,10 +118,12 @@ def write(
     config: ZeroShotConfig,
     quiet: bool,
     *,
-    manual_dir: str | os.PathLike | None = None,
+    found: reading.Found | None = None,
     beam_options: Sequence[str] | None = None,
 ) -> bool:
     """Has the builder write the data; False if they are there already.
+
+    With `found`, it does not look for them again.
 
     With `beam_options`, flags of a pipeline, perhaps none, Apache Beam does it.
 
@@ -143,7 +144,6 @@ def write(
         )
     beam = beam_options is not None
     options = tfds.download.DownloadConfig(
-        manual_dir=manual_dir and epath.Path(manual_dir).expanduser(),
         beam_options=_pipeline_options(beam_options) if beam else None,
     )
     try:
@@ -153,6 +153,8 @@ def write(
             _running_tfds(beam),
         ):
             config = dataclasses.replace(config, progress=advance)
+            if found is not None:
+                config.source = found.source
             builder = Builder(data_dir=data_dir, config=config)
             builder.download_and_prepare(download_config=options)
             return True

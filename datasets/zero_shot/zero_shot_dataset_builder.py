@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
-from tensorflow_datasets.core.download import checksums
 
 from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.progress import logger
 from gmn_tf_datasets.zero_shot import (
     examples,
     metadata,
@@ -118,22 +118,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         downloads = epath.Path(download_dir or self.data_dir_root / "downloads")
         downloads = downloads.expanduser()
         if mode.force_download and not asked.manual_dir:
-            download.remove(config.dataset, downloads)
+            download.remove(config.dataset, downloads, config.quiet)
         is_there = self.data_path.exists() and not mode.overwrite_dataset
-        try:
-            found = reading.at_hand(config, downloads, asked.manual_dir)
-        except InputError:
-            if asked.manual_dir or not is_there:
-                raise
-            found = None  # What is left of a download is not needed any more.
+        found = reading.at_hand(
+            config, downloads, asked.manual_dir, lambda: is_there
+        )
         if is_there:
             metadata.check_same(self.data_path, config, found)
             self._is_compared = True
             return call()
         beam = asked.beam_runner, asked.beam_options
         self._beam = beam != (None, None)
+        if found is None and self.data_path.exists():
+            # TFDS removes them before it asks for those that replace them.
+            found = reading.fetched(config, downloads, asked.register_checksums)
         self._check(found)
-        with locks.exclusive(self.data_path.parent, wait=True):
+        with locks.exclusive(self.data_path.parent, logger(config.quiet)):
             if self.data_path.exists() and not mode.overwrite_dataset:
                 # Another process has prepared it, while this one waited.
                 metadata.check_same(self.data_path, config, found)
@@ -187,20 +187,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _data(self, dl_manager) -> reading.Found:
         """The data, which are downloaded if they are nowhere."""
         if self._found is None:
-            config = self.builder_config
-            known = (self.url_infos or {}).get(config.url)
-            self._found, archive = reading.from_manager(
-                config, dl_manager, known.checksum if known else ""
-            )
-            if archive and dl_manager.register_checksums:
-                info = checksums.UrlInfo(
-                    tfds.core.utils.Size(archive.bytes),
-                    archive.sha256,
-                    archive.name,
-                )
-                checksums.save_url_infos(
-                    self._checksums_path, {config.url: info}
-                )
+            self._found = reading.from_manager(self.builder_config, dl_manager)
             self._check(self._found)
         return self._found
 

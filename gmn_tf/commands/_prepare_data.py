@@ -2,6 +2,8 @@
 
 import shlex
 
+from etils import epath
+
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._extract_features import BACKBONE, WEIGHTS
 from gmn_tf.commands.command_line import command, start_tensorflow
@@ -48,6 +50,10 @@ def prepare_data(values) -> None:
     docs/custom_data.md explains the formats.
     """
     log = shared.logger(values)
+    from gmn_tf_datasets.zero_shot.custom import classes, dataset
+
+    dataset.check_name(values.dataset)
+    classes.find(epath.Path(values.source).expanduser())
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)
     from gmn_tf import api

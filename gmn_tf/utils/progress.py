@@ -51,6 +51,17 @@ def print_line(text: str) -> None:
         print(text, flush=True)
 
 
+def logger(quiet: bool) -> Callable[[str], object]:
+    """What prints a line on stderr, where the bars are; nothing if `quiet`."""
+
+    def log(text: str) -> None:
+        if not quiet:
+            with tqdm.tqdm.external_write_mode(sys.stderr):
+                print(text, file=sys.stderr, flush=True)
+
+    return log
+
+
 def duration(seconds: float) -> str:
     """A time as text: seconds below one minute, then minutes, then hours."""
     if seconds < 59.5:

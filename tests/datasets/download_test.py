@@ -1,21 +1,24 @@
 """Downloading from a server on this machine, with its accidents."""
 
+import contextlib
 import functools
 import hashlib
 import http.server
 import io
 import json
 import re
+import shutil
 import threading
 import zipfile
 
 import pytest
 import tensorflow_datasets as tfds
 from etils import epath
-from tensorflow_datasets.core.download import checksums
 
+from gmn_tf.utils import locks, waiting
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.prepare import prepare
+from gmn_tf_datasets.zero_shot import reading
+from gmn_tf_datasets.zero_shot.prepare import check, prepare
 from gmn_tf_datasets.zero_shot.xlsa17 import download
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     Builder,
@@ -153,6 +156,7 @@ def test_the_builder_downloads_resumes_and_records(
 ):
     path = epath.Path(tmp_path / "checksums.tsv")
     monkeypatch.setattr(Builder, "_checksums_path", path)
+    monkeypatch.setattr(reading, "CHECKSUMS", path)
     server.break_after = [100, 100, 100]
     with pytest.raises(InputError, match="ended after 300 of"):
         _load(server, tmp_path)
@@ -179,14 +183,83 @@ def test_the_builder_downloads_resumes_and_records(
     assert len(server.asked_ranges) == asked + 1
 
 
+def _prepare(server, data_dir) -> str:
+    """The data set as commands get it."""
+    return prepare("cub", data_dir=data_dir, url=server.url, quiet=True)
+
+
+@pytest.mark.parametrize("call", [_load, _prepare])
 def test_an_archive_that_is_not_the_registered_one(
-    server, tmp_path, monkeypatch
+    call, server, tmp_path, monkeypatch
 ):
-    info = checksums.UrlInfo(tfds.core.utils.Size(3), "0" * 64, "xlsa17.zip")
-    monkeypatch.setattr(Builder, "url_infos", {server.url: info})
+    path = epath.Path(tmp_path / "checksums.tsv")
+    path.write_text(f"{server.url}\t3\t{'0' * 64}\txlsa17.zip\n")
+    monkeypatch.setattr(reading, "CHECKSUMS", path)
     with pytest.raises(InputError, match="another file, with the SHA-256"):
-        _load(server, tmp_path)
+        call(server, tmp_path)
     assert not list((tmp_path / "downloads").glob("xlsa17*"))
+
+
+def test_checksums_lie_where_tfds_looks_for_them():
+    assert Builder._checksums_path == reading.CHECKSUMS
+
+
+@pytest.mark.parametrize("mode", ["REUSE_CACHE_IF_EXISTS", "FORCE_REDOWNLOAD"])
+def test_what_replaces_data_is_downloaded_before(mode, server, tmp_path):
+    kept = _load(server, tmp_path).data_path
+    shutil.rmtree(tmp_path / "downloads")
+    server.content = b"<html>moved</html>"
+    with pytest.raises(InputError, match="damaged"):
+        _load(server, tmp_path, download_mode=tfds.GenerateMode[mode])
+    builder = tfds.builder_from_directory(kept)
+    assert builder.info.splits["train"].num_examples == 24
+
+
+def test_what_replaces_data_is_checked_before(archive, server, tmp_path):
+    kept = _load(server, tmp_path).data_path
+    shutil.rmtree(tmp_path / "downloads")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as content:
+        for name in ("res101.mat", "att_splits.mat"):
+            content.writestr(f"xlsa17/data/CUB/{name}", "damaged")
+    server.content = packed.getvalue()
+    with pytest.raises(InputError, match="Cannot read"):
+        _load(
+            server,
+            tmp_path,
+            download_mode=tfds.GenerateMode.REUSE_CACHE_IF_EXISTS,
+        )
+    assert tfds.builder_from_directory(kept).info.metadata["digest"]
+
+
+def test_an_emptied_download_does_not_matter_to_prepared_data(server, tmp_path):
+    name = _prepare(server, tmp_path)
+    built = _load(server, tmp_path)
+    for path in (tmp_path / "downloads" / "xlsa17" / "data" / "CUB").iterdir():
+        path.unlink()
+
+    check("cub", data_dir=tmp_path)
+    assert _prepare(server, tmp_path) == name
+    assert _load(server, tmp_path).info.metadata == built.info.metadata
+    with pytest.raises(InputError, match="does not hold the data set cub"):
+        prepare("cub", data_dir=tmp_path, embedding="sent")
+
+
+def test_who_forces_a_download_gets_one(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(waiting, "SILENT_SECONDS", 0.0)
+    _fetch(server, tmp_path)
+    folder = epath.Path(tmp_path / "downloads")
+    with contextlib.ExitStack() as other:
+        other.enter_context(locks.exclusive(folder))
+
+        def log(line):
+            assert (folder / "xlsa17.zip").exists()  # Another one works there.
+            other.close()
+
+        monkeypatch.setattr(download, "logger", lambda quiet: log)
+        download.remove("sun", folder)  # which is not unpacked
+    assert not (folder / "xlsa17.zip").exists()
+    assert _unpacked(tmp_path) == CUB_FILES
 
 
 def test_shows_progress(server, tmp_path, capfd):

@@ -17,8 +17,12 @@ from tensorflow_datasets.core import shuffle
 
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import synthetic, zero_shot_dataset_builder
-from gmn_tf_datasets.zero_shot.prepare import prepare
+from gmn_tf_datasets.zero_shot import (
+    source,
+    synthetic,
+    zero_shot_dataset_builder,
+)
+from gmn_tf_datasets.zero_shot.prepare import check, prepare
 from gmn_tf_datasets.zero_shot.splits import NAMES
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import Builder
 from tests.support import make_dummy_data
@@ -254,6 +258,24 @@ def test_prepares_once(folder, data_dir):
     written = info.stat().st_mtime_ns
     assert prepare("birds", data_dir=data_dir, manual_dir=folder) == name
     assert info.stat().st_mtime_ns == written
+
+
+def test_large_files_are_not_read_more_often_than_needed(
+    folder, data_dir, monkeypatch
+):
+    describe, read = source.describe, []
+
+    def described(path):
+        read.append(path.name)
+        return describe(path)
+
+    monkeypatch.setattr(source, "describe", described)
+    check("birds", data_dir=data_dir, manual_dir=folder)
+    assert not read
+    for _ in range(2):  # first to write the data, then to compare them
+        prepare("birds", data_dir=data_dir, manual_dir=folder)
+        assert sorted(read) == ["att_splits.mat", "res101.mat"]
+        read.clear()
 
 
 @pytest.mark.parametrize("above", ["", "data", "xlsa17/data"])

@@ -100,12 +100,8 @@ class Classes:
         return number
 
 
-def read(folder: epath.Path) -> Classes:
-    """Reads classes.csv, and the file of descriptions if there is one.
-
-    Raises:
-        InputError: for a file that is missing or cannot be right.
-    """
+def find(folder: epath.Path) -> epath.Path:
+    """The path of classes.csv; InputError if it is not there."""
     path = folder / CLASSES_FILE
     if not path.exists():
         is_folder = folder.is_dir()
@@ -121,6 +117,16 @@ def read(folder: epath.Path) -> Classes:
             if is_folder
             else "Correct the path of the folder.",
         )
+    return path
+
+
+def read(folder: epath.Path) -> Classes:
+    """Reads classes.csv, and the file of descriptions if there is one.
+
+    Raises:
+        InputError: for a file that is missing or cannot be right.
+    """
+    path = find(folder)
     table, kinds, _ = _read_table(path, "class", "seen")
     counters.check(table.values, path, names=table.columns)
     classes = Classes(

@@ -21,9 +21,9 @@ from etils import epath
 
 from gmn_tf.utils import files, locks
 from gmn_tf.utils.errors import InputError, first_line
-from gmn_tf.utils.progress import progress
+from gmn_tf.utils.progress import logger, progress
 from gmn_tf_datasets.zero_shot import source
-from gmn_tf_datasets.zero_shot.names import PUBLISHED
+from gmn_tf_datasets.zero_shot.names import DOWNLOADABLE, PUBLISHED
 
 ARCHIVE = "xlsa17.zip"
 URL = "https://datasets.d2.mpi-inf.mpg.de/xian/xlsa17.zip"
@@ -63,11 +63,17 @@ def is_unpacked(folder: epath.Path, dataset: str) -> bool:
     )
 
 
-def remove(dataset: str, folder: epath.Path) -> None:
-    """Removes the archive and a data set unpacked from it, if there are any."""
-    if is_unpacked(folder, dataset):
-        unpacked = unpacked_dir(folder) / "data" / PUBLISHED[dataset].folder
-        unpacked.rmtree()
+def remove(dataset: str, folder: epath.Path, quiet: bool = False) -> None:
+    """Removes the archive and a data set unpacked from it, if there are any.
+
+    Nothing is removed for a data set that the archive does not contain.
+    """
+    if dataset not in DOWNLOADABLE or not folder.exists():
+        return
+    with locks.exclusive(folder, logger(quiet)):
+        if is_unpacked(folder, dataset):
+            unpacked = unpacked_dir(folder) / "data" / PUBLISHED[dataset].folder
+            unpacked.rmtree()
         (folder / ARCHIVE).unlink(missing_ok=True)
 
 
@@ -88,7 +94,7 @@ def fetch(
         folder: of downloads, such as `data_dir / "downloads"`.
         url: the address.
         sha256: of the archive, if it is known.
-        quiet: whether to show no progress.
+        quiet: whether to show no progress, nor who is waited for.
 
     Returns:
         What was downloaded; None if it was there.
@@ -101,7 +107,7 @@ def fetch(
         raise _failed(url, "no address that starts with http:// or https://")
     archive, downloaded = folder / ARCHIVE, None
     try:
-        with locks.exclusive(folder, wait=True):
+        with locks.exclusive(folder, logger(quiet)):
             if is_unpacked(folder, dataset):
                 return None  # By another process, while this one waited.
             if not archive.exists():

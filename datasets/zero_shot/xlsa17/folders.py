@@ -83,7 +83,7 @@ def chosen(
         return request._replace(features_file=request.file_names[0]), ()
     others = _other_files(folder)
     if len(others) != 1:
-        # The error of `list_files` has the choices.
+        # The error of `find_files` has the choices.
         return request._replace(features_file=FEATURES_FILE), ()
     note = (
         f"{FEATURES_FILE} is not in {folder.name}; the features are those of "
@@ -104,7 +104,16 @@ def _other_files(folder: epath.Path) -> list[str]:
 def list_files(
     request: Request, folder: epath.Path
 ) -> tuple[source.SourceFile, ...]:
-    """Names, sizes and digests of the files that make up the data set.
+    """Names, sizes and digests of the files, which are read completely.
+
+    Raises:
+        InputError: if one is missing, or cannot be read.
+    """
+    return tuple(map(source.describe, find_files(request, folder)))
+
+
+def find_files(request: Request, folder: epath.Path) -> list[epath.Path]:
+    """The files that make up the data set; their content is not read.
 
     Raises:
         InputError: if one is missing, or cannot be read.
@@ -126,4 +135,6 @@ def list_files(
             )
     optional = folder / source.VALIDATION_CLASSES_FILE
     paths += [optional] if optional.exists() else []
-    return tuple(map(source.describe, paths))
+    for path in paths:
+        source.check_readable(path)
+    return paths
