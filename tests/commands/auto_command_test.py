@@ -76,7 +76,7 @@ def test_it_chooses_and_trains(run, words):
 
     assert "No test record is read." in printed
     choices, _, scores = printed.partition("Chosen: ")
-    assert choices.count(" instead of ") == 4
+    assert choices.count(" instead of ") == 6
     assert "joint protocol, test split" in scores
     best = read(path / "search" / "best.json")
     assert read(path / "config.json")["config"] == best
@@ -213,7 +213,12 @@ def test_the_folder_of_another_run_is_refused(run, words, folder, tmp_path):
 
 
 def test_processes_cannot_share_it(words, tmp_path, monkeypatch):
-    monkeypatch.setenv("KERASTUNER_TUNER_ID", "worker0")
+    for name, value in (
+        ("TUNER_ID", "worker0"),
+        ("ORACLE_IP", "127.0.0.1"),
+        ("ORACLE_PORT", "8000"),
+    ):
+        monkeypatch.setenv(f"KERASTUNER_{name}", value)
 
     message = fail(
         commands.tune, *words, "--tuner=auto", f"--workdir={tmp_path / 'x'}"

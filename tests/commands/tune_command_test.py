@@ -141,6 +141,7 @@ def test_more_classes_than_the_data_has_are_refused(tried, data_dir, tmp_path):
     message = fail(
         commands.tune,
         *(*SMALL, data_dir, f"--workdir={tmp_path / 'search'}"),
+        "--variant=cwgan_gm",
         f"--space=matching_classes={tried}",
     )
     assert "--matching_classes is larger" in message

@@ -344,7 +344,7 @@ def test_trials_that_fail_are_passed_over(quick, config, tune_data, tmp_path):
     found, folder, text = search(config, tune_data, tmp_path / "search")
 
     assert found.variant == "real_only"
-    assert f"{BOTH}:\n  It diverged." in text
+    assert f"{BOTH}:\n  failed: It diverged." in text
     assert "It diverged." in (folder.path / "choices.csv").read_text()
     assert "trial 3 failed: It diverged." in report.write(folder)
     quick["real_only"] = failure()
@@ -376,6 +376,6 @@ def test_what_cannot_be_searched_is_refused(
     with pytest.raises(InputError, match="matching_classes is larger"):
         search(config, tune_data, tmp_path / "search", matching_classes=99)
     monkeypatch.setattr(workers, "several", lambda strategy: True)
-    with pytest.raises(InputError, match="Several workers"):
+    with pytest.raises(InputError, match="distributes trials"):
         search(config, tune_data, tmp_path / "search")
     assert not (tmp_path / "search").exists()

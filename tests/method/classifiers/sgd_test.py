@@ -189,7 +189,7 @@ def test_a_file_of_an_earlier_version_is_refused_by_name():
     config = fit(embeddings_of(8)).get_config()
     config["embedding_dim"] = config.pop("embedders")
 
-    with pytest.raises(ValueError, match="earlier version of gmn_tf"):
+    with pytest.raises(ValueError, match="another version of gmn_tf"):
         base.Classifier.from_config(config)
 
 
