@@ -26,5 +26,5 @@ BEST = {
     "classifier_decay": 0.9711,
     "classifier_epochs": 41,
     "prototype_epochs": 41,
-    "seen_penalty": 3.535,
+    "seen_penalty": 3.85,
 }
