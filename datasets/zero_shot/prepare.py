@@ -19,6 +19,8 @@ from gmn_tf_datasets.zero_shot.custom import dataset as custom
 from gmn_tf_datasets.zero_shot.custom import summary
 from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
 
+DOWNLOADS = "downloads"  # the folder in that of prepared data
+
 
 def prepare(
     dataset: str,
@@ -58,7 +60,6 @@ def prepare(
             prepared then.
     """
     data_dir = epath.Path(data_dir).expanduser()
-    downloads = data_dir / "downloads"
     config = ZeroShotConfig(
         name=dataset,
         features_file=features_file,
@@ -67,20 +68,13 @@ def prepare(
         parameters=synthetic_parameters or synthetic.SyntheticParameters(),
         quiet=quiet,
     )
-    if config.is_drawn:
-        _check_nothing_is_read(config.request, manual_dir)
-    else:
-        names.check_names(dataset, features_file, embedding)
-    prepared = functools.partial(_prepared_earlier, config, data_dir)
-    found = reading.at_hand(config, downloads, manual_dir, prepared)
+    found, earlier = _at_hand(config, data_dir, manual_dir)
+    if earlier:
+        if not quiet:
+            print(f"Using {earlier}, prepared earlier.", file=sys.stderr)
+        return storage.full_name(earlier)
     if found is None:
-        earlier = prepared()
-        if earlier:
-            if not quiet:
-                print(f"Using {earlier}, prepared earlier.", file=sys.stderr)
-            return storage.full_name(earlier)
-        _check_known(config, data_dir)
-        found = reading.fetched(config, downloads)
+        found = reading.fetched(config, data_dir / DOWNLOADS)
     prefix = storage.config_prefix(*found.request)
     name = storage.config_name(prefix, found.digest)
     if not storage.is_prepared(data_dir, name):
@@ -112,16 +106,28 @@ def check(
     config = ZeroShotConfig(
         name=dataset, features_file=features_file, embedding=embedding
     )
+    _at_hand(config, data_dir, manual_dir)
+
+
+def _at_hand(
+    config: ZeroShotConfig, data_dir: epath.Path, manual_dir
+) -> tuple[reading.Found | None, str | None]:
+    """What can be read, or else what was prepared; neither: a download can do.
+
+    Raises:
+        InputError: if none of the three is possible.
+    """
     if config.is_drawn:
         _check_nothing_is_read(config.request, manual_dir)
-        return
-    names.check_names(dataset, features_file, embedding)
+    else:
+        # The name as the user wrote it, not as TFDS spells it.
+        names.check_names(config.name, config.features_file, config.embedding)
     prepared = functools.partial(_prepared_earlier, config, data_dir)
-    found = reading.at_hand(
-        config, data_dir / "downloads", manual_dir, prepared
-    )
-    if found is None and not prepared():
+    found = reading.at_hand(config, data_dir / DOWNLOADS, manual_dir, prepared)
+    earlier = None if found else prepared()
+    if not (found or earlier):
         _check_known(config, data_dir)
+    return found, earlier
 
 
 def prepare_custom(
@@ -159,7 +165,7 @@ def prepare_custom(
         source=data,
         quiet=quiet,
     )
-    found = reading.at_hand(config, data_dir / "downloads")
+    found = reading.at_hand(config, data_dir / DOWNLOADS)
     made = found.splits
     prefix = storage.custom_prefix(dataset, custom.EMBEDDING)
     name = storage.config_name(prefix, found.digest)

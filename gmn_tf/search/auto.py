@@ -25,7 +25,7 @@ from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
 from gmn_tf.search.search import AUTO, Search
 from gmn_tf.search.space import CALIBRATED, Space
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import InputError
+from gmn_tf.utils.errors import InputError, counted
 
 with epy.lazy_imports():  # they take seconds
     from gmn_tf.search import report, trials
@@ -263,10 +263,11 @@ def choose(
         log(f"{folder} already contains this search; its results:")
     else:
         data = runner.data
+        held_back = data.num_classes - data.num_seen
         log(
             f"Choosing settings by h of {len(data.unseen)} samples of "
-            f"{data.num_classes - data.num_seen} validation classes and "
-            f"{len(data.seen)} of {data.num_seen} others, within about "
+            f"{counted(held_back, 'validation class', 'validation classes')} "
+            f"and {len(data.seen)} of {data.num_seen} others, within about "
             f"{progress.duration(seconds)}. No test record is read."
         )
     for number, stage in enumerate(trials):

@@ -44,7 +44,7 @@ def check_batch_sizes(sizes: BatchSizes, num_seen: int, replicas: int) -> None:
             "--matching_classes is larger than the number of seen classes.",
             f"at most {num_seen}",
             sizes.classes,
-            "Match fewer classes per step.",
+            f"Give --matching_classes={num_seen} or fewer.",
         )
     if sizes.batch % replicas:
         raise InputError(

@@ -32,8 +32,8 @@ from gmn_tf.method.classifiers import base
 LINEAR = 0.0  # this width stands for the linear kernel
 # Widths of exp(-width |a - b|^2), in units of 1 / the median of |a - b|^2.
 WIDTHS = (LINEAR, 0.1, 0.3, 1.0, 3.0)
-RIDGES = np.logspace(-3.0, 2.0, 11)
-CONSTANT = 1e4  # beside the kernel, in units of its mean for equal classes
+RIDGES = np.logspace(-3.0, 2.0, 11)  # in units of the kernel of equal classes
+CONSTANT = 1e4  # beside the kernel, in the same units
 MOST_CLASSES = 2000  # spread evenly, that the regression learns from
 LEAST_TRUST = 0.1  # of the error of predicted means: noise may hide it all
 
@@ -126,10 +126,11 @@ def regression(embeddings: np.ndarray, means: np.ndarray) -> Regression:
         products = kernel(embeddings, embeddings, width)
         # A constant that costs nearly no ridge, learned without the class
         # that is left out: the mean of all means would give that one away.
-        constant = CONSTANT * np.mean(products.diagonal())
+        size = np.mean(products.diagonal()) or 1.0
+        constant = CONSTANT * size
         values, vectors = np.linalg.eigh(products + constant)
         projected = vectors.T @ centred
-        for ridge in RIDGES:
+        for ridge in RIDGES * size:
             # K (K + ridge)^-1 = 1 - R, and errors are R M / diag(R).
             rest = ridge / (np.maximum(values, 0.0) + ridge)
             own = np.square(vectors) @ rest

@@ -54,9 +54,11 @@ def test_regression_predicts_as_the_formula_does():
     )
     found = discriminant.regression(known, means)
     centre = means.mean(axis=0)
+    products = discriminant.kernel(known, known, found.width)
+    size = np.mean(products.diagonal())
     ridges = [
         ridge
-        for ridge in discriminant.RIDGES
+        for ridge in discriminant.RIDGES * size
         if np.allclose(
             predicted(known, means - centre, new, found.width, ridge),
             found(new) - centre,
@@ -68,7 +70,7 @@ def test_regression_predicts_as_the_formula_does():
 @pytest.mark.parametrize("width", [0.0, 0.2])
 def test_errors_are_those_of_classes_left_out(width, monkeypatch):
     """Nothing of the class is known, nor the mean of all means."""
-    monkeypatch.setattr(discriminant, "RIDGES", [0.5])
+    monkeypatch.setattr(discriminant, "RIDGES", np.array([0.5]))
     known = EMBEDDINGS[:SEEN].astype(float)
     known -= known.mean(axis=0)  # so that each is minus the sum of the others
     squares = np.sum((known[:, None] - known) ** 2, axis=-1)
@@ -78,10 +80,11 @@ def test_errors_are_those_of_classes_left_out(width, monkeypatch):
     found = discriminant.regression(known, means)
 
     assert found.width == pytest.approx(width)
+    size = np.mean(discriminant.kernel(known, known, width).diagonal())
     for left in range(SEEN):
         rest = np.arange(SEEN) != left
         (alone,) = predicted(
-            known[rest], means[rest], known[[left]], width, 0.5
+            known[rest], means[rest], known[[left]], width, 0.5 * size
         )
         np.testing.assert_allclose(
             found.errors[left], means[left] - alone, rtol=1e-3, atol=1e-3
@@ -95,7 +98,7 @@ def test_the_best_kernel_and_ridge_are_chosen(monkeypatch):
     for width in discriminant.WIDTHS:
         for ridge in discriminant.RIDGES:
             monkeypatch.setattr(discriminant, "WIDTHS", [width])
-            monkeypatch.setattr(discriminant, "RIDGES", [ridge])
+            monkeypatch.setattr(discriminant, "RIDGES", np.array([ridge]))
             other = discriminant.regression(known, means).errors
             assert np.sum(other**2) >= best * (1.0 - 1e-9)
 
@@ -190,3 +193,25 @@ def test_units_and_shifts_of_features_do_not_matter():
     np.testing.assert_allclose(
         found - found[:, :1], scores - scores[:, :1], rtol=1e-2, atol=1e-2
     )
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+def test_the_unit_of_embeddings_does_not_matter(unit):
+    means = toys.normal(SEEN, toys.DX)
+    rows = EMBEDDINGS.astype(float)
+    found = discriminant.regression(rows[:SEEN], means)(rows)
+    other = discriminant.regression(unit * rows[:SEEN], means)(unit * rows)
+    np.testing.assert_allclose(other, found, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_descriptions_that_are_all_the_same(columns):
+    """Every class is predicted at the mean; nothing is divided by 0."""
+    alike = np.ones((SEEN + UNSEEN, columns), np.float32)
+    for embeddings in (alike, 0.0 * alike):
+        model = fit(task()._replace(embeddings=embeddings))
+        scores = np.asarray(model(FEATURES))
+        assert np.isfinite(scores).all()
+        np.testing.assert_allclose(
+            scores[:, SEEN:], scores[:, [SEEN] * UNSEEN], rtol=1e-3, atol=1e-3
+        )
