@@ -73,11 +73,11 @@ def check() -> None:
             os.environ.pop(name, None)
         return
     name = os.environ[TUNER_ID]
-    if not re.fullmatch(r"[\w.-]+", name) or name == "oracle":
+    if not re.fullmatch(r"\w[\w.-]{0,99}", name) or name == "oracle":
         raise InputError(
             f"{TUNER_ID} is not a usable name.",
-            "chief, or a worker's name of letters, digits, dots and dashes, "
-            "such as worker0",
+            "chief, or a worker's name of up to 100 letters, digits, dots "
+            "and dashes, such as worker0",
             repr(name),
             "Correct it. docs/search.md explains it.",
         )

@@ -237,6 +237,10 @@ def test_a_finished_search_is_shown_again(
     found, folder, text = whole
     shutil.copytree(folder.path, tmp_path / "copy")
     monkeypatch.delattr(classifier_search, "search")
+    tables = ("choices.csv", "trials.csv", "best.json")
+    for name in tables:  # Cut short, they are written anew.
+        content = (folder.path / name).read_bytes()
+        (tmp_path / "copy" / name).write_bytes(content[: len(content) // 2])
 
     again, _, shown = search(config, tune_data, tmp_path / "copy", minutes=0.0)
 
@@ -244,6 +248,9 @@ def test_a_finished_search_is_shown_again(
     assert "already contains this search" in shown
     expected = text.replace(str(folder.path), str(tmp_path / "copy"))
     assert shown.splitlines()[1:] == expected.splitlines()[1:]
+    for name in tables:
+        content = (folder.path / name).read_bytes()
+        assert (tmp_path / "copy" / name).read_bytes() == content
 
 
 def test_an_interrupted_search_continues(

@@ -42,6 +42,8 @@ def port():
         (("chief", "127.0.0.1", ""), "only partly configured"),
         (("a/b", "127.0.0.1", "8000"), "is not a usable name"),
         (("../chief", "127.0.0.1", "8000"), "is not a usable name"),
+        (("..", "127.0.0.1", "8000"), "is not a usable name"),
+        (("x" * 300, "127.0.0.1", "8000"), "is not a usable name"),
         (("worker0", "127.0.0.1", "http"), "is not an address"),
         (("worker0", "127.0.0.1", "0"), "is not an address"),
         (("worker0", "127.0.0.1", "65536"), "is not an address"),
