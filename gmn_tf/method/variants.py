@@ -16,6 +16,14 @@ CONDITIONAL = "D(x, a)"
 MATCHING = "matching"  # L_GM, Eq. 4
 CLASSIFICATION = "classification"  # L_CLS
 CYCLE = "cycle"  # L_cycle
+MOMENTS = "moments"  # MMD of real and fake samples of a class
+AUTOENCODING = "autoencoding"  # the generator decodes what an encoder reads
+REGRESSION = "regression"  # a regressor trained beside the generator
+ALIGNMENT = "alignment"  # features and embeddings share a space of codes
+
+FEATURES = "features"  # the final classifiers see x
+DECODED = "decoded"  # [x, R(x), its hidden layer]
+CODES = "codes"  # the mean of q(z | x)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,11 +34,14 @@ class Variant:
         stream: what the critic sees, `SEEN_ONLY` or `SEEN_AND_UNLABELLED`.
         critic: `UNCONDITIONAL`, `CONDITIONAL`, or None for no critic.
         guidance: what else moves the generator, in the order of the sum.
+        representation: what the final classifiers see: `FEATURES`, `DECODED`
+            of a regressor, or `CODES` of an alignment.
     """
 
     stream: str
     critic: str | None
     guidance: tuple[str, ...]
+    representation: str = FEATURES
 
     @property
     def has_generator(self) -> bool:
@@ -52,6 +63,28 @@ VARIANTS = {
     "cwgan_cls": Variant(SEEN_ONLY, CONDITIONAL, (CLASSIFICATION,)),
     "cwgan_cycle": Variant(SEEN_ONLY, CONDITIONAL, (CYCLE,)),
     "cwgan_cls_cycle": Variant(SEEN_ONLY, CONDITIONAL, (CLASSIFICATION, CYCLE)),
+    # Zhang et al. (2018), a reconstructor, a critic and a classifier of
+    # features, have this composition too; their settings are not known.
+    # Other rows of Table 3, and with gradient matching: GMMN (Bucher et al.)
+    # and SE-GZSL (Verma et al.).
+    "gmmn": Variant(SEEN_ONLY, None, (MOMENTS,)),
+    "gmmn_gm": Variant(SEEN_ONLY, None, (MOMENTS, MATCHING)),
+    "cvae": Variant(SEEN_ONLY, None, (AUTOENCODING, REGRESSION)),
+    "cvae_gm": Variant(SEEN_ONLY, None, (AUTOENCODING, REGRESSION, MATCHING)),
+    # Since then: f-VAEGAN-D2, TF-VAEGAN, CADA-VAE; docs/systems.md has more.
+    "fvaegan": Variant(SEEN_ONLY, CONDITIONAL, (AUTOENCODING,)),
+    "fvaegan_gm": Variant(SEEN_ONLY, CONDITIONAL, (AUTOENCODING, MATCHING)),
+    "tfvaegan": Variant(
+        SEEN_ONLY, CONDITIONAL, (AUTOENCODING, REGRESSION), DECODED
+    ),
+    "tfvaegan_gm": Variant(
+        SEEN_ONLY, CONDITIONAL, (AUTOENCODING, REGRESSION, MATCHING), DECODED
+    ),
+    "cadavae": Variant(SEEN_ONLY, None, (ALIGNMENT,), CODES),
+    "cadavae_gm": Variant(SEEN_ONLY, None, (ALIGNMENT, MATCHING), CODES),
+    # Final classifiers as systems: no generator, and a plain one.
+    "class_normalisation": Variant(SEEN_ONLY, None, ()),
+    "zlap": Variant(SEEN_ONLY, CONDITIONAL, ()),
     # Fig. 5: the ablation.
     "wgan": Variant(SEEN_ONLY, UNCONDITIONAL, ()),
     "gm": Variant(SEEN_ONLY, None, (MATCHING,)),
