@@ -345,9 +345,19 @@ class Config:
     prototype_units: tuple[int, ...] = setting(
         (1024,), "Hidden layers of the network from a to a prototype."
     )
-    prototype_learning_rate: float = setting(
-        1e-3, "AdamW's learning rate; a tenth of it after half of the epochs."
+    prototype_activation: str = setting(
+        "leaky_relu",
+        "Activation of these (leaky_relu: slope 0.2).",
+        ("leaky_relu", "relu"),
     )
+    prototype_output: str = setting(
+        "linear", "Activation of a prototype.", ("linear", "relu")
+    )
+    prototype_learning_rate: float = setting(1e-3, "AdamW's learning rate.")
+    prototype_rate_drop: float = setting(
+        10.0, "Divides that rate after half of the epochs.", least=1e-6
+    )
+    prototype_beta_1: float = setting(0.9, "AdamW's beta_1.", below=1.0)
     prototype_weight_decay: float = setting(
         1e-4, "AdamW's weight decay, in units of the learning rate."
     )
@@ -378,6 +388,11 @@ class Config:
         "class: the last hidden layer is standardised over the classes of a "
         "step, by the variance (class normalisation).",
         ("none", "class"),
+    )
+    prototype_seen_factor: float = setting(
+        1.0,
+        "Multiplies the scores of seen classes after training (0.95 in class "
+        "normalisation).",
     )
     discriminant_shrinkage: float = setting(
         3.0,
