@@ -81,7 +81,7 @@ DATA = (
 # Of commands that train: where settings come from, and how training runs and
 # is watched.
 TRAINING = (
-    *SETTINGS.values(),
+    *(flag for name, flag in SETTINGS.items() if name != "plugins"),
     PRESET,
     *DATA,
     define.string(

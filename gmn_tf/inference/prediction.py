@@ -12,7 +12,7 @@ from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import base
 from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.runs import experiment
-from gmn_tf.runs.finished import FinishedRun, check_sizes
+from gmn_tf.runs.finished import FinishedRun, check_sizes, load_classifiers
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot import source
@@ -41,10 +41,7 @@ class Predictor:
         config, _ = workdir.read_config()
         workdir.check_finished()
         classes = read_label_map(workdir)
-        models = tuple(
-            workdir.load_model(f"classifier_{number}", Classifier)
-            for number in range(config.classifier_seeds)
-        )
+        models = tuple(load_classifiers(workdir, config))
         sizes = {
             "feature_dim": classes.feature_dim,
             "num_classes": len(classes.names),

@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from gmn_tf.method import encoder as encoding
 from gmn_tf.method.autoencoding import absolute_error
-from gmn_tf.method.guidance import Guidance
+from gmn_tf.method.guidance import GuidanceLayer
 from gmn_tf.method.representation import Codes
 
 # When the weights grow, in shares of all steps (the authors: in 100 epochs).
@@ -55,7 +55,7 @@ def wasserstein(means, stddevs):
     return tf.sqrt(tf.reduce_sum(squares, axis=-1) + EPSILON)
 
 
-class Alignment(Guidance):
+class Alignment(GuidanceLayer):
     """L above; the encoder of features and the decoder D_a go with G.
 
     Args:

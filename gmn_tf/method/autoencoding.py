@@ -15,7 +15,7 @@ descriptions.
 import tensorflow as tf
 
 from gmn_tf.method import encoder as encoding
-from gmn_tf.method.guidance import Guidance
+from gmn_tf.method.guidance import GuidanceLayer
 
 EPSILON = 1e-6  # keeps logarithms of a saturated output finite
 
@@ -44,7 +44,7 @@ ERRORS = {
 }
 
 
-class Autoencoding(Guidance):
+class Autoencoding(GuidanceLayer):
     """weight L_VAE; the encoder moves with the generator.
 
     Args:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf.method import wgan_gp
-from gmn_tf.method.guidance import Guidance
+from gmn_tf.method.guidance import GuidanceLayer
 from gmn_tf.method.representation import RepresentedGenerator
 
 
@@ -53,7 +53,7 @@ class GMN(keras.Model):
         self.adversarial_weight = adversarial_weight
         self.condition_stddev = condition_stddev
         for guidance in guidances:
-            if isinstance(guidance, Guidance):
+            if isinstance(guidance, GuidanceLayer):
                 guidance.attach(generator)
         self.built = True
 
@@ -72,7 +72,7 @@ class GMN(keras.Model):
         """What Eq. 5 moves: G, and networks of guidances that go with it."""
         variables = list(self.generator.trainable_variables)
         for guidance in self.guidances:
-            if isinstance(guidance, Guidance):
+            if isinstance(guidance, GuidanceLayer):
                 variables += guidance.joint_variables
         return variables
 
@@ -235,10 +235,10 @@ class GMN(keras.Model):
 
 def _own_variables(guidance) -> list:
     """What `own_loss` of a guidance, any layer with the methods, trains."""
-    if isinstance(guidance, Guidance):
+    if isinstance(guidance, GuidanceLayer):
         return guidance.own_variables
     return guidance.trainable_variables
 
 
 def _own_optimizer(guidance) -> str:
-    return getattr(guidance, "own_optimizer", Guidance.own_optimizer)
+    return getattr(guidance, "own_optimizer", GuidanceLayer.own_optimizer)

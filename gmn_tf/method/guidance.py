@@ -9,7 +9,7 @@ Each guidance is a layer with two methods, called in every step:
 
 A guidance with weights of its own trains them by
 `own_loss(batch, synthesise)` after the generator's step, or lets them move
-with the generator: see `Guidance`.
+with the generator: see `GuidanceLayer`.
 """
 
 import keras
@@ -22,7 +22,7 @@ from gmn_tf.method import compatibility, gradient_matching
 BLOCK = 1024  # samples that the regressor is fitted on at once
 
 
-class Guidance(keras.layers.Layer):
+class GuidanceLayer(keras.layers.Layer):
     """What guidances with networks of their own can say beside the above.
 
     Attributes:
@@ -53,7 +53,7 @@ class Guidance(keras.layers.Layer):
         return None  # AutoGraph cannot convert an empty body.
 
 
-class GradientMatching(Guidance):
+class GradientMatching(GuidanceLayer):
     """beta L_GM (Eq. 4), and the compatibility f whose gradients are matched.
 
     theta = (W, b) is drawn again every N steps and trained on real data in
@@ -165,7 +165,7 @@ class GradientMatching(Guidance):
         return theta
 
 
-class Frozen(Guidance):
+class Frozen(GuidanceLayer):
     """A guidance by a linear model of features that was trained in advance.
 
     Args:

@@ -18,7 +18,7 @@ import scipy.spatial
 import tensorflow as tf
 
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method.guidance import Guidance
+from gmn_tf.method.guidance import GuidanceLayer
 
 # v of each kernel, as the authors have them for features in [0, 1]; here in
 # units of the data, so that the middle of these is half of the median of
@@ -77,7 +77,7 @@ def widths_for(samples: Samples) -> tuple[float, ...]:
     return WIDTHS
 
 
-class MomentMatching(Guidance):
+class MomentMatching(GuidanceLayer):
     """weight L_moments, averaged over the classes of a step.
 
     Args:

@@ -17,7 +17,7 @@ from keras import ops
 
 from gmn_tf.method import layers
 from gmn_tf.method.autoencoding import absolute_error, squared_error
-from gmn_tf.method.guidance import Guidance
+from gmn_tf.method.guidance import GuidanceLayer
 
 DISTANCES = {"squared": squared_error, "absolute": absolute_error}
 
@@ -75,7 +75,7 @@ class Regressor(keras.Model):
         return {**super().get_config(), **self.sizes}
 
 
-class Regression(Guidance):
+class Regression(GuidanceLayer):
     """weight E d(R(fake), a), and R's own training.
 
     Args:
@@ -84,7 +84,7 @@ class Regression(Guidance):
         distance: d, a key of `DISTANCES`.
         weight: in the generator's loss.
         fake_weight: of the synthetic samples in R's own loss.
-        representation: see `Guidance`.
+        representation: see `GuidanceLayer`.
     """
 
     own_optimizer = "network_optimizer"

@@ -211,7 +211,7 @@ def fit_parts(
                 tasks[counts] = _task(config, data, generator, counts)
             fits = parts.classifier_fits(config, name)
             models_of_kind = [
-                table.module(name).fit(
+                table.fit(name)(
                     tasks[counts],
                     settings,
                     1000 * config.seed + first + number,

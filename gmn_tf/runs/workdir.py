@@ -23,7 +23,7 @@ import shutil
 from etils import epy
 
 from gmn_tf.config import Config
-from gmn_tf.utils import files, locks
+from gmn_tf.utils import files, locks, registry
 from gmn_tf.utils.errors import InputError, check_same, first_line
 from gmn_tf.utils.versions import versions
 
@@ -106,8 +106,10 @@ class Workdir:
             for name, value in source.items():
                 if not isinstance(value, str):
                     raise TypeError(f"{name} is {value!r:.50}, not a text")
+            plugins = str(stored["config"].get("plugins", ""))
+            registry.load(plugins, f"plugin that the run in {self} needs")
             return Config(**stored["config"]), source
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f"{self.path / 'config.json'} is not the file of a run.",
                 'an object with "config" and "data"',

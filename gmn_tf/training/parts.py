@@ -19,6 +19,8 @@ from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.method.gmn import GMN
 from gmn_tf.training import batches, system_parts
+from gmn_tf.utils import registry
+from gmn_tf.utils.errors import InputError, listed
 
 
 def build_model(
@@ -46,17 +48,23 @@ def build_model(
             dtype=system_parts.policy(config),
         )
         critic.build((None, data.feature_dim), (None, data.embeddings.shape[1]))
+    guidances = [
+        build_guidance(name, config, data) for name in variant.guidance
+    ]
     model = GMN(
         generator,
         critic,
-        [GUIDANCES[name](config, data) for name in variant.guidance],
+        guidances,
         data.embeddings,
         config.gradient_penalty_weight,
         config.adversarial_weight,
         config.condition_noise,
     )
     adam = (config.beta_1, config.beta_2, 1e-8)
-    has_networks = variants.REGRESSION in variant.guidance
+    has_networks = any(
+        getattr(one, "own_optimizer", "") == "network_optimizer"
+        for one in guidances
+    )
     model.compile(
         optimizer=Adam(config.learning_rate, *adam),
         critic_optimizer=Adam(
@@ -102,7 +110,7 @@ def build_generator(config: Config, data: ZeroShotData) -> Generator:
     return generator
 
 
-def _gradient_matching(config: Config, data: ZeroShotData):
+def gradient_matching(config: Config, data: ZeroShotData):
     embeddings = seen_embeddings(config, data)
     units = data.num_seen if embeddings is None else min(embeddings.shape)
     return guidance.GradientMatching(
@@ -116,7 +124,7 @@ def _gradient_matching(config: Config, data: ZeroShotData):
     )
 
 
-def _classification(config: Config, data: ZeroShotData):
+def classification(config: Config, data: ZeroShotData):
     seen = data.embeddings[: data.num_seen]
     task = base.Task(data.train, seen, data.num_seen, data.num_seen)
     sgd_settings = classifier_settings(config, "bilinear")
@@ -131,18 +139,35 @@ def _classification(config: Config, data: ZeroShotData):
     )
 
 
-def _cycle(config: Config, data: ZeroShotData):
+def cycle(config: Config, data: ZeroShotData):
     embeddings = data.embeddings[: data.num_seen]
     frozen = guidance.fit_regressor(data.train, embeddings, config.cycle_ridge)
     return guidance.Cycle(embeddings, frozen, config.cycle_weight)
 
 
-GUIDANCES = {
-    variants.MATCHING: _gradient_matching,
-    variants.CLASSIFICATION: _classification,
-    variants.CYCLE: _cycle,
-    **system_parts.GUIDANCES,
-}
+def build_guidance(name: str, config: Config, data: ZeroShotData):
+    """A guidance by its name in `variants.GUIDANCES`.
+
+    Raises:
+        InputError: if what was registered does not make one.
+    """
+    row = variants.GUIDANCES[name]
+    what = f"guidance {name}"
+    build = registry.Reference(row.build, what).resolve(("config", "data"))
+    made = build(config, data)
+    missing = [
+        method
+        for method in ("targets", "loss", "trainable_variables")
+        if not hasattr(made, method)
+    ]
+    if missing:
+        raise InputError(
+            f"The {what} is not a layer that guides.",
+            "a Keras layer with the methods targets and loss",
+            f"{type(made).__name__} without {listed(missing)}",
+            registry.ADVICE,
+        )
+    return made
 
 
 def seen_embeddings(config: Config, data: ZeroShotData):
@@ -159,8 +184,8 @@ def classifier_settings(config: Config, name: str) -> NamedTuple:
         config: all settings.
         name: of `CLASSIFIERS`.
     """
-    settings = table.module(name).Settings
-    prefixes = table.CLASSIFIERS[name].prefixes
+    settings = table.settings(name)
+    prefixes = table.CLASSIFIERS.prefixes(name)
     return settings(
         *(
             next(

@@ -23,8 +23,8 @@ def noise_dim(config: Config, data: ZeroShotData) -> int:
 
 def reads_features(variant: variants.Variant) -> bool:
     """Whether a guidance reads real features beside the generator's samples."""
-    readers = variants.AUTOENCODING, variants.REGRESSION, variants.ALIGNMENT
-    return any(name in variant.guidance for name in readers)
+    rows = [variants.GUIDANCES[name] for name in variant.guidance]
+    return any(row.reads_features for row in rows)
 
 
 def reconstruction(config: Config) -> str:
@@ -160,11 +160,3 @@ def _representation(config: Config) -> str:
     if config.representation != "auto":
         return config.representation
     return variants.VARIANTS[config.variant].representation
-
-
-GUIDANCES = {
-    variants.MOMENTS: moment_matching,
-    variants.AUTOENCODING: autoencoder,
-    variants.REGRESSION: regression,
-    variants.ALIGNMENT: aligned_codes,
-}
