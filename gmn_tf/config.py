@@ -113,7 +113,15 @@ class Config:
         "latent: z ~ N(mu(a), Sigma(a)); concat: [z, a] with z ~ N(0, I).",
         ("latent", "concat"),
     )
-    noise_dim: int = setting(512, "Size of the noise, d_z.")
+    noise_dim: int = setting(
+        512, "Size of the noise, d_z; 0: that of the class embedding.", least=0
+    )
+    noise_units: int = setting(
+        0,
+        "Size of a hidden layer between the class embedding and mu, Sigma; 0: "
+        "none.",
+        least=0,
+    )
     noise_mean: str = setting(
         "linear", "mu(a): linear, or tanh of it.", ("linear", "tanh")
     )
@@ -127,14 +135,21 @@ class Config:
     )
     generator_output: str = setting(
         "relu",
-        "Last activation: relu for features >= 0, linear for signed ones; "
-        "auto: relu if all training features, as scaled, are >= 0.",
-        ("relu", "linear", "auto"),
+        "Last activation: relu for features >= 0, linear for signed ones, "
+        "sigmoid for those in [0, 1]; auto: relu if all training features, as "
+        "scaled, are >= 0, else linear.",
+        ("relu", "linear", "sigmoid", "auto"),
     )
     activation: str = setting(
         "leaky_relu",
         "Hidden activation of generator and critic (leaky_relu: slope 0.2).",
         ("leaky_relu", "relu"),
+    )
+
+    condition_noise: float = setting(
+        0.0,
+        "Standard deviation of noise on the class embeddings that the "
+        "generator sees in training.",
     )
 
     # --- Critic and WGAN-GP (Eq. 1, 7-9) ------------------------------------
@@ -152,7 +167,13 @@ class Config:
         10.0, "Weight of the gradient penalty, lambda in Eq. 1."
     )
     steps: int = setting(100_000, "Generator steps.")
+    adversarial_weight: float = setting(
+        1.0, "Weight of the critic's term in the generator's loss."
+    )
     learning_rate: float = setting(1e-4, "Adam's learning rate.")
+    critic_learning_rate: float = setting(
+        0.0, "That of the critic; 0: the same."
+    )
     beta_1: float = setting(0.0, "Adam's beta_1.", below=1.0)
     beta_2: float = setting(0.999, "Adam's beta_2.", below=1.0)
 
@@ -202,7 +223,77 @@ class Config:
         least=1e-6,
     )
 
+    # --- Guidance of other systems: see docs/systems.md -----------------------
+    moments_weight: float = setting(
+        1.0, "Weight of moment matching in the variants that have it."
+    )
+    vae_units: tuple[int, ...] = setting(
+        (2048,), "Hidden layers of the encoder q of a variational auto-encoder."
+    )
+    vae_reads: str = setting(
+        "both",
+        "What q reads: features, or both, features and embeddings.",
+        ("both", "features"),
+    )
+    vae_reconstruction: str = setting(
+        "auto",
+        "Its error, summed over dimensions: squared (half of it), absolute, or "
+        "cross_entropy for features in [0, 1]; auto: cross_entropy with "
+        "--generator_output=sigmoid, else squared.",
+        ("auto", "squared", "absolute", "cross_entropy"),
+    )
+    vae_weight: float = setting(1.0, "Weight of the auto-encoder's loss.")
+    vae_kl_weight: float = setting(
+        1.0, "Weight of KL(q || N(0, I)) beside the reconstruction."
+    )
+    vae_prior_weight: float = setting(
+        0.0, "Weight of the reconstruction from noise in place of a code."
+    )
+    vae_code_weight: float = setting(
+        0.0, "Weight of -log q of the noise, read from a synthetic feature."
+    )
+    regressor_units: tuple[int, ...] = setting(
+        (1024,), "Hidden layers of the trained regressor R from x to a."
+    )
+    regressor_distance: str = setting(
+        "squared",
+        "Distance of R(x) and a, summed over dimensions: squared (half of it) "
+        "or absolute.",
+        ("squared", "absolute"),
+    )
+    regressor_weight: float = setting(
+        0.1, "Weight of R's distance in the generator's loss."
+    )
+    regressor_fake_weight: float = setting(
+        0.0, "Weight of synthetic samples in R's own loss."
+    )
+    alignment_units: tuple[int, ...] = setting(
+        (1560,), "Hidden layers of CADA-VAE's encoder of features."
+    )
+    alignment_embedding_units: tuple[int, ...] = setting(
+        (665,), "Hidden layers of its decoder of embeddings."
+    )
+    alignment_kl_weight: float = setting(
+        0.25, "Weight of its KL terms at the end of training."
+    )
+    alignment_cross_weight: float = setting(
+        2.37, "Weight of its cross-reconstruction at the end of training."
+    )
+    alignment_distance_weight: float = setting(
+        8.13, "Weight of its 2-Wasserstein distance at the end of training."
+    )
+
     # --- Synthesis and final classifier (3.4) -------------------------------
+    representation: str = setting(
+        "auto",
+        "What final classifiers see: features; auto: what the variant says.",
+        ("auto", "features"),
+    )
+    synthetic_condition_noise: float = setting(
+        0.0,
+        "Standard deviation of noise on the class embeddings of every other "
+        "synthetic sample.",
+    )
     synthetic_per_class: int = setting(
         250, "Synthetic features per unseen class."
     )
@@ -247,9 +338,19 @@ class Config:
     prototype_units: tuple[int, ...] = setting(
         (1024,), "Hidden layers of the network from a to a prototype."
     )
-    prototype_learning_rate: float = setting(
-        1e-3, "AdamW's learning rate; a tenth of it after half of the epochs."
+    prototype_activation: str = setting(
+        "leaky_relu",
+        "Activation of these (leaky_relu: slope 0.2).",
+        ("leaky_relu", "relu"),
     )
+    prototype_output: str = setting(
+        "linear", "Activation of a prototype.", ("linear", "relu")
+    )
+    prototype_learning_rate: float = setting(1e-3, "AdamW's learning rate.")
+    prototype_rate_drop: float = setting(
+        10.0, "Divides that rate after half of the epochs.", least=1e-6
+    )
+    prototype_beta_1: float = setting(0.9, "AdamW's beta_1.", below=1.0)
     prototype_weight_decay: float = setting(
         1e-4, "AdamW's weight decay, in units of the learning rate."
     )
@@ -280,6 +381,11 @@ class Config:
         "class: the last hidden layer is standardised over the classes of a "
         "step, by the variance (class normalisation).",
         ("none", "class"),
+    )
+    prototype_seen_factor: float = setting(
+        1.0,
+        "Multiplies the scores of seen classes after training (0.95 in class "
+        "normalisation).",
     )
     discriminant_shrinkage: float = setting(
         3.0,

@@ -56,6 +56,11 @@ class Predictor:
             )
         return cls(classes, models)
 
+    @property
+    def represent(self) -> Callable:
+        """Scaled features -> what all classifiers of the run see."""
+        return self.classifiers[0].represent
+
     def probabilities(self, features) -> np.ndarray:
         """Features `[n, dx]` -> probabilities `[n, C]`; each row sums to 1.
 
@@ -77,9 +82,10 @@ class Predictor:
         action = "Extract the features of these samples again."
         source.check_finite(features, "The array", "samples", action, 0)
         terms = [model.terms for model in self.classifiers]
-        scaled = self.classes.feature_scaling
+        scaled, represent = self.classes.feature_scaling, self.represent
         return metrics.in_blocks(
-            lambda block: mean_probabilities(scaled(block), terms), features
+            lambda block: mean_probabilities(represent(scaled(block)), terms),
+            features,
         )
 
     def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
@@ -119,7 +125,7 @@ def mean_probabilities(features, terms):
     """Features `[n, dx]` -> the mean over classifiers of softmax(scores).
 
     Args:
-        features: `[n, dx]`.
+        features: `[n, dx]`, or the representation of features.
         terms: of each classifier; see `classifiers.base.scores`.
     """
     return tf.reduce_mean(

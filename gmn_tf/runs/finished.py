@@ -10,6 +10,7 @@ from gmn_tf.method import calibration, metrics, variants
 from gmn_tf.method.classifiers import table
 from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.method.generator import Generator
+from gmn_tf.method.representation import RepresentedGenerator
 from gmn_tf.runs import experiment, plots, report
 from gmn_tf.runs.workdir import Workdir, identity
 from gmn_tf.training import parts
@@ -47,9 +48,15 @@ class FinishedRun:
         """The generator of the run; None for the variant real_only."""
         if not variants.VARIANTS[self.config.variant].has_generator:
             return None
-        generator = self.workdir.load_model("generator", Generator)
-        names = ("feature_dim", "embedding_dim")
-        self._check_sizes({name: getattr(generator, name) for name in names})
+        kinds = Generator, RepresentedGenerator
+        generator = self.workdir.load_model("generator", kinds)
+        reader = generator.representation or generator
+        self._check_sizes(
+            {
+                "feature_dim": reader.feature_dim,
+                "embedding_dim": generator.embedding_dim,
+            }
+        )
         return generator
 
     def require_generator(self, action: str):

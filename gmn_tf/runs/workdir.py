@@ -157,8 +157,12 @@ class Workdir:
         with files.replacing(self.path / name) as temporary:
             figures.save(figure, temporary, temporary.suffix[1:])
 
-    def load_model(self, name: str, kind: type | None = None) -> "keras.Model":
+    def load_model(
+        self, name: str, kind: type | tuple[type, ...] | None = None
+    ) -> "keras.Model":
         """Loads `name`.keras, a model of the class `kind`, if that is given.
+
+        Of several classes it may be any.
 
         Raises:
             InputError: if the file is missing, damaged or holds another model.
@@ -167,9 +171,11 @@ class Workdir:
         try:
             # In safe mode, code inside the file is not run.
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-            kind = kind or keras.Model
-            if not isinstance(model, kind):
-                raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
+            kinds = kind if isinstance(kind, tuple) else (kind or keras.Model,)
+            if not isinstance(model, kinds):
+                raise TypeError(
+                    f"{type(model).__name__}, not {kinds[0].__name__}"
+                )
             if not model.built:
                 raise TypeError("a model without its weights")
             return model

@@ -27,7 +27,7 @@ NOT_SEARCHED = (
     *("feature_scaling", "split", "seed", "steps", "precision"),
     "classifier_seeds",
 )
-OF_CRITIC = ("critic_", "gradient_penalty_")
+OF_CRITIC = ("critic_", "gradient_penalty_", "adversarial_")
 # These also train the f that L_CLS freezes.
 OF_SGD = (
     *("classifier_learning_rate", "classifier_decay", "classifier_momentum"),
