@@ -213,16 +213,13 @@ def _run_job(values, arguments) -> None:
     split = leaderboard.SPLITS[part.stage]
     chosen = {} if split == "tune" else results.chosen(part)
     entries = {name: ENTRIES[name] for name in missing}
-    config = request.config(part.dataset)
+    config = request.config(part.dataset, missing[0])
     config = config.replace({"split": split, "seed": part.seed})
     start_tensorflow()
     from gmn_tf import api
     from gmn_tf.search import comparison
 
-    data = api.load_data(
-        next(iter(entries.values())).generator_config(config),
-        **request.data_flags(),
-    )
+    data = api.load_data(config, **request.data_flags())
     place = f"{part.dataset.replace(':', '-')}-{split}-{part.seed}"
     folder = request.out / leaderboard.NAME / "generators" / place
     generators = comparison.Generators(data, folder)

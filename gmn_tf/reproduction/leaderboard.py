@@ -65,10 +65,11 @@ class Request:
     minutes: float = MINUTES
 
     def __post_init__(self):
-        for dataset in self.datasets:
-            self.config(dataset)
         for name in self.entries:
             check_choice("entries", name, ENTRIES)
+        for dataset in self.datasets:
+            for names in self.groups().values():
+                self.config(dataset, names[0])
         others = plan.OTHER_FLAGS - plan.DATA_FLAGS
         self.data_flags()
         for name in (plan.read_flag(flag)[0] for flag in self.flags):
@@ -80,8 +81,8 @@ class Request:
                     "Leave it out.",
                 )
 
-    def config(self, dataset: str) -> Config:
-        """The settings that all entries begin with on a data set."""
+    def config(self, dataset: str, name: str) -> Config:
+        """The settings of an entry's generator on a data set."""
         if self.preset == "best":
             raise InputError(
                 "The settings of --preset=best were chosen for one entry.",
@@ -89,8 +90,10 @@ class Request:
                 f"--preset={self.preset}",
                 "Choose another preset.",
             )
+        entry = ENTRIES[name]
         chosen = plan.chosen_settings(dataset, self.flags)
-        preset = configs.preset(chosen["dataset"], self.preset)
+        chosen |= {"variant": entry.variant, **entry.generator}
+        preset = configs.preset(chosen["dataset"], self.preset, chosen)
         return Config().replace({**preset, **chosen})
 
     def data_flags(self) -> dict:
@@ -166,13 +169,11 @@ def jobs(request: Request) -> list[Job]:
     """The parts as commands."""
     found = []
     for part in parts(request):
-        config = request.config(part.dataset)
+        config = request.config(part.dataset, part.entries[0])
         began = {}
         for name in part.entries if part.stage == TUNE else ():
-            entry = ENTRIES[name]
-            own = entry.generator_config(config)
-            own = own.replace(entry.classifier_settings())
-            began[name] = own.replace({"split": "tune", "seed": 1}).to_dict()
+            own = {**ENTRIES[name].classifier_settings(), "split": "tune"}
+            began[name] = config.replace({**own, "seed": 1}).to_dict()
         command = [
             "reproduce",
             f"--tables={NAME}",

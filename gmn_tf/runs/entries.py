@@ -9,17 +9,15 @@ Entries of other packages are registered in the same way.
 """
 
 import dataclasses
-import types
 from collections.abc import Mapping
 
-from gmn_tf.config import BOTH, REAL, Config
+from gmn_tf.config import BOTH, REAL
 from gmn_tf.method.metrics import BASELINE
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import InputError
 from gmn_tf.utils.registry import ADVICE, Table
 
 TRIALS = 6
-NOTHING = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,10 +44,10 @@ class Entry:
     variant: str = BASELINE
     classifier: str = "bilinear"
     rows: str = BOTH
-    generator: Mapping = NOTHING
-    second: Mapping = NOTHING
-    fixed: Mapping = NOTHING
-    tried: Mapping[str, tuple] = NOTHING
+    generator: Mapping = dataclasses.field(default_factory=dict)
+    second: Mapping = dataclasses.field(default_factory=dict)
+    fixed: Mapping = dataclasses.field(default_factory=dict)
+    tried: Mapping[str, tuple] = dataclasses.field(default_factory=dict)
     from_memory: bool = False
 
     def __post_init__(self):
@@ -77,10 +75,6 @@ class Entry:
     def group(self) -> str:
         """The name of its generator, the same for all entries that share it."""
         return "-".join([self.variant, *self.generator])
-
-    def generator_config(self, config: Config) -> Config:
-        """The settings that its generator is trained with, by a preset's."""
-        return config.replace({"variant": self.variant, **self.generator})
 
     def classifier_settings(self) -> dict:
         """The settings of its final classifier that a search begins with."""
@@ -112,6 +106,14 @@ STRONGER_CLS = {"classification_weight": 0.1}
 WEAKER_CYCLE = {"cycle_weight": 0.1}
 SLOWER = {"learning_rate": 3e-4}
 GAN = {"tried": {**COUNTS, **RATES}}
+# One weight vector for each class, as most authors have it.
+SOFTMAX = {
+    "classifier": "linear",
+    "tried": {**COUNTS, "classifier_learning_rate": (0.1, 0.03, 0.3)},
+}
+BUCHER, VERMA = "Bucher et al. 2017", "Verma et al. 2018"
+VAEGAN, TFVAEGAN = "Xian et al. 2019", "Narayan et al. 2020"
+CADAVAE = "Schönfeld et al. 2019"
 
 ENTRIES = Table("entry of the leaderboard", Entry)
 ENTRIES.register(
@@ -142,12 +144,9 @@ ENTRIES.register(
         "class_normalisation": Entry(
             "class normalisation",
             "Skorokhodov and Elhoseiny 2021",
-            classifier="prototype",
+            "class_normalisation",
+            "prototype",
             rows=REAL,
-            fixed={
-                "prototype_normalisation": "class",
-                "prototype_units": (1024, 1024),
-            },
             tried={**OF_PROTOTYPES, "prototype_temperature": (0.04, 0.1)},
         ),
         "discriminant": Entry(
@@ -225,7 +224,68 @@ ENTRIES.register(
             second=WEAKER_CYCLE,
             **GAN,
         ),
-        # Beyond.
+        "gmmn": Entry(
+            "GMMN", BUCHER, "gmmn", second=SLOWER, **SOFTMAX, from_memory=True
+        ),
+        "gmmn_gm": Entry(
+            "GMMN + L_GM",
+            f"{BUCHER}, {OURS}",
+            "gmmn_gm",
+            second=WEAKER_MATCHING,
+            **SOFTMAX,
+            from_memory=True,
+        ),
+        "cvae": Entry(
+            "SE-GZSL", VERMA, "cvae", second=SLOWER, **SOFTMAX, from_memory=True
+        ),
+        "cvae_gm": Entry(
+            "SE-GZSL + L_GM",
+            f"{VERMA}, {OURS}",
+            "cvae_gm",
+            second=WEAKER_MATCHING,
+            **SOFTMAX,
+            from_memory=True,
+        ),
+        # Since then.
+        "fvaegan": Entry(
+            "f-VAEGAN-D2", VAEGAN, "fvaegan", second=SLOWER, **SOFTMAX
+        ),
+        "fvaegan_gm": Entry(
+            "f-VAEGAN-D2 + L_GM",
+            f"{VAEGAN}, {OURS}",
+            "fvaegan_gm",
+            second=WEAKER_MATCHING,
+            **SOFTMAX,
+        ),
+        "tfvaegan": Entry(
+            "TF-VAEGAN", TFVAEGAN, "tfvaegan", second=SLOWER, **SOFTMAX
+        ),
+        "tfvaegan_gm": Entry(
+            "TF-VAEGAN + L_GM",
+            f"{TFVAEGAN}, {OURS}",
+            "tfvaegan_gm",
+            second=WEAKER_MATCHING,
+            **SOFTMAX,
+        ),
+        "cadavae": Entry(
+            "CADA-VAE", CADAVAE, "cadavae", second=SLOWER, **SOFTMAX
+        ),
+        "cadavae_gm": Entry(
+            "CADA-VAE + L_GM",
+            f"{CADAVAE}, {OURS}",
+            "cadavae_gm",
+            second=WEAKER_MATCHING,
+            **SOFTMAX,
+        ),
+        "cwgan_gm_noise": Entry(
+            "GMN, noise on conditions",
+            OURS,
+            "cwgan_gm",
+            generator={"condition_noise": 0.08},
+            second=WEAKER_MATCHING,
+            fixed={"synthetic_condition_noise": 0.3},
+            **GAN,
+        ),
         "zlap": Entry(
             "ZLAP",
             "Chen et al. 2022",

@@ -90,7 +90,7 @@ class Generators:
         kept = []
 
         def keep(step, model):
-            workdir.save_model(f"generator_{step}", model.generator)
+            workdir.save_model(f"generator_{step}", model.synthesiser)
 
         every = max(1, config.steps // SNAPSHOTS)
         begun = time.monotonic()
@@ -107,7 +107,7 @@ class Generators:
             kept.append(int(path.stem.rpartition("_")[2]))
         return {
             "seconds": round(seconds, 1),
-            "parameters": model.generator.count_params(),
+            "parameters": model.synthesiser.count_params(),
             "steps": sorted(kept),
         }
 
@@ -122,7 +122,7 @@ def choose(
 
     Args:
         entries: that share a generator, by name.
-        config: the settings that all begin with.
+        config: the settings of their generator.
         generators: of the tune splits and the first seed.
         minutes: for each entry; its generator counts in full, also if another
             entry has trained it. What has begun is finished.
@@ -176,7 +176,7 @@ def _choose(entry, config, generators, minutes) -> dict:
                 "second": bool(drawn),
                 "settings": _texts({**found, PENALTY: top[PENALTY]}),
             }
-    began = entry.generator_config(config).replace(entry.classifier_settings())
+    began = config.replace(entry.classifier_settings())
     scored = [
         one for one in tried if one["reason"] != classifier_search.NO_TIME
     ]
@@ -191,7 +191,7 @@ def _choose(entry, config, generators, minutes) -> dict:
 
 def _trained(entry, config, generators, drawn: Mapping):
     """The settings of a generator, and the generator as `trained` gives it."""
-    own = entry.generator_config(config).replace(drawn)
+    own = config.replace(drawn)
     return own, *generators.trained("-".join([entry.group, *drawn]), own)
 
 
