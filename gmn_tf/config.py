@@ -6,24 +6,17 @@ file per data set with what differs there. Precedence: preset < file < flag.
 
 import dataclasses
 import json
-import math
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from gmn_tf.data.embeddings import EMBEDDING_NORMS
 from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
 from gmn_tf.method.classifiers.table import CLASSIFIERS
-from gmn_tf.method.variants import VARIANTS
-from gmn_tf.utils import files
+from gmn_tf.method.variants import GUIDANCES, VARIANTS
+from gmn_tf.utils import files, plugin_settings, registry, values
 from gmn_tf.utils.errors import InputError, check_choice, nearest
 
-KINDS = {  # what a setting of this type is given as
-    int: "a whole number, as in 100",
-    float: "a number, as in 0.001",
-    str: "a text",
-    tuple: "whole numbers with commas, as in 2048,1024",
-}
 # A count is positive, and TensorFlow counts many things in 32 bits.
 BOUNDS = {int: (1, 2**31), tuple: (1, 2**31), float: (0.0, None)}
 BOTH, REAL = ROWS = ("both", "real")  # samples of a classifier
@@ -43,7 +36,7 @@ class ClassifierPart(NamedTuple):
     weight: float
 
 
-def setting(default, help_text: str, choices: tuple[str, ...] = (), **bounds):
+def setting(default, help_text: str, choices: Collection[str] = (), **bounds):
     """A field with the text of its flag and its allowed values.
 
     Args:
@@ -67,7 +60,7 @@ class Config:
         "cub", "Data set: cub, sun, awa, awa2, apy, flo, synthetic or your own."
     )
     variant: str = setting(
-        "cwgan_gm", "Model to train; see docs/settings.md.", tuple(VARIANTS)
+        "cwgan_gm", "Model to train; see docs/settings.md.", VARIANTS
     )
     features_file: str = setting(
         "res101.mat", "File of the features, inside the data set's folder."
@@ -120,7 +113,15 @@ class Config:
         "latent: z ~ N(mu(a), Sigma(a)); concat: [z, a] with z ~ N(0, I).",
         ("latent", "concat"),
     )
-    noise_dim: int = setting(512, "Size of the noise, d_z.")
+    noise_dim: int = setting(
+        512, "Size of the noise, d_z; 0: that of the class embedding.", least=0
+    )
+    noise_units: int = setting(
+        0,
+        "Size of a hidden layer between the class embedding and mu, Sigma; 0: "
+        "none.",
+        least=0,
+    )
     noise_mean: str = setting(
         "linear", "mu(a): linear, or tanh of it.", ("linear", "tanh")
     )
@@ -134,14 +135,21 @@ class Config:
     )
     generator_output: str = setting(
         "relu",
-        "Last activation: relu for features >= 0, linear for signed ones; "
-        "auto: relu if all training features, as scaled, are >= 0.",
-        ("relu", "linear", "auto"),
+        "Last activation: relu for features >= 0, linear for signed ones, "
+        "sigmoid for those in [0, 1]; auto: relu if all training features, as "
+        "scaled, are >= 0, else linear.",
+        ("relu", "linear", "sigmoid", "auto"),
     )
     activation: str = setting(
         "leaky_relu",
         "Hidden activation of generator and critic (leaky_relu: slope 0.2).",
         ("leaky_relu", "relu"),
+    )
+
+    condition_noise: float = setting(
+        0.0,
+        "Standard deviation of noise on the class embeddings that the "
+        "generator sees in training.",
     )
 
     # --- Critic and WGAN-GP (Eq. 1, 7-9) ------------------------------------
@@ -159,7 +167,13 @@ class Config:
         10.0, "Weight of the gradient penalty, lambda in Eq. 1."
     )
     steps: int = setting(100_000, "Generator steps.")
+    adversarial_weight: float = setting(
+        1.0, "Weight of the critic's term in the generator's loss."
+    )
     learning_rate: float = setting(1e-4, "Adam's learning rate.")
+    critic_learning_rate: float = setting(
+        0.0, "That of the critic; 0: the same."
+    )
     beta_1: float = setting(0.0, "Adam's beta_1.", below=1.0)
     beta_2: float = setting(0.999, "Adam's beta_2.", below=1.0)
 
@@ -209,7 +223,77 @@ class Config:
         least=1e-6,
     )
 
+    # --- Guidance of other systems: see docs/systems.md -----------------------
+    moments_weight: float = setting(
+        1.0, "Weight of moment matching in the variants that have it."
+    )
+    vae_units: tuple[int, ...] = setting(
+        (2048,), "Hidden layers of the encoder q of a variational auto-encoder."
+    )
+    vae_reads: str = setting(
+        "both",
+        "What q reads: features, or both, features and embeddings.",
+        ("both", "features"),
+    )
+    vae_reconstruction: str = setting(
+        "auto",
+        "Its error, summed over dimensions: squared (half of it), absolute, or "
+        "cross_entropy for features in [0, 1]; auto: cross_entropy with "
+        "--generator_output=sigmoid, else squared.",
+        ("auto", "squared", "absolute", "cross_entropy"),
+    )
+    vae_weight: float = setting(1.0, "Weight of the auto-encoder's loss.")
+    vae_kl_weight: float = setting(
+        1.0, "Weight of KL(q || N(0, I)) beside the reconstruction."
+    )
+    vae_prior_weight: float = setting(
+        0.0, "Weight of the reconstruction from noise in place of a code."
+    )
+    vae_code_weight: float = setting(
+        0.0, "Weight of -log q of the noise, read from a synthetic feature."
+    )
+    regressor_units: tuple[int, ...] = setting(
+        (1024,), "Hidden layers of the trained regressor R from x to a."
+    )
+    regressor_distance: str = setting(
+        "squared",
+        "Distance of R(x) and a, summed over dimensions: squared (half of it) "
+        "or absolute.",
+        ("squared", "absolute"),
+    )
+    regressor_weight: float = setting(
+        0.1, "Weight of R's distance in the generator's loss."
+    )
+    regressor_fake_weight: float = setting(
+        0.0, "Weight of synthetic samples in R's own loss."
+    )
+    alignment_units: tuple[int, ...] = setting(
+        (1560,), "Hidden layers of CADA-VAE's encoder of features."
+    )
+    alignment_embedding_units: tuple[int, ...] = setting(
+        (665,), "Hidden layers of its decoder of embeddings."
+    )
+    alignment_kl_weight: float = setting(
+        0.25, "Weight of its KL terms at the end of training."
+    )
+    alignment_cross_weight: float = setting(
+        2.37, "Weight of its cross-reconstruction at the end of training."
+    )
+    alignment_distance_weight: float = setting(
+        8.13, "Weight of its 2-Wasserstein distance at the end of training."
+    )
+
     # --- Synthesis and final classifier (3.4) -------------------------------
+    representation: str = setting(
+        "auto",
+        "What final classifiers see: features; auto: what the variant says.",
+        ("auto", "features"),
+    )
+    synthetic_condition_noise: float = setting(
+        0.0,
+        "Standard deviation of noise on the class embeddings of every other "
+        "synthetic sample.",
+    )
     synthetic_per_class: int = setting(
         250, "Synthetic features per unseen class."
     )
@@ -254,9 +338,19 @@ class Config:
     prototype_units: tuple[int, ...] = setting(
         (1024,), "Hidden layers of the network from a to a prototype."
     )
-    prototype_learning_rate: float = setting(
-        1e-3, "AdamW's learning rate; a tenth of it after half of the epochs."
+    prototype_activation: str = setting(
+        "leaky_relu",
+        "Activation of these (leaky_relu: slope 0.2).",
+        ("leaky_relu", "relu"),
     )
+    prototype_output: str = setting(
+        "linear", "Activation of a prototype.", ("linear", "relu")
+    )
+    prototype_learning_rate: float = setting(1e-3, "AdamW's learning rate.")
+    prototype_rate_drop: float = setting(
+        10.0, "Divides that rate after half of the epochs.", least=1e-6
+    )
+    prototype_beta_1: float = setting(0.9, "AdamW's beta_1.", below=1.0)
     prototype_weight_decay: float = setting(
         1e-4, "AdamW's weight decay, in units of the learning rate."
     )
@@ -288,6 +382,11 @@ class Config:
         "step, by the variance (class normalisation).",
         ("none", "class"),
     )
+    prototype_seen_factor: float = setting(
+        1.0,
+        "Multiplies the scores of seen classes after training (0.95 in class "
+        "normalisation).",
+    )
     discriminant_shrinkage: float = setting(
         3.0,
         "What is added to the covariance of a discriminant classifier: this "
@@ -304,22 +403,47 @@ class Config:
         5, "Classifiers trained and scored per generator.", below=1000
     )
 
+    # --- Parts of other packages --------------------------------------------
+    plugins: str = setting(
+        "",
+        "Python modules with commas that register further variants, guidances "
+        "or classifiers. A run records those that it uses.",
+    )
+    plugin_settings: str = setting(
+        "",
+        "Settings of these parts, as in `sparsity.weight=0.1,hinge.epochs=9`.",
+    )
+
     def __post_init__(self):
+        if isinstance(self.plugins, str):
+            registry.load(self.plugins)
         for field in dataclasses.fields(self):
             value = _converted(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
         for norm in self.embedding_norm.split(","):
             check_choice("embedding_norm", norm, EMBEDDING_NORMS)
         _check_classifiers(self)
+        _complete_plugins(self)
+
+    def __getattr__(self, name: str):
+        """A setting of a plugin, as in `getattr(config, "sparsity.weight")`."""
+        part, _, field = name.partition(".")
+        if field and part in registry.SETTINGS:
+            return getattr(self.settings_of(part), field)
+        raise AttributeError(f"{type(self).__name__} has no setting {name!r}")
+
+    def settings_of(self, name: str) -> NamedTuple:
+        """The settings of a part of a plugin, in the class it registered."""
+        return plugin_settings.of(name, self.plugin_settings)
 
     @property
     def classifier_parts(self) -> tuple[ClassifierPart, ...]:
         """The parts of the final classifier, in the order of their names."""
         names = self.classifier.split("+")
         columns = [names]
-        for values in (self.classifier_rows, self.classifier_weights):
-            values = values.split(",")
-            columns.append(values * len(names) if len(values) == 1 else values)
+        for text in (self.classifier_rows, self.classifier_weights):
+            each = text.split(",")
+            columns.append(each * len(names) if len(each) == 1 else each)
         return tuple(
             ClassifierPart(name, rows, float(weight))
             for name, rows, weight in zip(*columns)
@@ -331,8 +455,15 @@ class Config:
         Raises:
             InputError: for a name or a value that does not exist.
         """
+        registry.load(str(settings.get("plugins", "")))
         check_setting_names(settings)
-        return dataclasses.replace(self, **settings)
+        own = {n: value for n, value in settings.items() if "." in n}
+        others = {n: v for n, v in settings.items() if n not in own}
+        if own:
+            text = others.get("plugin_settings", self.plugin_settings)
+            own = plugin_settings.read(text) | plugin_settings.checked(own)
+            others["plugin_settings"] = plugin_settings.completed(own, ())
+        return dataclasses.replace(self, **others)
 
     def to_dict(self) -> dict:
         """Plain values, as written to JSON."""
@@ -342,6 +473,7 @@ class Config:
 def check_setting_names(names: Iterable[str]) -> None:
     """Raises InputError, with the nearest valid name, for a misspelt one."""
     known = [field.name for field in dataclasses.fields(Config)]
+    known += plugin_settings.names()
     for name in names:
         if name not in known:
             raise InputError(
@@ -366,6 +498,7 @@ def read_config_file(path: str) -> dict:
     )
     if isinstance(content.get("config"), dict):
         content = content["config"]
+    registry.load(str(content.get("plugins", "")))
     check_setting_names(content)
     return content
 
@@ -374,13 +507,9 @@ def _converted(field: dataclasses.Field, value):
     """The value in its field's type, or an InputError that names the field."""
     kind, metadata = type(field.default), field.metadata
     least, below = metadata["least"], metadata["below"]
-    expected = KINDS[kind]
+    expected = values.KINDS[kind]
     try:
-        if kind is tuple:
-            items = value.split(",") if isinstance(value, str) else list(value)
-            converted = tuple(_single(int, item) for item in items)
-        else:
-            converted = _single(kind, value)
+        converted = values.converted(kind, value)
         numbers = converted if kind is tuple else (converted,)
         # `min` also raises ValueError for an empty tuple.
         if least is not None and min(numbers) < least:
@@ -413,7 +542,7 @@ def _check_classifiers(config: Config) -> None:
     for rows in lists["classifier_rows"]:
         check_choice("classifier_rows", rows, ROWS)
     try:
-        weights = [_single(float, w) for w in lists["classifier_weights"]]
+        weights = [values.single(float, w) for w in lists["classifier_weights"]]
         if min(weights) < 0.0 or max(weights) == 0.0:
             raise ValueError
     except ValueError:
@@ -423,8 +552,8 @@ def _check_classifiers(config: Config) -> None:
             repr(config.classifier_weights),
             "Correct the flag, or that entry of the --config file.",
         ) from None
-    for setting_name, values in lists.items():
-        if len(values) not in (1, len(names)):
+    for setting_name, listed in lists.items():
+        if len(listed) not in (1, len(names)):
             raise InputError(
                 f"--{setting_name} does not fit --classifier="
                 f"{config.classifier}.",
@@ -443,14 +572,35 @@ def _check_classifiers(config: Config) -> None:
             )
 
 
-def _single(kind: type, value):
-    """A text or a finite number; ValueError for another type or a fraction."""
-    converted = kind(value)
-    if (
-        isinstance(value, bool)
-        or (kind is str and not isinstance(value, str))
-        or (kind is float and not math.isfinite(converted))
-        or (isinstance(value, float) and converted != value)  # as in int(1.5)
-    ):
-        raise ValueError
-    return converted
+def _complete_plugins(config: Config) -> None:
+    """Adds the plugins that a run uses, and all settings of their parts.
+
+    Raises:
+        InputError: for a guidance that no module has registered.
+    """
+    guidances = VARIANTS[config.variant].guidance
+    for name in guidances:
+        if name not in GUIDANCES:
+            raise InputError(
+                f"--variant={config.variant} has a guidance that no module "
+                "registers.",
+                "one of " + ", ".join(GUIDANCES),
+                name,
+                "Name the module that registers it in --plugins.",
+            )
+    classifiers = config.classifier.split("+")
+    given = plugin_settings.read(config.plugin_settings)
+    used = [*guidances, *classifiers]
+    text = plugin_settings.completed(given, used)
+    object.__setattr__(config, "plugin_settings", text)
+    modules = list(filter(None, config.plugins.split(",")))
+    owners = [VARIANTS.owner(config.variant)]
+    for table in (GUIDANCES, CLASSIFIERS):
+        named = [*used, *(full.partition(".")[0] for full in given)]
+        owners += [table.owner(name) for name in named if name in table]
+    for owner in filter(None, owners):
+        if owner == "__main__":  # which no other process can import
+            continue
+        if not any(f"{owner}.".startswith(f"{one}.") for one in modules):
+            modules.append(owner)
+    object.__setattr__(config, "plugins", ",".join(modules))

@@ -20,7 +20,8 @@ def configure(dataset: str, preset: str = "release", **settings) -> Config:
     Raises:
         InputError: for a name or a value that no setting has.
     """
-    return Config().replace({**configs.preset(dataset, preset), **settings})
+    start = configs.preset(dataset, preset, settings)
+    return Config().replace({**start, **settings})
 
 
 def unscaled(config: Config) -> Config:

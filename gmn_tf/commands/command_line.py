@@ -18,6 +18,8 @@ from typing import NoReturn
 from absl import flags
 from absl import logging as absl_logging
 
+from gmn_tf.commands import define
+from gmn_tf.utils import registry
 from gmn_tf.utils.errors import (
     InputError,
     StoppedError,
@@ -44,6 +46,15 @@ GPU_DRIVER = pathlib.Path("/proc/driver/nvidia")
 INTERRUPTED = 130  # the shell's status for Ctrl-C
 BROKEN_PIPE = 141  # for a command whose output is closed
 BY_SIGNAL = 128  # and for others that a signal ended
+
+
+PLUGINS = define.string(
+    "plugins",
+    None,
+    "Python modules with commas that register further variants, guidances or "
+    "classifiers, beside those of installed packages; CONTRIBUTING.md shows "
+    "one. A run records those that it uses.",
+)
 
 
 def command(
@@ -78,7 +89,8 @@ def command(
             argv = sys.argv[1:] if argv is None else list(argv)
             usage = inspect.getdoc(function)
             with _ending(after_interrupt):
-                values = define_flags(definitions)
+                load_plugins(argv)
+                values = define_flags(call.definitions)
                 if set(HELP) & set(itertools.takewhile("--".__ne__, argv)):
                     for name in values:
                         flag = values[name]
@@ -91,17 +103,30 @@ def command(
                 arguments = parse(argv, values, usage, takes_arguments)
                 function(values, *([arguments] if takes_arguments else []))
 
-        call.definitions = definitions
+        call.definitions = (PLUGINS, *definitions)
         return call
 
     return decorate
 
 
+def load_plugins(argv: list[str]) -> None:
+    """Imports plugins, which the choices of other flags depend on.
+
+    Raises:
+        InputError: for one that cannot be imported.
+    """
+    values = flags.FlagValues()
+    PLUGINS(flag_values=values)
+    with contextlib.suppress(flags.Error):  # which is explained later
+        values(["command", *argv], known_only=True)
+    registry.load(values["plugins"].value or "")
+
+
 def define_flags(definitions: Sequence[Callable]) -> flags.FlagValues:
     """The flags of one call of a command."""
     values = flags.FlagValues()
-    for define in definitions:
-        define(flag_values=values)
+    for definition in definitions:
+        definition(flag_values=values)
     for name in values:
         if values[name].flag_type() == "string":
             # What an unset variable of the shell leaves.

@@ -81,7 +81,7 @@ DATA = (
 # Of commands that train: where settings come from, and how training runs and
 # is watched.
 TRAINING = (
-    *SETTINGS.values(),
+    *(flag for name, flag in SETTINGS.items() if name != "plugins"),
     PRESET,
     *DATA,
     define.string(
@@ -173,7 +173,7 @@ def resolve(values, preset: str | None = None) -> Config:
     """The settings: preset (default: that of its flag) < file < flag."""
     chosen = chosen_settings(values)
     dataset = chosen.get("dataset", Config.dataset)
-    preset = configs.preset(str(dataset), preset or values.preset)
+    preset = configs.preset(str(dataset), preset or values.preset, chosen)
     return Config().replace({**preset, **chosen})
 
 

@@ -7,11 +7,16 @@ networks and batches small enough to train in minutes on two CPU cores; `best`
 adds to `cpu` what raised h most on the validation classes of FLO and CUB; with
 `auto`, and with `best` for any other data set, a short search on the validation
 classes decides (`gmn_tf.search.auto`).
+
+Variants by other authors, and their classifiers, have settings of their own:
+see `systems`.
 """
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 
+from gmn_tf.configs import systems
 from gmn_tf.utils.errors import check_choice
 
 PRESETS = ("release", "paper", "cpu", "best", "auto")
@@ -54,20 +59,25 @@ AUTO = {
 }
 
 
-def preset(dataset: str, name: str = "release") -> dict:
+def preset(
+    dataset: str, name: str = "release", chosen: Mapping | None = None
+) -> dict:
     """The settings of a preset that differ from `Config`'s defaults.
 
     Args:
         dataset: name of a data set; one without a file of its own gets the
             defaults.
         name: one of `PRESETS`.
+        chosen: settings that are chosen already; those `variant` and
+            `classifier` may have others of their own (`systems`).
 
     Raises:
         InputError: for an unknown preset.
     """
     check_choice("preset", name, PRESETS)
+    system = systems.settings(dataset, chosen or {}, name == "release")
     if is_searched(dataset, name):
-        return {"dataset": dataset, **AUTO}
+        return {"dataset": dataset, **AUTO, **system}
     own = _own(dataset)
     settings = {"dataset": dataset, **own.get("RELEASE", {})}
     if name == "paper":
@@ -76,7 +86,7 @@ def preset(dataset: str, name: str = "release") -> dict:
         settings |= CPU | own.get("CPU", {})
     if name == "best":
         settings |= own["BEST"]
-    return settings
+    return settings | system
 
 
 def is_searched(dataset: str, name: str) -> bool:

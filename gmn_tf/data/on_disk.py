@@ -180,11 +180,14 @@ class Mapped(OnDisk):
 
     Args:
         source: the rows.
-        function: rows `[n, dx]` -> as many of the same size, float32.
+        function: rows `[n, dx]` -> as many, float32.
+        dim: size of these; None for dx.
     """
 
-    def __init__(self, source: OnDisk, function: Callable):
-        super().__init__(*source.shape)
+    def __init__(
+        self, source: OnDisk, function: Callable, dim: int | None = None
+    ):
+        super().__init__(len(source), dim or source.shape[1])
         self._source, self._function = source, function
 
     def _read(self, rows):

@@ -12,7 +12,7 @@ from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import base
 from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.runs import experiment
-from gmn_tf.runs.finished import FinishedRun, check_sizes
+from gmn_tf.runs.finished import FinishedRun, check_sizes, load_classifiers
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot import source
@@ -41,10 +41,7 @@ class Predictor:
         config, _ = workdir.read_config()
         workdir.check_finished()
         classes = read_label_map(workdir)
-        models = tuple(
-            workdir.load_model(f"classifier_{number}", Classifier)
-            for number in range(config.classifier_seeds)
-        )
+        models = tuple(load_classifiers(workdir, config))
         sizes = {
             "feature_dim": classes.feature_dim,
             "num_classes": len(classes.names),
@@ -58,6 +55,11 @@ class Predictor:
                 "Train again into another --workdir.",
             )
         return cls(classes, models)
+
+    @property
+    def represent(self) -> Callable:
+        """Scaled features -> what all classifiers of the run see."""
+        return self.classifiers[0].represent
 
     def probabilities(self, features) -> np.ndarray:
         """Features `[n, dx]` -> probabilities `[n, C]`; each row sums to 1.
@@ -80,9 +82,10 @@ class Predictor:
         action = "Extract the features of these samples again."
         source.check_finite(features, "The array", "samples", action, 0)
         terms = [model.terms for model in self.classifiers]
-        scaled = self.classes.feature_scaling
+        scaled, represent = self.classes.feature_scaling, self.represent
         return metrics.in_blocks(
-            lambda block: mean_probabilities(scaled(block), terms), features
+            lambda block: mean_probabilities(represent(scaled(block)), terms),
+            features,
         )
 
     def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
@@ -122,7 +125,7 @@ def mean_probabilities(features, terms):
     """Features `[n, dx]` -> the mean over classifiers of softmax(scores).
 
     Args:
-        features: `[n, dx]`.
+        features: `[n, dx]`, or the representation of features.
         terms: of each classifier; see `classifiers.base.scores`.
     """
     return tf.reduce_mean(

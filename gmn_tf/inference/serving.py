@@ -27,6 +27,7 @@ class ServingModel(tf.Module):
         super().__init__()
         self.feature_dim = predictor.classes.feature_dim
         self.scaled = predictor.classes.feature_scaling
+        self.represent = predictor.represent
         self.terms = [
             [
                 term._replace(
@@ -42,11 +43,14 @@ class ServingModel(tf.Module):
         self.backbone = backbone
         # What is an attribute is saved. TensorFlow Serving does not look for
         # variables inside those of Keras.
-        self.weights = (
-            []
-            if backbone is None
-            else [variable.value for variable in backbone.model.variables]
-        )
+        networks = [predictor.classifiers[0].representation]
+        networks += [] if backbone is None else [backbone.model]
+        self.weights = [
+            variable.value
+            for network in networks
+            if network is not None
+            for variable in network.variables
+        ]
 
     def classify(self, features):
         """Raw features `[n, dx]` -> names and probabilities `[n, k]`."""
@@ -68,7 +72,9 @@ class ServingModel(tf.Module):
         return self._answer(self.backbone.features(pixels))
 
     def _answer(self, features):
-        probabilities = mean_probabilities(self.scaled(features), self.terms)
+        probabilities = mean_probabilities(
+            self.represent(self.scaled(features)), self.terms
+        )
         best, labels = tf.math.top_k(probabilities, self.top_k)
         return {"classes": tf.gather(self.names, labels), "scores": best}
 

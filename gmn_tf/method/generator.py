@@ -31,10 +31,26 @@ class LatentNoise(Noise):
         mean: `linear` for mu = W_mu a + b_mu, `tanh` for the tanh of it.
         covariance: `learned` for Sigma = diag exp(W_cov a + b_cov), or
             `identity`.
+        units: sizes of hidden layers between a and both of these.
+        activation: of these layers, `leaky_relu` (slope 0.2) or `relu`.
     """
 
-    def __init__(self, dim: int, mean: str, covariance: str, **kwargs):
+    def __init__(
+        self,
+        dim: int,
+        mean: str,
+        covariance: str,
+        units: tuple[int, ...] = (),
+        activation: str = "leaky_relu",
+        **kwargs,
+    ):
         super().__init__(dim, **kwargs)
+        self.hidden_layers = [
+            layers.dense(
+                size, layers.activation(activation), dtype=self.dtype_policy
+            )
+            for size in units
+        ]
         self.mean_layer = layers.dense(
             dim, mean, name="mean", dtype=self.dtype_policy
         )
@@ -49,11 +65,14 @@ class LatentNoise(Noise):
 
         With the identity for Sigma, mu(a) alone.
         """
-        mean = ops.cast(self.mean_layer(embeddings), self.variable_dtype)
+        hidden = embeddings
+        for layer in self.hidden_layers:
+            hidden = layer(hidden)
+        mean = ops.cast(self.mean_layer(hidden), self.variable_dtype)
         if self.log_variance_layer is None:
             return (mean,)
         log_variance = ops.cast(
-            self.log_variance_layer(embeddings), self.variable_dtype
+            self.log_variance_layer(hidden), self.variable_dtype
         )
         return mean, ops.exp(0.5 * log_variance)
 
@@ -90,8 +109,11 @@ class Generator(keras.Model):
         feature_dim: size of a feature, d_x.
         units: sizes of the hidden layers.
         activation: hidden activation, `leaky_relu` (slope 0.2) or `relu`.
-        output_activation: `relu` for pooled features >= 0, else `linear`.
+        output_activation: `relu` for pooled features >= 0, `sigmoid` for those
+            between 0 and 1, else `linear`.
     """
+
+    representation = None  # classifiers see features as they are
 
     def __init__(
         self,
@@ -145,7 +167,11 @@ class Generator(keras.Model):
 
     def generate(self, noise, condition):
         """As `call`, with what `condition` gave; leading axes broadcast."""
-        hidden = self.noise_layer.draw(noise, condition)
+        return self.decode(self.noise_layer.draw(noise, condition))
+
+    def decode(self, codes):
+        """All after the noise: `[..., dz]` (or dz + da) -> `[..., dx]`."""
+        hidden = codes
         for layer in self.hidden_layers:
             hidden = layer(hidden)
         return ops.cast(self.output_layer(hidden), self.variable_dtype)

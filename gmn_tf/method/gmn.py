@@ -3,7 +3,7 @@
 repeat critic_steps times:
     critic    minimises  Eq. 1   on fresh real and fake samples
 generator     minimises  Eq. 5:  -E D(fake) + the guidances' losses
-guidances     train what they own (theta of f)
+guidances     train what they own (theta of f, a regressor)
 """
 
 import math
@@ -13,6 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf.method import wgan_gp
+from gmn_tf.method.guidance import GuidanceLayer
+from gmn_tf.method.representation import RepresentedGenerator
 
 
 class GMN(keras.Model):
@@ -27,6 +29,9 @@ class GMN(keras.Model):
         guidances: layers of `guidance`.
         embeddings: `[C, da]` class embeddings.
         gradient_penalty_weight: lambda.
+        adversarial_weight: of -E D(fake) in Eq. 5.
+        condition_stddev: of the noise that is added to the generator's
+            embeddings, where a batch has noise for them.
     """
 
     def __init__(
@@ -36,6 +41,8 @@ class GMN(keras.Model):
         guidances: list[keras.layers.Layer],
         embeddings: np.ndarray,
         gradient_penalty_weight: float,
+        adversarial_weight: float = 1.0,
+        condition_stddev: float = 0.0,
     ):
         super().__init__()
         self.generator = generator
@@ -43,27 +50,76 @@ class GMN(keras.Model):
         self.guidances = guidances
         self.embeddings = tf.convert_to_tensor(embeddings)
         self.gradient_penalty_weight = gradient_penalty_weight
+        self.adversarial_weight = adversarial_weight
+        self.condition_stddev = condition_stddev
+        for guidance in guidances:
+            if isinstance(guidance, GuidanceLayer):
+                guidance.attach(generator)
         self.built = True
 
-    def compile(self, optimizer, critic_optimizer, theta_optimizer, **kwargs):
-        """Sets one optimizer per network and builds them.
+    @property
+    def synthesiser(self) -> keras.Model:
+        """The generator, and how the final classifiers see what it makes."""
+        for guidance in self.guidances:
+            if getattr(guidance, "representation", None) is not None:
+                return RepresentedGenerator(
+                    self.generator, guidance.representation
+                )
+        return self.generator
+
+    @property
+    def generator_variables(self) -> list:
+        """What Eq. 5 moves: G, and networks of guidances that go with it."""
+        variables = list(self.generator.trainable_variables)
+        for guidance in self.guidances:
+            if isinstance(guidance, GuidanceLayer):
+                variables += guidance.joint_variables
+        return variables
+
+    def compile(
+        self,
+        optimizer,
+        critic_optimizer,
+        theta_optimizer,
+        network_optimizer=None,
+        **kwargs,
+    ):
+        """Sets the optimizers and builds them.
 
         Args:
             optimizer: moves the generator.
             critic_optimizer: moves the critic.
-            theta_optimizer: moves what guidances own.
+            theta_optimizer: moves what guidances own,
+            network_optimizer: or this one, where they say so; None if none
+                does.
             **kwargs: as in `keras.Model.compile`.
         """
         super().compile(optimizer=optimizer, **kwargs)
         self.critic_optimizer = critic_optimizer
         self.theta_optimizer = theta_optimizer
+        self.network_optimizer = network_optimizer
         # Keras builds only `optimizer`, and only when it is first used.
-        optimizer.build(self.generator.trainable_variables)
+        optimizer.build(self.generator_variables)
         if self.critic is not None:
             critic_optimizer.build(self.critic.trainable_variables)
-        theta_optimizer.build(
-            [v for one in self.guidances for v in one.trainable_variables]
+        for name in ("theta_optimizer", "network_optimizer"):
+            moved = [
+                variable
+                for guidance in self.guidances
+                for variable in _own_variables(guidance)
+                if _own_optimizer(guidance) == name
+            ]
+            if getattr(self, name) is not None:
+                getattr(self, name).build(moved)
+
+    @property
+    def optimizers(self) -> list:
+        """All optimizers in use."""
+        found = (
+            *(self.optimizer, self.critic_optimizer),
+            *(self.theta_optimizer, self.network_optimizer),
         )
+        return [one for one in found if one is not None]
 
     def train_step(self, batch):
         """One step of the algorithm above.
@@ -76,10 +132,11 @@ class GMN(keras.Model):
             logs |= self._critic_steps(batch["critic"])
         logs |= self._generator_step(batch)
         for guidance in self.guidances:
-            if guidance.trainable_variables:
+            if variables := _own_variables(guidance):
                 with tf.GradientTape() as tape:
-                    loss = guidance.own_loss(batch)
-                self._descend(self.theta_optimizer, tape, loss, guidance)
+                    loss = guidance.own_loss(batch, self.synthesise)
+                optimizer = getattr(self, _own_optimizer(guidance))
+                self._descend(optimizer, tape, loss, variables)
         if isinstance(
             tf.distribute.get_strategy(),
             tf.distribute.MultiWorkerMirroredStrategy,
@@ -92,8 +149,17 @@ class GMN(keras.Model):
         """Features `[..., dx]` from noise `[..., dz]` and labels.
 
         `labels` may lack the noise's last sample axis: one label then stands
-        for all samples along it.
+        for all samples along it. Noise `[..., dz + da]` has noise for the
+        embeddings at its end.
         """
+        dim = self.generator.noise_dim
+        if noise.shape[-1] > dim:
+            if len(labels.shape) < len(noise.shape) - 1:
+                labels = labels[..., tf.newaxis]
+            embeddings = tf.gather(self.embeddings, labels)
+            spread = tf.cast(noise[..., dim:], embeddings.dtype)
+            embeddings += self.condition_stddev * spread
+            return self.generator(noise[..., :dim], embeddings)
         condition = self._condition(self.generator, labels)
         if len(labels.shape) < len(noise.shape) - 1:
             condition = [part[..., tf.newaxis, :] for part in condition]
@@ -115,7 +181,8 @@ class GMN(keras.Model):
                     batch["mix"][step],
                     self.gradient_penalty_weight,
                 )
-            self._descend(self.critic_optimizer, tape, loss, self.critic)
+            variables = self.critic.trainable_variables
+            self._descend(self.critic_optimizer, tape, loss, variables)
         return logs
 
     def _generator_step(self, batch):
@@ -131,13 +198,14 @@ class GMN(keras.Model):
                     self.critic.score(self.critic.project(fake, condition))
                 )
                 logs["adversarial_loss"] = loss
+                loss *= self.adversarial_weight
             for guidance, target in zip(self.guidances, targets):
                 term, parts = guidance.loss(
                     fake, self.synthesise, batch, target
                 )
                 loss += term
                 logs |= parts
-        self._descend(self.optimizer, tape, loss, self.generator)
+        self._descend(self.optimizer, tape, loss, self.generator_variables)
         return {"generator_loss": loss, **logs}
 
     def _condition(self, network, labels):
@@ -152,15 +220,25 @@ class GMN(keras.Model):
             network.condition(self.embeddings),
         )
 
-    def _descend(self, optimizer, tape, loss, network):
-        """Moves one network down its gradient; the only code about replicas.
+    def _descend(self, optimizer, tape, loss, variables):
+        """Moves networks down their gradient; the only code about replicas.
 
         Keras sums gradients over replicas, while every loss here is a mean
         over one replica's share of the batch.
         """
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        variables = network.trainable_variables
         gradients = tape.gradient(loss, variables)
         if replicas > 1:
             gradients = [gradient / replicas for gradient in gradients]
         optimizer.apply(gradients, variables)
+
+
+def _own_variables(guidance) -> list:
+    """What `own_loss` of a guidance, any layer with the methods, trains."""
+    if isinstance(guidance, GuidanceLayer):
+        return guidance.own_variables
+    return guidance.trainable_variables
+
+
+def _own_optimizer(guidance) -> str:
+    return getattr(guidance, "own_optimizer", GuidanceLayer.own_optimizer)

@@ -7,7 +7,9 @@ Each guidance is a layer with two methods, called in every step:
   parts of it to watch. `fake` are the samples the critic sees in this step,
   `synthesise(noise, labels)` makes others.
 
-A guidance with weights of its own trains them by `own_loss(batch)`.
+A guidance with weights of its own trains them by
+`own_loss(batch, synthesise)` after the generator's step, or lets them move
+with the generator: see `GuidanceLayer`.
 """
 
 import keras
@@ -20,7 +22,38 @@ from gmn_tf.method import compatibility, gradient_matching
 BLOCK = 1024  # samples that the regressor is fitted on at once
 
 
-class GradientMatching(keras.layers.Layer):
+class GuidanceLayer(keras.layers.Layer):
+    """What guidances with networks of their own can say beside the above.
+
+    Attributes:
+        own_optimizer: that of `GMN` which moves what `own_loss` trains.
+        representation: a `representation.Representation` by which the final
+            classifiers may see features, or None.
+    """
+
+    own_optimizer = "theta_optimizer"
+    representation = None
+
+    @property
+    def joint_variables(self) -> list:
+        """Variables that move with the generator, down the same loss."""
+        return []
+
+    @property
+    def own_variables(self) -> list:
+        """Variables that `own_loss` trains: all others."""
+        joint = {id(variable) for variable in self.joint_variables}
+        return [v for v in self.trainable_variables if id(v) not in joint]
+
+    def attach(self, generator) -> None:
+        """Called once with the generator that is guided."""
+
+    def targets(self, batch):
+        """Nothing, unless a guidance says otherwise."""
+        return None  # AutoGraph cannot convert an empty body.
+
+
+class GradientMatching(GuidanceLayer):
     """beta L_GM (Eq. 4), and the compatibility f whose gradients are matched.
 
     theta = (W, b) is drawn again every N steps and trained on real data in
@@ -98,7 +131,7 @@ class GradientMatching(keras.layers.Layer):
         }
         return self.weight * tf.reduce_sum(share * distances), parts
 
-    def own_loss(self, batch):
+    def own_loss(self, batch, synthesise):
         """Cross-entropy of f on real seen samples, which trains theta."""
         samples = batch["theta"]
         class_scores = self._scores(samples["features"], self.theta)
@@ -132,7 +165,7 @@ class GradientMatching(keras.layers.Layer):
         return theta
 
 
-class Frozen(keras.layers.Layer):
+class Frozen(GuidanceLayer):
     """A guidance by a linear model of features that was trained in advance.
 
     Args:
@@ -149,10 +182,6 @@ class Frozen(keras.layers.Layer):
         self.model = tuple(map(tf.convert_to_tensor, model))
         self.weight = weight
         self.built = True
-
-    def targets(self, batch):
-        """Nothing: the labels are in the batch."""
-        return None  # AutoGraph cannot convert an empty body.
 
 
 class Classification(Frozen):

@@ -17,12 +17,17 @@ PACKAGE = "gmn_tf"  # as in register_keras_serializable
 CLASSES = {
     "Adam": "adam",
     "Classifier": "classifiers.base",
+    "Codes": "representation",
     "ConcatenatedNoise": "generator",
     "Critic": "critic",
+    "DecodedFeatures": "representation",
     "DiscriminantEmbedder": "classifiers.discriminant",
+    "Encoder": "encoder",
     "Generator": "generator",
     "LatentNoise": "generator",
     "PrototypeEmbedder": "classifiers.prototype",
+    "Regressor": "regression",
+    "RepresentedGenerator": "representation",
     "SpanEmbedder": "classifiers.sgd",
 }
 

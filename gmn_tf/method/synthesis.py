@@ -31,17 +31,20 @@ def synthetic_counts(
     return counts
 
 
-def synthesise(generator, embeddings, counts, seed: int) -> Samples:
+def synthesise(
+    generator, embeddings, counts, seed: int, condition_stddev: float = 0.0
+) -> Samples:
     """Draws `counts[c]` samples of each class c, in bounded memory.
 
     The noise of a class follows from the seed and the class alone, and a
     smaller count gives the first of the samples of a larger one.
 
     Args:
-        generator: a `gmn_tf.Generator`.
+        generator: a `gmn_tf.Generator`, or a `RepresentedGenerator`.
         embeddings: `[C, da]` class embeddings.
         counts: `[C]` integers.
         seed: decides the noise.
+        condition_stddev: of noise on the embedding of every other sample.
 
     Raises:
         InputError: if memory cannot hold the samples.
@@ -57,7 +60,7 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
             "{} samples of {} dimensions".format(*shape),
             "Lower --synthetic_per_class or --seen_floor.",
         ) from error
-    draw = _drawing(generator)
+    draw = _drawing(generator, condition_stddev)
     start = 0
     for label in np.flatnonzero(counts):
         for part, first in enumerate(range(0, counts[label], ROWS_AT_ONCE)):
@@ -74,16 +77,22 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
 
 
 @functools.lru_cache(maxsize=1)  # or each generator would stay in memory
-def _drawing(generator):
+def _drawing(generator, condition_stddev):
     """A graph: `rows` samples of a class; the first are always the same."""
 
     @tf.function(reduce_retracing=True)
     def draw(embedding, seeds, rows):
         seed = tf.random.fold_in(tf.stack([seeds[0], 2]), seeds[1])
-        noise = standard_normal(
-            [rows, generator.noise_dim], tf.random.fold_in(seed, seeds[2])
-        )
-        return generator(noise, embedding[tf.newaxis])
+        seed = tf.random.fold_in(seed, seeds[2])
+        noise = standard_normal([rows, generator.noise_dim], seed)
+        embeddings = embedding[tf.newaxis]
+        if condition_stddev:
+            spread = condition_stddev * standard_normal(
+                [rows, embedding.shape[0]], tf.random.fold_in(seed, 1)
+            )
+            is_odd = tf.range(rows)[:, tf.newaxis] % 2 == 1
+            embeddings += tf.where(is_odd, spread, 0.0)
+        return generator(noise, embeddings)
 
     return draw
 

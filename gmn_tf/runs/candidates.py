@@ -18,8 +18,9 @@ def candidates(config: Config, has_generator: bool) -> list[dict]:
     if has_generator and any(part.rows == BOTH for part in parts):
         tried["synthetic_per_class"] = COUNT_FACTORS
     for part in parts:
-        prefix = CLASSIFIERS[part.name].prefixes[-1]
-        tried[f"{prefix}learning_rate"] = RATE_FACTORS
+        rate = f"{CLASSIFIERS.prefixes(part.name)[-1]}learning_rate"
+        if hasattr(config, rate):  # what is solved in closed form has none
+            tried[rate] = RATE_FACTORS
     values = {
         name: dict.fromkeys(
             # Counts are whole, and at least 1.

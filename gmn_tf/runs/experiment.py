@@ -13,9 +13,9 @@ from gmn_tf.config import BOTH, Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import metrics, synthesis, variants
+from gmn_tf.method import metrics, representation, synthesis, variants
 from gmn_tf.method.classifiers import combination, table
-from gmn_tf.method.classifiers.base import Classifier, Task
+from gmn_tf.method.classifiers.base import Classifier, Task, assemble
 from gmn_tf.runs import data_limits, plots, report, shortfalls
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
@@ -130,7 +130,7 @@ def train_generator(
 
     return fit.train(
         config, data, strategy, callbacks, execution, saved
-    ).generator
+    ).synthesiser
 
 
 def fit_classifiers(
@@ -156,12 +156,20 @@ def fit_classifiers(
     """
     of_parts = fit_parts(config, data, generator, on_epoch, fitted)
     weights = [part.weight for part in config.classifier_parts]
+    real = data.train
+    if len(of_parts) > 1:
+        real = representation.represented(real, generator, config.seed)
     models = [
-        combination.combine(several, weights, data.train.features)
+        combination.combine(several, weights, real.features)
         if len(several) > 1
         else several[0]
         for several in zip(*of_parts)
     ]
+    if generator is not None and generator.representation is not None:
+        models = [
+            assemble(one.terms, one.embedders, generator.representation)
+            for one in models
+        ]
     for model in models:
         model.penalise_seen(data.num_seen, config.seen_penalty)
     return models
@@ -176,7 +184,8 @@ def fit_parts(
 ) -> list[list[Classifier]]:
     """Of each part of the final classifier, one model per classifier seed.
 
-    They are neither added up nor penalised yet. Takes the same arguments as
+    They are neither added up nor penalised yet, and take features as the
+    generator's representation gives them. Takes the same arguments as
     `fit_classifiers`, and raises the same.
     """
     fitted = {} if fitted is None else fitted
@@ -199,10 +208,10 @@ def fit_parts(
         )
         if key not in fitted:
             if counts not in tasks:
-                tasks[counts] = _task(config, data, counts and generator)
+                tasks[counts] = _task(config, data, generator, counts)
             fits = parts.classifier_fits(config, name)
             models_of_kind = [
-                table.module(name).fit(
+                table.fit(name)(
                     tasks[counts],
                     settings,
                     1000 * config.seed + first + number,
@@ -217,13 +226,14 @@ def fit_parts(
     return models
 
 
-def _task(config: Config, data: ZeroShotData, generator) -> Task:
+def _task(config: Config, data: ZeroShotData, generator, with_fake) -> Task:
     """What a part learns from: real samples, and those of a generator."""
-    if generator is None:
+    real = representation.represented(data.train, generator, config.seed)
+    if not with_fake:
         seen = data.num_seen
-        return Task(data.train, data.embeddings, seen, seen)
+        return Task(real, data.embeddings, seen, seen)
     fake = draw_synthetic(config, data, generator)
-    samples = synthesis.joined(data.train, fake)
+    samples = synthesis.joined(real, fake)
     return Task(samples, data.embeddings, data.num_seen, data.num_classes)
 
 
@@ -236,7 +246,13 @@ def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
         config.synthetic_per_class,
         config.seen_floor,
     )
-    return synthesis.synthesise(generator, data.embeddings, counts, config.seed)
+    return synthesis.synthesise(
+        generator,
+        data.embeddings,
+        counts,
+        config.seed,
+        config.synthetic_condition_noise,
+    )
 
 
 def scores_record(

@@ -7,8 +7,10 @@ from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics, variants
+from gmn_tf.method.classifiers import table
 from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.method.generator import Generator
+from gmn_tf.method.representation import RepresentedGenerator
 from gmn_tf.runs import experiment, plots, report
 from gmn_tf.runs.workdir import Workdir, identity
 from gmn_tf.training import parts
@@ -46,9 +48,15 @@ class FinishedRun:
         """The generator of the run; None for the variant real_only."""
         if not variants.VARIANTS[self.config.variant].has_generator:
             return None
-        generator = self.workdir.load_model("generator", Generator)
-        names = ("feature_dim", "embedding_dim")
-        self._check_sizes({name: getattr(generator, name) for name in names})
+        kinds = Generator, RepresentedGenerator
+        generator = self.workdir.load_model("generator", kinds)
+        reader = generator.representation or generator
+        self._check_sizes(
+            {
+                "feature_dim": reader.feature_dim,
+                "embedding_dim": generator.embedding_dim,
+            }
+        )
         return generator
 
     def require_generator(self, action: str):
@@ -66,10 +74,7 @@ class FinishedRun:
 
     def load_classifiers(self, name: str = "classifier") -> list:
         """The final classifiers, or those of the `baseline`."""
-        models = [
-            self.workdir.load_model(f"{name}_{number}", Classifier)
-            for number in range(self.config.classifier_seeds)
-        ]
+        models = load_classifiers(self.workdir, self.config, name)
         for model in models:
             self._check_sizes(model.sizes)
         return models
@@ -88,6 +93,22 @@ class FinishedRun:
             "Prepare the data with the --features_file and --embedding of the "
             "run.",
         )
+
+
+def load_classifiers(
+    workdir: Workdir, config: Config, name: str = "classifier"
+) -> list[Classifier]:
+    """The saved final classifiers of a run, or those of its `baseline`.
+
+    Raises:
+        InputError: if one cannot be loaded.
+    """
+    for part in config.classifier_parts:
+        table.fit(part.name)  # Keras then knows the layers of a plugin
+    return [
+        workdir.load_model(f"{name}_{number}", Classifier)
+        for number in range(config.classifier_seeds)
+    ]
 
 
 def common_title(runs: Sequence[FinishedRun]) -> str:

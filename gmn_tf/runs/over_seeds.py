@@ -7,7 +7,7 @@ import statistics
 
 from gmn_tf.config import REAL
 from gmn_tf.method import metrics
-from gmn_tf.method.classifiers.table import PREFIXES
+from gmn_tf.method.classifiers.table import all_prefixes
 from gmn_tf.runs import report, tables
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
@@ -17,6 +17,7 @@ MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 _SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
 _DATA = ("dataset", "embedding", "features_file", "split")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
+PLUGINS = ("plugins", "plugin_settings")
 SCALINGS = ("feature_scaling", "embedding_norm")
 
 
@@ -174,8 +175,8 @@ def _of_baseline(settings: dict) -> dict:
     return {
         name: value
         for name, value in settings.items()
-        if name in (*SHOWN, *SCALINGS, "seen_penalty", "data")
-        or name.startswith(("classifier", *PREFIXES))
+        if name in (*SHOWN, *SCALINGS, "seen_penalty", "data", *PLUGINS)
+        or name.startswith(("classifier", *all_prefixes()))
     } | {"variant": metrics.BASELINE, "steps": 0, "classifier_rows": REAL}
 
 

@@ -23,7 +23,7 @@ import shutil
 from etils import epy
 
 from gmn_tf.config import Config
-from gmn_tf.utils import files, locks
+from gmn_tf.utils import files, locks, registry
 from gmn_tf.utils.errors import InputError, check_same, first_line
 from gmn_tf.utils.versions import versions
 
@@ -106,8 +106,10 @@ class Workdir:
             for name, value in source.items():
                 if not isinstance(value, str):
                     raise TypeError(f"{name} is {value!r:.50}, not a text")
+            plugins = str(stored["config"].get("plugins", ""))
+            registry.load(plugins, f"plugin that the run in {self} needs")
             return Config(**stored["config"]), source
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f"{self.path / 'config.json'} is not the file of a run.",
                 'an object with "config" and "data"',
@@ -155,8 +157,12 @@ class Workdir:
         with files.replacing(self.path / name) as temporary:
             figures.save(figure, temporary, temporary.suffix[1:])
 
-    def load_model(self, name: str, kind: type | None = None) -> "keras.Model":
+    def load_model(
+        self, name: str, kind: type | tuple[type, ...] | None = None
+    ) -> "keras.Model":
         """Loads `name`.keras, a model of the class `kind`, if that is given.
+
+        Of several classes it may be any.
 
         Raises:
             InputError: if the file is missing, damaged or holds another model.
@@ -165,9 +171,11 @@ class Workdir:
         try:
             # In safe mode, code inside the file is not run.
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
-            kind = kind or keras.Model
-            if not isinstance(model, kind):
-                raise TypeError(f"{type(model).__name__}, not {kind.__name__}")
+            kinds = kind if isinstance(kind, tuple) else (kind or keras.Model,)
+            if not isinstance(model, kinds):
+                raise TypeError(
+                    f"{type(model).__name__}, not {kinds[0].__name__}"
+                )
             if not model.built:
                 raise TypeError("a model without its weights")
             return model

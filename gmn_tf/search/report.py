@@ -66,12 +66,12 @@ def write(folder: SearchFolder) -> str:
         picture = figure.draw(list(rows.values()), names, objective, title)
         folder.save_picture("trials.png", picture)
     chosen = {**best["generator"], **best["classifier"], "steps": best["steps"]}
-    chosen = config.replace({**chosen, "split": "test"}).to_dict()
-    folder.write_json(BEST, chosen)
+    chosen = config.replace({**chosen, "split": "test"})
+    folder.write_json(BEST, chosen.to_dict())
 
     settings = []
     for name in dict.fromkeys(("steps", *names)):
-        found, began = (as_text(of[name]) for of in (chosen, config.to_dict()))
+        found, began = (as_text(getattr(of, name)) for of in (chosen, config))
         note = "" if began == found else f" (initially {began})"
         settings.append(f"  {name}: {found}{note}")
     label, found = SCORES[objective], best[objective]
@@ -156,7 +156,8 @@ def _write_choices(folder, config, results, objective: str) -> None:
 
 
 def _row(one: Mapping, config, names: Sequence[str]) -> dict:
-    settings = config.to_dict() | one["generator"] | one.get("classifier", {})
+    settings = {name: getattr(config, name) for name in names}
+    settings |= one["generator"] | one.get("classifier", {})
     return {
         "trial": one["trial"],
         **{

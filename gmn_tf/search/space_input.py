@@ -8,8 +8,8 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
 from gmn_tf.config import Config, check_setting_names
-from gmn_tf.method.classifiers.table import CLASSIFIERS, PREFIXES
-from gmn_tf.method.variants import CLASSIFICATION, CYCLE, MATCHING, VARIANTS
+from gmn_tf.method.classifiers import table
+from gmn_tf.method.variants import CLASSIFICATION, GUIDANCES, VARIANTS
 from gmn_tf.search.space import (
     CALIBRATED,
     CLASSIFIER,
@@ -18,7 +18,7 @@ from gmn_tf.search.space import (
     SMALL_PRESETS,
     Space,
 )
-from gmn_tf.utils import files
+from gmn_tf.utils import files, plugin_settings
 from gmn_tf.utils.errors import InputError, check_choice, first_line
 
 # What decides the data, the scores or the length of a trial, not its quality.
@@ -27,23 +27,13 @@ NOT_SEARCHED = (
     *("feature_scaling", "split", "seed", "steps", "precision"),
     "classifier_seeds",
 )
-CRITIC = "critic"
-# A setting that begins with one of these matters to this part alone.
-USED_BY = {
-    "matching_": MATCHING,
-    "theta_": MATCHING,
-    "classification_": CLASSIFICATION,
-    "cycle_": CYCLE,
-    "critic_": CRITIC,
-    "gradient_penalty_": CRITIC,
-}
+OF_CRITIC = ("critic_", "gradient_penalty_", "adversarial_")
 # These also train the f that L_CLS freezes.
 OF_SGD = (
     *("classifier_learning_rate", "classifier_decay", "classifier_momentum"),
     *("classifier_weight_decay", "classifier_batch_size", "classifier_epochs"),
 )
 OF_SYNTHESIS = ("synthetic_", "seen_")
-OF_THE_CLASSIFIER = ("classifier", *PREFIXES, *OF_SYNTHESIS)
 
 
 def make(
@@ -78,9 +68,12 @@ def make(
         )
     unused = tuple(
         prefix
-        for prefix, part in USED_BY.items()
-        if part not in (*parts.guidance, parts.critic and CRITIC)
+        for name in GUIDANCES
+        if name not in parts.guidance
+        for prefix in GUIDANCES.prefixes(name)
     )
+    if parts.critic is None:
+        unused += OF_CRITIC
     guided = CLASSIFICATION in parts.guidance
     unused += unused_by_classifiers(
         [config.classifier, *_listed(changes.get("classifier", []))], guided
@@ -124,6 +117,7 @@ def make(
                 "Leave one of them out.",
             )
     fixed, generator, classifier = {}, {}, {}
+    of_classifier = ("classifier", *table.all_prefixes(), *OF_SYNTHESIS)
     tried_of = {**space, **changes}
     # First, since it decides which of the other settings have an effect.
     for name in sorted(tried_of, key=lambda name: name != "classifier"):
@@ -133,9 +127,7 @@ def make(
             classifier[name] = tried
         elif isinstance(tried, tuple) and len(tried) == 1:
             (fixed[name],) = tried
-        elif not name.startswith(OF_THE_CLASSIFIER) or (
-            guided and name in OF_SGD
-        ):
+        elif not name.startswith(of_classifier) or (guided and name in OF_SGD):
             generator[name] = tried
         elif isinstance(tried, tuple):
             classifier[name] = tried
@@ -166,9 +158,9 @@ def unused_by_classifiers(tried: list, guided: bool) -> tuple[str, ...]:
     used = {"classifier_"} if guided else set()
     for classifier in tried:
         for name in str(classifier).split("+"):
-            check_choice("classifier", name, CLASSIFIERS)
-            used.update(CLASSIFIERS[name].prefixes)
-    unused = [prefix for prefix in PREFIXES if prefix not in used]
+            check_choice("classifier", name, table.CLASSIFIERS)
+            used.update(table.CLASSIFIERS.prefixes(name))
+    unused = [prefix for prefix in table.all_prefixes() if prefix not in used]
     # Others that begin with it are of all classifiers.
     if "classifier_" in unused:
         unused.remove("classifier_")
@@ -185,7 +177,8 @@ def read_changes(texts: Sequence[str]) -> dict:
     changes = {}
     for text in texts:
         name, has_values, values = text.partition("=")
-        if not (has_values and name.isidentifier()):
+        is_name = name.isidentifier() or name in plugin_settings.names()
+        if not (has_values and is_name):
             changes |= files.read_json(
                 pathlib.Path(text),
                 'a JSON file such as {"noise_dim": [64, 128], ...}, or '
@@ -212,7 +205,7 @@ def _read(name: str, tried) -> tuple | dict:
     def checked(value):
         return getattr(Config().replace({name: value}), name)
 
-    is_number = isinstance(getattr(Config, name), (int, float))
+    is_number = isinstance(getattr(Config(), name), (int, float))
     match tried:
         case {"min": least, "max": most, **others} if is_number:
             least, most = checked(least), checked(most)

@@ -20,6 +20,7 @@ from gmn_tf.search import classifier_search
 from gmn_tf.search.classifier_search import SCALINGS
 from gmn_tf.search.folder import RESULT, SearchFolder
 from gmn_tf.search.search import Search
+from gmn_tf.search.space import as_text
 from gmn_tf.training import monitoring
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils import progress
@@ -114,7 +115,8 @@ class TrialRunner:
             metrics = {name: {"mean": best[name]} for name in SCORES}
             metrics["steps"] = steps
             shown = {
-                n: config.to_dict()[n] for n in self.search.space.generator
+                n: as_text(getattr(config, n))
+                for n in self.search.space.generator
             }
             shown |= {"steps": steps, **result["classifier"]}
             monitoring.write_result(workdir.logs, shown, metrics)

@@ -26,6 +26,8 @@ class BatchSizes:
         real: real samples per matched class.
         fake: synthetic samples per matched class.
         theta: labelled real samples to train theta with; 0 leaves them out.
+        code_dim: size of a code; 0 leaves out the real features beside the
+            generator's samples, and the noise of their codes.
     """
 
     critic_steps: int
@@ -35,6 +37,7 @@ class BatchSizes:
     real: int = 0
     fake: int = 0
     theta: int = 0
+    code_dim: int = 0
 
 
 def check_batch_sizes(sizes: BatchSizes, num_seen: int, replicas: int) -> None:
@@ -81,7 +84,8 @@ def training_batches(
         * `step` `[]` int64, `theta_seed` `[2]`;
         * `critic`: `features` `[critic_steps, B, dx]`, `labels` and `mix`
           `[critic_steps, B]`, `noise` `[critic_steps, B, dz]`;
-        * `generator`: `labels` `[B]`, `noise` `[B, dz]`;
+        * `generator`: `labels` `[B]`, `noise` `[B, dz]`; with codes also
+          `features` `[B, dx]` of these labels, `code_noise` `[B, code_dim]`;
         * `matching`: `features` `[K, real, dx]`, `labels` `[K]`, `noise`
           `[K, fake, dz]`, `share` `[K]` (n / classes, 0 for a filler);
         * `theta`: `features` `[theta, dx]`, `labels` `[theta]`; the same on
@@ -120,13 +124,18 @@ def step_batch(
         places = replica * share + tf.range(share, dtype=tf.int64)
         return {k: tf.gather(t, places, axis=axis) for k, t in tensors.items()}
 
-    _, labels = source.samples(step * sizes.batch, sizes.batch, seeds[0])
+    rows, labels = source.samples(step * sizes.batch, sizes.batch, seeds[0])
     noise = standard_normal([sizes.batch, sizes.noise_dim], seeds[4])
-    batch = {
-        "step": step,
-        "theta_seed": seeds[1],
-        "generator": mine({"labels": labels, "noise": noise}, 0),
-    }
+    samples = {"labels": labels, "noise": noise}
+    if sizes.code_dim:
+        samples["rows"] = rows
+        samples["code_noise"] = standard_normal(
+            [sizes.batch, sizes.code_dim], tf.random.fold_in(step_seed, 10)
+        )
+    samples = mine(samples, 0)
+    if sizes.code_dim:
+        samples["features"] = source.features(samples.pop("rows"))
+    batch = {"step": step, "theta_seed": seeds[1], "generator": samples}
     if sizes.critic_steps:
         total = sizes.critic_steps * sizes.batch
         grid = [sizes.critic_steps, sizes.batch]

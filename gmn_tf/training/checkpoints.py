@@ -58,9 +58,7 @@ class Checkpoints:
         )
         variables = [
             *model.variables,
-            *model.optimizer.variables,
-            *model.critic_optimizer.variables,
-            *model.theta_optimizer.variables,
+            *(v for one in model.optimizers for v in one.variables),
         ]
         initial = [variable.numpy() for variable in variables]
         for path in reversed(self._manager.checkpoints):

@@ -16,7 +16,7 @@ from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import variants
 from gmn_tf.method.gmn import GMN
-from gmn_tf.training import batches, checks, parts, workers
+from gmn_tf.training import batches, checks, parts, system_parts, workers
 from gmn_tf.training.callbacks import DivergenceMonitor
 from gmn_tf.training.checkpoints import CheckpointMonitor, Checkpoints
 from gmn_tf.utils import waiting
@@ -111,8 +111,12 @@ def check_feasible(
             "no sample of an unseen class",
             "Choose another variant, such as cwgan_gm.",
         )
+    if variant.has_generator:
+        system_parts.check(config, data)
     batches.check_batch_sizes(
-        parts.batch_sizes(config), data.num_seen, strategy.num_replicas_in_sync
+        parts.batch_sizes(config, data),
+        data.num_seen,
+        strategy.num_replicas_in_sync,
     )
 
 

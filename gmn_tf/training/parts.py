@@ -18,7 +18,9 @@ from gmn_tf.method.classifiers import base, bilinear, linear, table
 from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.method.gmn import GMN
-from gmn_tf.training import batches
+from gmn_tf.training import batches, system_parts
+from gmn_tf.utils import registry
+from gmn_tf.utils.errors import InputError, listed
 
 
 def build_model(
@@ -43,21 +45,35 @@ def build_model(
             config.critic_units,
             config.activation,
             variant.critic == variants.CONDITIONAL,
-            dtype=_policy(config),
+            dtype=system_parts.policy(config),
         )
         critic.build((None, data.feature_dim), (None, data.embeddings.shape[1]))
+    guidances = [
+        build_guidance(name, config, data) for name in variant.guidance
+    ]
     model = GMN(
         generator,
         critic,
-        [GUIDANCES[name](config, data) for name in variant.guidance],
+        guidances,
         data.embeddings,
         config.gradient_penalty_weight,
+        config.adversarial_weight,
+        config.condition_noise,
     )
-    adam = (config.learning_rate, config.beta_1, config.beta_2, 1e-8)
+    adam = (config.beta_1, config.beta_2, 1e-8)
+    has_networks = any(
+        getattr(one, "own_optimizer", "") == "network_optimizer"
+        for one in guidances
+    )
     model.compile(
-        optimizer=Adam(*adam),
-        critic_optimizer=Adam(*adam),
+        optimizer=Adam(config.learning_rate, *adam),
+        critic_optimizer=Adam(
+            config.critic_learning_rate or config.learning_rate, *adam
+        ),
         theta_optimizer=keras.optimizers.SGD(config.theta_learning_rate),
+        network_optimizer=(
+            Adam(config.learning_rate, *adam) if has_networks else None
+        ),
         jit_compile=jit_compile,
         steps_per_execution=steps_per_execution,
     )
@@ -66,14 +82,17 @@ def build_model(
 
 def build_generator(config: Config, data: ZeroShotData) -> Generator:
     """The generator of a configuration, built for a data set."""
-    dtype = _policy(config)
+    dtype = system_parts.policy(config)
+    dim = system_parts.noise_dim(config, data)
     if config.noise == "concat":
-        noise = ConcatenatedNoise(config.noise_dim, dtype=dtype)
+        noise = ConcatenatedNoise(dim, dtype=dtype)
     else:
         noise = LatentNoise(
-            config.noise_dim,
+            dim,
             config.noise_mean,
             config.noise_covariance,
+            (config.noise_units,) if config.noise_units else (),
+            config.activation,
             dtype=dtype,
         )
     output = config.generator_output
@@ -87,16 +106,11 @@ def build_generator(config: Config, data: ZeroShotData) -> Generator:
         output,
         dtype=dtype,
     )
-    generator.build((None, config.noise_dim), (None, data.embeddings.shape[1]))
+    generator.build((None, dim), (None, data.embeddings.shape[1]))
     return generator
 
 
-def _policy(config: Config) -> str | None:
-    """Keras's name of the precision; None is its default."""
-    return None if config.precision == "float32" else config.precision
-
-
-def _gradient_matching(config: Config, data: ZeroShotData):
+def gradient_matching(config: Config, data: ZeroShotData):
     embeddings = seen_embeddings(config, data)
     units = data.num_seen if embeddings is None else min(embeddings.shape)
     return guidance.GradientMatching(
@@ -110,7 +124,7 @@ def _gradient_matching(config: Config, data: ZeroShotData):
     )
 
 
-def _classification(config: Config, data: ZeroShotData):
+def classification(config: Config, data: ZeroShotData):
     seen = data.embeddings[: data.num_seen]
     task = base.Task(data.train, seen, data.num_seen, data.num_seen)
     sgd_settings = classifier_settings(config, "bilinear")
@@ -125,17 +139,35 @@ def _classification(config: Config, data: ZeroShotData):
     )
 
 
-def _cycle(config: Config, data: ZeroShotData):
+def cycle(config: Config, data: ZeroShotData):
     embeddings = data.embeddings[: data.num_seen]
     frozen = guidance.fit_regressor(data.train, embeddings, config.cycle_ridge)
     return guidance.Cycle(embeddings, frozen, config.cycle_weight)
 
 
-GUIDANCES = {
-    variants.MATCHING: _gradient_matching,
-    variants.CLASSIFICATION: _classification,
-    variants.CYCLE: _cycle,
-}
+def build_guidance(name: str, config: Config, data: ZeroShotData):
+    """A guidance by its name in `variants.GUIDANCES`.
+
+    Raises:
+        InputError: if what was registered does not make one.
+    """
+    row = variants.GUIDANCES[name]
+    what = f"guidance {name}"
+    build = registry.Reference(row.build, what).resolve(("config", "data"))
+    made = build(config, data)
+    missing = [
+        method
+        for method in ("targets", "loss", "trainable_variables")
+        if not hasattr(made, method)
+    ]
+    if missing:
+        raise InputError(
+            f"The {what} is not a layer that guides.",
+            "a Keras layer with the methods targets and loss",
+            f"{type(made).__name__} without {listed(missing)}",
+            registry.ADVICE,
+        )
+    return made
 
 
 def seen_embeddings(config: Config, data: ZeroShotData):
@@ -152,8 +184,8 @@ def classifier_settings(config: Config, name: str) -> NamedTuple:
         config: all settings.
         name: of `CLASSIFIERS`.
     """
-    settings = table.module(name).Settings
-    prefixes = table.CLASSIFIERS[name].prefixes
+    settings = table.settings(name)
+    prefixes = table.CLASSIFIERS.prefixes(name)
     return settings(
         *(
             next(
@@ -235,7 +267,7 @@ def make_batches(
         first = context.input_pipeline_id * local
         return batches.training_batches(
             source,
-            batch_sizes(config),
+            batch_sizes(config, data),
             config.seed,
             first_step,
             replicas,
@@ -245,17 +277,20 @@ def make_batches(
     return strategy.distribute_datasets_from_function(worker_batches)
 
 
-def batch_sizes(config: Config) -> batches.BatchSizes:
+def batch_sizes(config: Config, data: ZeroShotData) -> batches.BatchSizes:
     """What a step of the variant takes."""
     variant = variants.VARIANTS[config.variant]
     matching = variants.MATCHING in variant.guidance
+    by_class = matching or variants.MOMENTS in variant.guidance
     trains_theta = matching and config.theta_reset_steps > 1
+    dim = system_parts.noise_dim(config, data)
     return batches.BatchSizes(
         critic_steps=config.critic_steps if variant.critic else 0,
         batch=config.batch_size,
-        noise_dim=config.noise_dim,
-        classes=config.matching_classes if matching else 0,
+        noise_dim=dim + bool(config.condition_noise) * data.embeddings.shape[1],
+        classes=config.matching_classes if by_class else 0,
         real=config.matching_real,
         fake=config.matching_fake,
         theta=config.batch_size if trains_theta else 0,
+        code_dim=dim if system_parts.reads_features(variant) else 0,
     )

@@ -51,7 +51,7 @@ class ValidationMonitor(StepCallback):
             self._score()
 
     def _score(self):
-        scores = metrics.mean_and_std(self.score(self.model.generator))
+        scores = metrics.mean_and_std(self.score(self.model.synthesiser))
         self.rows.append({"step": self.step, **scores})
         self.write(self.rows)
         with writing(self.log_dir, self.step):

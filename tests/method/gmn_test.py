@@ -258,6 +258,14 @@ def tiny_config(variant):
     )
 
 
+def joint_and_own(model):
+    """Variables of guidances: those that go with G, and those that do not."""
+    return (
+        [v for one in model.guidances for v in one.joint_variables],
+        [v for one in model.guidances for v in one.own_variables],
+    )
+
+
 @pytest.mark.parametrize(
     "variant", [name for name, v in VARIANTS.items() if v.has_generator]
 )
@@ -270,6 +278,11 @@ def test_every_variant_takes_a_step(variant):
         for part in getattr(guidance, "model", ())
     ]
     before = model.generator.get_weights()
+    joint, own = joint_and_own(model)
+    assert bool(joint) == bool(
+        {"autoencoding", "alignment"} & {*VARIANTS[variant].guidance}
+    )
+    moved = [np.array(variable) for variable in [*joint, *own]]
     strategy = fit.make_strategy("one")
     batch = next(iter(parts.make_batches(config, data, strategy)))
 
@@ -287,6 +300,9 @@ def test_every_variant_takes_a_step(variant):
         assert value.shape == () and np.isfinite(value), name
     for weights, old in zip(model.generator.get_weights(), before):
         assert not np.array_equal(weights, old)
+    joint, own = joint_and_own(model)
+    for variable, old in zip([*joint, *own], moved):
+        assert not np.array_equal(variable, old), variable.path
     for part, old in frozen:
         np.testing.assert_array_equal(part, old)
     np.testing.assert_array_equal(model.embeddings, data.embeddings)

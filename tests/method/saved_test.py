@@ -38,8 +38,8 @@ def fitted(kind: str) -> base.Classifier:
     task = base.Task(toys.samples([3, 2, 4, 5]), embeddings, 4, 4)
     models = []
     for name in kind.split("+"):
-        module = table.module(name)
-        models.append(module.fit(task, module.Settings(*SETTINGS[name]), 1))
+        settings = table.settings(name)(*SETTINGS[name])
+        models.append(table.fit(name)(task, settings, 1))
     if len(models) == 1:
         return models[0]
     weights = range(1, len(models) + 1)

@@ -18,7 +18,28 @@ TABLE = {
     "cwgan_cls": ("seen", "D(x, a)", ("classification",)),
     "cwgan_cycle": ("seen", "D(x, a)", ("cycle",)),
     "cwgan_cls_cycle": ("seen", "D(x, a)", ("classification", "cycle")),
+    "gmmn": ("seen", None, ("moments",)),
+    "gmmn_gm": ("seen", None, ("moments", "matching")),
+    "cvae": ("seen", None, ("autoencoding", "regression")),
+    "cvae_gm": ("seen", None, ("autoencoding", "regression", "matching")),
+    "fvaegan": ("seen", "D(x, a)", ("autoencoding",)),
+    "fvaegan_gm": ("seen", "D(x, a)", ("autoencoding", "matching")),
+    "tfvaegan": ("seen", "D(x, a)", ("autoencoding", "regression")),
+    "tfvaegan_gm": (
+        *("seen", "D(x, a)"),
+        ("autoencoding", "regression", "matching"),
+    ),
+    "cadavae": ("seen", None, ("alignment",)),
+    "cadavae_gm": ("seen", None, ("alignment", "matching")),
+    "class_normalisation": ("seen", None, ()),
+    "zlap": ("seen", "D(x, a)", ()),
 }
+# What the final classifiers see, where it is not the features.
+REPRESENTATIONS = {
+    **dict.fromkeys(("tfvaegan", "tfvaegan_gm"), "decoded"),
+    **dict.fromkeys(("cadavae", "cadavae_gm"), "codes"),
+}
+WITHOUT = ("real_only", "class_normalisation")
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -27,4 +48,5 @@ def test_variant_is_composed_as_in_the_paper(name):
 
     assert (variant.stream, variant.critic, variant.guidance) == TABLE[name]
     assert len(VARIANTS) == len(TABLE)
-    assert variant.has_generator == (name != "real_only")
+    assert variant.representation == REPRESENTATIONS.get(name, "features")
+    assert variant.has_generator == (name not in WITHOUT)

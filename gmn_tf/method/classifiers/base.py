@@ -121,6 +121,8 @@ class Classifier(keras.Model):
         units: of each term, whether its features have unit length.
         embedders: the classifier's terms are theirs added up; none if new
             classes are not known by their embeddings.
+        representation: a `representation.Representation`, of whose results the
+            terms are; None if they are of features.
     """
 
     def __init__(
@@ -129,9 +131,14 @@ class Classifier(keras.Model):
         num_classes: int,
         units: Sequence[bool] = (False,),
         embedders: Sequence[Embedder] = (),
+        representation: keras.Model | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
+        self.representation = representation
+        self.term_dim = feature_dim
+        if representation is not None:
+            feature_dim = representation.feature_dim
         self.sizes = {
             "feature_dim": feature_dim,
             "num_classes": num_classes,
@@ -146,7 +153,7 @@ class Classifier(keras.Model):
             return self.add_weight(shape, "zeros", trainable=False, name=name)
 
         self.kernels = [
-            weight(f"kernel_{place}", feature_dim, num_classes)
+            weight(f"kernel_{place}", self.term_dim, num_classes)
             for place in range(len(self.units))
         ]
         self.biases = [
@@ -157,13 +164,14 @@ class Classifier(keras.Model):
         self.built = True
 
     def get_config(self):
-        embedders = map(keras.saving.serialize_keras_object, self.embedders)
+        serialised = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "feature_dim": self.sizes["feature_dim"],
+            "feature_dim": self.term_dim,
             "num_classes": self.sizes["num_classes"],
             "units": list(self.units),
-            "embedders": list(embedders),
+            "embedders": [*map(serialised, self.embedders)],
+            "representation": serialised(self.representation),
         }
 
     @classmethod
@@ -171,7 +179,8 @@ class Classifier(keras.Model):
         make = keras.saving.deserialize_keras_object
         with saved.reporting_other_versions("classifier"):
             embedders = [make(one) for one in config["embedders"]]
-            return cls(**{**config, "embedders": embedders})
+            made = {"representation": make(config["representation"])}
+            return cls(**{**config, "embedders": embedders, **made})
 
     def penalise_seen(self, num_seen: int, penalty: float) -> None:
         """Lowers the scores of the classes 0..num_seen-1 (`calibration`)."""
@@ -190,21 +199,31 @@ class Classifier(keras.Model):
 
     def call(self, features):
         """Features `[n, dx]` -> scores `[n, C]`, higher is likelier."""
-        return scores(features, self.terms)
+        return scores(self.represent(features), self.terms)
+
+    def represent(self, features):
+        """Features `[n, dx]` -> what the terms are of, `[n, d]`."""
+        if self.representation is None:
+            return features
+        return self.representation(features)
 
 
 def assemble(
-    terms: Sequence[Term], embedders: Sequence[Embedder] = ()
+    terms: Sequence[Term],
+    embedders: Sequence[Embedder] = (),
+    representation: keras.Model | None = None,
 ) -> Classifier:
     """A classifier of these terms, without penalties.
 
     Args:
         terms: over the same classes.
         embedders: of each term; none if one of the terms has none.
+        representation: see `Classifier`.
     """
     terms = added_up(terms)
     shape = tuple(terms[0].weights.shape)
-    model = Classifier(*shape, [term.unit for term in terms], embedders)
+    units = [term.unit for term in terms]
+    model = Classifier(*shape, units, embedders, representation)
     for term, kernel, bias in zip(terms, model.kernels, model.biases):
         kernel.assign(term.weights)
         bias.assign(term.bias)
@@ -241,7 +260,7 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
         )
         for unit, kernel, bias in zip(model.units, model.kernels, model.biases)
     ]
-    larger = assemble(terms, model.embedders)
+    larger = assemble(terms, model.embedders, model.representation)
     penalties = np.zeros(larger.sizes["num_classes"])
     penalties[: model.sizes["num_classes"]] = model.penalties
     larger.penalties.assign(penalties)

@@ -2,11 +2,12 @@
 
     score of class k: cos(x, P(a_k)) / temperature
 
-P: sqrt(da) a -> hidden layers with LeakyReLU (0.2) -> dx, trained with
+P: sqrt(da) a -> hidden layers with LeakyReLU (0.2) or ReLU -> dx, trained with
 cross-entropy and AdamW. The prior of seen classes that is taught in training
 and left out later is that of ZLAP (Chen et al., IJCAI 2022), class
-standardisation that of class normalisation (Skorokhodov and Elhoseiny, ICLR
-2021); both are re-implementations from the description.
+standardisation and the factor of seen classes those of class normalisation
+(Skorokhodov and Elhoseiny, ICLR 2021); both are re-implementations from the
+description.
 """
 
 import math
@@ -21,11 +22,9 @@ from gmn_tf.data import on_disk
 from gmn_tf.method import adam, compatibility, layers
 from gmn_tf.method.classifiers import base
 
-ACTIVATION = layers.activation("leaky_relu")
-BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-7  # Keras's defaults
+BETA_2, ADAM_EPSILON = 0.999, 1e-7  # Keras's defaults
 MOMENTUM = 0.9  # of running statistics
 EPSILON = 1e-5  # beside a variance
-RATE_DROP = 10.0  # after half of the epochs
 
 
 class Settings(NamedTuple):  # which tf.function compares by value
@@ -41,6 +40,11 @@ class Settings(NamedTuple):  # which tf.function compares by value
     dropout: float
     prior: float
     normalisation: str
+    activation: str = "leaky_relu"
+    output: str = "linear"
+    beta_1: float = 0.9
+    rate_drop: float = 10.0
+    seen_factor: float = 1.0
 
 
 def prototypes(
@@ -49,6 +53,8 @@ def prototypes(
     statistics: Sequence[tuple] = (),
     dropout: float = 0.0,
     seed=None,
+    activation: str = "leaky_relu",
+    output: str = "linear",
 ):
     """P(a) at unit length.
 
@@ -59,10 +65,13 @@ def prototypes(
             and after its activation, if it is standardised.
         dropout: share of each hidden layer that is left out in training.
         seed: `[2]` integers for that; None outside of training.
+        activation: of hidden layers, `leaky_relu` or `relu`.
+        output: of the last layer, `linear` or `relu`.
 
     Returns:
         `[k, dx]`.
     """
+    activate = layers.activation(activation)
     hidden = math.sqrt(embeddings.shape[1]) * embeddings
     *hidden_layers, (last_kernel, last_bias) = dense
     for place, (kernel, bias) in enumerate(hidden_layers):
@@ -71,12 +80,14 @@ def prototypes(
         if statistics and place == len(hidden_layers) - 1:
             before, after = statistics
         hidden = standardised(hidden, before, seed is not None)
-        hidden = standardised(ACTIVATION(hidden), after, seed is not None)
+        hidden = standardised(activate(hidden), after, seed is not None)
         if dropout and seed is not None:
             hidden = tf.nn.experimental.stateless_dropout(
                 hidden, dropout, tf.random.fold_in(seed, place)
             )
     found = tf.matmul(hidden, last_kernel) + last_bias
+    if output == "relu":
+        found = tf.nn.relu(found)
     return tf.math.l2_normalize(found, axis=1)
 
 
@@ -147,6 +158,7 @@ class PrototypeEmbedder(base.Embedder):
         temperature: divides the cosine.
         normalisation: `class` standardises the last hidden layer before and
             after its activation; `none` does not.
+        activation, output: see `prototypes`.
     """
 
     def __init__(
@@ -156,6 +168,8 @@ class PrototypeEmbedder(base.Embedder):
         units: Sequence[int],
         temperature: float,
         normalisation: str,
+        activation: str = "leaky_relu",
+        output: str = "linear",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -165,6 +179,8 @@ class PrototypeEmbedder(base.Embedder):
             "units": tuple(units),
             "temperature": temperature,
             "normalisation": normalisation,
+            "activation": activation,
+            "output": output,
         }
 
         def weight(name, *shape):
@@ -191,7 +207,12 @@ class PrototypeEmbedder(base.Embedder):
 
     def term(self, embeddings) -> base.Term:
         """cos(x, P(a)) / temperature as columns for x / |x|."""
-        rows = prototypes(tf.constant(embeddings), *self.variables_of())
+        rows = prototypes(
+            tf.constant(embeddings),
+            *self.variables_of(),
+            activation=self.sizes["activation"],
+            output=self.sizes["output"],
+        )
         weights = tf.transpose(rows) / self.sizes["temperature"]
         return base.Term(True, weights, tf.zeros_like(weights[0]))
 
@@ -247,12 +268,14 @@ def fit(
         settings.units,
         settings.temperature,
         settings.normalisation,
+        settings.activation,
+        settings.output,
     )
     embedder.initialise(seed)
     dense, statistics = embedder.variables_of()
     moments = tuple(
         tuple(
-            tuple(tf.Variable(tf.zeros_like(part)) for _ in BETAS)
+            tuple(tf.Variable(tf.zeros_like(part)) for _ in range(2))
             for part in layer
         )
         for layer in dense
@@ -278,13 +301,20 @@ def fit(
                 tf.range(len(labels)), [seed, epoch + 1]
             ),
             tf.constant(epoch * steps),
-            tf.constant(settings.learning_rate / (RATE_DROP if late else 1.0)),
+            tf.constant(
+                settings.learning_rate / (settings.rate_drop if late else 1.0)
+            ),
             tf.random.fold_in([seed, 0], epoch),
             settings,
         )
         on_epoch()
     base.check_converged(embedder.get_weights(), "prototype_learning_rate")
-    return base.assemble([embedder.term(task.embeddings)], [embedder])
+    term = embedder.term(task.embeddings)
+    seen = np.arange(len(task.embeddings)) < task.num_seen
+    factors = np.where(seen, settings.seen_factor, 1.0).astype(np.float32)
+    return base.assemble(
+        [term._replace(weights=factors * term.weights)], [embedder]
+    )
 
 
 @tf.function
@@ -306,6 +336,8 @@ def _epoch(
                 statistics,
                 settings.dropout,
                 step_seed,
+                settings.activation,
+                settings.output,
             )
             cosines = tf.matmul(batch, prototype_rows, transpose_b=True)
             losses = compatibility.cross_entropy(
@@ -328,6 +360,6 @@ def _epoch(
                 gradient,
                 tf.cast(step, part.dtype),
                 learning_rate,
-                BETAS,
+                (settings.beta_1, BETA_2),
                 ADAM_EPSILON,
             )

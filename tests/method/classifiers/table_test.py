@@ -6,7 +6,7 @@ import pytest
 
 from gmn_tf.config import Config
 from gmn_tf.method import classifiers
-from gmn_tf.method.classifiers.table import CLASSIFIERS, module
+from gmn_tf.method.classifiers.table import CLASSIFIERS, fit, settings
 
 SHARED = {"__init__", "base", "combination", "sgd", "table"}
 
@@ -19,12 +19,9 @@ def test_every_file_is_a_row():
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
 def test_the_settings_of_a_row_are_those_of_a_run(name):
-    settings = module(name).Settings
-
-    assert hasattr(settings, "epochs")
-    for field in settings._fields:
+    for field in settings(name)._fields:
         assert any(
             hasattr(Config, prefix + field)
-            for prefix in CLASSIFIERS[name].prefixes
+            for prefix in CLASSIFIERS.prefixes(name)
         )
-    assert callable(module(name).fit)
+    assert callable(fit(name))

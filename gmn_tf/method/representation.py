@@ -1,0 +1,195 @@
+"""Beyond 3.4: what the final classifiers see in place of features.
+
+A representation is a network that is trained with the generator. It maps
+features to what final classifiers are trained on, and says what they see of a
+synthetic sample. It is saved inside the generator, which makes such samples,
+and inside each classifier, which takes features as all others do.
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops, saving
+
+from gmn_tf.data import on_disk
+from gmn_tf.data.zero_shot_data import Samples
+from gmn_tf.method import metrics, saved
+from gmn_tf.method.encoder import code
+from gmn_tf.method.generator import Generator
+from gmn_tf.method.random_numbers import standard_normal
+
+
+class Representation(keras.Model):
+    """A map of features; a subclass defines `call` and what it is made of.
+
+    Args:
+        network: trained with the generator, built.
+
+    Attributes:
+        feature_dim: d_x.
+        dim: size of what classifiers see.
+    """
+
+    def __init__(self, network: keras.Model, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        self.network = network
+        self.built = True
+
+    @property
+    def feature_dim(self) -> int:
+        """d_x."""
+        return self.network.sizes["feature_dim"]
+
+    @property
+    def dim(self) -> int:
+        """Size of what classifiers see."""
+        raise NotImplementedError
+
+    def of_synthetic(self, generator: Generator, noise, embeddings):
+        """What classifiers see of synthetic samples, `[n, dim]`."""
+        return self(generator(noise, embeddings))
+
+    def of_training(self, features, seed: int):
+        """What classifiers learn from: features `[n, dx]` -> `[n, dim]`.
+
+        Args:
+            features: an array or an `on_disk.OnDisk`, as is the result.
+            seed: of what is random.
+        """
+        if isinstance(features, on_disk.OnDisk):
+            return on_disk.Mapped(features, self, self.dim)
+        return metrics.in_blocks(self, features)
+
+    def get_config(self):
+        network = saving.serialize_keras_object(self.network)
+        return {**super().get_config(), "network": network}
+
+    @classmethod
+    def from_config(cls, config):
+        with saved.reporting_other_versions("representation"):
+            network = saving.deserialize_keras_object(config["network"])
+            return cls(**{**config, "network": network})
+
+
+@saving.register_keras_serializable("gmn_tf")
+class DecodedFeatures(Representation):
+    """[x, R(x), h]: a feature beside its reading (TF-VAEGAN).
+
+    The network is a `regression.Regressor`, h its last hidden layer.
+    """
+
+    @property
+    def dim(self) -> int:
+        sizes = self.network.sizes
+        return self.feature_dim + sizes["embedding_dim"] + sizes["units"][-1]
+
+    def call(self, features):
+        """Features `[n, dx]` -> `[n, dx + da + h]`."""
+        features = ops.cast(features, self.variable_dtype)
+        return ops.concatenate([features, *self.network.read(features)], -1)
+
+
+@saving.register_keras_serializable("gmn_tf")
+class Codes(Representation):
+    """The mean of q(z | x), the code of a feature (CADA-VAE).
+
+    The network is an `encoder.Encoder`. Of a synthetic sample classifiers see
+    the code that it is decoded from. They learn from codes of real samples
+    drawn from q, one for each.
+    """
+
+    @property
+    def dim(self) -> int:
+        return self.network.sizes["code_dim"]
+
+    def call(self, features):
+        """Features `[n, dx]` -> codes `[n, dz]`."""
+        return self.network(ops.cast(features, self.variable_dtype))[0]
+
+    def of_synthetic(self, generator, noise, embeddings):
+        condition = generator.condition(embeddings)
+        return generator.noise_layer.draw(noise, condition)
+
+    def of_training(self, features, seed):
+        codes = []
+        for start in range(0, len(features), metrics.ROWS_AT_ONCE):
+            block = features[start : start + metrics.ROWS_AT_ONCE]
+            mean, log_variance = self.network(tf.constant(block))
+            noise = standard_normal(
+                mean.shape, tf.random.fold_in([seed, 3], start)
+            )
+            codes.append(code(mean, log_variance, noise).numpy())
+        return np.concatenate(codes)
+
+
+@saving.register_keras_serializable("gmn_tf")
+class RepresentedGenerator(keras.Model):
+    """A generator of what the final classifiers see.
+
+    Args:
+        generator: G, built.
+        representation: how classifiers see features.
+    """
+
+    def __init__(
+        self, generator: Generator, representation: Representation, **kwargs
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.generator, self.representation = generator, representation
+        self.built = True
+
+    @property
+    def noise_dim(self) -> int:
+        """Size of the noise, d_z."""
+        return self.generator.noise_dim
+
+    @property
+    def feature_dim(self) -> int:
+        """Size of what classifiers see."""
+        return self.representation.dim
+
+    @property
+    def embedding_dim(self) -> int:
+        """d_a."""
+        return self.generator.embedding_dim
+
+    def call(self, noise, embeddings):
+        """Noise `[n, dz]` and embeddings `[..., da]` -> `[n, dim]`."""
+        return self.representation.of_synthetic(
+            self.generator, noise, embeddings
+        )
+
+    def get_config(self):
+        parts = {
+            "generator": self.generator,
+            "representation": self.representation,
+        }
+        return {
+            **super().get_config(),
+            **{
+                name: saving.serialize_keras_object(part)
+                for name, part in parts.items()
+            },
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        make = saving.deserialize_keras_object
+        with saved.reporting_other_versions("generator"):
+            names = ("generator", "representation")
+            parts = {name: make(config[name]) for name in names}
+            return cls(**{**config, **parts})
+
+
+def represented(samples: Samples, generator, seed: int) -> Samples:
+    """Real samples as the classifiers learn from them.
+
+    Args:
+        samples: with features `[n, dx]`.
+        generator: whose `representation` it is; None has none.
+        seed: of what is random.
+    """
+    if generator is None or generator.representation is None:
+        return samples
+    features = generator.representation.of_training(samples.features, seed)
+    return Samples(features, samples.labels)

@@ -1,0 +1,66 @@
+"""The plugin of CONTRIBUTING.md, and others, as modules and as packages."""
+
+import importlib
+import pathlib
+import re
+import sys
+
+from gmn_tf.method.classifiers.table import CLASSIFIERS
+from gmn_tf.method.variants import GUIDANCES, VARIANTS
+from gmn_tf.utils import registry
+
+ROOT = pathlib.Path(__file__).parents[2]
+TABLES = (VARIANTS, GUIDANCES, CLASSIFIERS)
+METADATA = "Metadata-Version: 2.1\nName: {0}\nVersion: 1.0\n"
+FILE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
+
+
+def write_files(folder: pathlib.Path, files: dict[str, str]) -> None:
+    """Writes modules, which Python then finds."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    importlib.invalidate_caches()
+
+
+def from_contributing() -> dict[str, str]:
+    """The files of the package shown there, by name."""
+    return dict(FILE.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+
+
+def install(folder: pathlib.Path, package: str, module: str) -> None:
+    """What pip leaves of a package with an entry point."""
+    place = folder / f"{package}-1.0.dist-info"
+    points = f"[{registry.GROUP}]\nit = {module}\n"
+    files = {"METADATA": METADATA.format(package), "entry_points.txt": points}
+    write_files(place, files)
+
+
+class Scene:
+    """Tables and modules as they were, to go back to."""
+
+    def __init__(self):
+        self.kept = [(dict(t._rows), dict(t._owners)) for t in TABLES]
+        self.settings = dict(registry.SETTINGS)
+        self.modules = set(sys.modules)
+
+    def forget(self) -> None:
+        """As if this process had just begun."""
+        for table, (rows, owners) in zip(TABLES, self.kept):
+            table._rows, table._owners = dict(rows), dict(owners)
+        registry.SETTINGS.clear()
+        registry.SETTINGS.update(self.settings)
+        for name in set(sys.modules) - self.modules:
+            if name.startswith("gmn_sparse") or name.startswith("plugin_"):
+                del sys.modules[name]
+        registry._load_installed.cache_clear()
+
+
+def scene(folder: pathlib.Path, monkeypatch):
+    """A fixture: what plugins in the folder register is forgotten later."""
+    monkeypatch.syspath_prepend(folder)
+    kept = Scene()
+    kept.forget()
+    yield kept
+    kept.forget()
