@@ -121,6 +121,7 @@ class Classifier(keras.Model):
         units: of each term, whether its features have unit length.
         embedders: the classifier's terms are theirs added up; none if new
             classes are not known by their embeddings.
+        temperature: what the scores are divided by (`probabilities`).
     """
 
     def __init__(
@@ -129,6 +130,7 @@ class Classifier(keras.Model):
         num_classes: int,
         units: Sequence[bool] = (False,),
         embedders: Sequence[Embedder] = (),
+        temperature: float = 1.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -141,6 +143,7 @@ class Classifier(keras.Model):
             self.sizes["embedding_dim"] = embedders[0].sizes["embedding_dim"]
         self.units = tuple(units)
         self.embedders = list(embedders)
+        self.temperature = temperature
 
         def weight(name, *shape):
             return self.add_weight(shape, "zeros", trainable=False, name=name)
@@ -164,6 +167,7 @@ class Classifier(keras.Model):
             "num_classes": self.sizes["num_classes"],
             "units": list(self.units),
             "embedders": list(embedders),
+            "temperature": self.temperature,
         }
 
     @classmethod
@@ -180,11 +184,11 @@ class Classifier(keras.Model):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """What the scores are made of, the penalties included."""
+        """What the scores are made of; penalties and temperature included."""
         biases = [tf.convert_to_tensor(bias) for bias in self.biases]
         biases[0] -= self.penalties
         return tuple(
-            Term(unit, tf.convert_to_tensor(kernel), bias)
+            Term(unit, kernel / self.temperature, bias / self.temperature)
             for unit, kernel, bias in zip(self.units, self.kernels, biases)
         )
 
@@ -245,6 +249,7 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
     penalties = np.zeros(larger.sizes["num_classes"])
     penalties[: model.sizes["num_classes"]] = model.penalties
     larger.penalties.assign(penalties)
+    larger.temperature = model.temperature
     return larger
 
 
