@@ -79,7 +79,7 @@ class HeldBack(NamedTuple):
 
 def balanced(labels: np.ndarray, num_seen: int) -> np.ndarray:
     """Weights of samples, by which classes and the two kinds count the same."""
-    weights = 1.0 / np.bincount(labels)[labels] if len(labels) else labels
+    weights = 1.0 / np.maximum(np.bincount(labels), 1)[labels]
     seen = labels < num_seen
     for kind in (seen, ~seen):
         weights[kind] /= max(weights[kind].sum(), 1e-12)
@@ -190,9 +190,12 @@ def reject_curve(answers: Answers) -> list[dict]:
         share `answered` and the `accuracy` of these answers, in percent, None
         where there is none. The first entry answers every sample.
     """
-    levels = np.quantile(answers.confidence, np.linspace(0.0, 1.0, POINTS))
+    levels = np.zeros(0)
+    if len(answers.confidence):
+        places = np.linspace(0.0, 1.0, POINTS)[1:]
+        levels = np.quantile(answers.confidence, places)
     # Rounded down, so that the answer at a level keeps being given.
-    levels = np.unique([0.0, *(np.floor(1e4 * levels[1:]) / 1e4)])
+    levels = np.unique([0.0, *(np.floor(1e4 * levels) / 1e4)])
     seen = answers.labels < answers.num_seen
     everything = np.ones(len(seen), bool)
     kinds = {"": everything, "_seen": seen, "_unseen": ~seen}

@@ -39,6 +39,8 @@ def confusions(
     columns = order(shares, num_seen)
     rows = np.array([c for c in columns if not np.isnan(shares[c, 0])], int)
     pairs = worst_pairs(shares)[:MOST_PAIRS]
+    if not len(rows):  # an empty picture has no size
+        rows = columns[:1]
     figure = Figure((13.0, 6.4), layout="constrained")
     figure.suptitle(figures.plain_text(title, 150), x=0.01, ha="left", size=11)
     matrix, bars = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
