@@ -28,7 +28,7 @@ class Sample(dict):
     """A sample: its `name`, `features`, and perhaps its `truth`."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Demo:
     """What answers a page.
 

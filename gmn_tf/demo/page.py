@@ -78,6 +78,8 @@ def make_app(demo: Demo, title: str, local: bool = True) -> flask.Flask:
         if error.code == 413:
             problem = f"The file is larger than {LARGEST_FILE} MB."
             action = "Make the photograph smaller, or send fewer rows."
+        elif error.code >= 500:
+            problem, action = "The server failed.", "See what bin/demo printed."
         return {"problem": problem, "action": action}, error.code
 
     @app.get("/")

@@ -228,9 +228,7 @@ def with_data(finished_run, tiny_name, tiny_dir, tmp_path_factory):
     return folder
 
 
-def test_a_run_without_a_backbone_takes_rows(
-    with_data, finished_run, predictor
-):
+def test_rows_for_a_run_without_a_backbone(with_data, finished_run, predictor):
     client = app_of(with_data).test_client()
     text = client.get("/").text
     assert "Drop a file of features" in text and "14 numbers" in text
@@ -241,7 +239,7 @@ def test_a_run_without_a_backbone_takes_rows(
     content = io.BytesIO()
     np.save(content, features)
     samples = send(client, "rows.npy", content.getvalue()).json["samples"]
-    assert [one["name"] for one in samples][0] == "rows.npy, row 1"
+    assert samples[0]["name"] == "rows.npy, row 1"
     for found, top in zip(answers(client, samples), predictor.top(features)):
         assert [one["name"] for one in found] == [name for name, _ in top]
 
@@ -318,7 +316,7 @@ def test_missing_packages_are_named(finished_run, monkeypatch):
         ("001.Black_footed_Albatross", "Black footed Albatross"),
         ("has_bill_shape::hooked", "has bill shape: hooked"),
         ("12", "12"),
-        ("7-spotted ladybird", "spotted ladybird"),
+        ("7-spotted ladybird", "7-spotted ladybird"),
         ("owl", "owl"),
         ("___", "___"),
     ],

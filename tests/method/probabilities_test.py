@@ -104,7 +104,8 @@ def test_the_reject_curve_by_hand():
 
 
 def test_without_a_sample_nothing_is_known():
-    data = data_of([], [], 2, 3)
+    none = np.array([], int)
+    data = data_of(none, none, 2, 3)
     empty = Predictions(np.empty((0, 3)), np.empty((0, 3)))
     found = HeldBack.of([empty], data)
 
