@@ -34,6 +34,7 @@ setuptools.setup(
     package_dir={"gmn_tf_datasets": "datasets"},
     package_data={
         "gmn_tf": ["py.typed"],
+        "gmn_tf.demo": ["static/*", "templates/*"],
         "gmn_tf.inference": ["model_card.md"],
         "gmn_tf.reproduction": ["page.html", "published.csv"],
         "gmn_tf_datasets.zero_shot": [
@@ -73,6 +74,8 @@ setuptools.setup(
             "mlcroissant>=1.1,<2",
             "pandas>=3.1,<4",
         ],
+        # The page of bin/demo and what serves it; nobody else needs them.
+        "demo": ["flask>=3.1,<4", "waitress>=3.0,<4"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         # HEIC, as of iPhones. Not needed otherwise, and its wheels contain
         # x265, which is under the GPL.
@@ -80,15 +83,20 @@ setuptools.setup(
         "test": [
             # tfds.testing imports it undeclared.
             "dill>=0.4.1,<1",
+            "flask>=3.1,<4",
             "pillow-heif>=1.8,<2",
+            # Drives a browser that is installed already; it brings none.
+            "playwright>=1.65,<2",
             "pytest>=9.2,<10",
             "pytest-xdist>=3.8,<4",
             # The version of .pre-commit-config.yaml: formats differ.
             "ruff==0.17.6",
+            "waitress>=3.0,<4",
         ],
     },
     entry_points={
         "console_scripts": [
+            "gmn-demo = gmn_tf.commands:demo",
             "gmn-evaluate = gmn_tf.commands:evaluate",
             "gmn-export = gmn_tf.commands:export",
             "gmn-extract-features = gmn_tf.commands:extract_features",

@@ -34,6 +34,7 @@ The rooms around it, each of which imports only from those above it:
 `runs`                           a run: its folder, scores, tables, plots
 `search`, `reproduction`,        settings searched for; the paper's tables;
 `inference`                      prediction and export
+`demo`                           a page on which a run can be tried
 `api`                            from data to scores in Python
 `commands`                       what is behind bin/
 ===============================  ============================================

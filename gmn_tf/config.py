@@ -399,6 +399,13 @@ class Config:
         "too much; bin/evaluate --calibrate finds it on the tune splits.",
         least=None,
     )
+    temperature: float = setting(
+        0.0,
+        "What scores are divided by before they become probabilities, so that "
+        "these are calibrated; it changes no answer. 0: found by the run "
+        "itself where it can be (see docs/runs.md), else 1; bin/evaluate "
+        "--calibrate finds it on the tune splits.",
+    )
     classifier_seeds: int = setting(
         5, "Classifiers trained and scored per generator.", below=1000
     )

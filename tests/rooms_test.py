@@ -23,6 +23,7 @@ ROOMS = (
     ("gmn_tf.training",),
     ("gmn_tf.runs",),
     ("gmn_tf.search", "gmn_tf.reproduction", "gmn_tf.inference"),
+    ("gmn_tf.demo",),
     ("gmn_tf.api",),
     ("gmn_tf.commands",),
 )

@@ -26,8 +26,9 @@ from gmn_tf.utils.errors import InputError, check_same
     define.boolean(
         "calibrate",
         None,
-        "Find the --seen_penalty with the largest h, for a run with "
-        "--split=tune or several that differ in their seed; write "
+        "Find the --seen_penalty with the largest h, and the --temperature "
+        "with the largest likelihood, for a run with --split=tune or several "
+        "that differ in their seed; write "
         "calibration.csv and calibration.png.",
     ),
     define.rule(
@@ -45,7 +46,8 @@ def evaluate(values, arguments) -> None:
     bin/evaluate --workdir=runs/synthetic-cwgan_gm-1
 
     Other ways are the separate protocol (--tune_workdir), the curve of Fig. 3
-    (--synthetic_per_class), and the best penalty of seen classes (--calibrate).
+    (--synthetic_per_class), and the best penalty of seen classes with
+    a temperature (--calibrate).
     """
     folders = ([values.workdir] if values.workdir else []) + arguments
     if not folders or (len(folders) > 1 and not values.calibrate):
@@ -61,7 +63,7 @@ def evaluate(values, arguments) -> None:
     shared.check_runs([*folders, *tuned])
     start_tensorflow()
     from gmn_tf.method import calibration
-    from gmn_tf.runs import finished, report, separate
+    from gmn_tf.runs import finished, mistakes, report, separate
 
     runs = [shared.open_run(folder, values) for folder in folders]
     run = runs[0]
@@ -71,8 +73,10 @@ def evaluate(values, arguments) -> None:
         title = finished.common_title(runs)
         log(f"{title}: {run.config.steps} generator steps\n")
         best = calibration.best(rows)
+        temperature = finished.temperature(runs, best["penalty"])
         classifiers = len(runs) * run.config.classifier_seeds
         log(report.calibration_table(without, best, classifiers, len(runs)))
+        log(f"Largest likelihood with it: --temperature={temperature:g}")
         written = "calibration.csv, calibration.png"
     elif values.tune_workdir:
         tune = shared.open_run(values.tune_workdir, values)
@@ -90,12 +94,15 @@ def evaluate(values, arguments) -> None:
     else:
         metrics = finished.evaluate(run)
         log(report.scores_table(metrics))
+        log("\n" + mistakes.sentence(metrics["calibration"]))
         log("\n" + report.limits_table(metrics) + "\n")
-        # Some runs have no limits, which no classifier has a part in.
+        # Some runs have no limits, which no classifier has a part in, and
+        # older ones were not calibrated.
+        beside = {"limits": None, "calibration": None}
         check_same(
             "The scores differ from those in metrics.json.",
-            {**run.scores, "limits": None},
-            {**metrics, "limits": None},
+            {**run.scores, **beside},
+            {**metrics, **beside},
             "Compare the versions in config.json with those installed.",
         )
         log("The same as recorded in metrics.json.")

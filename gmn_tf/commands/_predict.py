@@ -61,6 +61,15 @@ PREDICTOR = (
     ),
     define.exclusive(["features", "images"], required=True),
     shared.UNREADABLE,
+    define.number(
+        "min_probability",
+        0.0,
+        "Samples whose likeliest class is less likely than this get no answer; "
+        "reject_curve.csv of the run has how many these are, and how accurate "
+        "the other answers.",
+        0.0,
+        1.0,
+    ),
     define.string(
         "out",
         None,
@@ -88,6 +97,8 @@ def predict(values) -> None:
     predictor = make_predictor(values)
     features, samples = _features(predictor, values)
     tops = predictor.top(features, values.top_k)
+    if values.min_probability:
+        tops = _rejected(tops, samples, values)
     out = pathlib.Path(values.out).expanduser() if values.out else None
     write = prediction_files.WRITERS[out.suffix if out else ".csv"]
     text = write(samples, tops, predictor.classes)
@@ -99,6 +110,34 @@ def predict(values) -> None:
     classes = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     predictions = counted(len(tops), "prediction")
     log(f"{predictions} over {classes} classes: {out}")
+
+
+def _rejected(tops, samples, values):
+    """The answers without those that are too unlikely, which are counted."""
+    from gmn_tf.inference import prediction_files
+    from gmn_tf.runs.workdir import Workdir
+
+    least = values.min_probability
+    tops = prediction_files.without_unlikely(tops, least)
+    rejected = [s for s, top in zip(samples, tops) if top[0][0] is None]
+    lines = [
+        f"{len(rejected)} of {counted(len(tops), 'sample')} "
+        f"{'has' if len(rejected) == 1 else 'have'} no answer, because no "
+        f"class has a probability of {least:g}"
+        + (f": {listed(rejected, 3)}." if rejected else ".")
+    ]
+    metrics = Workdir(values.workdir).read_json("metrics.json")
+    calibration = metrics.get("calibration")
+    if not isinstance(calibration, dict) or not calibration.get("fitted_on"):
+        lines.append(
+            "Note: the probabilities of this run are not calibrated, so that "
+            f"{least:g} does not mean right {100 * least:g} times of 100. "
+            "Train again with a --temperature that bin/evaluate --calibrate "
+            "found."
+        )
+    for line in lines:
+        print(line, file=sys.stderr)
+    return tops
 
 
 def make_predictor(values):

@@ -77,7 +77,7 @@ def train(values) -> None:
     shared.check_training(config, values)
     start_tensorflow()
     from gmn_tf import api
-    from gmn_tf.runs import report
+    from gmn_tf.runs import mistakes, report
 
     options = shared.training_options(
         values, quiet=values.quiet, validate_every=values.validate_every
@@ -97,6 +97,8 @@ def train(values) -> None:
     )
     if run is not None:
         log(report.scores_table(run.scores))
+        if "calibration" in run.scores:
+            log("\n" + mistakes.sentence(run.scores["calibration"]))
         if "limits" in run.scores:
             log("\n" + report.limits_table(run.scores) + "\n")
         watch = shlex.join(["tensorboard", f"--logdir={workdir}"])

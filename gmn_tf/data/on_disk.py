@@ -194,6 +194,29 @@ class Mapped(OnDisk):
         return self._function(self._source.gather(rows))
 
 
+class Chosen(OnDisk):
+    """Some rows on disk.
+
+    Args:
+        source: all rows.
+        rows: `[n]`, which of them.
+    """
+
+    def __init__(self, source: OnDisk, rows: np.ndarray):
+        super().__init__(len(rows), source.shape[1])
+        self._source, self._rows = source, rows
+
+    def _read(self, rows):
+        return self._source.gather(tf.gather(self._rows, rows))
+
+
+def chosen(features, rows: np.ndarray):
+    """Some rows `[n]`: an array, or `Chosen` if they are on disk."""
+    if isinstance(features, OnDisk):
+        return Chosen(features, rows)
+    return features[rows]
+
+
 def mapped(features, function: Callable, in_place: bool = False):
     """What a function makes of rows: an array, or `Mapped` if they are on disk.
 

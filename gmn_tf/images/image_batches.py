@@ -47,10 +47,8 @@ def batches(
 
     A progress bar counts them, unless `quiet`.
     """
-    side = backbone.description["image_size"]
-    pixels = tf.TensorSpec([None, side, side, 3], tf.float32)
-    network = tf.function(backbone.features, input_signature=[pixels])
-    read = _reader(backbone)
+    network = compiled(backbone)
+    read = reader(backbone)
     with contextlib.ExitStack() as stack:
         pool = futures.ThreadPoolExecutor(os.cpu_count())
         stack.callback(pool.shutdown, cancel_futures=True)
@@ -58,7 +56,7 @@ def batches(
             progress("Features", len(paths), quiet, "image")
         )
         submitted = (
-            pool.submit(_decode, pathlib.Path(path), backbone, read)
+            pool.submit(decode, pathlib.Path(path), backbone, read)
             for path in paths
         )
         waiting = list(itertools.islice(submitted, BATCHES_AHEAD * size))
@@ -76,8 +74,21 @@ def batches(
             ]
 
 
-def _decode(path: pathlib.Path, backbone: Backbone, read) -> tuple:
-    """An image without its feature, and its pixels or None."""
+def compiled(backbone: Backbone):
+    """Pixels `[n, size, size, 3]` -> features, as a graph made once."""
+    side = backbone.description["image_size"]
+    pixels = tf.TensorSpec([None, side, side, 3], tf.float32)
+    return tf.function(backbone.features, input_signature=[pixels])
+
+
+def decode(path: pathlib.Path, backbone: Backbone, read) -> tuple:
+    """An image without its feature, and its pixels or None.
+
+    Args:
+        path: the file.
+        backbone: for whose network it is resized.
+        read: what `reader` returned.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -97,7 +108,7 @@ def _decode(path: pathlib.Path, backbone: Backbone, read) -> tuple:
     return Image(path, None, turned=turned if turned != UPRIGHT else 0), pixels
 
 
-def _reader(backbone: Backbone):
+def reader(backbone: Backbone):
     """Content of a file -> the network's pixels, and EXIF's orientation."""
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)])

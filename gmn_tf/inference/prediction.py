@@ -167,6 +167,9 @@ def synthesised(
         embeddings=np.concatenate([run.data.embeddings, embeddings]),
     )
     models = experiment.fit_classifiers(run.config, data, generator, on_epoch)
+    fitted = run.workdir.load_model("classifier_0", Classifier)
+    for model in models:
+        model.temperature = fitted.temperature
     return Predictor(classes, tuple(models))
 
 

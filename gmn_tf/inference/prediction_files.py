@@ -7,13 +7,27 @@ from collections.abc import Sequence
 
 from gmn_tf.data.label_map import LabelMap
 
+Top = Sequence[tuple[str | None, float]]
+
+
+def without_unlikely(tops: Sequence[Top], least: float) -> list[Top]:
+    """Answers, of which those below a probability lose all their classes.
+
+    Returns:
+        Of each sample its classes, or one pair of None and the probability of
+        the likeliest class, for no answer.
+    """
+    return [top if top[0][1] >= least else [(None, top[0][1])] for top in tops]
+
 
 def to_csv(
     samples: Sequence[str],
-    tops: Sequence[Sequence[tuple[str, float]]],
+    tops: Sequence[Top],
     classes: LabelMap,
 ) -> str:
     """One line per sample and class, likeliest first.
+
+    No answer is one line without a class, with the largest probability.
 
     Args:
         samples: `n` names.
@@ -23,7 +37,7 @@ def to_csv(
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["sample", "rank", "class", "kind", "probability"])
-    kinds = dict(zip(classes.names, classes.kinds))
+    kinds = {None: None, **dict(zip(classes.names, classes.kinds))}
     for sample, top in zip(samples, tops):
         writer.writerows(
             (sample, rank, name, kinds[name], f"{probability:.6f}")
@@ -34,11 +48,11 @@ def to_csv(
 
 def to_json(
     samples: Sequence[str],
-    tops: Sequence[Sequence[tuple[str, float]]],
+    tops: Sequence[Top],
     classes: LabelMap,
 ) -> str:
     """The same as a list with one object per sample."""
-    kinds = dict(zip(classes.names, classes.kinds))
+    kinds = {None: None, **dict(zip(classes.names, classes.kinds))}
     content = [
         {
             "sample": sample,

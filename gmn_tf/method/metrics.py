@@ -52,6 +52,19 @@ def class_accuracies(
         return right / np.where(total == 0, np.nan, total)
 
 
+def confusions(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Shares of each class that are taken for each, `[C, C]`.
+
+    Row k adds up to 1: of the samples of class k. NaN for one without any.
+    """
+    counts = np.zeros((num_classes, num_classes))
+    np.add.at(counts, (labels, predictions), 1.0)
+    total = counts.sum(axis=1, keepdims=True)
+    return counts / np.where(total == 0.0, np.nan, total)
+
+
 def harmonic_mean(u: float, s: float) -> float:
     """h = 2us / (u + s), 0 if both are."""
     return 2.0 * u * s / (u + s) if u + s else 0.0

@@ -140,7 +140,7 @@ def best_shrinkage(train: Samples, num_classes: int) -> float | None:
 
     None, for the nearest mean, if that is best.
     """
-    held = _numbers_within_class(train.labels) % 5 == 2
+    held = numbers_within_class(train.labels) % 5 == 2
     parts = [
         Samples(train.features[rows], train.labels[rows])
         for rows in (np.flatnonzero(~held), np.flatnonzero(held))
@@ -258,7 +258,7 @@ def _spread(count: int, most: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, most)).round().astype(int)
 
 
-def _numbers_within_class(labels: np.ndarray) -> np.ndarray:
+def numbers_within_class(labels: np.ndarray) -> np.ndarray:
     """0 for the first sample of each class, 1 for the second, and so on."""
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
@@ -273,7 +273,7 @@ def _thinned(samples: Samples, classes: np.ndarray) -> Samples:
     number = np.full(max(classes.max(), samples.labels.max(initial=0)) + 1, -1)
     number[classes] = np.arange(len(classes))
     each = max(1, MOST_SAMPLES // len(classes))
-    few = _numbers_within_class(samples.labels) < each
+    few = numbers_within_class(samples.labels) < each
     rows = np.flatnonzero((number[samples.labels] >= 0) & few)
     dimensions = _spread(samples.features.shape[1], MOST_DIMENSIONS)
     features = np.empty((len(rows), len(dimensions)), np.float32)

@@ -4,6 +4,7 @@ All files of a run are written here, into its `Workdir`.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +17,14 @@ from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics, representation, synthesis, variants
 from gmn_tf.method.classifiers import combination, table
 from gmn_tf.method.classifiers.base import Classifier, Task, assemble
-from gmn_tf.runs import data_limits, plots, report, shortfalls
+from gmn_tf.runs import (
+    data_limits,
+    mistakes,
+    plots,
+    report,
+    shortfalls,
+    temperature,
+)
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
     checks,
@@ -88,7 +96,11 @@ def run(
         )
         workdir.save_model("generator", generator)
     with_baseline = with_baseline and generator is not None
-    epochs = parts.classifier_epochs(config) * (1 + with_baseline)
+    # Without a generator, classifiers can be fitted again to calibrate them.
+    crossed = generator is None and config.split == "test"
+    crossed = crossed and not config.temperature
+    rounds = 1 + with_baseline + crossed
+    epochs = parts.classifier_epochs(config) * rounds
     with progress.progress(
         "classifiers", epochs, monitoring_options.quiet
     ) as advance:
@@ -97,11 +109,21 @@ def run(
         if with_baseline:
             plain = config.replace({"seen_penalty": 0.0})
             models["baseline"] = fit_classifiers(plain, data, None, advance)
+        fit_again = functools.partial(
+            fit_classifiers, config, generator=None, on_epoch=advance
+        )
+        source = temperature.choose(
+            config, data, models["classifier"], fit_again if crossed else None
+        )
+        for model in models["classifier"]:
+            model.temperature = source[0]
     for name, kind in models.items():
         for number, model in enumerate(kind):
             workdir.save_model(f"{name}_{number}", model)
     workdir.write_json("classes.json", LabelMap.of(data).to_dict())
-    result = _write_scores(config, data, workdir, models.values(), with_limits)
+    result = _write_scores(
+        config, data, workdir, models.values(), source, with_limits
+    )
     workdir.remove_checkpoints()
     return result
 
@@ -290,10 +312,18 @@ def limits_record(
     return {**limits, "advice": advice}
 
 
-def _write_scores(config, data, workdir, models, with_limits) -> dict:
+def _write_scores(config, data, workdir, models, source, with_limits) -> dict:
     """Scores final classifiers, and those of the baseline if there are any."""
-    scores = [[metrics.score(one, data) for one in kind] for kind in models]
+    predictions = [
+        [metrics.predict(one, data) for one in kind] for kind in models
+    ]
+    scores = [
+        [metrics.score_predictions(one, data) for one in kind]
+        for kind in predictions
+    ]
     record = scores_record(config, *scores)
+    found = mistakes.measure(predictions[0], data, *source)
+    record["calibration"] = found.record
     if with_limits:
         record["limits"] = limits_record(config, data, scores[0], record)
     accuracies = [
@@ -306,7 +336,11 @@ def _write_scores(config, data, workdir, models, with_limits) -> dict:
         *classes, *accuracies, title=report.heading(record)
     )
     workdir.save_picture("class_accuracy.png", figure)
-    monitoring.write_result(workdir.logs, config.to_dict(), record, figure)
+    pictures = {
+        "class_accuracy": figure,
+        **mistakes.write(workdir, data, found, report.heading(record)),
+    }
+    monitoring.write_result(workdir.logs, config.to_dict(), record, pictures)
     workdir.write_json("metrics.json", record)
     return record
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import calibration, metrics, variants
+from gmn_tf.method import calibration, metrics, probabilities, variants
 from gmn_tf.method.classifiers import table
 from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.method.generator import Generator
+from gmn_tf.method.probabilities import HeldBack
 from gmn_tf.method.representation import RepresentedGenerator
-from gmn_tf.runs import experiment, plots, report
+from gmn_tf.runs import experiment, mistakes, plots, report
 from gmn_tf.runs.workdir import Workdir, identity
 from gmn_tf.training import parts
 from gmn_tf.utils import progress
@@ -138,17 +139,34 @@ def check_sizes(problem: str, saved: dict, given: dict, action: str) -> None:
 
 @on_disk.reporting_data_loss()
 def evaluate(run: FinishedRun) -> dict:
-    """Scores the saved classifiers of a run again; writes nothing.
+    """Scores the saved classifiers of a run again.
+
+    Writes the files of `mistakes` if one is missing, as in an older run.
 
     Returns:
         The same as metrics.json, always with what the data can give.
     """
-    names = ["classifier"] + ["baseline"] * ("baseline" in run.scores)
+    recorded = run.scores
+    names = ["classifier"] + ["baseline"] * ("baseline" in recorded)
+    models = {name: run.load_classifiers(name) for name in names}
+    predictions = {
+        name: [metrics.predict(model, run.data) for model in kind]
+        for name, kind in models.items()
+    }
     scores = [
-        [metrics.score(model, run.data) for model in run.load_classifiers(name)]
-        for name in names
+        [metrics.score_predictions(one, run.data) for one in kind]
+        for kind in predictions.values()
     ]
     record = experiment.scores_record(run.config, *scores)
+    found = mistakes.measure(
+        predictions["classifier"],
+        run.data,
+        models["classifier"][0].temperature,
+        recorded.get("calibration", {}).get("fitted_on"),
+    )
+    if not mistakes.written(run.workdir):
+        mistakes.write(run.workdir, run.data, found, report.heading(record))
+    record["calibration"] = found.record
     limits = experiment.limits_record(run.config, run.data, scores[0], record)
     return {**record, "limits": limits}
 
@@ -213,6 +231,7 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
     models = [model for run in runs for model in run.load_classifiers()]
     for model in models:
         model.penalise_seen(first.data.num_seen, 0.0)
+        model.temperature = 1.0
     rows = calibration.curve(models, first.data)
     chosen = calibration.best(rows)["penalty"]
     text = report.curve_csv(rows, "penalty")
@@ -221,3 +240,20 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
         run.workdir.write_text("calibration.csv", text)
         run.workdir.save_picture("calibration.png", figure)
     return rows
+
+
+@on_disk.reporting_data_loss()
+def temperature(runs: Sequence[FinishedRun], penalty: float) -> float:
+    """The temperature of runs on the tune splits, with a penalty.
+
+    Takes the runs that `calibrate` takes.
+    """
+    held_back = []
+    for run in runs:
+        models = run.load_classifiers()
+        for model in models:
+            model.penalise_seen(run.data.num_seen, penalty)
+            model.temperature = 1.0
+        predictions = [metrics.predict(model, run.data) for model in models]
+        held_back.append(HeldBack.of(predictions, run.data))
+    return probabilities.fit_temperature(HeldBack.joined(held_back))

@@ -40,10 +40,9 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
         InputError: if the runs differ in more than their split.
     """
     # A penalty of seen classes would only trade s for u.
+    plain = {"seen_penalty": 0.0, "temperature": 0.0}
     test, tune = (
-        dataclasses.replace(
-            one, config=one.config.replace({"seen_penalty": 0.0})
-        )
+        dataclasses.replace(one, config=one.config.replace(plain))
         for one in (test, tune)
     )
     check_same_runs(test.identity, tune.identity)

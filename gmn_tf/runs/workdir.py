@@ -8,6 +8,8 @@ separate.json       the scores by the separate protocol, if asked for
 curve.csv           and .png: scores against numbers of synthetic features
 calibration.csv     and .png: scores against the penalty of seen classes
 class_accuracy.csv  and .png: accuracy of each class
+confusions.csv      and .png: which classes are taken for which
+reject_curve.csv    and .png: accuracy against the share of samples answered
 generator.keras     G
 classifier_K.keras  final classifier number K, on real and synthetic samples
 baseline_K.keras    the same on real samples only

@@ -278,7 +278,8 @@ def choose(
             log(f"  {report.without_scores(result)}")
     report.write(folder)
     log("\n" + _conclusion(folder))
-    return config.replace(folder.read_json(BEST))
+    best = folder.read_json(BEST)
+    return config.replace({n: best[n] for n in best if n not in fixed})
 
 
 def _result(

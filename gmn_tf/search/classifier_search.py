@@ -13,7 +13,7 @@ from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs import experiment
+from gmn_tf.runs import experiment, temperature
 from gmn_tf.search.space import CALIBRATED, as_text
 from gmn_tf.training import parts
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
@@ -105,11 +105,13 @@ def search(
             best = calibration.best(calibration.curve([model], used))
             changed = changed.replace({"seen_penalty": best["penalty"]})
             found.append((changed, best))
-        rows = [
-            {name: getattr(used, name) for name in (*lists, "seen_penalty")}
-            | {name: scores[name]["mean"] for name in SCORES}
-            for used, scores in found
-        ]
+        rows = []
+        for one, scores in found:
+            model.penalise_seen(data.num_seen, one.seen_penalty)
+            heat = {"temperature": temperature.fitted([model], used)}
+            values = {n: getattr(one, n) for n in (*lists, "seen_penalty")}
+            means = {name: scores[name]["mean"] for name in SCORES}
+            rows.append({**values, **heat, **means})
         longest = max(longest, time.monotonic() - begun_at)
         on_choice(chosen(name, settings.get(name), so_far, rows[-1]))
         return rows

@@ -7,6 +7,7 @@ class.
 
 import contextlib
 import time
+import types
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -158,7 +159,7 @@ def write_result(
     log_dir: str,
     config: Mapping,
     metrics: Mapping,
-    figure: Figure | None = None,
+    pictures: Mapping[str, Figure] = types.MappingProxyType({}),
 ) -> None:
     """Writes the final scores as scalars, and lists the run in the HParams tab.
 
@@ -170,7 +171,7 @@ def write_result(
         log_dir: folder for the event file.
         config: all settings, as in config.json.
         metrics: the contents of metrics.json.
-        figure: a picture of the accuracy of each class.
+        pictures: of the scores, such as the accuracy of each class, by name.
     """
     from tensorboard.plugins.hparams import api, api_pb2, summary
 
@@ -201,8 +202,16 @@ def write_result(
         )
         for number, sentence in enumerate(advice):
             tf.summary.text(f"limits/advice_{number}", sentence)
-        if figure is not None:
-            _write_picture("scores/class_accuracy", figure)
+        calibration = metrics.get("calibration", {})
+        _write_scalars(
+            {
+                f"calibration/{name}": value
+                for name, value in calibration.items()
+                if name != "fitted_on" and value is not None
+            }
+        )
+        for name, figure in pictures.items():
+            _write_picture(f"scores/{name}", figure)
         api.hparams_config(
             [api.HParam(name) for name in settings],
             [api.Metric(tag) for tag in scores],

@@ -21,6 +21,8 @@ class InputError(ValueError):
     def __init__(
         self, problem: str, expected: object, received: object, action: str
     ):
+        self.problem, self.action = problem, action
+        self.expected, self.received = expected, received
         super().__init__(
             f"{problem}\n"
             f"  expected: {expected}\n"

@@ -360,12 +360,20 @@ METRICS = {
 
 def test_scores_are_scalars_and_a_picture(tmp_path):
     bars = plots.class_accuracy_bars("ab", 1, np.array([[0.5, 0.25]]))
-    monitoring.write_result(tmp_path, {}, METRICS, bars)
+    calibration = {"temperature": 0.5, "fitted_on": "x", "ece": None}
+    monitoring.write_result(
+        tmp_path,
+        {},
+        {**METRICS, "calibration": calibration},
+        {"class_accuracy": bars},
+    )
     content = read(tmp_path)
 
     assert content["scores/h"] == {40: 42.0}
     assert content["scores_real_only/t1"] == {40: 61.0}
     assert content["scores/class_accuracy"][40][2].startswith(b"\x89PNG")
+    assert content["calibration/temperature"] == {40: 0.5}
+    assert "calibration/ece" not in content
 
 
 def test_limits_are_scalars_and_advice_is_text(tmp_path):

@@ -123,6 +123,7 @@ class Classifier(keras.Model):
             classes are not known by their embeddings.
         representation: a `representation.Representation`, of whose results the
             terms are; None if they are of features.
+        temperature: what the scores are divided by (`probabilities`).
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class Classifier(keras.Model):
         units: Sequence[bool] = (False,),
         embedders: Sequence[Embedder] = (),
         representation: keras.Model | None = None,
+        temperature: float = 1.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -148,6 +150,7 @@ class Classifier(keras.Model):
             self.sizes["embedding_dim"] = embedders[0].sizes["embedding_dim"]
         self.units = tuple(units)
         self.embedders = list(embedders)
+        self.temperature = temperature
 
         def weight(name, *shape):
             return self.add_weight(shape, "zeros", trainable=False, name=name)
@@ -172,6 +175,7 @@ class Classifier(keras.Model):
             "units": list(self.units),
             "embedders": [*map(serialised, self.embedders)],
             "representation": serialised(self.representation),
+            "temperature": self.temperature,
         }
 
     @classmethod
@@ -189,11 +193,11 @@ class Classifier(keras.Model):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """What the scores are made of, the penalties included."""
+        """What the scores are made of; penalties and temperature included."""
         biases = [tf.convert_to_tensor(bias) for bias in self.biases]
         biases[0] -= self.penalties
         return tuple(
-            Term(unit, tf.convert_to_tensor(kernel), bias)
+            Term(unit, kernel / self.temperature, bias / self.temperature)
             for unit, kernel, bias in zip(self.units, self.kernels, biases)
         )
 
@@ -264,6 +268,7 @@ def with_classes(model: Classifier, embeddings: np.ndarray) -> Classifier:
     penalties = np.zeros(larger.sizes["num_classes"])
     penalties[: model.sizes["num_classes"]] = model.penalties
     larger.penalties.assign(penalties)
+    larger.temperature = model.temperature
     return larger
 
 

@@ -1,0 +1,107 @@
+"""bin/demo."""
+
+import pathlib
+
+from gmn_tf.commands import define, shared
+from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.utils.errors import InputError
+
+HOST, PORT = "127.0.0.1", 7860
+
+
+@command(
+    define.string("workdir", None, "Folder of a finished run."),
+    define.required(["workdir"]),
+    define.string(
+        "host",
+        HOST,
+        "Address to listen on. Only this machine reaches the default; "
+        "--host=0.0.0.0 lets everyone who reaches the machine use the page.",
+    ),
+    define.integer(
+        "port", PORT, "Port to listen on; 0: any free one.", 0, 65535
+    ),
+    define.string(
+        "weights",
+        None,
+        "File of the backbone's weights, if it was moved.",
+    ),
+    shared.MOVED_DATA_DIR,
+    shared.MEMORY,
+    shared.QUIET,
+    after_interrupt="The page is closed.",
+)
+def demo(values) -> None:
+    """Shows a page on which a finished run can be tried.
+
+    bin/demo --workdir=runs/mybirds-auto-1
+    """
+    log = shared.logger(values)
+    shared.check_runs([values.workdir])
+    _check_installed()
+    start_tensorflow(log_level=2)
+    from gmn_tf.demo import page
+
+    local = values.host in (HOST, "localhost", "::1")
+    app = make_app(values, local)
+    server = page.make_server(app, values.host, values.port)
+    shown = f"[{values.host}]" if ":" in values.host else values.host
+    log(f"Open http://{shown}:{server.effective_port} in a browser.")
+    if not local:
+        log("Everyone who reaches this address can use the page.")
+    log("Ctrl-C ends it.")
+    server.run()
+
+
+def make_app(values, local: bool):
+    """The application of a run, as the flags say."""
+    from gmn_tf.commands._predict import load_backbone
+    from gmn_tf.demo import answering, catalogue, page
+    from gmn_tf.inference import prediction
+    from gmn_tf.runs.workdir import Workdir
+
+    workdir = Workdir(values.workdir)
+    predictor = prediction.Predictor.load(workdir)
+    classes = predictor.classes
+    known = catalogue.Catalogue.read(workdir, classes, values.data_dir)
+    backbone = None
+    if classes.backbone is not None:
+        backbone = load_backbone(predictor, values)
+
+    config, source = workdir.read_config()
+
+    def load():
+        from gmn_tf.data import zero_shot_data
+
+        folder = pathlib.Path(values.data_dir or source["data_dir"])
+        return zero_shot_data.load(  # features as they are: predicting scales
+            source["name"],
+            str(folder.expanduser().absolute()),
+            config.split,
+            config.embedding_norm,
+            values.memory_gb * 2**30,
+        )
+
+    demo = answering.Demo(
+        predictor,
+        known,
+        backbone,
+        load=None if known.missing else load,
+        calibrated=predictor.classifiers[0].temperature != 1.0,
+    )
+    return page.make_app(demo, config.dataset, local)
+
+
+def _check_installed() -> None:
+    """Raises InputError if what serves the page is not installed."""
+    try:
+        import flask  # noqa: F401
+        import waitress  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError(
+            "bin/demo needs packages that are not installed.",
+            "Flask and Waitress",
+            str(error),
+            "Run pip install 'gmn_tf[demo]', or pip install -e '.[demo]' in "
+            "the folder of the sources.",
+        ) from error

@@ -1,0 +1,155 @@
+"""What the answers of a run are worth: confusions, and when not to answer.
+
+Files of a run, beside the accuracy of each class:
+
+confusions.csv    and .png: which classes are taken for which
+reject_curve.csv  and .png: accuracy against the share of samples answered
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method import metrics, probabilities
+from gmn_tf.method.metrics import Predictions
+from gmn_tf.method.probabilities import Answers, HeldBack
+from gmn_tf.runs import mistake_plots, report
+from gmn_tf.runs.workdir import Workdir
+
+FILES = ("confusions", "reject_curve")
+
+
+class Mistakes(NamedTuple):
+    """What is measured on the samples held back.
+
+    Attributes:
+        record: the block `calibration` of metrics.json.
+        confusions: `[C, C]` shares; see `metrics.confusions`.
+        curve: see `probabilities.reject_curve`.
+    """
+
+    record: dict
+    confusions: np.ndarray
+    curve: list[dict]
+
+
+def measure(
+    predictions: Sequence[Predictions],
+    data: ZeroShotData,
+    temperature: float,
+    source: str | None,
+) -> Mistakes:
+    """Measures final classifiers on the samples held back.
+
+    Args:
+        predictions: of each classifier, at the temperature.
+        data: what they are scored on.
+        temperature: by which their scores are divided.
+        source: where it comes from; None if nothing was fitted.
+    """
+    held_back = HeldBack.of(predictions, data, temperature)
+    record = {"temperature": temperature, "fitted_on": source}
+    record |= probabilities.calibration(held_back, temperature)
+    answers = Answers.of(held_back, temperature)
+    curve = probabilities.reject_curve(answers)
+    shares = [
+        metrics.confusions(
+            held_back.labels, np.concatenate(one).argmax(1), data.num_classes
+        )
+        for one in predictions
+    ]
+    return Mistakes(record, np.mean(shares, axis=0), curve)
+
+
+def written(workdir: Workdir) -> bool:
+    """Whether the files are there."""
+    names = [f"{name}.{end}" for name in FILES for end in ("csv", "png")]
+    return all((workdir.path / name).exists() for name in names)
+
+
+def write(
+    workdir: Workdir, data: ZeroShotData, found: Mistakes, title: str
+) -> dict[str, Figure]:
+    """Writes the files; returns the pictures by name."""
+    classes = data.class_names, data.num_seen
+    tables = (
+        confusions_csv(*classes, found.confusions),
+        reject_curve_csv(found.curve),
+    )
+    pictures = (
+        mistake_plots.confusions(*classes, found.confusions, title),
+        mistake_plots.reject_curve(found.curve, title),
+    )
+    for name, table, picture in zip(FILES, tables, pictures):
+        workdir.write_text(f"{name}.csv", table)
+        workdir.save_picture(f"{name}.png", picture)
+    return dict(zip(FILES, pictures))
+
+
+def confusions_csv(
+    class_names: Sequence[str], num_seen: int, confusions: np.ndarray
+) -> str:
+    """CSV with a row for each class and each class that it is taken for.
+
+    Args:
+        class_names: `C` names, seen classes first.
+        num_seen: S.
+        confusions: `[C, C]` shares; rows of NaN are left out.
+    """
+
+    def seen(label):
+        return "yes" if label < num_seen else "no"
+
+    return report.table_csv(
+        [
+            {
+                "class": class_names[label],
+                "seen": seen(label),
+                "taken_for": class_names[other],
+                "taken_for_seen": seen(other),
+                "percent": f"{100.0 * shares[other]:.4f}",
+            }
+            for label, shares in enumerate(confusions)
+            for other in np.argsort(-shares, kind="stable")
+            if shares[other] > 0.0
+        ]
+    )
+
+
+def reject_curve_csv(curve: Sequence[dict]) -> str:
+    """CSV of the reject curve, in percent."""
+    return report.table_csv(
+        [
+            {
+                name if name == "min_probability" else f"{name}_percent": (
+                    None if value is None else f"{value:.4f}"
+                )
+                for name, value in row.items()
+            }
+            for row in curve
+        ]
+    )
+
+
+def sentence(record: dict) -> str:
+    """The calibration of a run, for the terminal."""
+
+    def percent(name):
+        return "-" if record[name] is None else f"{record[name]:.1f} %"
+
+    if record["fitted_on"] is None:
+        return (
+            "Probabilities are not calibrated: expected calibration error "
+            f"{percent('ece')}.\nThe same command with --split=tune, then "
+            "bin/evaluate --calibrate, finds a --temperature."
+        )
+    return (
+        f"Expected calibration error of the probabilities: {percent('ece')} "
+        f"({percent('ece_before')} before),\nof answers that are seen classes "
+        f"{percent('ece_answered_seen')}, unseen classes "
+        f"{percent('ece_answered_unseen')}.\n"
+        f"Temperature {record['temperature']:g}, from: {record['fitted_on']}."
+    )

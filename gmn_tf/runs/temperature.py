@@ -1,0 +1,92 @@
+"""Where the temperature of a run comes from (`method/probabilities`).
+
+Never from a test split. On the tune splits it is fitted on the samples held
+back there. A run on the test splits has no such samples: it takes its setting,
+or, where no generator would have to be trained once more, leaves the validation
+classes and a fifth of the other rows out of its training samples, fits its
+classifiers on the rest, and its temperature on what was left out. This is what
+a run on the tune splits would do.
+"""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from gmn_tf.config import Config
+from gmn_tf.data import on_disk
+from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+from gmn_tf.method import metrics, probabilities
+from gmn_tf.method.classifiers.base import Classifier
+from gmn_tf.method.probabilities import HeldBack
+from gmn_tf.runs.data_limits import numbers_within_class
+
+SETTING, TUNE, LEFT_OUT = "setting", "tune splits", "left-out classes and rows"
+FEWEST_KEPT = 2  # classes that are left to learn from
+PARTS = 5  # every fifth row of a class is left out
+
+
+def choose(
+    config: Config,
+    data: ZeroShotData,
+    models: Sequence[Classifier],
+    fit: Callable[[ZeroShotData], Sequence[Classifier]] | None,
+) -> tuple[float, str | None]:
+    """The temperature of final classifiers, and where it comes from.
+
+    Args:
+        config: the settings.
+        data: what they have learned from.
+        models: the final classifiers, at temperature 1.
+        fit: makes such classifiers of other data; None if that would need
+            another generator.
+    """
+    if config.temperature:
+        return config.temperature, SETTING
+    if config.split == "tune":
+        return fitted(models, data), TUNE
+    inner = left_out(data) if fit else None
+    if inner is None:
+        return 1.0, None
+    return fitted(fit(inner), inner), LEFT_OUT
+
+
+def fitted(models: Sequence[Classifier], data: ZeroShotData) -> float:
+    """The temperature of models, at temperature 1, by the samples held back."""
+    predictions = [metrics.predict(model, data) for model in models]
+    return probabilities.fit_temperature(HeldBack.of(predictions, data))
+
+
+def left_out(data: ZeroShotData) -> ZeroShotData | None:
+    """Training samples divided like the tune splits; None for too few classes.
+
+    The validation classes take the place of the unseen ones, and every fifth
+    row of another class that of the samples to score.
+    """
+    is_validation = np.isin(np.arange(data.num_seen), data.validation_classes)
+    kept, held = np.flatnonzero(~is_validation), np.flatnonzero(is_validation)
+    if len(kept) < FEWEST_KEPT or not len(held):
+        return None
+    order = np.concatenate([kept, held])
+    new_label = np.empty(data.num_seen, np.int32)
+    new_label[order] = np.arange(len(order), dtype=np.int32)
+    labels = data.train.labels
+    unseen = is_validation[labels]
+    fifth = numbers_within_class(labels) % PARTS == PARTS - 1
+
+    def samples(rows):
+        rows = np.flatnonzero(rows)
+        features = on_disk.chosen(data.train.features, rows)
+        return Samples(features, new_label[labels[rows]])
+
+    return dataclasses.replace(
+        data,
+        class_names=tuple(data.class_names[label] for label in order),
+        num_seen=len(kept),
+        embeddings=data.embeddings[order],
+        validation_classes=np.arange(len(kept), len(order)),
+        train=samples(~unseen & ~fifth),
+        seen=samples(~unseen & fifth),
+        unseen=samples(unseen),
+        split="tune",
+    )
