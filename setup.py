@@ -74,21 +74,27 @@ setuptools.setup(
             "pandas>=3.1,<4",
         ],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        # Backbones and text towers of today, CLIP, SigLIP and DINO among them.
+        # Not needed otherwise: tensorflow-text has wheels for few systems.
+        "hub": ["keras-hub>=0.32,<0.33", "tensorflow-text>=2.21,<2.22"],
         # HEIC, as of iPhones. Not needed otherwise, and its wheels contain
         # x265, which is under the GPL.
         "heif": ["pillow-heif>=1.8,<2"],
         "test": [
             # tfds.testing imports it undeclared.
             "dill>=0.4.1,<1",
+            "keras-hub>=0.32,<0.33",
             "pillow-heif>=1.8,<2",
             "pytest>=9.2,<10",
             "pytest-xdist>=3.8,<4",
             # The version of .pre-commit-config.yaml: formats differ.
             "ruff==0.17.6",
+            "tensorflow-text>=2.21,<2.22",
         ],
     },
     entry_points={
         "console_scripts": [
+            "gmn-describe = gmn_tf.commands:describe",
             "gmn-evaluate = gmn_tf.commands:evaluate",
             "gmn-export = gmn_tf.commands:export",
             "gmn-extract-features = gmn_tf.commands:extract_features",

@@ -4,6 +4,7 @@ TensorFlow is imported inside the commands, so that --help and a misspelt flag
 answer at once.
 """
 
+from gmn_tf.commands._describe import describe as describe
 from gmn_tf.commands._evaluate import evaluate as evaluate
 from gmn_tf.commands._export import export as export
 from gmn_tf.commands._extract_features import (

@@ -32,6 +32,7 @@ class Scaling:
         factor: with these two, 1 / (standard deviation sqrt(k)) if k numbers
             vary over the seen classes, so that a row has a length of about 1;
             0 for the others.
+        encoder: how the part was made from words; None for other numbers.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Scaling:
     columns: tuple[str, ...] = ()
     offset: tuple[float, ...] = ()
     factor: tuple[float, ...] = ()
+    encoder: dict | None = None
 
     def __post_init__(self):
         size = self.dim if self.norm in STANDARDS else 0
@@ -56,6 +58,7 @@ class Scaling:
             and len(self.offset) == len(self.factor) == size
             and all(isinstance(one, float) for one in self.offset + self.factor)
             and np.isfinite(self.offset + self.factor).all()
+            and isinstance(self.encoder, dict | None)
         ):
             raise ValueError(f"part {self.name!r} of the embedding is damaged")
 
@@ -143,7 +146,12 @@ def scalings(
             # `scaled` has a message for a matrix that is zero.
             float(np.linalg.norm(values) or 1.0) if one == MATRIX else 1.0,
             tuple(part.get("columns", ())),
-            *(_standard(values[seen], part, one) if one in STANDARDS else ()),
+            *(
+                _standard(values[seen], part, one)
+                if one in STANDARDS
+                else ((), ())
+            ),
+            part.get("encoder"),
         )
         for part, values, one in zip(parts, raw, norms)
     )
