@@ -48,7 +48,7 @@ ENCODER = define.string(
     ),
     define.number(
         "rarity",
-        1e-3,
+        1e-4,
         "With word vectors, a in a / (a + p), the weight of a word that is one "
         "of 1 / p words; 0: all words weigh the same.",
         0.0,

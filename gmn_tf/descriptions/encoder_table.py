@@ -29,7 +29,7 @@ class Options(NamedTuple):
     """
 
     templates: tuple[str, ...] = ()
-    rarity: float = 1e-3
+    rarity: float = 1e-4
 
 
 class Encoded(NamedTuple):

@@ -43,12 +43,11 @@ class Tower(NamedTuple):
     preprocessing: str
 
     def resized(self, pixels: tf.Tensor) -> tf.Tensor:
-        """`[rows, columns, 3]` -> float32 `[size, size, 3]`, 0..255."""
-        pixels = tf.cast(pixels, tf.float32)
-        return tf.clip_by_value(self.converter.resizing(pixels), 0.0, 255.0)
+        """`[rows, columns, 3]` -> float32 `[size, size, 3]`."""
+        return self.converter.resizing(tf.cast(pixels, tf.float32))
 
     def scaled(self, images: tf.Tensor) -> tf.Tensor:
-        """`[n, size, size, 3]`, 0..255 -> what the network sees."""
+        """`[n, size, size, 3]`, about 0..255 -> what the network sees."""
         for name, combine in (("scale", tf.multiply), ("offset", tf.add)):
             value = getattr(self.converter, name)
             if value is not None:
