@@ -135,10 +135,12 @@ def prepare_data(
             docs/custom_data.md.
         dataset: the name to give it, for `configure`.
         features: folder of the features, if they lie elsewhere.
-        backbone, weights, unreadable: how features are computed from images,
-            if there are no features; see `extract_features`.
+        backbone: of features that are computed from images, if there are no
+            features; see `extract_features`.
+        weights: the same.
+        unreadable: the same.
         embedding: which descriptions of the classes to take: `att`, those of
-            classes.csv; NAME, those of embeddings_NAME.csv; `att+NAME`, both.
+            classes.csv; `NAME`, those of embeddings_NAME.csv; `att+NAME`, both.
         data_dir: where prepared data is kept, as in `load_data`.
         replace: whether to replace other content of that name.
         quiet: whether to show no progress.
@@ -283,7 +285,9 @@ def choose_settings(
         fixed: settings that are not searched, with their values.
         minutes: no trial, and no value of a setting, is begun that would
             probably end later. What was begun is finished.
-        strategy, monitoring_options, execution: as for `train`.
+        strategy: as for `train`.
+        monitoring_options: as for `train`.
+        execution: as for `train`.
         log: called with lines about what is tried.
 
     Returns:

@@ -4,7 +4,13 @@ import pathlib
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._predict import PREDICTOR, load_backbone, make_predictor
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import (
+    command,
+    start_tensorflow,
+    without_noise,
+)
+from gmn_tf.inference import format_table
+from gmn_tf.utils import files
 
 
 @command(
@@ -15,6 +21,12 @@ from gmn_tf.commands.command_line import command, start_tensorflow
         "Folder for all versions of the model; this one is added.",
     ),
     define.required(["out"]),
+    define.listed(
+        "format",
+        [format_table.SAVED_MODEL],
+        f"Formats, with commas between them: {', '.join(format_table.MODULES)}"
+        ". Those besides saved_model need the extra `formats`.",
+    ),
     define.enum(
         "backbone",
         "auto",
@@ -24,14 +36,17 @@ from gmn_tf.commands.command_line import command, start_tensorflow
     ),
 )
 def export(values) -> None:
-    """Writes a run as a model that TensorFlow alone can serve.
+    """Writes a run as a model that TensorFlow, LiteRT or ONNX Runtime runs.
 
     bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
     """
     log = shared.logger(values)
     shared.check_runs([values.workdir])
-    start_tensorflow()
-    from gmn_tf.inference import model_card, serving
+    format_table.check(values.format)
+    out = pathlib.Path(values.out).expanduser()
+    files.check_writable(out, "--out")
+    start_tensorflow(log_level=2)  # converters warn of what is usual
+    from gmn_tf.inference import exporting, model_card
     from gmn_tf.runs.workdir import Workdir
 
     predictor = make_predictor(values)
@@ -41,11 +56,22 @@ def export(values) -> None:
     backbone = load_backbone(predictor, values) if attached else None
     workdir = Workdir(values.workdir)
     top_k = min(values.top_k, len(predictor.classes.names))
-    card = model_card.text(workdir, predictor.classes, attached, top_k)
-    folder = serving.export(
-        predictor, pathlib.Path(values.out).expanduser(), card, backbone, top_k
-    )
+
+    def card(written):
+        return model_card.text(
+            workdir, predictor.classes, attached, top_k, written
+        )
+
+    with without_noise():
+        folder, written = exporting.export(
+            predictor, out, card, backbone, top_k, values.format
+        )
     count = len(predictor.classes.names)
     takes = "images and features" if attached else "features"
     log(f"A model of {count} classes that takes {takes}: {folder}")
+    for one in written:
+        log(
+            f"  {one.name}, {one.signature}: {one.size / 1e6:.2f} MB, differs "
+            f"in {one.runtime} by at most {one.difference:.1g} from bin/predict"
+        )
     log(f"What it is and how to call it: {folder / 'MODEL_CARD.md'}")

@@ -37,8 +37,12 @@ PYTHON_NOISE = (
     "Using custom data configuration",
     "`FeatureConnector.dtype` is deprecated",
 )
-START_UP_NOISE = re.compile(
+NOISE = re.compile(
     r"before absl::InitializeLog\(\)|^I0000 |Could not find cuda drivers"
+    # LiteRT, when it runs a model, and lines of its converter about an
+    # operation that it lacks, which the error names.
+    r"|Created TensorFlow Lite XNNPACK delegate|^loc\(|^error: failed while "
+    r"|^Some ops |^TF Select ops|^Custom ops|^Details:|^\ttf\.|^$"
 )
 # A broken driver where there is a GPU, and nothing elsewhere.
 NO_GPU_NOISE = re.compile(r"failed call to cuInit")
@@ -184,7 +188,7 @@ def start_tensorflow(log_level: int = 1) -> None:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", str(log_level))
     logging.getLogger("absl").addFilter(_is_no_python_noise)
-    with _without_noise():
+    with without_noise():
         import tensorflow as tf
 
         tf.config.list_physical_devices()
@@ -280,9 +284,9 @@ def _is_no_python_noise(record: logging.LogRecord) -> bool:
 
 
 @contextlib.contextmanager
-def _without_noise() -> Iterator[None]:
+def without_noise() -> Iterator[None]:
     """Holds stderr back, C++'s too, and at the end passes on all but noise."""
-    noise = [START_UP_NOISE] + ([] if GPU_DRIVER.exists() else [NO_GPU_NOISE])
+    noise = [NOISE] + ([] if GPU_DRIVER.exists() else [NO_GPU_NOISE])
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as file:

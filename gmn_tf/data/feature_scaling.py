@@ -184,26 +184,53 @@ class FeatureScaling:
         """How many dimensions became 0, because they do not vary."""
         return self.factor.count(0.0)
 
-    def __call__(self, features):
+    def __call__(self, features, precision: str = "float64"):
         """Features `[..., dx]`, an array or a tensor -> the scaled ones.
 
         These are a float32 tensor; with `none` they are what was given.
+
+        Args:
+            features: as they were extracted.
+            precision: what is computed in. `float32` is for runtimes that have
+                no more, nor an inverse hyperbolic sine.
         """
         if self.kind == NONE:
             return features
         import tensorflow as tf
 
-        scaled = tf.cast(features, tf.float64) - self.offset
-        scaled *= self.factor
+        offset, factor = np.asarray(self.offset), np.asarray(self.factor)
+        near = offset.astype(precision)
+        scaled = tf.cast(features, precision) - near
+        scaled *= factor.astype(precision)
+        if np.any(offset != near):
+            # A large offset has more digits than float32 holds. Subtracted
+            # before, converters would add both parts up to a rounded one.
+            scaled -= ((offset - near) * factor).astype(precision)
         if self.kind == ARCSINH:
             # That of a large negative number loses digits.
-            scaled = tf.sign(scaled) * tf.asinh(tf.abs(scaled))
+            sizes = tf.abs(scaled)
+            scaled = tf.sign(scaled) * (
+                tf.asinh(sizes)
+                if precision == "float64"
+                else _arcsinh_by_logarithms(sizes)
+            )
         if self.unit_length:
             varying = len(self.factor) - self.constant
             squares = tf.reduce_sum(tf.square(scaled), axis=-1, keepdims=True)
             # A row that is the mean itself stays at 0.
             scaled /= tf.maximum(tf.sqrt(squares / varying), NEARLY)
         return tf.cast(scaled, tf.float32)
+
+
+def _arcsinh_by_logarithms(sizes):
+    """log(x + sqrt(x^2 + 1)) of x >= 0, whose squares may overflow."""
+    import tensorflow as tf
+
+    # With m = max(x, 1): log m + log(x / m + sqrt((x / m)^2 + (1 / m)^2)).
+    largest = tf.maximum(sizes, 1.0)
+    part, one = sizes / largest, 1.0 / largest
+    root = tf.sqrt(part * part + one * one)
+    return tf.math.log(largest) + tf.math.log(part + root)
 
 
 def _rms(found: Statistics):

@@ -123,7 +123,8 @@ class ZeroShotData:
         """The same data, scaled in another way.
 
         Args:
-            feature_scaling, embedding_norm: as in `load`.
+            feature_scaling: as in `load`.
+            embedding_norm: as in `load`.
 
         Raises:
             InputError: for a scaling that is not possible, or data whose

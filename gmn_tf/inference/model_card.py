@@ -1,11 +1,14 @@
 """The model card: what users of an exported model have to know about it."""
 
 import pathlib
+from collections.abc import Sequence
 
 import jinja2
 
 from gmn_tf.config import Config
 from gmn_tf.data.label_map import ADDED, SEEN, UNSEEN, LabelMap
+from gmn_tf.inference.exporting import Checked
+from gmn_tf.inference.serving import FEATURES, IMAGES
 from gmn_tf.runs import report
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError, counted
@@ -14,7 +17,11 @@ TEMPLATE = pathlib.Path(__file__).with_suffix(".md")
 
 
 def text(
-    workdir: Workdir, classes: LabelMap, with_images: bool, top_k: int
+    workdir: Workdir,
+    classes: LabelMap,
+    with_images: bool,
+    top_k: int,
+    written: Sequence[Checked],
 ) -> str:
     """The model card as Markdown.
 
@@ -23,6 +30,7 @@ def text(
         classes: its label map, with the classes added after training.
         with_images: whether the backbone is part of the model.
         top_k: how many classes an answer has.
+        written: the model in its formats.
 
     Raises:
         InputError: if config.json or metrics.json lacks what is needed.
@@ -47,6 +55,10 @@ def text(
             dim=classes.feature_dim,
             with_images=with_images,
             top_k=top_k,
+            written=written,
+            runtimes={one.runtime for one in written},
+            kind=IMAGES if with_images else FEATURES,
+            size=(classes.backbone or {}).get("image_size"),
             settings=", ".join(
                 f"{name} {value}"
                 for name, value in run["config"].items()

@@ -1,26 +1,25 @@
-"""A run as a SavedModel that needs TensorFlow alone."""
-
-import pathlib
+"""What an exported model computes: one formula for all formats."""
 
 import tensorflow as tf
 
 from gmn_tf.inference.prediction import Predictor, mean_probabilities
-from gmn_tf.utils import files
 
-FEATURES, IMAGES = "features", "images"
+FEATURES, IMAGES, PROBABILITIES = "features", "images", "probabilities"
 DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
 class ServingModel(tf.Module):
     """The classifiers' weights, the names of the classes, and a backbone.
 
-    What bin/predict refuses is refused here too, as a call that fails.
+    A SavedModel has `signatures`, which decode images and name classes. What
+    bin/predict refuses is refused there too, as a call that fails. Other
+    formats have `tensor_signatures`: from arrays of float32 to those.
 
     Args:
         predictor: the classifiers and their label map.
         backbone: a `gmn_tf.images.backbones.Backbone`; None serves
             features alone.
-        top_k: how many classes an answer has.
+        top_k: how many classes an answer of `signatures` has.
     """
 
     def __init__(self, predictor: Predictor, backbone=None, top_k: int = 5):
@@ -52,6 +51,16 @@ class ServingModel(tf.Module):
             for variable in network.variables
         ]
 
+    def probabilities(self, features, precision: str = "float64"):
+        """Raw features `[n, dx]` -> probabilities `[n, C]`.
+
+        Args:
+            features: `[n, dx]`, as they were extracted.
+            precision: of their scaling; see `FeatureScaling`.
+        """
+        scaled = self.scaled(features, precision)
+        return mean_probabilities(self.represent(scaled), self.terms)
+
     def classify(self, features):
         """Raw features `[n, dx]` -> names and probabilities `[n, k]`."""
         _check_some(features)
@@ -63,7 +72,7 @@ class ServingModel(tf.Module):
     def classify_images(self, images):
         """Contents of image files `[n]` -> names and probabilities."""
         _check_some(images)
-        size = self.backbone.description["image_size"]
+        size = self.image_size
         pixels = tf.map_fn(
             self.backbone.image,
             images,
@@ -72,11 +81,13 @@ class ServingModel(tf.Module):
         return self._answer(self.backbone.features(pixels))
 
     def _answer(self, features):
-        probabilities = mean_probabilities(
-            self.represent(self.scaled(features)), self.terms
-        )
-        best, labels = tf.math.top_k(probabilities, self.top_k)
+        best, labels = tf.math.top_k(self.probabilities(features), self.top_k)
         return {"classes": tf.gather(self.names, labels), "scores": best}
+
+    @property
+    def image_size(self) -> int:
+        """Rows and columns of the images that the backbone takes."""
+        return self.backbone.description["image_size"]
 
     def signatures(self) -> dict:
         """Named signatures; the default takes images, if it can."""
@@ -87,46 +98,36 @@ class ServingModel(tf.Module):
             functions[IMAGES] = tf.function(self.classify_images, [files])
         return {**functions, DEFAULT: list(functions.values())[-1]}
 
+    def tensor_signatures(self) -> dict:
+        """The same for runtimes without texts, files and float64.
+
+        `features` takes raw features `[n, dx]`. `images` takes upright images
+        `[n, size, size, 3]`, red, green and blue, 0..255. Both give the
+        probabilities of all classes `[n, C]`, in the order of the labels.
+        """
+
+        def of_features(features):
+            return {PROBABILITIES: self.probabilities(features, "float32")}
+
+        rows = tf.TensorSpec([None, self.feature_dim], name=FEATURES)
+        functions = {
+            FEATURES: tf.function(of_features, [rows], autograph=False)
+        }
+        if self.backbone is not None:
+
+            def of_images(images):
+                return of_features(self.backbone.features(images))
+
+            shape = [None, self.image_size, self.image_size, 3]
+            pixels = tf.TensorSpec(shape, name=IMAGES)
+            functions[IMAGES] = tf.function(
+                of_images, [pixels], autograph=False
+            )
+        return functions
+
 
 def _check_some(inputs) -> None:
     """Makes a call without any input fail."""
     tf.debugging.assert_positive(
         tf.shape(inputs)[0], "An empty batch: give at least one input."
     )
-
-
-def export(
-    predictor: Predictor,
-    out: pathlib.Path,
-    card: str,
-    backbone=None,
-    top_k: int = 5,
-) -> pathlib.Path:
-    """Writes the next version of a served model, whole or not at all.
-
-    Args:
-        predictor, backbone, top_k: see `ServingModel`.
-        out: folder of all versions, each in one with its number as its name,
-            as TensorFlow Serving wants them.
-        card: text of the model card, MODEL_CARD.md beside the model.
-
-    Returns:
-        The folder of the new version.
-
-    Raises:
-        InputError: if the folder cannot be written.
-    """
-    model = ServingModel(predictor, backbone, top_k)
-    with files.reporting_write_errors(out, tf.errors.OpError, flag="--out"):
-        out.mkdir(parents=True, exist_ok=True)
-        numbers = [
-            int(path.name) for path in out.iterdir() if path.name.isdecimal()
-        ]
-        version = out / str(max(numbers, default=0) + 1)
-        with files.replacing(version) as folder:
-            tf.saved_model.save(model, str(folder), model.signatures())
-            (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-            (folder / "classes.txt").write_text(
-                "\n".join(predictor.classes.names) + "\n", encoding="utf-8"
-            )
-    return version

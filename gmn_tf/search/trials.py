@@ -65,7 +65,9 @@ class TrialRunner:
             settings: what the trial drew.
             steps: generator steps.
             space: what it tries of the classifier; default: that of the search.
-            on_choice, deadline, margin: see `classifier_search.search`.
+            on_choice: see `classifier_search.search`.
+            deadline: see there.
+            margin: see there.
             recorded: what else result.json says.
 
         Returns:

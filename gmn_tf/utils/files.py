@@ -33,21 +33,52 @@ def reporting_write_errors(
         ) from error
 
 
+def check_writable(folder: pathlib.Path, flag: str) -> None:
+    """Checks before long work that files can be put into a folder.
+
+    Args:
+        folder: it may be missing; then it can be made.
+        flag: what names it, for the advice.
+
+    Raises:
+        InputError: if a file is in its place, or permission is missing.
+    """
+    with reporting_write_errors(folder, flag=flag):
+        there = next(
+            path
+            for path in (folder.absolute(), *folder.absolute().parents)
+            if path.exists()
+        )
+        if not there.is_dir():
+            raise NotADirectoryError(f"{there} is not a folder")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(f"no permission to write into {there}")
+
+
 @contextlib.contextmanager
 def replacing(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """A temporary path that takes the place of `path` once it is written.
 
+    Folders above it that are missing are made, and removed if it fails.
+
     Raises:
         InputError: if it cannot be written.
     """
+    missing = [above for above in path.parents if not above.exists()]
     with reporting_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            dir=path.parent, prefix=".tmp-"
-        ) as folder:
-            temporary = pathlib.Path(folder) / path.name
-            yield temporary
-            os.replace(temporary, path)
+        try:
+            with tempfile.TemporaryDirectory(
+                dir=path.parent, prefix=".tmp-"
+            ) as folder:
+                temporary = pathlib.Path(folder) / path.name
+                yield temporary
+                os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):  # another has used them
+                for above in missing:
+                    above.rmdir()
+            raise
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

@@ -70,7 +70,9 @@ def wait(
 
     Args:
         missing: tells whom this process waits for, and why each is missing.
-        minutes, log, action: see `Waiting`.
+        minutes: see `Waiting`.
+        log: see `Waiting`.
+        action: see `Waiting`.
 
     Raises:
         InputError: if somebody is still missing after that time.

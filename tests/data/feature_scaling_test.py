@@ -324,3 +324,19 @@ def test_scaled_data_is_not_scaled_again(tiny_data):
 )
 def test_data_knows_whether_features_are_negative(kind, signed, tiny_data):
     assert tiny_data.rescaled(kind, "l2").has_negative_features == signed
+
+
+@pytest.mark.parametrize("kind", SCALED)
+@pytest.mark.parametrize("offset", [0.0, 1e5])
+def test_float32_gives_the_same_but_for_rounding(kind, offset):
+    rows = (ROWS + offset).astype(np.float32)
+    scaling = FeatureScaling.fit(kind, rows)
+    np.testing.assert_allclose(
+        scaling(rows, "float32"), scaling(rows), rtol=1e-4, atol=2e-6
+    )
+
+
+def test_arcsinh_by_logarithms():
+    sizes = np.array([0, 1e-30, 1e-3, 0.5, 1, 1.5, 1e4, 1e19, 3e38], "f4")
+    found = feature_scaling._arcsinh_by_logarithms(tf.constant(sizes))
+    np.testing.assert_allclose(found, np.arcsinh(sizes), 1e-6, 1e-7)

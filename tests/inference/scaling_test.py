@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from gmn_tf.data.feature_scaling import UNSCALED
 from gmn_tf.data.zero_shot_data import PARTS, Samples
-from gmn_tf.inference import model_card, prediction, serving
+from gmn_tf.inference import exporting, model_card, prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
 from gmn_tf.runs import experiment, finished, report
@@ -64,7 +64,7 @@ def run(config, tiny_data, tmp_path_factory):
 
 def exported_answers(predictor, features, folder):
     """What the exported model says of features: names and scores."""
-    path = serving.export(predictor, folder, "card", top_k=99)
+    path, _ = exporting.export(predictor, folder, str, top_k=99)
     served = tf.saved_model.load(str(path)).signatures["features"]
     answer = served(features=tf.constant(features))
     return answer["classes"].numpy().astype(str), answer["scores"].numpy()
@@ -214,9 +214,9 @@ def test_summary_and_card_name_the_scaling(run, tiny_data):
     assert "unit (2 constant dimensions set to 0)." in text
 
     classes = Predictor.load(run.workdir).classes
-    card = model_card.text(run.workdir, classes, with_images=False, top_k=3)
+    card = model_card.text(run.workdir, classes, False, 3, [])
     assert "* Scaling of features: unit, by the training samples." in card
     assert "feature_scaling unit" in card
     classes = dataclasses.replace(classes, feature_scaling=UNSCALED)
-    card = model_card.text(run.workdir, classes, with_images=False, top_k=3)
+    card = model_card.text(run.workdir, classes, False, 3, [])
     assert "Scaling of features" not in card

@@ -1,5 +1,6 @@
 """The exported model says what the run does, where gmn_tf is not installed."""
 
+import contextlib
 import io
 import json
 import pathlib
@@ -10,13 +11,15 @@ import sys
 from typing import NamedTuple
 
 import numpy as np
+import onnxruntime
 import PIL.Image
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.images import backbones, extraction
-from gmn_tf.inference import model_card, serving
+from gmn_tf.inference import exporting, format_table, model_card, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import (
     base,
@@ -25,7 +28,6 @@ from gmn_tf.method.classifiers import (
     prototype,
 )
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils.errors import InputError
 from tests.support import image_toys, toys
 
 # In a process of its own, in which gmn_tf cannot be imported.
@@ -76,7 +78,7 @@ def alone(folder, *files):
 def test_it_answers_alone_as_the_run_does(predictor, tiny_data, tmp_path):
     features = tiny_data.unseen.features[:13]
     np.save(tmp_path / "features.npy", features)
-    folder = serving.export(predictor, tmp_path / "out", "card", top_k=4)
+    folder, _ = exporting.export(predictor, tmp_path / "out", str, top_k=4)
     answers = alone(folder, tmp_path / "features.npy")
 
     assert set(answers) == {"features", "serving_default"}
@@ -113,6 +115,8 @@ class Served(NamedTuple):
     contents: list[bytes]
     features: np.ndarray
     tops: list
+    written: list
+    classes: LabelMap
 
 
 @pytest.fixture(scope="module")
@@ -129,18 +133,22 @@ def served(tmp_path_factory):
         base.Term(False, columns, np.zeros(3, "f4")),
         base.Term(True, -columns, np.ones(3, "f4")),
     ]
+    names = "a", "b\u00e9", "c"
     predictor = Predictor(
-        LabelMap(("a", "b\u00e9", "c"), ("seen",) * 3, 1024, (), None),
+        LabelMap(names, ("seen",) * 3, 1024, (), backbone.description),
         (base.assemble(terms), base.assemble(terms[:1])),
     )
-    place = serving.export(predictor, folder / "out", "card", backbone, 2)
-    return Served(place, contents(), features, predictor.top(features, 2))
+    place, written = exporting.export(
+        predictor, folder / "out", str, backbone, 2, [*format_table.MODULES]
+    )
+    tops = predictor.top(features, 2)
+    return Served(place, contents(), features, tops, written, predictor.classes)
 
 
-def check(tops, classes, scores):
+def check(tops, classes, scores, rtol=1e-3):
     """Checks an answer."""
     for names, values, top in zip(classes, scores, tops, strict=True):
-        np.testing.assert_allclose(values, [p for _, p in top], rtol=1e-3)
+        np.testing.assert_allclose(values, [p for _, p in top], rtol)
         assert list(names) == [name for name, _ in top]
 
 
@@ -176,12 +184,68 @@ def test_every_signature_works_in_a_session(name, served):
 
 def test_features_alone_work_in_a_session(predictor, tiny_data, tmp_path):
     features = tiny_data.unseen.features[:5]
-    folder = serving.export(predictor, tmp_path / "out", "card", top_k=4)
+    folder, _ = exporting.export(predictor, tmp_path / "out", str, top_k=4)
     for name in ("features", "serving_default"):
         answer = in_a_session(folder, name, features)
         check(predictor.top(features, 4), *answer)
         with pytest.raises(tf.errors.InvalidArgumentError, match="empty batch"):
             in_a_session(folder, name, features[:0])
+
+
+@pytest.mark.parametrize("name", ["tflite", "onnx"])
+def test_features_are_answered_in_other_runtimes(name, served):
+    path = served.folder / f"features.{name}"
+    names = (served.folder / "classes.txt").read_text("utf-8").splitlines()
+    if name == "onnx":
+        session = onnxruntime.InferenceSession(path)
+        (answer,) = session.run(None, {"features": served.features})
+        metadata = session.get_modelmeta().custom_metadata_map
+        assert json.loads(metadata["classes"]) == names
+    else:
+        run = Interpreter(str(path)).get_signature_runner()
+        answer = run(features=served.features)["probabilities"]
+    best = np.argsort(-answer, axis=1)[:, :2]
+    values = np.take_along_axis(answer, best, 1)
+    check(served.tops, np.array(names)[best], values)
+
+
+@pytest.mark.parametrize("number", [0, 1])  # which Pillow decodes alike
+def test_the_code_of_the_card_answers_in_every_runtime(
+    number, served, finished_run, tmp_path
+):
+    (tmp_path / "image").write_bytes(served.contents[number])
+    card = model_card.text(
+        finished_run.workdir, served.classes, True, 2, served.written
+    )
+    card = card.replace("FOLDER OF THIS FILE", str(served.folder))
+    card = card.replace("FILE.jpg", str(tmp_path / "image"))
+    first, pixels, litert, onnx, listing = re.findall(
+        r"```python\n(.*?)```", card, re.S
+    )
+    for blocks in (first,), (pixels, litert, listing), (pixels, onnx, listing):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec("\n".join(blocks), {})
+        answer = [
+            line.rsplit(maxsplit=1) for line in printed.getvalue().splitlines()
+        ]
+        # Pillow rounds what it resizes.
+        for (name, value), top in zip(answer, served.tops[number], strict=True):
+            assert (name, float(value)) == (
+                top[0],
+                pytest.approx(top[1], abs=0.01),
+            )
+
+
+def test_all_formats_are_listed_with_their_differences(served):
+    found = {(one.runtime, one.signature): one for one in served.written}
+    assert len(found) == len(served.written) == 6
+    assert all(one.difference < 1e-5 for one in served.written)
+    assert found["LiteRT", "images"].name == "images.tflite"
+    sizes = [one.size for one in served.written if one.signature == "images"]
+    assert max(sizes) < 1.5 * min(sizes)  # the weights, once in each
+    file = served.folder / "features.onnx"
+    assert found["ONNX Runtime", "features"].size == file.stat().st_size
 
 
 # Pillow reads some of these for bin/predict.
@@ -292,30 +356,15 @@ def test_a_new_process_opens_a_run_in_keras_and_predicts(
     np.testing.assert_allclose(probabilities, expected, rtol=1e-5)
 
 
-def test_each_export_becomes_the_next_version(predictor, tmp_path):
-    (tmp_path / "9").mkdir()
-    (tmp_path / "notes").mkdir()
-    folder = serving.export(predictor, tmp_path, "card")
-
-    assert folder == tmp_path / "10"
-    assert (folder / "saved_model.pb").exists()
-    assert (folder / "MODEL_CARD.md").read_text() == "card"
-    names = (folder / "classes.txt").read_text().splitlines()
-    assert tuple(names) == predictor.classes.names
-    assert {p.name for p in tmp_path.iterdir()} == {"9", "10", "notes"}
-
-
-def test_a_folder_that_cannot_be_made_is_refused(predictor, tmp_path):
-    (tmp_path / "file").touch()
-
-    with pytest.raises(InputError, match=r"Cannot write .*out"):
-        serving.export(predictor, tmp_path / "file" / "out", "card")
+WRITTEN = [
+    exporting.Checked("saved_model.pb", "TensorFlow", "features", 9, 0.0)
+]
 
 
 def test_the_card_names_classes_data_and_scores(finished_run, predictor):
     metrics = finished_run.scores
     text = model_card.text(
-        finished_run.workdir, predictor.classes, with_images=False, top_k=3
+        finished_run.workdir, predictor.classes, False, 3, WRITTEN
     )
 
     assert "* 6 classes learned from real" in text
@@ -330,9 +379,7 @@ def test_the_card_names_classes_data_and_scores(finished_run, predictor):
 
 def test_the_card_names_classes_without_a_score(finished_run, predictor):
     added = predictor.classes.with_added(["new"])
-    text = model_card.text(
-        finished_run.workdir, added, with_images=False, top_k=3
-    )
+    text = model_card.text(finished_run.workdir, added, False, 3, WRITTEN)
 
     assert "* 1 class added after" in text
     assert "The added classes were not scored" in text

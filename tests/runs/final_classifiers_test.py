@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from gmn_tf import api
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.inference import prediction, serving
+from gmn_tf.inference import exporting, prediction, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import combination
 from gmn_tf.method.classifiers.table import CLASSIFIERS
@@ -104,7 +104,7 @@ def test_an_export_with_terms_of_both_kinds(
     config = config.replace({"classifier": "bilinear+prototype"})
     models = experiment.fit_classifiers(config, tiny_data, generator)
     predictor = Predictor(LabelMap.of(tiny_data), tuple(models))
-    folder = serving.export(predictor, tmp_path, "card", top_k=4)
+    folder, _ = exporting.export(predictor, tmp_path, str, top_k=4)
     features = tiny_data.seen.features[:5]
 
     served = tf.saved_model.load(str(folder)).signatures["serving_default"]

@@ -129,10 +129,15 @@ def train(
     """theta with `units` columns after all epochs; see `fit_in_span`.
 
     Args:
-        task, settings, losses, seed, on_epoch, with_bias: see `fit_in_span`.
+        task: see `fit_in_span`.
         units: the size of the span, or the number of classes.
         embeddings: `[classes, units]` of those that compete, or None for one
             column per class.
+        settings: see `fit_in_span`.
+        losses: see `fit_in_span`.
+        seed: see `fit_in_span`.
+        on_epoch: see `fit_in_span`.
+        with_bias: see `fit_in_span`.
 
     Raises:
         InputError: if training diverged.
