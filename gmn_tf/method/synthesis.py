@@ -77,7 +77,7 @@ def synthesise(generator, embeddings, counts, seed: int) -> Samples:
 def _drawing(generator):
     """A graph: `rows` samples of a class; the first are always the same."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def draw(embedding, seeds, rows):
         seed = tf.random.fold_in(tf.stack([seeds[0], 2]), seeds[1])
         noise = standard_normal(
