@@ -80,7 +80,7 @@ def synthesise(
 def _drawing(generator, condition_stddev):
     """A graph: `rows` samples of a class; the first are always the same."""
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(reduce_retracing=True, autograph=False)
     def draw(embedding, seeds, rows):
         seed = tf.random.fold_in(tf.stack([seeds[0], 2]), seeds[1])
         seed = tf.random.fold_in(seed, seeds[2])

@@ -94,6 +94,7 @@ def training_batches(
     check_batch_sizes(sizes, source.num_seen, replicas)
     local = len(local_replicas)
 
+    @tf.autograph.experimental.do_not_convert  # no `if` depends on a tensor
     def batch(number):
         step = first_step + number // local
         replica = local_replicas.start + number % local
