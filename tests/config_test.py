@@ -125,7 +125,7 @@ def test_systems_have_settings_of_their_own(variant, preset):
         config = own_settings(variant, dataset, preset)
         plain = Config().replace(configs.preset(dataset, preset))
         system = systems.SYSTEMS[variant]
-        if preset != "release" and not system.always:
+        if preset != "release" and not (system.always or system.small):
             assert config == plain.replace({"variant": variant})
         for name, value in system.always.items():
             given = {**system.release, **system.datasets.get(dataset, {})}
@@ -157,6 +157,15 @@ def test_settings_of_systems_by_their_authors():
     assert own_settings("class_normalisation", "cub").prototype_seen_factor == 1
     assert (zlap.prototype_prior, zlap.synthetic_per_class) == (60.0, 10)
     assert (zlap.prototype_rate_drop, zlap.prototype_beta_1) == (2.0, 0.5)
+
+
+def test_networks_of_systems_are_small_with_the_cpu_preset():
+    cadavae, fvaegan = (
+        own_settings(name, preset="cpu") for name in ("cadavae", "fvaegan")
+    )
+    assert (cadavae.noise_dim, cadavae.alignment_units) == (64, (512,))
+    assert fvaegan.vae_units == fvaegan.generator_units == (512,)
+    assert own_settings("fvaegan", preset="paper").vae_units == (2048,)
 
 
 def test_a_flag_wins_over_what_a_system_says():
