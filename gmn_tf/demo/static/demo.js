@@ -51,8 +51,10 @@ function sentence(error) {
   return lines.filter(Boolean).join("\n");
 }
 
-const percent = (share) =>
-  share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
+function percent(share) {
+  if (share < 0.0005) return "< 0.1 %";
+  return share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
+}
 
 const short = (number) => String(Number(number.toPrecision(3)));
 
