@@ -77,6 +77,9 @@ setuptools.setup(
         # The page of bin/demo and what serves it; nobody else needs them.
         "demo": ["flask>=3.1,<4", "waitress>=3.0,<4"],
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
+        # Backbones and text towers of today, CLIP, SigLIP and DINO among them.
+        # Not needed otherwise: tensorflow-text has wheels for few systems.
+        "hub": ["keras-hub>=0.32,<0.33", "tensorflow-text>=2.21,<2.22"],
         # HEIC, as of iPhones. Not needed otherwise, and its wheels contain
         # x265, which is under the GPL.
         "heif": ["pillow-heif>=1.8,<2"],
@@ -84,6 +87,7 @@ setuptools.setup(
             # tfds.testing imports it undeclared.
             "dill>=0.4.1,<1",
             "flask>=3.1,<4",
+            "keras-hub>=0.32,<0.33",
             "pillow-heif>=1.8,<2",
             # Drives a browser that is installed already; it brings none.
             "playwright>=1.65,<2",
@@ -92,11 +96,13 @@ setuptools.setup(
             # The version of .pre-commit-config.yaml: formats differ.
             "ruff==0.17.6",
             "waitress>=3.0,<4",
+            "tensorflow-text>=2.21,<2.22",
         ],
     },
     entry_points={
         "console_scripts": [
             "gmn-demo = gmn_tf.commands:demo",
+            "gmn-describe = gmn_tf.commands:describe",
             "gmn-evaluate = gmn_tf.commands:evaluate",
             "gmn-export = gmn_tf.commands:export",
             "gmn-extract-features = gmn_tf.commands:extract_features",

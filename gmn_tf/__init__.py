@@ -26,6 +26,7 @@ The rooms around it, each of which imports only from those above it:
 `utils`                          errors, files, tables, locks, progress
 `gmn_tf_datasets.zero_shot`      the TFDS builder (folder `datasets/`)
 `images`                         images -> features
+`descriptions`                   names and sentences -> embeddings
 `data`                           prepared splits -> arrays, embeddings, labels
 `method`                         the paper; knows no `Config`
 `config`, `configs`              every setting; presets per data set
@@ -62,6 +63,7 @@ if typing.TYPE_CHECKING:  # for editors; the table below says the same
     from gmn_tf.api import write_mat as write_mat
     from gmn_tf.config import Config as Config
     from gmn_tf.data.zero_shot_data import ZeroShotData as ZeroShotData
+    from gmn_tf.descriptions.describe import describe as describe
     from gmn_tf.inference.prediction import Predictor as Predictor
     from gmn_tf.method.classifiers.base import Classifier as Classifier
     from gmn_tf.method.critic import Critic as Critic
@@ -91,6 +93,7 @@ _PUBLIC = {
     "ZeroShotData": "data.zero_shot_data.ZeroShotData",
     "choose_settings": "api.choose_settings",
     "configure": "settings.configure",
+    "describe": "descriptions.describe.describe",
     "extract_features": "api.extract_features",
     "load_data": "api.load_data",
     "prepare_data": "api.prepare_data",

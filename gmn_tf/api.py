@@ -122,6 +122,7 @@ def prepare_data(
     backbone: str = "resnet101",
     weights: str = "imagenet",
     unreadable: str = "stop",
+    embedding: str = Config.embedding,
     data_dir: str | os.PathLike | None = None,
     replace: bool = False,
     quiet: bool = True,
@@ -136,6 +137,8 @@ def prepare_data(
         features: folder of the features, if they lie elsewhere.
         backbone, weights, unreadable: how features are computed from images,
             if there are no features; see `extract_features`.
+        embedding: which descriptions of the classes to take: `att`, those of
+            classes.csv; NAME, those of embeddings_NAME.csv; `att+NAME`, both.
         data_dir: where prepared data is kept, as in `load_data`.
         replace: whether to replace other content of that name.
         quiet: whether to show no progress.
@@ -147,16 +150,25 @@ def prepare_data(
     Raises:
         InputError: for data that cannot be used.
     """
-    check_name(dataset)
+    check_name(dataset, embedding)
     data_dir = absolute_data_dir(data_dir)
     features = features or custom_images.features_folder(
-        source, dataset, data_dir, backbone, weights, unreadable, quiet, log
+        source,
+        dataset,
+        data_dir,
+        backbone,
+        weights,
+        unreadable,
+        embedding,
+        quiet,
+        log,
     )
     prepared = prepare_custom(
         dataset,
         source,
         data_dir=data_dir,
         features_dir=features,
+        embedding=embedding,
         replace=replace,
         quiet=quiet,
     )

@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gmn_tf.data.embeddings import EMBEDDING_NORMS
+from gmn_tf.data import embeddings
 from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
 from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.method.variants import VARIANTS
@@ -86,7 +86,8 @@ class Config:
     embedding: str = setting(
         "att",
         "Class embedding a: `att` reads att_splits.mat, NAME reads "
-        "NAME_splits.mat, `att+sent` joins two.",
+        "NAME_splits.mat, `att+sent` joins two; of your own data, att is in "
+        "classes.csv and NAME in embeddings_NAME.csv.",
     )
     embedding_norm: str = setting(
         "l2",
@@ -94,7 +95,8 @@ class Config:
         "(divided by the norm of the whole matrix), standard (each column to "
         "mean 0 and the same deviation over the seen classes), standard_l2 "
         "(then each row to length 1) or none; one value for all parts of "
-        "--embedding, or one per part, as in `l2,matrix`.",
+        "--embedding, or one per part, as in `l2,matrix`; with a weight before "
+        "it, as in `l2,0.2*l2`, a part counts less or more.",
     )
     split: str = setting(
         "test",
@@ -315,8 +317,7 @@ class Config:
         for field in dataclasses.fields(self):
             value = _converted(field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)
-        for norm in self.embedding_norm.split(","):
-            check_choice("embedding_norm", norm, EMBEDDING_NORMS)
+        embeddings.parse_norms(self.embedding_norm)
         _check_classifiers(self)
 
     @property

@@ -16,6 +16,7 @@ ROOMS = (
     ("gmn_tf.utils",),
     ("gmn_tf_datasets.zero_shot",),
     ("gmn_tf.images",),
+    ("gmn_tf.descriptions",),
     ("gmn_tf.data",),
     ("gmn_tf.method",),
     ("gmn_tf.config", "gmn_tf.configs"),

@@ -26,6 +26,7 @@ def describe(source: Source, splits: Splits) -> dict:
                 "name": part.name,
                 "dim": part.values.shape[1],
                 "columns": list(part.columns),
+                "encoder": part.encoder,
             }
             for part in source.embeddings
         ],

@@ -136,6 +136,7 @@ def prepare_custom(
     *,
     data_dir: str | os.PathLike,
     features_dir: str | os.PathLike | None = None,
+    embedding: str = folders.EMBEDDING,
     replace: bool = False,
     quiet: bool = False,
 ) -> summary.Prepared:
@@ -146,6 +147,7 @@ def prepare_custom(
         source_dir: the folder.
         data_dir: where prepared data are kept.
         features_dir: where the features are, if not in `source_dir`.
+        embedding: which descriptions of the classes to take.
         replace: whether other content under this name may be replaced.
         quiet: whether to show no progress.
 
@@ -153,10 +155,12 @@ def prepare_custom(
         InputError: for a name or a folder that cannot be used, or if other
             content has been prepared under this name; nothing is changed then.
     """
-    custom.check_name(dataset)
+    custom.check_name(dataset, embedding)
     data_dir = epath.Path(data_dir).expanduser()
     folder = epath.Path(source_dir).expanduser()
-    data = custom.read(dataset, folder, features_dir or folder, quiet)
+    data = custom.read(
+        dataset, folder, features_dir or folder, quiet, embedding
+    )
     # What has been read for the summary is not read again.
     config = ZeroShotConfig(
         name=dataset,
@@ -167,7 +171,7 @@ def prepare_custom(
     )
     found = reading.at_hand(config, data_dir / DOWNLOADS)
     made = found.splits
-    prefix = storage.custom_prefix(dataset, custom.EMBEDDING)
+    prefix = storage.custom_prefix(dataset, embedding)
     name = storage.config_name(prefix, found.digest)
     older = [one for one in storage.find_named(data_dir, prefix) if one != name]
     if older and not replace:
@@ -259,12 +263,14 @@ def _check_known(config: ZeroShotConfig, data_dir: epath.Path) -> None:
     dataset, features_file, embedding = config.request
     known = storage.custom_names(data_dir)
     if dataset in known:
+        there = storage.custom_embeddings(data_dir, dataset)
         raise InputError(
             f"{dataset} is custom data, prepared as a whole.",
-            f"no features_file, and the embedding {folders.EMBEDDING}",
+            f"no features_file, and the embedding {' or '.join(there)}",
             f"features_file={features_file}, embedding={embedding}",
-            "Leave both out, or prepare other features or descriptions under "
-            "another name with bin/prepare_data.",
+            "Name one of these with --embedding, or prepare other descriptions "
+            "with bin/prepare_data --embedding, other features under another "
+            "name.",
         )
     if dataset in storage.custom_names(data_dir, storage.EARLIER_CUSTOM):
         raise InputError(

@@ -143,7 +143,11 @@ def _in_folder(config: ZeroShotConfig, root: epath.Path, origin: str) -> Found:
     """The data in a folder, which has to hold them; `origin` is recorded."""
     if config.layout == CUSTOM:
         data = custom.read(
-            config.dataset, root, config.features_dir or root, config.quiet
+            config.dataset,
+            root,
+            config.features_dir or root,
+            config.quiet,
+            config.embedding,
         )
         return _read_before(data)
     folder = folders.find(config.request, root)

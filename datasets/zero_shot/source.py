@@ -41,12 +41,15 @@ class Embedding:
         values: `[num_classes, dim]` float32, raw (not normalised).
         columns: the name of each of the `dim` numbers; empty if unknown.
         file: name of the file that it was read from.
+        encoder: how it was made from words, as bin/describe recorded it; None
+            for numbers of another origin.
     """
 
     name: str
     values: np.ndarray
     columns: tuple[str, ...] = ()
     file: str = ""
+    encoder: dict | None = None
 
 
 @dataclasses.dataclass(frozen=True)

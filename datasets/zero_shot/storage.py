@@ -94,6 +94,18 @@ def custom_names(data_dir: epath.Path, mark: str = _CUSTOM) -> list[str]:
     return sorted({match[1] for match in matches if match})
 
 
+def custom_embeddings(data_dir: epath.Path, dataset: str) -> list[str]:
+    """The embeddings with which a custom data set has been prepared."""
+    prefix = re.escape(custom_prefix(dataset, ""))
+    pattern = re.compile(rf"{prefix}\w+-\w+")
+    parts = [
+        recorded(data_dir, name, "embeddings") or []
+        for name in filter(pattern.fullmatch, _names(data_dir))
+    ]
+    found = {"+".join(part["name"] for part in one) for one in parts}
+    return sorted(found - {""}) or ["att"]
+
+
 def _names(data_dir: epath.Path) -> list[str]:
     folder = data_dir / Builder.name
     return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []

@@ -5,6 +5,7 @@ answer at once.
 """
 
 from gmn_tf.commands._demo import demo as demo
+from gmn_tf.commands._describe import describe as describe
 from gmn_tf.commands._evaluate import evaluate as evaluate
 from gmn_tf.commands._export import export as export
 from gmn_tf.commands._extract_features import (

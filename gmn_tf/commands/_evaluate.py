@@ -63,7 +63,7 @@ def evaluate(values, arguments) -> None:
     shared.check_runs([*folders, *tuned])
     start_tensorflow()
     from gmn_tf.method import calibration
-    from gmn_tf.runs import finished, mistakes, report, separate
+    from gmn_tf.runs import finished, mistakes, report, separate, text_alone
 
     runs = [shared.open_run(folder, values) for folder in folders]
     run = runs[0]
@@ -93,7 +93,9 @@ def evaluate(values, arguments) -> None:
         written = "curve.csv, curve.png"
     else:
         metrics = finished.evaluate(run)
-        log(report.scores_table(metrics))
+        by_text = text_alone.scores(run.data, values.memory_gb * 2**30)
+        others = {text_alone.NAME: by_text} if by_text else {}
+        log(report.scores_table(metrics, others))
         log("\n" + mistakes.sentence(metrics["calibration"]))
         log("\n" + report.limits_table(metrics) + "\n")
         # Some runs have no limits, which no classifier has a part in, and

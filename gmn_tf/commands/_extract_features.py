@@ -12,7 +12,8 @@ BACKBONE = define.string(
     "backbone",
     "resnet101",
     "Network that computes features of images, without its top layers and "
-    "averaged over the image: " + ", ".join(backbone_table.BACKBONES) + ".",
+    "averaged over the image: " + ", ".join(backbone_table.BACKBONES) + "; or "
+    "hub:PRESET, or the folder of a preset of KerasHub.",
 )
 WEIGHTS = define.string(
     "weights",

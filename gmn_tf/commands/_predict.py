@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 from gmn_tf.commands import define, shared
+from gmn_tf.commands._describe import ENCODER
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError, counted, listed
 
@@ -18,8 +19,11 @@ PREDICTOR = (
         "classes",
         None,
         "CSV file of classes that are new to the run and become possible "
-        "answers; it has the format of classes.csv for bin/prepare_data.",
+        "answers; it has the format of classes.csv for bin/prepare_data. If "
+        "bin/describe described the classes of the run, names are enough, or "
+        "names and texts.",
     ),
+    ENCODER,
     define.boolean(
         "synthesize",
         False,
@@ -40,7 +44,8 @@ PREDICTOR = (
     define.string(
         "weights",
         None,
-        "File of the backbone's weights, if it was moved.",
+        "File of the backbone's weights, or folder of its preset, if it was "
+        "moved.",
     ),
     define.integer("top_k", 5, "Number of classes in an answer.", 1),
 )
@@ -151,22 +156,23 @@ def make_predictor(values):
         return prediction.Predictor.load(values.workdir)
     if not values.synthesize:
         predictor = prediction.Predictor.load(values.workdir)
-        added = _new_classes(predictor.classes, values.classes)
+        added = _new_classes(predictor.classes, values)
         return predictor.with_classes(added.names, added.values)
     known = prediction.read_label_map(Workdir(values.workdir))
-    added = _new_classes(known, values.classes)
+    added = _new_classes(known, values)
     run = shared.open_run(values.workdir, values)
     epochs = parts.classifier_epochs(run.config)
     with progress.progress("classifiers", epochs, values.quiet) as advance:
         return prediction.synthesised(run, added.names, added.values, advance)
 
 
-def _new_classes(known, path: str):
+def _new_classes(known, values):
     """The classes of a file, with descriptions in the order of the run's."""
+    from gmn_tf.inference import new_classes
     from gmn_tf.utils import texts
-    from gmn_tf_datasets.zero_shot.custom import classes
 
-    added = classes.read_new(path, known.columns)
+    path = values.classes
+    added = new_classes.read(path, known, values.encoder, values.quiet)
     for note in added.notes:
         print(note, file=sys.stderr)
     names = texts.Names(known.names)
@@ -181,7 +187,7 @@ def _new_classes(known, path: str):
             f"{len(added.names)}",
             "Keep only new classes in the file.",
         )
-    return known.in_order(added)
+    return added
 
 
 def load_backbone(predictor, values):

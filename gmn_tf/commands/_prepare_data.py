@@ -7,6 +7,7 @@ from etils import epath
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._extract_features import BACKBONE, WEIGHTS
 from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.config import Config
 
 
 @command(
@@ -28,6 +29,12 @@ from gmn_tf.commands.command_line import command, start_tensorflow
     BACKBONE,
     WEIGHTS,
     shared.UNREADABLE,
+    define.string(
+        "embedding",
+        Config.embedding,
+        "Descriptions to take: att, the numbers in classes.csv or "
+        "embeddings.csv; NAME, those in embeddings_NAME.csv; att+NAME, both.",
+    ),
     shared.DATA_DIR,
     define.boolean(
         "replace",
@@ -52,7 +59,7 @@ def prepare_data(values) -> None:
     log = shared.logger(values)
     from gmn_tf_datasets.zero_shot.custom import classes, dataset
 
-    dataset.check_name(values.dataset)
+    dataset.check_name(values.dataset, values.embedding)
     classes.find(epath.Path(values.source).expanduser())
     # TensorFlow warns of each image it cannot read, and does not say which.
     start_tensorflow(log_level=2)
@@ -65,6 +72,7 @@ def prepare_data(values) -> None:
         backbone=values.backbone,
         weights=values.weights,
         unreadable=values.unreadable,
+        embedding=values.embedding,
         data_dir=values.data_dir,
         replace=values.replace,
         quiet=values.quiet,
@@ -78,6 +86,8 @@ def prepare_data(values) -> None:
     log(f"\n{was}: {prepared.name} in {prepared.data_dir}")
     shared.write_mat(prepared.name, prepared.data_dir, values, log)
     words = ["bin/train", f"--dataset={values.dataset}", "--preset=auto"]
+    if values.embedding != Config.embedding:
+        words.append(f"--embedding={values.embedding}")
     if values.data_dir:
         words.append(f"--data_dir={values.data_dir}")
     log(f"Next: {shlex.join(words)}")

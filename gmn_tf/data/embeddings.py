@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gmn_tf.data.feature_scaling import statistics
-from gmn_tf.utils.errors import InputError, counted, listed
+from gmn_tf.utils.errors import InputError, counted, hint, listed
 
 L2, MATRIX, NONE = "l2", "matrix", "none"
 STANDARD, STANDARD_L2 = STANDARDS = ("standard", "standard_l2")
@@ -32,6 +32,8 @@ class Scaling:
         factor: with these two, 1 / (standard deviation sqrt(k)) if k numbers
             vary over the seen classes, so that a row has a length of about 1;
             0 for the others.
+        encoder: how the part was made from words; None for other numbers.
+        weight: that the part is multiplied by in the end.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Scaling:
     columns: tuple[str, ...] = ()
     offset: tuple[float, ...] = ()
     factor: tuple[float, ...] = ()
+    encoder: dict | None = None
+    weight: float = 1.0
 
     def __post_init__(self):
         size = self.dim if self.norm in STANDARDS else 0
@@ -56,6 +60,9 @@ class Scaling:
             and len(self.offset) == len(self.factor) == size
             and all(isinstance(one, float) for one in self.offset + self.factor)
             and np.isfinite(self.offset + self.factor).all()
+            and isinstance(self.encoder, dict | None)
+            and isinstance(self.weight, float)
+            and 0.0 < self.weight < np.inf
         ):
             raise ValueError(f"part {self.name!r} of the embedding is damaged")
 
@@ -105,6 +112,33 @@ def read(
     return tuple(np.split(values.astype(np.float64), ends[:-1], axis=1))
 
 
+def parse_norms(text: str) -> list[tuple[str, float]]:
+    """Norms and weights of an --embedding_norm such as `l2,0.2*standard`.
+
+    Raises:
+        InputError: for an unknown norm, or a weight that is not above 0.
+    """
+    found = []
+    for one in text.split(","):
+        weight, is_weighted, norm = one.rpartition("*")
+        try:
+            number = float(weight) if is_weighted else 1.0
+        except ValueError:
+            number = 0.0
+        if norm not in EMBEDDING_NORMS or not 0.0 < number < np.inf:
+            raise InputError(
+                "Unknown value for --embedding_norm.",
+                f"one of {', '.join(EMBEDDING_NORMS)}, perhaps with a weight "
+                "above 0, as in 0.2*l2; or several with commas",
+                repr(text),
+                hint(
+                    "Correct --embedding_norm.", norm.strip(), EMBEDDING_NORMS
+                ),
+            )
+        found.append((norm, number))
+    return found
+
+
 def scalings(
     parts: Sequence[dict],
     raw: Sequence[np.ndarray],
@@ -116,21 +150,20 @@ def scalings(
     Args:
         parts: the `embeddings` of the builder's metadata.
         raw: of each part, as `read` returns it.
-        norm: one of `EMBEDDING_NORMS`, or one per part (`l2,matrix`).
+        norm: one of `EMBEDDING_NORMS`, or one per part (`l2,0.2*matrix`).
         seen: the rows of the seen classes, whose statistics `standard` takes.
 
     Raises:
         InputError: for an unknown norm, or if `standard` is asked for and the
             seen classes do not differ.
     """
-    norms = norm.split(",")
+    norms = parse_norms(norm)
     if len(norms) == 1:
         norms *= len(parts)
-    if len(norms) != len(parts) or set(norms) - set(EMBEDDING_NORMS):
+    if len(norms) != len(parts):
         raise InputError(
-            "Unknown value for --embedding_norm.",
-            f"one of {', '.join(EMBEDDING_NORMS)}, or {len(parts)} of them "
-            "with commas",
+            "--embedding_norm does not fit the parts of --embedding.",
+            f"one value, or {len(parts)} with commas",
             repr(norm),
             f"Give one value, or one for each of the {len(parts)} parts: "
             f"{listed(part['name'] for part in parts)}.",
@@ -143,9 +176,15 @@ def scalings(
             # `scaled` has a message for a matrix that is zero.
             float(np.linalg.norm(values) or 1.0) if one == MATRIX else 1.0,
             tuple(part.get("columns", ())),
-            *(_standard(values[seen], part, one) if one in STANDARDS else ()),
+            *(
+                _standard(values[seen], part, one)
+                if one in STANDARDS
+                else ((), ())
+            ),
+            part.get("encoder"),
+            weight,
         )
-        for part, values, one in zip(parts, raw, norms)
+        for part, values, (one, weight) in zip(parts, raw, norms)
     )
 
 
@@ -202,4 +241,5 @@ def scaled(
             parts.append(
                 values / (lengths if part.norm == L2 else part.divisor)
             )
-    return np.concatenate(parts, axis=1).astype(np.float32)
+    weighted = [part.weight * one for part, one in zip(scalings, parts)]
+    return np.concatenate(weighted, axis=1).astype(np.float32)

@@ -5,6 +5,7 @@ give the same samples, embeddings, classes and splits, tune splits too.
 """
 
 import contextlib
+import json
 import os
 import pathlib
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import tensorflow_datasets as tfds
 from gmn_tf.data import prepared
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import encoder_records
 
 FEATURES_FILE = "res101.mat"
 SPLITS = ("train", "test_seen", "test_unseen")  # the others are parts of train
@@ -57,8 +59,11 @@ def write(
         numbers = _numbers(rows)
         variables = _split_variables(metadata, numbers, labels)
         names = np.array(metadata["class_names"], object).reshape(-1, 1)
-        for place, raw in zip(places[1:], opened.embeddings):
+        recorded = [part.get("encoder") for part in metadata["embeddings"]]
+        for place, raw, encoder in zip(places[1:], opened.embeddings, recorded):
             described = {"att": raw.T, "original_att": raw.T}
+            if encoder:
+                described[encoder_records.VARIABLE] = json.dumps(encoder)
             described["allclasses_names"] = names
             scipy.io.savemat(place, described | variables, do_compression=True)
         _write_features(places[0], opened, numbers, labels)

@@ -1,7 +1,7 @@
 """The networks that turn images into features: one row each.
 
-To add a network of keras.applications, add its row. `backbones` is the place
-for a network from elsewhere: `_build` makes it, `Backbone` preprocesses.
+To add a network of keras.applications, add its row. Presets of KerasHub need
+none: see `hub_backbones`.
 
 Nothing here imports TensorFlow, so that --help and bad flags answer at once.
 """
@@ -9,6 +9,7 @@ Nothing here imports TensorFlow, so that --help and bad flags answer at once.
 import pathlib
 from typing import NamedTuple
 
+from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError, check_choice
 
 IMAGENET = "imagenet"  # weights that keras.applications downloads
@@ -85,7 +86,10 @@ def check(name: str, weights: str) -> None:
         InputError: for an unknown network, or a file that is missing or of an
             unknown kind.
     """
-    check_choice("backbone", name, BACKBONES)
+    if name not in BACKBONES and hub_presets.is_preset(name):
+        _check_preset(name, weights)
+        return
+    check_choice("backbone", name, (*BACKBONES, "hub:PRESET"))
     if weights in (IMAGENET, RANDOM):
         return
     path = pathlib.Path(weights).expanduser()
@@ -99,3 +103,17 @@ def check(name: str, weights: str) -> None:
             "Say where the file is, with --weights=FILE. If its ending is not "
             "one of these, rename it or save it with model.save_weights.",
         )
+
+
+def _check_preset(name: str, weights: str) -> None:
+    """Raises InputError for a preset of KerasHub that cannot be opened."""
+    if weights != IMAGENET and not hub_presets.is_preset(weights):
+        raise InputError(
+            f"{weights} is not the preset {name}.",
+            f"no --weights, as a preset has its own; or {hub_presets.SAVED}, "
+            "if it was moved",
+            "no folder with a config.json",
+            "Say where the folder is, with --weights=FOLDER.",
+        )
+    source = name if weights == IMAGENET else weights
+    hub_presets.check(source, "backbone", hub_presets.IMAGES)

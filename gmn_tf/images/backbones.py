@@ -1,4 +1,4 @@
-"""Features from images: the pooled networks of keras.applications.
+"""Features from images: pooled networks of keras.applications and KerasHub.
 
 Extraction, prediction and serving all use `Backbone.image` and
 `Backbone.features`, so that an image has the same feature everywhere.
@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.images import backbone_table, decoding
+from gmn_tf.images import backbone_table, decoding, hub_backbones
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
 from gmn_tf.images.decoding import APPLIED, NOT_APPLIED, ORIENTATION
+from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
@@ -31,17 +32,21 @@ class Backbone:
             `[n, dx]` features.
         description: what it is, for JSON: `name`, `weights` (the name of
             their file; then `weights_path` is where it was), `weights_sha256`,
-            `image_size`, `preprocessing`, `exif_orientation`, `feature_dim`.
+            `image_size`, `preprocessing`, `exif_orientation`, `feature_dim`;
+            of a preset of KerasHub, `model_sha256` of all its towers.
+        tower: of a preset, which prepares images in its own way.
     """
 
     model: keras.Model
     description: dict
+    tower: hub_backbones.Tower | None = None
 
     def image(self, content: tf.Tensor | bytes) -> tf.Tensor:
         """Decodes an image, resizes it for the network and turns it upright.
 
-        The aspect ratio is not kept. Features of earlier versions were made
-        without EXIF orientation; then none is applied.
+        The aspect ratio is not kept, unless a preset does so. Features of
+        earlier versions were made without EXIF orientation; then none is
+        applied.
 
         Args:
             content: see `decoding.decode`.
@@ -64,6 +69,8 @@ class Backbone:
 
     def resized(self, pixels: tf.Tensor | np.ndarray) -> tf.Tensor:
         """`[rows, columns, 3]` -> float32 `[size, size, 3]`, for `features`."""
+        if self.tower is not None:
+            return self.tower.resized(pixels)
         size = [self.description["image_size"]] * 2
         return tf.image.resize(pixels, size, "bilinear", antialias=True)
 
@@ -82,6 +89,8 @@ class Backbone:
             `[n, dx]` features.
         """
         images = tf.convert_to_tensor(images, tf.float32)
+        if self.tower is not None:
+            return self.model(self.tower.scaled(images), training=False)
         module = BACKBONES[self.description["name"]].module
         preprocess = getattr(keras.applications, module).preprocess_input
         return self.model(preprocess(images), training=False)
@@ -91,10 +100,12 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
     """The backbone of that name, ready to use.
 
     Args:
-        name: a key of `BACKBONES`.
+        name: a key of `BACKBONES`, or a preset of KerasHub, `hub:NAME` or its
+            folder.
         weights: `imagenet` (downloaded by Keras, once), `random` (the same
             each time; for tests, as they recognise no class), or a file of
-            weights for this network without its top.
+            weights for this network without its top. A preset has its own;
+            any other value is the folder where it is now.
         image_size: rows and columns of the images; default: as in training.
 
     Raises:
@@ -102,6 +113,8 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
             downloaded or read.
     """
     backbone_table.check(name, weights)
+    if name not in BACKBONES:
+        return _load_preset(name, weights)
     kind = BACKBONES[name]
     size = image_size or kind.image_size
     model = _build(name, size, weights)
@@ -114,7 +127,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         description.update(weights=path.name, weights_path=str(path))
     model.trainable = False
     description.update(
-        weights_sha256=_checksum(model),
+        weights_sha256=checksum(model),
         image_size=size,
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
@@ -123,6 +136,26 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
     if weights != IMAGENET and kind.module == "efficientnet":
         _normalise_as_imagenet(model)
     return Backbone(model, description)
+
+
+def _load_preset(name: str, weights: str) -> Backbone:
+    """The image tower of a preset of KerasHub."""
+    source = name if weights == IMAGENET else weights
+    tower = hub_backbones.load(source)
+    tower.model.trainable = False
+    folder = hub_presets.folder_of(source)
+    description = {
+        "name": hub_presets.name_of(name),
+        "weights": hub_presets.name_of(source),
+        **({"weights_path": str(folder)} if folder else {}),
+        "weights_sha256": checksum(tower.model),
+        "model_sha256": checksum(tower.whole),
+        "image_size": tower.image_size,
+        "preprocessing": tower.preprocessing,
+        "feature_dim": int(tower.model.output_shape[-1]),
+        ORIENTATION: APPLIED,
+    }
+    return Backbone(tower.model, description, tower)
 
 
 def from_description(description: dict, weights: str | None = None) -> Backbone:
@@ -154,8 +187,8 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
         "features.",
         identity(description),
         identity(backbone.description),
-        f"Give the file {description['weights']} that made the features, with "
-        "--weights=FILE.",
+        f"Give the weights {description['weights']} that made the features, "
+        "with --weights=FILE.",
     )
     return backbone
 
@@ -236,7 +269,7 @@ def _draw(model: keras.Model) -> None:
         weight.assign(random.normal(0.0, scale, shape).astype("float32"))
 
 
-def _checksum(model: keras.Model) -> str:
+def checksum(model: keras.Model) -> str:
     """SHA-256 of a network's weights: their order, names, shapes, values.
 
     It does not depend on the file they were in. The names of layers are left

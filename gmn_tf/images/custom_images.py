@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable
 
 from etils import epath
@@ -21,6 +22,7 @@ def features_folder(
     backbone: str,
     weights: str,
     unreadable: str,
+    embedding: str,
     quiet: bool,
     log: Callable[[str], object],
 ) -> str | None:
@@ -40,7 +42,7 @@ def features_folder(
     names = custom_features.FEATURE_FILES
     if not folder.is_dir() or any((folder / name).exists() for name in names):
         return None
-    classes = custom_classes.read(folder)
+    classes = custom_classes.read(folder, embedding)
     images = custom_features.find_images(folder, classes)
     if images is None:
         return None
@@ -64,7 +66,9 @@ def features_folder(
     # Features that are not alike do not share a folder.
     identity = json.dumps(backbones.identity(network.description))
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
-    out = f"{data_dir}/features/{dataset}-{backbone}-{digest}"
+    # That of a preset has other signs.
+    name = re.sub(r"[^\w.-]+", "-", network.description["name"])
+    out = f"{data_dir}/features/{dataset}-{name}-{digest}"
     log(f"There are images and no features; these go to {out}")
     summary = extraction.run(images, out, network, unreadable, quiet=quiet)
     log(f"{summary}\n")

@@ -28,11 +28,14 @@ T-1, u and h are unknown, because no unseen class has a sample to score. The
 same command with --split=tune estimates them on the validation classes."""
 
 
-def scores_table(metrics: Mapping) -> str:
+def scores_table(
+    metrics: Mapping, others: Mapping[str, Mapping] | None = None
+) -> str:
     """The scores of a run beside those of its baseline.
 
     Args:
         metrics: the contents of metrics.json.
+        others: scores of what was not trained, by name.
 
     Returns:
         Lines to print, without a line end after the last.
@@ -42,6 +45,7 @@ def scores_table(metrics: Mapping) -> str:
     rows = [_row(metrics["variant"], metrics, seeds)]
     if baseline:
         rows.append(_row(BASELINE, baseline, seeds))
+    rows += [_row(name, scores, 1) for name, scores in (others or {}).items()]
     parts = [heading(metrics), "", _aligned(rows), "", _legend(seeds)]
     if metrics["h"]["mean"] is None:
         parts.append(UNSCORED)

@@ -9,7 +9,7 @@ is best of all that was tried is chosen, with or without the generator.
 """
 
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -38,6 +38,8 @@ MARGIN = 0.5  # a smaller gain in h is within the noise of a seed
 # of 256, and what is left of the learning rate at the end.
 STEPS, RATE_LEFT = 600, 0.3
 EPOCHS = 2, 300  # at least and at most
+# Of the parts of a joined embedding but one, and for how many of the norms.
+JOINED_WEIGHT, JOINED_NORMS = 0.2, 2
 
 
 class Stage(NamedTuple):
@@ -172,6 +174,18 @@ def space(config: Config, fixed: Container[str]) -> Space:
     return Space({}, {"variant": tuple(dict.fromkeys(variants))}, tried)
 
 
+def _embedding_norms(config: Config, norms: Sequence[str]) -> tuple[str, ...]:
+    """What is tried: for a joined embedding, parts that weigh less, too."""
+    parts = config.embedding.count("+") + 1
+    joined = [
+        ",".join(norm if place == whole else less for place in range(parts))
+        for norm in norms[: JOINED_NORMS * (parts > 1)]
+        for less in [f"{JOINED_WEIGHT}*{norm}"]
+        for whole in range(parts)
+    ]
+    return (*norms, *joined)
+
+
 def stages(config: Config, fixed: Container[str]) -> list[Stage]:
     """The trials, without what the user has fixed, or what has no effect.
 
@@ -205,7 +219,9 @@ def stages(config: Config, fixed: Container[str]) -> list[Stage]:
         if guided:  # by a classifier whose settings another generator needs
             unused += space_input.OF_SGD
         tried = {
-            name: values
+            name: _embedding_norms(config, values)
+            if name == "embedding_norm"
+            else values
             for name, values in stage.space.items()
             if not (name in fixed or name in kept or name.startswith(unused))
         }

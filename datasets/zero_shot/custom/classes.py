@@ -1,7 +1,8 @@
 """The classes of a user's data: which are seen, and what describes each.
 
-They come from classes.csv, or from a file of descriptions beside it. A further
-format of descriptions needs a function and a line in `_READERS`.
+Descriptions come from classes.csv, or from files beside it: the part `att` of
+the embedding from classes.csv or embeddings.csv, another part NAME from
+embeddings_NAME.csv. A further format needs a function and a line in `_READERS`.
 """
 
 import dataclasses
@@ -17,10 +18,17 @@ from etils import epath
 from gmn_tf.utils import file_kinds, tables, texts
 from gmn_tf.utils.errors import InputError, counted, hint, listed
 from gmn_tf.utils.file_signatures import TABLE
-from gmn_tf_datasets.zero_shot import counters, evidence, source
+from gmn_tf_datasets.zero_shot import (
+    counters,
+    encoder_records,
+    evidence,
+    source,
+)
 from gmn_tf_datasets.zero_shot.custom import arrays
 
 CLASSES_FILE = "classes.csv"
+EMBEDDING = "att"  # the part that classes.csv itself may hold
+_STEM = "embeddings"
 # What the column `seen` may say, and the kind of class that it means.
 KINDS = {
     **dict.fromkeys(("seen", "1", "yes", "true"), "seen"),
@@ -54,18 +62,26 @@ class Classes:
     Attributes:
         names: `C` names.
         kinds: `C` of `seen`, `unseen` and `validation`.
-        embeddings: `[C, da]` float32.
-        columns: what each of the `da` numbers is called; none of an array.
-        paths: the files that were read, that of the descriptions last.
+        parts: of the embedding, each with `[C, dim]` float32.
+        paths: the files that were read.
         notes: what was understood of their form.
     """
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
-    embeddings: np.ndarray
-    columns: tuple[str, ...]
+    parts: tuple[source.Embedding, ...]
     paths: tuple[epath.Path, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """`[C, da]` float32, all parts side by side."""
+        return np.concatenate([part.values for part in self.parts], axis=1)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What each of the `da` numbers is called, where that is known."""
+        return sum((part.columns for part in self.parts), ())
 
     @property
     def unseen(self) -> np.ndarray:
@@ -120,39 +136,35 @@ def find(folder: epath.Path) -> epath.Path:
     return path
 
 
-def read(folder: epath.Path) -> Classes:
-    """Reads classes.csv, and the file of descriptions if there is one.
+def read(folder: epath.Path, embedding: str = EMBEDDING) -> Classes:
+    """Reads classes.csv, and the files of descriptions beside it.
+
+    Args:
+        folder: with the files.
+        embedding: which descriptions: `att`, NAME, or several with plus signs.
 
     Raises:
         InputError: for a file that is missing or cannot be right.
     """
     path = find(folder)
     table, kinds, _ = _read_table(path, "class", "seen")
-    counters.check(table.values, path, names=table.columns)
-    classes = Classes(
-        table.names, kinds, table.values, table.columns, (path,), table.notes
-    )
-    file = arrays.only(folder, _READERS)
-    if bool(file) == bool(table.columns):
-        raise InputError(
-            f"{folder} describes its classes "
-            f"{'more than once' if file else 'nowhere'}.",
-            f"numbers in {CLASSES_FILE} after the columns class and seen, or "
-            f"{' or '.join(_READERS)}",
-            f"{len(table.columns)} columns of numbers in {CLASSES_FILE}, and "
-            f"{file.name if file else 'no such file'}",
-            "Keep one of them." if file else "Add one of them.",
-        )
-    if file:
-        values, columns, notes = _READERS[file.name](file, classes)
+    classes = Classes(table.names, kinds, (), (path,), table.notes)
+    for name in embedding.split("+"):
+        part, notes = _read_part(name, folder, classes, table)
+        _check_descriptions(folder / part.file, part.values, classes.names)
+        file = folder / part.file
+        record, more_notes = encoder_records.beside(file, part.columns)
+        paths = [*classes.paths, *[file] * (file != path)]
+        paths += [epath.Path(encoder_records.path_of(file))] * bool(record)
         classes = dataclasses.replace(
             classes,
-            embeddings=values,
-            columns=columns,
-            paths=(path, file),
-            notes=(*table.notes, *notes),
+            parts=(
+                *classes.parts,
+                dataclasses.replace(part, encoder=record),
+            ),
+            paths=tuple(paths),
+            notes=(*classes.notes, *notes, *more_notes),
         )
-    _check_descriptions(classes.paths[-1], classes.embeddings, classes.names)
     unseen, seen = kinds.count("unseen"), kinds.count("seen")
     if not unseen or not seen or len(kinds) - unseen < 2:
         raise InputError(
@@ -167,8 +179,58 @@ def read(folder: epath.Path) -> Classes:
     return classes
 
 
+def _read_part(
+    name: str, folder: epath.Path, classes: Classes, table: Descriptions
+) -> tuple[source.Embedding, tuple[str, ...]]:
+    """One part of the embedding, and notes on the form of its file.
+
+    Raises:
+        InputError: if nothing describes the classes, or more than one file.
+    """
+    stem = _STEM if name == EMBEDDING else f"{_STEM}_{name}"
+    file = arrays.only(folder, [f"{stem}{ending}" for ending in _READERS])
+    in_table = table.columns if name == EMBEDDING else ()
+    if bool(file) == bool(in_table):
+        numbers = f"numbers in {CLASSES_FILE} after the columns class and seen"
+        wanted = " or ".join(f"{stem}{ending}" for ending in _READERS)
+        raise InputError(
+            f"{folder} describes its classes "
+            f"{'more than once' if file else 'nowhere'}"
+            f"{f' as {name}' * (name != EMBEDDING)}.",
+            f"{numbers}, or {wanted}" if name == EMBEDDING else wanted,
+            f"{len(table.columns)} columns of numbers in {CLASSES_FILE}, and "
+            f"{file.name if file else 'no such file'}",
+            "Keep one of them." if file else _advice(folder),
+        )
+    if not file:
+        counters.check(table.values, folder / CLASSES_FILE, names=in_table)
+        part = source.Embedding(name, table.values, in_table, CLASSES_FILE)
+        return part, ()
+    values, columns, notes = _READERS[file.suffix](file, classes)
+    return source.Embedding(name, values, columns, file.name), notes
+
+
+def _advice(folder: epath.Path) -> str:
+    """What to do if nothing describes the classes as they should be."""
+    others = sorted(
+        {
+            file.stem.removeprefix(f"{_STEM}_")
+            for ending in _READERS
+            for file in folder.glob(f"{_STEM}_*{ending}")
+        }
+    )
+    if others:
+        return f"Choose what there is, with --embedding={'+'.join(others)}."
+    return (
+        "Add one of them; bin/describe makes descriptions from the names of "
+        "classes."
+    )
+
+
 def read_new(
-    path: str | os.PathLike, columns: Sequence[str] = ()
+    path: str | os.PathLike,
+    columns: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> Descriptions:
     """Reads descriptions of classes that a run was not trained with.
 
@@ -177,22 +239,26 @@ def read_new(
             description in all others, called as in the training's, in any
             order. A column `seen` is not read.
         columns: those that describe the classes of the run.
+        words: columns with words, which are not read.
 
     Raises:
         InputError: for a file that cannot be right, with the line.
     """
     path = epath.Path(path).expanduser()
-    table, _, _ = _read_table(path, "class", known=columns)
+    table, _, _ = _read_table(path, "class", known=columns, words=words)
     _check_descriptions(path, table.values, table.names)
     return table
 
 
 def _read_table(
-    path: epath.Path, *required: str, known: Sequence[str] = ()
+    path: epath.Path,
+    *required: str,
+    known: Sequence[str] = (),
+    words: Sequence[str] = (),
 ) -> tuple[Descriptions, tuple[str, ...], tuple[str, ...]]:
     """Descriptions, the kinds if `seen` is required, and places in the file."""
     places, kinds, values, columns, notes = {}, [], [], (), []
-    rows = tables.Table(path, required, ("class", "seen", *known))
+    rows = tables.Table(path, required, ("class", "seen", *known, *words))
     for row in rows:
         name = row.cells["class"]
         source.check_class_name(name, row.place, places)
@@ -209,7 +275,7 @@ def _read_table(
                 )
             kinds.append(KINDS[text])
         if not values:
-            columns = row.columns_except("class", "seen")
+            columns = row.columns_except("class", "seen", *words)
             columns, notes = counters.without(columns, path, known)
         values.append(row.numbers(columns))
     if not places:
@@ -269,7 +335,7 @@ def _read_csv(path: epath.Path, classes: Classes):
     return table.values[np.argsort(numbers)], table.columns, table.notes
 
 
-_READERS = {"embeddings.npy": _read_npy, "embeddings.csv": _read_csv}
+_READERS = {".npy": _read_npy, ".csv": _read_csv}
 
 
 def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:

@@ -15,7 +15,6 @@ from gmn_tf_datasets.zero_shot.custom import features as custom_features
 from gmn_tf_datasets.zero_shot.custom import splits as custom_splits
 from gmn_tf_datasets.zero_shot.custom import summary
 
-EMBEDDING = "att"
 LINEAR = (
     "Some features are negative, which the generator does not make by default: "
     "train with --preset=auto or cpu, or with --generator_output=linear."
@@ -31,13 +30,16 @@ def read(
     folder: epath.Path,
     features_folder: str | os.PathLike,
     quiet: bool = True,
+    embedding: str = custom_classes.EMBEDDING,
 ) -> source.Source:
     """The plain data: `folder` has classes.csv and, perhaps, splits.csv.
+
+    `embedding` says which descriptions to take.
 
     Raises:
         InputError: for a file that is missing or cannot be right.
     """
-    classes = custom_classes.read(folder)
+    classes = custom_classes.read(folder, embedding)
     samples = custom_features.read(features_folder, classes, quiet)
     rows, split_source, split_paths = custom_splits.make(
         folder, classes, samples
@@ -54,19 +56,16 @@ def read(
         features=samples.values,
         labels=samples.labels,
         class_names=classes.names,
-        embeddings=(
-            source.Embedding(
-                EMBEDDING,
-                classes.embeddings,
-                classes.columns,
-                classes.paths[-1].name,
-            ),
-        ),
+        embeddings=classes.parts,
         rows=rows,
         validation_names=classes.validation,
         feature_file=samples.paths[0].name,
         files=files,
-        digest=source.digest_of(dataset, *map(dataclasses.astuple, files)),
+        digest=source.digest_of(
+            dataset,
+            *[embedding] * (embedding != custom_classes.EMBEDDING),
+            *map(dataclasses.astuple, files),
+        ),
         origin="custom",
         validation_file=custom_classes.CLASSES_FILE,
         split_source=split_source,
@@ -75,8 +74,8 @@ def read(
     )
 
 
-def check_name(dataset: str) -> None:
-    """Raises InputError for a name that custom data cannot have."""
+def check_name(dataset: str, embedding: str = custom_classes.EMBEDDING) -> None:
+    """Raises InputError for names that custom data cannot have."""
     if dataset in names.DATASETS:
         raise InputError(
             f"The name {dataset} is that of a known data set.",
@@ -84,4 +83,4 @@ def check_name(dataset: str) -> None:
             dataset,
             "Choose another name with --dataset.",
         )
-    names.check_names(dataset, "custom", EMBEDDING)
+    names.check_names(dataset, "custom", embedding)

@@ -42,7 +42,7 @@ class Prepared:
     data_dir: str
 
     def __str__(self) -> str:
-        data, made, embedding = self.data, self.made, self.data.embeddings[0]
+        data, made = self.data, self.made
         without = len(np.setdiff1d(made.unseen, data.labels))
         validation = (data.class_names[label] for label in made.validation)
         backbone = "an unknown backbone"
@@ -54,8 +54,11 @@ class Prepared:
             f"{len(made.seen)} seen, {len(made.unseen)} unseen"
             + f" ({without} of them without a sample)"
             * bool(without),
-            "embedding": f"{embedding.values.shape[1]} numbers per class, from "
-            f"{embedding.file}",
+            "embedding": ", and ".join(
+                f"{part.values.shape[1]} numbers per class, from {part.file}"
+                + (part.encoder is not None) * ", made from words"
+                for part in data.embeddings
+            ),
             "samples": f"{len(data.labels)}, from {data.feature_file}",
             "features": f"{data.features.shape[1]} dimensions, of {backbone}",
             "validation": f"{len(made.validation)} of the seen classes: "

@@ -12,7 +12,12 @@ from etils import epath
 
 from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import counters, names, source
+from gmn_tf_datasets.zero_shot import (
+    counters,
+    encoder_records,
+    names,
+    source,
+)
 from gmn_tf_datasets.zero_shot.source import Embedding
 from gmn_tf_datasets.zero_shot.xlsa17 import counting, mat_file, orientation
 from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
@@ -24,6 +29,7 @@ _VARIABLES = (
     "att",
     "allclasses_names",
     "att_rows",
+    encoder_records.VARIABLE,
     *(f"{key}_loc" for key in (*REQUIRED_ROWS, *OPTIONAL_ROWS)),
 )
 
@@ -147,7 +153,8 @@ def _read_classes(
         counters.check(values, f"att in {file.path}")
         values = np.ascontiguousarray(values, dtype=np.float32)
         part = file.path.name.removesuffix("_splits.mat")
-        embeddings.append(Embedding(part, values))
+        encoder = encoder_records.of_mat(file)
+        embeddings.append(Embedding(part, values, encoder=encoder))
         count, expected = len(values), len(embeddings[0].values)
         differences = []
         if count != expected:

@@ -1,0 +1,175 @@
+"""Describing classes by their names and texts, first and later alike."""
+
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gmn_tf.descriptions import encoder_table
+from gmn_tf.descriptions.encoder_table import Encoded, Options
+from gmn_tf.utils.errors import InputError, check_same, listed
+
+# What has to be the same for two descriptions to be comparable.
+_SAME = ("encoder", "sha256", "dim")
+
+
+class Description(NamedTuple):
+    """Descriptions of classes; see `encoder_table.Encoded`.
+
+    Attributes:
+        values: `[n, da]` float32.
+        record: how they were made; `describe_alike` describes other classes
+            in the same way.
+        notes: sentences for a person.
+    """
+
+    values: np.ndarray
+    record: dict
+    notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """A name for each of the `da` numbers."""
+        width = len(str(self.values.shape[1]))
+        return tuple(
+            f"{self.record['encoder']}_{number:0{width}d}"
+            for number in range(1, self.values.shape[1] + 1)
+        )
+
+
+def describe(
+    names: Sequence[str],
+    encoder: str | os.PathLike,
+    texts: Sequence[str] = (),
+    options: Options = Options(),  # noqa: B008 - is not changed
+    *,
+    quiet: bool = True,
+) -> Description:
+    """Describes classes in numbers, by what they are called.
+
+        describe(["Cedar Waxwing"], "glove.6B.300d.txt").values
+
+    Args:
+        names: of `n` classes, as people write them or as folders are called:
+            `001.Black_footed_Albatross`.
+        encoder: a file of word vectors, `hub:PRESET`, or a preset's folder.
+        texts: a free text about each class, perhaps empty; none for no text.
+        options: templates, and how much rare words count.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: for an encoder that cannot be used, or classes of which no
+            word is known.
+    """
+    texts = list(texts) or [""] * len(names)
+    if not names or len(texts) != len(names):
+        raise InputError(
+            "Names and texts of classes do not fit.",
+            "one or more names, and a text for each or none",
+            f"{len(names)} names, {len(texts)} texts",
+            "Give as many texts as names.",
+        )
+    _check_templates(options.templates)
+    found = Description(
+        *encoder_table.encode(encoder, names, texts, options, quiet)
+    )
+    return found._replace(notes=(*found.notes, *_notes_on_same(names, found)))
+
+
+def describe_alike(
+    names: Sequence[str],
+    record: dict,
+    texts: Sequence[str] = (),
+    encoder: str | os.PathLike | None = None,
+    *,
+    quiet: bool = True,
+) -> Description:
+    """Describes further classes as others have been described.
+
+    Args:
+        names, texts: see `describe`.
+        record: of those, `Description.record`.
+        encoder: where the file or preset is now; default: where it was.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: as of `describe`; or if the encoder is not there any more,
+            or is another one.
+    """
+    place, options = _read(record)
+    place = encoder or place
+    try:
+        encoder_table.check(place)
+    except InputError as error:
+        raise InputError(
+            f"The encoder of the descriptions, {record['source']}, cannot be "
+            "used.",
+            f"the same encoder as then, at {place}",
+            str(error).partition("\n")[0],
+            "Say where it is now, with --encoder.",
+        ) from error
+    found = describe(names, place, texts, options, quiet=quiet)
+    check_same(
+        f"{place} is not the encoder that described the classes of the run.",
+        {name: record[name] for name in _SAME},
+        {name: found.record[name] for name in _SAME},
+        f"Name the encoder from then, {record['source']}, with --encoder.",
+    )
+    return found
+
+
+def _read(record: dict) -> tuple[str, Options]:
+    """Where an encoder was, and its options; InputError for no record."""
+    try:
+        options = Options(
+            tuple(map(str, record["templates"])),
+            float(record.get("rarity", 0.0)),
+        )
+        for name in (*_SAME, "source"):
+            record[name]
+        return str(record.get("path") or record["source"]), options
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InputError(
+            "This does not say how classes were described.",
+            "what bin/describe recorded",
+            f"{type(error).__name__}: {error}",
+            "Describe the classes of the training again, with bin/describe.",
+        ) from error
+
+
+def _check_templates(templates: Sequence[str]) -> None:
+    for template in templates:
+        if encoder_table.NAME not in template:
+            raise InputError(
+                "A template does not say where the name goes.",
+                f"a sentence with {encoder_table.NAME}, and perhaps "
+                f"{encoder_table.TEXT}, as in 'a photo of a "
+                f"{encoder_table.NAME}. {encoder_table.TEXT}'",
+                repr(template),
+                "Correct --template.",
+            )
+
+
+def _notes_on_same(names: Sequence[str], found: Encoded) -> list[str]:
+    """A sentence on classes with the same description.
+
+    Raises:
+        InputError: if all of several classes have the same.
+    """
+    alike = {}
+    for name, row in zip(names, found.values):
+        alike.setdefault(row.tobytes(), []).append(name)
+    if len(alike) == 1 < len(names):
+        raise InputError(
+            "All classes have the same description.",
+            "names or texts that differ in known words",
+            listed(names),
+            "Describe them by a text each, in a column `text` of the table.",
+        )
+    return [
+        f"{listed(those, 10)} have the same description: nothing can tell them "
+        "apart. Give them a text."
+        for those in alike.values()
+        if len(those) > 1
+    ]

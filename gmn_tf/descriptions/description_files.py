@@ -1,0 +1,108 @@
+"""Files of descriptions, as the readers of data sets take them."""
+
+import csv
+import io
+import json
+import os
+import pathlib
+import re
+
+import numpy as np
+import scipy.io
+
+from gmn_tf.descriptions.class_lists import CLASS, SEEN, SPLITS_FILE, ClassList
+from gmn_tf.descriptions.describe import Description
+from gmn_tf.utils import files
+from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import encoder_records
+
+TABLE = ".csv"
+
+
+def check(out: str | os.PathLike, classes: ClassList) -> None:
+    """Raises InputError for a file that `write` would not write.
+
+    Args:
+        out: the file, NAME.csv or NAME_splits.mat.
+        classes: that it is to describe.
+    """
+    path = pathlib.Path(out).expanduser()
+    is_mat = path.name.endswith(SPLITS_FILE)
+    if not is_mat and path.suffix != TABLE:
+        raise InputError(
+            f"{path} has an unknown ending.",
+            "classes.csv, embeddings_NAME.csv or NAME_splits.mat",
+            repr(path.name),
+            "Correct --out.",
+        )
+    if is_mat and not classes.variables:
+        raise InputError(
+            f"{path} needs the rows of the splits.",
+            "--classes=att_splits.mat, or another file with trainval_loc, "
+            "test_seen_loc and test_unseen_loc",
+            "a list of classes without them",
+            "Name that file with --classes, or write a .csv file.",
+        )
+    if path.exists() and not _is_ours(path):
+        raise InputError(
+            f"{path} exists, and bin/describe did not write it.",
+            "a new file, or one that bin/describe wrote",
+            "a file without a record of an encoder",
+            "Choose another --out, or remove the file.",
+        )
+
+
+def _is_ours(path: pathlib.Path) -> bool:
+    if path.suffix == TABLE:
+        return encoder_records.path_of(path).exists()
+    try:
+        found = scipy.io.whosmat(path)
+    except Exception:  # a damaged file makes SciPy raise anything
+        return False
+    return any(name == encoder_records.VARIABLE for name, *_ in found)
+
+
+def write(
+    out: str | os.PathLike, classes: ClassList, found: Description
+) -> list[pathlib.Path]:
+    """Writes descriptions, and how they were made.
+
+    A table has its record in a file beside it, a .mat file has it inside.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: see `check`; or if the files cannot be written.
+    """
+    check(out, classes)
+    path = pathlib.Path(out).expanduser()
+    if path.suffix == TABLE:
+        return _write_table(path, classes, found)
+    described = {
+        "att": found.values.T.astype(float),
+        "original_att": found.values.T.astype(float),
+        "allclasses_names": np.array(classes.names, object).reshape(-1, 1),
+        encoder_records.VARIABLE: json.dumps(found.record),
+    }
+    with files.replacing(path) as temporary:
+        scipy.io.savemat(
+            temporary, described | classes.variables, do_compression=True
+        )
+    return [path]
+
+
+def _write_table(path, classes, found) -> list[pathlib.Path]:
+    stem = re.sub(r"\W+", "_", found.record["source"].partition(".")[0])
+    columns = [f"{stem}_{column}" for column in found.columns]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    has_seen = bool(classes.seen)
+    writer.writerow([CLASS, *[SEEN] * has_seen, *columns])
+    for place, (name, row) in enumerate(zip(classes.names, found.values)):
+        seen = [classes.seen[place]] if has_seen else []
+        writer.writerow([name, *seen, *(f"{value:.9g}" for value in row)])
+    record = encoder_records.path_of(path)
+    files.write_json(record, {**found.record, "columns": columns})
+    files.write_text(path, text.getvalue())
+    return [path, record]

@@ -1,0 +1,91 @@
+"""The encoders that turn words into numbers: one row each.
+
+To add one, write a file with `check` and `encode` as those of `word_vectors`,
+and add its row. Nothing here imports TensorFlow, so that bad flags are
+answered at once.
+"""
+
+import importlib
+import os
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from gmn_tf.utils import hub_presets
+
+WORDS, TEXT_TOWER = "words", "hub"
+NAME, TEXT = "{name}", "{text}"  # what a template stands around
+
+
+class Options(NamedTuple):
+    """How an encoder is used; each kind reads those that it knows.
+
+    Attributes:
+        templates: sentences with `{name}` and, perhaps, `{text}`; the
+            description is the mean over them. Without any, those of the kind.
+        rarity: a in a / (a + p), the weight of a word of probability p; 0 if
+            all words weigh the same.
+    """
+
+    templates: tuple[str, ...] = ()
+    rarity: float = 1e-4
+
+
+class Encoded(NamedTuple):
+    """Descriptions of classes.
+
+    Attributes:
+        values: `[n, da]` float32.
+        record: how they were made, for JSON. `encoder` names the kind, `source`
+            the file or preset, `path` where it was, `sha256` its content.
+        notes: what a person should know, one sentence each.
+    """
+
+    values: np.ndarray
+    record: dict
+    notes: tuple[str, ...]
+
+
+class Kind(NamedTuple):
+    """One kind of encoder.
+
+    Attributes:
+        module: in this room, with `check` and `encode`.
+        what: what its source is, for a person.
+    """
+
+    module: str
+    what: str
+
+
+ENCODERS = {
+    WORDS: Kind("word_vectors", "a file of word vectors"),
+    TEXT_TOWER: Kind("text_towers", "a preset of KerasHub with a text tower"),
+}
+
+
+def kind_of(source: str | os.PathLike) -> str:
+    """The kind of encoder that a flag names: a file, or a preset."""
+    return TEXT_TOWER if hub_presets.is_preset(source) else WORDS
+
+
+def check(source: str | os.PathLike) -> None:
+    """Raises InputError for what can be seen without opening the source."""
+    _module(kind_of(source)).check(source)
+
+
+def encode(
+    source: str | os.PathLike,
+    names: Sequence[str],
+    texts: Sequence[str],
+    options: Options,
+    quiet: bool,
+) -> Encoded:
+    """Descriptions of classes by the encoder that `source` names."""
+    module = _module(kind_of(source))
+    return module.encode(source, names, texts, options, quiet)
+
+
+def _module(kind: str):
+    return importlib.import_module(f"{__package__}.{ENCODERS[kind].module}")

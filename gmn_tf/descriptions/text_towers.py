@@ -1,0 +1,129 @@
+"""Descriptions as the embeddings of sentences by a model of KerasHub.
+
+CLIP, SigLIP and their kin have two towers, of images and of texts, whose
+embeddings can be compared. A description is the embedding of a sentence about
+the class at length 1; of several templates, their mean at length 1.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmn_tf.descriptions import word_forms
+from gmn_tf.descriptions.encoder_table import (
+    NAME,
+    TEXT,
+    TEXT_TOWER,
+    Encoded,
+    Options,
+)
+from gmn_tf.utils import hub_presets
+from gmn_tf.utils.errors import InputError, counted, listed
+from gmn_tf.utils.progress import progress
+from gmn_tf.version import __version__
+
+TEMPLATES = (f"a photo of a {NAME}. {TEXT}",)
+_FLAG = "encoder"
+_BATCH = 64  # sentences at once
+
+
+def check(source: str | os.PathLike) -> None:
+    """Raises InputError for a preset that cannot be opened."""
+    hub_presets.check(source, _FLAG, hub_presets.TOKENIZER)
+
+
+def encode(
+    source: str | os.PathLike,
+    names: Sequence[str],
+    texts: Sequence[str],
+    options: Options,
+    quiet: bool = True,
+) -> Encoded:
+    """Descriptions of classes from a preset with a text tower.
+
+    Args:
+        source: the preset, `hub:NAME` or a folder.
+        names: of `n` classes, as they are.
+        texts: a free text about each, perhaps empty.
+        options: templates.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: for a preset that cannot be opened, or without such a tower.
+    """
+    import keras_hub
+
+    from gmn_tf.images import backbones
+
+    model = hub_presets.load_backbone(source, _FLAG)
+    if not hasattr(model, "get_text_embeddings"):
+        raise InputError(
+            f"{hub_presets.name_of(source)} has no text tower.",
+            "a model of images and texts, such as CLIP, SigLIP or MetaCLIP",
+            type(model).__name__,
+            "Choose another preset with --encoder.",
+        )
+    preprocessor = hub_presets.load_preprocessor(source, _FLAG)
+    templates = options.templates or TEMPLATES
+    readable = [*map(word_forms.readable, names)]
+    total, long = 0.0, {}
+    count = len(templates) * len(names)
+    with progress("Sentences", count, quiet, "sentence", False) as advance:
+        for template in templates:
+            sentences = [
+                " ".join(template.replace(NAME, n).replace(TEXT, t).split())
+                for n, t in zip(readable, texts)
+            ]
+            values, is_long = _embeddings(
+                model, preprocessor, sentences, advance
+            )
+            total = total + _unit(values)
+            long |= {n: None for n, cut in zip(names, is_long) if cut}
+    vocabulary = "\n".join(preprocessor.tokenizer.get_vocabulary())
+    weights = backbones.checksum(model)
+    digest = hashlib.sha256(f"{weights}\n{vocabulary}".encode())
+    values = _unit(total).astype(np.float32)
+    record = {
+        "encoder": TEXT_TOWER,
+        "source": hub_presets.name_of(source),
+        "path": os.fspath(hub_presets.folder_of(source) or source),
+        "sha256": digest.hexdigest(),
+        # Features of the image tower of the same model have this, too.
+        "model_sha256": weights,
+        "dim": values.shape[1],
+        "templates": list(templates),
+        "version": __version__,
+        "keras_hub": keras_hub.__version__,
+    }
+    return Encoded(values, record, _notes(long, preprocessor.sequence_length))
+
+
+def _embeddings(model, preprocessor, sentences, advance):
+    """Embeddings `[n, da]`, and whether each sentence was cut off, `[n]`."""
+    values, is_long = [], []
+    for start in range(0, len(sentences), _BATCH):
+        some = sentences[start : start + _BATCH]
+        read = preprocessor({"images": None, "prompts": some})
+        tokens = np.asarray(read["token_ids"])
+        values.append(np.asarray(model.get_text_embeddings(tokens)))
+        is_long += np.asarray(read["padding_mask"]).all(axis=1).tolist()
+        advance(len(some))
+    return np.concatenate(values).astype(np.float64), is_long
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Rows at length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    return values / np.where(lengths > 0.0, lengths, 1.0)
+
+
+def _notes(long: dict, most: int) -> tuple[str, ...]:
+    if not long:
+        return ()
+    sentences = counted(len(long), "class has", "classes have")
+    return (
+        f"{sentences} a sentence of {most} tokens or more, of which the model "
+        f"reads no more: {listed(long)}.",
+    )

@@ -1,0 +1,133 @@
+"""Names of classes -> words, and the forms in which a word may be known."""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
+
+from gmn_tf.utils import texts
+
+_NUMBER = re.compile(r"^\d+\s*[._)\-\s]\s*(?=\D)")  # 001.Black_footed_Albatross
+_SIGNS = "-'\u2019"  # a hyphen and apostrophes may be part of a word
+_LEAST = 3  # letters of a part of a word such as "waterthrush"
+
+
+class Match(NamedTuple):
+    """What stands for a word of a text.
+
+    Attributes:
+        word: in the text.
+        used: words with a vector; none if nothing stands for it.
+        is_same: whether they are the word itself, perhaps in another case.
+    """
+
+    word: str
+    used: tuple[str, ...]
+    is_same: bool
+
+
+def readable(name: str) -> str:
+    """The name of a class as a person would write it.
+
+    `001.Black_footed_Albatross` and `BlackFootedAlbatross` become `Black
+    footed Albatross` and `Black Footed Albatross`.
+    """
+    name = _NUMBER.sub("", texts.plain(name))
+    spaced = re.sub(r"[_+/]+", " ", name)
+    if spaced == name and " " not in name and "-" not in name:
+        pairs = zip(name, name[1:] + " ")
+        spaced = "".join(
+            one + " " * (one.islower() and following.isupper())
+            for one, following in pairs
+        )
+    return texts.plain(spaced)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text in its order: letters and digits of any script."""
+    letters = (
+        # With the vowel signs of scripts that have them.
+        c if unicodedata.category(c)[0] in "LNM" or c in _SIGNS else " "
+        for c in texts.plain(text)
+    )
+    found = (word.strip(_SIGNS) for word in "".join(letters).split())
+    return [re.sub("['\u2019]s$", "", word) for word in found if word]
+
+
+def wanted(word: str) -> set[str]:
+    """Every word whose vector `match` may ask for."""
+    found = {*_same(word), *_near(word)}
+    for part in _parts(word):
+        found |= wanted(part)
+    for pair in _halves(word):
+        found.update(itertools.chain.from_iterable(map(_same, pair)))
+    return found
+
+
+def match(word: str, ranks: Mapping[str, int]) -> Match:
+    """What stands for a word: itself, its parts, or a form of it.
+
+    Args:
+        word: of a text.
+        ranks: the words that have a vector, by how rare they are.
+    """
+    if known := _first(_same(word), ranks):
+        return Match(word, (known,), True)
+    if known := _first(_near(word), ranks):
+        return Match(word, (known,), False)
+    if parts := _parts(word):
+        used = [match(part, ranks).used for part in parts]
+        return Match(word, tuple(itertools.chain.from_iterable(used)), False)
+    pairs = [
+        tuple(_first(_same(half), ranks) for half in pair)
+        for pair in _halves(word)
+    ]
+    pairs = [pair for pair in pairs if all(pair)]
+    # "water thrush", not "watert hrush": the rarer half is least rare.
+    best = min(pairs, key=lambda p: max(map(ranks.get, p)), default=())
+    return Match(word, best, False)
+
+
+def _first(forms: Iterator[str], known: Collection[str]) -> str:
+    return next((form for form in forms if form in known), "")
+
+
+def _same(word: str) -> Iterator[str]:
+    """The word as it is, in other cases, and with letters decomposed."""
+    for form in dict.fromkeys((word, word.lower(), word.title())):
+        yield form
+        if not form.isascii():
+            yield unicodedata.normalize("NFD", form)
+
+
+def _near(word: str) -> Iterator[str]:
+    """Forms that mean the same: without accents or hyphens, other numbers."""
+    word = word.lower()
+    letters = unicodedata.normalize("NFKD", word)
+    bare = "".join(c for c in letters if not unicodedata.combining(c))
+    forms = [bare, re.sub(f"[{_SIGNS}]", "", bare)]
+    for form in forms[:]:
+        if form.isalpha() and len(form) > _LEAST:
+            forms += [
+                re.sub(pattern, end, form)
+                for pattern, end in (
+                    *(("ies$", "y"), ("(?<=[sxzh])es$", ""), ("s$", "")),
+                    *(("y$", "ies"), ("$", "s")),
+                )
+            ]
+    return iter(dict.fromkeys(form for form in forms if form != word))
+
+
+def _parts(word: str) -> list[str]:
+    """The parts of a word with a hyphen; none of another one."""
+    parts = [part for part in re.split(f"[{_SIGNS}]", word) if part]
+    return parts if len(parts) > 1 else []
+
+
+def _halves(word: str) -> list[tuple[str, str]]:
+    """The ways to cut a word without a space, such as "waterthrush"."""
+    if not word.isalpha():
+        return []
+    places = range(_LEAST, len(word) - _LEAST + 1)
+    return [(word[:place], word[place:]) for place in places]

@@ -1,0 +1,170 @@
+"""Descriptions as the mean of word vectors, rare words weighted up.
+
+    a_k = sum over words of w v / sum of w,  w = a / (a + p)
+
+(Arora et al., ICLR 2017, without their last step, which `standard` of
+--embedding_norm replaces). Files of vectors have no frequencies, but their
+order: by Zipf's law, the word at place r of n has p = 1 / (r (ln n + 0.577)).
+"""
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+from etils import epath
+
+from gmn_tf.descriptions import vector_files, word_forms
+from gmn_tf.descriptions.encoder_table import (
+    NAME,
+    TEXT,
+    WORDS,
+    Encoded,
+    Options,
+)
+from gmn_tf.descriptions.word_forms import Match
+from gmn_tf.utils.errors import InputError, counted, listed
+from gmn_tf.version import __version__
+
+TEMPLATES = (f"{NAME} {TEXT}",)
+_MOST = 12  # classes that notes are about
+
+
+def check(source: str | os.PathLike) -> None:
+    """Raises InputError if there is no such file."""
+    path = epath.Path(source).expanduser()
+    if not path.is_file():
+        raise InputError(
+            f"There is no encoder {source}.",
+            f"{vector_files.EXPECTED}; or hub:PRESET",
+            "a folder without config.json" if path.is_dir() else "no such file",
+            "Correct --encoder.",
+        )
+
+
+def encode(
+    source: str | os.PathLike,
+    names: Sequence[str],
+    texts: Sequence[str],
+    options: Options,
+    quiet: bool = True,
+) -> Encoded:
+    """Descriptions of classes from a file of word vectors.
+
+    Args:
+        source: the file.
+        names: of `n` classes, as they are.
+        texts: a free text about each, perhaps empty.
+        options: templates and rarity.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: for a file that cannot be read, or classes of which no word
+            has a vector.
+    """
+    check(source)
+    templates = options.templates or TEMPLATES
+    readable = map(word_forms.readable, names)
+    words = [
+        [
+            word
+            for template in templates
+            for word in word_forms.words(
+                template.replace(NAME, name).replace(TEXT, text)
+            )
+        ]
+        for name, text in zip(readable, texts)
+    ]
+    wanted = set().union(
+        *map(word_forms.wanted, {w for one in words for w in one})
+    )
+    found = vector_files.read(source, wanted, quiet)
+    if options.rarity and found.is_alphabetical:
+        raise InputError(
+            f"The words of {source} are in alphabetical order.",
+            "the most frequent words first, to weigh words by their rarity",
+            "an order that says nothing about frequency",
+            "Let all words weigh the same, with --rarity=0.",
+        )
+    matches = [[word_forms.match(w, found.ranks) for w in one] for one in words]
+    _check_known(source, names, words, matches)
+    values = [
+        _mean([u for m in one for u in m.used], found, options.rarity)
+        for one in matches
+    ]
+    path = epath.Path(source).expanduser()
+    record = {
+        "encoder": WORDS,
+        "source": path.name,
+        "path": os.path.abspath(path),
+        "sha256": found.sha256,
+        "dim": found.dim,
+        "words": found.count,
+        "templates": list(templates),
+        "rarity": float(options.rarity),
+        "version": __version__,
+    }
+    notes = (*_notes(names, matches), *_notes_on_file(found))
+    return Encoded(np.array(values, np.float32), record, notes)
+
+
+def _mean(words: Sequence[str], found, rarity: float) -> np.ndarray:
+    """The weighted mean of vectors, `[dim]`."""
+    ranks = np.array([found.ranks[word] for word in words], float)
+    probability = 1.0 / (ranks * (np.log(found.count) + np.euler_gamma))
+    weights = rarity / (rarity + probability) if rarity else np.ones(len(words))
+    vectors = np.array([found.vectors[word] for word in words])
+    return weights @ vectors / weights.sum()
+
+
+def _check_known(source, names, words, matches) -> None:
+    """Raises InputError for classes of which nothing is known."""
+    unknown = {
+        name: one
+        for name, one, found in zip(names, words, matches)
+        if not any(match.used for match in found)
+    }
+    if unknown:
+        raise InputError(
+            f"{counted(len(unknown), 'class has', 'classes have')} no word "
+            f"with a vector in {source}.",
+            "at least one known word for every class",
+            "; ".join(
+                f"{name} ({', '.join(one) or 'no word at all'})"
+                for name, one in list(unknown.items())[:_MOST]
+            )
+            + "; ..." * (len(unknown) > _MOST),
+            "Describe these classes by other words, in a column `text` of "
+            "--classes or --texts, or take a larger file of word vectors.",
+        )
+
+
+def _notes(names: Sequence[str], matches: Sequence[list[Match]]) -> list[str]:
+    """What was not found, and what was used instead, class by class."""
+    lines = []
+    for name, found in zip(names, matches):
+        # Letters alone say nothing.
+        different = [m for m in found if not m.is_same and len(m.word) > 1]
+        parts = dict.fromkeys(
+            f"{match.word!r} as {' + '.join(match.used)}"
+            if match.used
+            else f"without {match.word!r}, which has no vector"
+            for match in different
+        )
+        if parts:
+            lines.append(f"{name}: {', '.join(parts)}.")
+    if len(lines) > _MOST:
+        more = len(lines) - _MOST
+        lines[_MOST:] = [
+            f"{counted(more, 'more class has', 'more classes have')} words "
+            "that are not known as they are."
+        ]
+    return lines
+
+
+def _notes_on_file(found: vector_files.WordVectors) -> list[str]:
+    if not found.again:
+        return []
+    return [
+        f"{counted(len(found.again), 'word has', 'words have')} several lines "
+        f"in the file, of which the first counts: {listed(found.again)}."
+    ]

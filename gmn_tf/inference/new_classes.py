@@ -1,0 +1,124 @@
+"""Descriptions of classes that come after the training, by numbers or words."""
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+import numpy as np
+
+from gmn_tf.data.label_map import LabelMap
+from gmn_tf.descriptions import class_lists
+from gmn_tf.descriptions.describe import describe_alike
+from gmn_tf.utils.errors import InputError, listed
+from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
+from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
+
+
+def read(
+    path: str | os.PathLike,
+    known: LabelMap,
+    encoder: str | os.PathLike | None = None,
+    quiet: bool = True,
+) -> Descriptions:
+    """The classes of a file, described as those of a run.
+
+    Parts of the embedding that were made from words are made from the names
+    and texts of the file, unless it has their numbers too. The other parts
+    have to be there in numbers.
+
+    Args:
+        path: a table like classes.csv, or names alone; see `class_lists.read`.
+        known: the label map of the run.
+        encoder: where the encoder of the words is now; default: where it was.
+        quiet: whether to show no progress.
+
+    Raises:
+        InputError: for a file that cannot be right, or an encoder that is not
+            there.
+    """
+    plain = [part for part in known.scalings if part.encoder is None]
+    if len(plain) == len(known.scalings):
+        return known.in_order(custom_classes.read_new(path, known.columns))
+    found = class_lists.read(path)
+    if len(found.columns) >= known.embedding_dim:
+        words = [*{class_lists.NAME, class_lists.TEXT} - {*known.columns}]
+        numbers = custom_classes.read_new(path, known.columns, words)
+        return known.in_order(numbers)
+    notes, numbers = (), np.empty((len(found.names), 0), np.float32)
+    if plain:
+        if not found.columns:
+            raise InputError(
+                f"{path} has only words, and the run has numbers of its "
+                "classes as well.",
+                f"the numbers of {listed(part.name for part in plain)}",
+                "no column of numbers",
+                "Describe the new classes as those of the training, or train "
+                "with the words alone, as in --embedding="
+                f"{_words(known)[0].name}.",
+            )
+        rest = dataclasses.replace(known, scalings=tuple(plain))
+        read = custom_classes.read_new(
+            path, rest.columns, (class_lists.NAME, class_lists.TEXT)
+        )
+        notes, numbers = read.notes, rest.in_order(read).values
+    elif found.columns:
+        notes = (
+            f"{path}: {len(found.columns)} columns are not read; the classes "
+            "are described by their names.",
+        )
+    values, more = _joined(
+        known, numbers, found.shown, found.texts, encoder, quiet
+    )
+    notes = (*notes, *more)
+    return Descriptions(found.names, values, known.columns, notes)
+
+
+def from_words(
+    known: LabelMap,
+    names: Sequence[str],
+    texts: Sequence[str] = (),
+    encoder: str | os.PathLike | None = None,
+) -> np.ndarray:
+    """New classes described by words alone, `[n, da]`.
+
+        values = from_words(predictor.classes, ["Cedar Waxwing"])
+        predictor = predictor.with_classes(["Cedar Waxwing"], values)
+
+    Args:
+        known: the label map of a run.
+        names: of `n` classes.
+        texts: about each, perhaps empty; none for no text.
+        encoder: where the encoder of the run is now; default: where it was.
+
+    Raises:
+        InputError: for a run whose classes are described by other numbers, or
+            an encoder or words that cannot be used.
+    """
+    others = [part.name for part in known.scalings if part.encoder is None]
+    if others or not known.scalings:
+        raise InputError(
+            "The classes of this run are not described by words alone.",
+            "a run whose descriptions bin/describe made",
+            f"numbers of another origin: {listed(others)}",
+            "Add classes by such numbers, or train with words alone.",
+        )
+    nothing = np.empty((len(names), 0), np.float32)
+    return _joined(known, nothing, names, texts, encoder, True)[0]
+
+
+def _words(known: LabelMap) -> list:
+    return [part for part in known.scalings if part.encoder is not None]
+
+
+def _joined(known, numbers, names, texts, encoder, quiet):
+    """Parts from words and parts of `numbers` in order, `[n, da]`; notes."""
+    parts, notes = [], []
+    for part in known.scalings:
+        if part.encoder is None:
+            parts.append(numbers[:, : part.dim])
+            numbers = numbers[:, part.dim :]
+            continue
+        found = describe_alike(names, part.encoder, texts, encoder, quiet=quiet)
+        parts.append(found.values)
+        notes += found.notes
+    return np.concatenate(parts, axis=1), tuple(dict.fromkeys(notes))

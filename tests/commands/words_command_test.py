@@ -1,0 +1,177 @@
+"""From names and photographs to predictions, with words alone and joined."""
+
+import csv
+import shutil
+
+import numpy as np
+import pytest
+
+from gmn_tf import commands
+from gmn_tf.inference import new_classes, prediction
+from gmn_tf.utils.errors import InputError
+from tests.support.in_process import fail, succeed
+
+NAMES = ("001.Crow", "002.Finch", "003.Heron", "004.Kite", "005.Owl", "Wren")
+WORDS = ("crow", "finch", "heron", "kite", "owl", "wren", "ibis", "black")
+TRAINING = (
+    "--variant=real_only",
+    "--classifier=discriminant",
+    "--classifier_seeds=1",
+)
+
+
+def table(path, *rows):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+    return path
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    path = tmp_path_factory.mktemp("words") / "toy.vectors.txt"
+    rng = np.random.default_rng(3)
+    lines = [f"{w} {' '.join(map(str, rng.normal(size=5)))}" for w in WORDS]
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory, vectors):
+    """Features of six classes, with attributes and with words."""
+    folder = tmp_path_factory.mktemp("source")
+    rng = np.random.default_rng(0)
+    attributes = rng.random((6, 3)).round(3)
+    seen = [int(number < 4) for number in range(6)]
+    table(
+        folder / "classes.csv",
+        ["class", "seen", "a1", "a2", "a3"],
+        *([n, s, *a] for n, s, a in zip(NAMES, seen, attributes)),
+    )
+    labels = np.repeat(np.arange(6), 5)
+    features = attributes[labels] @ rng.normal(size=(3, 4))
+    noise = 0.1 * rng.normal(size=features.shape)
+    np.save(folder / "features.npy", (features + noise).astype("f4"))
+    np.save(folder / "labels.npy", labels)
+    printed = succeed(
+        commands.describe,
+        f"--classes={folder / 'classes.csv'}",
+        f"--encoder={vectors}",
+        f"--out={folder / 'embeddings_words.csv'}",
+    )
+    assert "3 other columns" in printed and "6 classes, 5 numbers" in printed
+    return folder
+
+
+def trained(source, place, embedding):
+    data_dir = f"--data_dir={place / 'data'}"
+    flags = "--dataset=birds", f"--embedding={embedding}", data_dir
+    printed = succeed(commands.prepare_data, f"--source={source}", *flags)
+    assert f"--embedding={embedding}" in printed
+    workdir = place / embedding
+    norm = ["--embedding_norm=l2,0.2*l2"] * ("+" in embedding)
+    succeed(commands.train, f"--workdir={workdir}", *flags, *TRAINING, *norm)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def runs(source, tmp_path_factory):
+    place = tmp_path_factory.mktemp("runs")
+    return {
+        name: trained(source, place, name) for name in ("words", "att+words")
+    }
+
+
+def predicted(workdir, classes, source, *flags):
+    return csv.DictReader(
+        succeed(
+            commands.predict,
+            f"--workdir={workdir}",
+            f"--classes={classes}",
+            f"--features={source / 'features.npy'}",
+            "--top_k=9",
+            *flags,
+        ).splitlines()
+    )
+
+
+def test_new_classes_are_described_by_their_names(runs, source, tmp_path):
+    names = tmp_path / "new.txt"
+    names.write_text("Ibis\nblack owl\n")
+    rows = [*predicted(runs["words"], names, source)]
+    assert {"Ibis", "black owl"} <= {row["class"] for row in rows}
+    known = prediction.Predictor.load(runs["words"]).classes
+    read = new_classes.read(names, known)
+    values = new_classes.from_words(known, read.names)
+    np.testing.assert_array_equal(values, read.values)
+    # The numbers of bin/describe are taken as they are.
+    numbers = [["class", *known.columns], ["Ibis", *values[0]]]
+    again = new_classes.read(table(tmp_path / "n.csv", *numbers), known)
+    np.testing.assert_allclose(again.values, values[:1], rtol=1e-6)
+    # A class of the run is not described anew.
+    names.write_text("005.Owl\n")
+    flags = f"--features={source / 'features.npy'}", f"--classes={names}"
+    message = fail(commands.predict, f"--workdir={runs['words']}", *flags)
+    assert "in the run already" in message
+
+
+def test_joined_descriptions_need_their_numbers(runs, source, tmp_path):
+    known = prediction.Predictor.load(runs["att+words"]).classes
+    with pytest.raises(InputError, match="numbers of att"):
+        new_classes.read(table(tmp_path / "n.csv", ["class"], ["ibis"]), known)
+    with pytest.raises(InputError, match="not described by words alone"):
+        new_classes.from_words(known, ["ibis"])
+    path = table(
+        tmp_path / "new.csv",
+        ["class", "a3", "text", "a1", "a2"],
+        ["ibis", 0.3, "a big black heron", 0.1, 0.2],
+    )
+    rows = [*predicted(runs["att+words"], path, source)]
+    assert "ibis" in {row["class"] for row in rows}
+    found = new_classes.read(path, known)
+    np.testing.assert_allclose(found.values[0, :3], [0.1, 0.2, 0.3])
+    assert found.values.shape == (1, 8)
+
+
+def test_the_weight_of_a_part_is_kept(runs):
+    known = prediction.Predictor.load(runs["att+words"]).classes
+    row = known.scaled(np.ones((1, 8), np.float32), ["x"])[0]
+    assert np.linalg.norm(row[:3]) == pytest.approx(1.0)
+    assert np.linalg.norm(row[3:]) == pytest.approx(0.2)
+
+
+def test_a_moved_encoder_is_asked_for(runs, source, vectors, tmp_path):
+    names = tmp_path / "new.txt"
+    names.write_text("ibis\n")
+    moved = vectors.rename(tmp_path / "moved.txt")
+    try:
+        flags = (
+            f"--workdir={runs['words']}",
+            f"--classes={names}",
+            f"--features={source / 'features.npy'}",
+        )
+        message = fail(commands.predict, *flags)
+        assert "toy.vectors.txt" in message and "--encoder" in message
+        succeed(commands.predict, *flags, f"--encoder={moved}")
+        other = tmp_path / "other.txt"
+        other.write_text(moved.read_text().replace("kite ", "gull "))
+        message = fail(commands.predict, *flags, f"--encoder={other}")
+        assert "sha256=" in message
+    finally:
+        moved.rename(vectors)
+
+
+def test_what_is_missing_is_said(source, tmp_path):
+    place = tmp_path / "mine"
+    shutil.copytree(source, place)
+    (place / "classes.csv").write_text(
+        "class,seen\n" + "".join(f"{n},{int(n < '005')}\n" for n in NAMES)
+    )
+    flags = f"--source={place}", "--dataset=mine", f"--data_dir={tmp_path}"
+    message = fail(commands.prepare_data, *flags)
+    assert "--embedding=words" in message
+    message = fail(commands.prepare_data, *flags, "--embedding=glove")
+    assert "embeddings_glove.csv" in message
+    (place / "embeddings_words.encoder.json").write_text("{}")
+    message = fail(commands.prepare_data, *flags, "--embedding=words")
+    assert "how classes were described" in message
+    assert not (tmp_path / "zero_shot").exists()

@@ -1,0 +1,71 @@
+import unicodedata
+
+import pytest
+
+from gmn_tf.descriptions import word_forms
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("001.Black_footed_Albatross", "Black footed Albatross"),
+        ("12 - Le_Conte Sparrow", "Le Conte Sparrow"),
+        ("BlackFootedAlbatross", "Black Footed Albatross"),
+        ("McCown_Longspur", "McCown Longspur"),
+        ("grizzly+bear", "grizzly bear"),
+        ("737-800", "737-800"),
+        ("lean-to", "lean-to"),
+        ("  fire\u00a0salamander ", "fire salamander"),
+        ("Gro\u0308nla\u0308nder", "Gr\u00f6nl\u00e4nder"),
+        ("象", "象"),
+        ("42", "42"),
+    ],
+)
+def test_names_become_readable(name, expected):
+    assert word_forms.readable(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Brewer's Blackbird", ["Brewer", "Blackbird"]),
+        ("Clark\u2019s (white-necked) grebe!", "Clark white-necked grebe"),
+        ("- a 4x4, in 2 parts -", "a 4x4 in 2 parts"),
+        ("किताब घर", "किताब घर"),  # with vowel signs
+        ("...", ""),
+    ],
+)
+def test_words(text, expected):
+    expected = expected.split() if isinstance(expected, str) else expected
+    assert word_forms.words(text) == expected
+
+
+KNOWN = (
+    *("the", "water", "thrush", "hrush", "watert", "leaf", "berry", "wolves"),
+    *("Paris", "muller", "black", "footed", "black-footed", "finches"),
+    unicodedata.normalize("NFD", "é"),
+)
+RANKS = {word: place for place, word in enumerate(KNOWN, 1)}
+
+
+@pytest.mark.parametrize(
+    ("word", "used", "is_same"),
+    [
+        ("The", "the", True),
+        ("PARIS", "Paris", True),
+        ("é", KNOWN[-1], True),
+        ("Müller", "muller", False),
+        ("leafs", "leaf", False),
+        ("berries", "berry", False),
+        ("finch", "", False),  # whose plural is not made by an s
+        ("Black-Footed", "black-footed", True),
+        ("black-leaf", "black leaf", False),
+        ("blue-black", "black", False),
+        ("waterthrush", "water thrush", False),
+        ("xy", "", False),
+    ],
+)
+def test_what_stands_for_a_word(word, used, is_same):
+    found = word_forms.match(word, RANKS)
+    assert found == (word, tuple(used.split()), is_same)
+    assert {*found.used} <= word_forms.wanted(word)
