@@ -10,6 +10,7 @@ import pytest
 import gmn_tf
 from gmn_tf import commands
 from gmn_tf.commands import (
+    _demo,
     _evaluate,
     _export,
     _predict,
@@ -43,6 +44,7 @@ refused(commands.train, ["--datset=cub"])
 refused(commands.train, ["--dataset=cubb"])
 refused(commands.tune, ["--workdir=x", "--space=nois_dim=[1,2]"])
 heavy = {"tensorflow", "keras", "keras_tuner", "matplotlib", "scipy"}
+heavy |= {"flask", "waitress"}
 assert not heavy & {*sys.modules}, heavy & {*sys.modules}
 """
 
@@ -76,7 +78,8 @@ def no_tensorflow(monkeypatch):
     def start(*arguments, **options):
         raise AssertionError("TensorFlow starts")
 
-    for module in (_evaluate, _export, _predict, _prepare_data, _train, _tune):
+    modules = _demo, _evaluate, _export, _predict, _prepare_data, _train, _tune
+    for module in modules:
         monkeypatch.setattr(module, "start_tensorflow", start)
 
 
@@ -90,6 +93,7 @@ def no_tensorflow(monkeypatch):
         ("train", ["--preset=auto", "--strategy=multi_worker"]),
         ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
         ("prepare_data", ["--source=nowhere", "--dataset=mine"]),
+        ("demo", ["--workdir=nowhere"]),
         ("evaluate", ["--workdir=nowhere"]),
         ("predict", ["--workdir=nowhere", "--features=x"]),
         ("export", ["--workdir=nowhere", "--out=x"]),

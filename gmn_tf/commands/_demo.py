@@ -3,6 +3,7 @@
 import pathlib
 
 from gmn_tf.commands import define, shared
+from gmn_tf.commands._describe import ENCODER
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
@@ -26,6 +27,7 @@ HOST, PORT = "127.0.0.1", 7860
         None,
         "File of the backbone's weights, if it was moved.",
     ),
+    ENCODER,
     shared.MOVED_DATA_DIR,
     shared.MEMORY,
     shared.QUIET,
@@ -82,11 +84,18 @@ def make_app(values, local: bool):
             values.memory_gb * 2**30,
         )
 
+    def describe(names, sentences):
+        from gmn_tf.inference import new_classes
+
+        return new_classes.from_words(classes, names, sentences, values.encoder)
+
+    by_words = all(part.encoder is not None for part in classes.scalings)
     demo = answering.Demo(
         predictor,
         known,
         backbone,
         load=None if known.missing else load,
+        describe=describe if by_words and classes.scalings else None,
         calibrated=predictor.classifiers[0].temperature != 1.0,
     )
     return page.make_app(demo, config.dataset, local)

@@ -4,11 +4,13 @@ import dataclasses
 import functools
 import pathlib
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import PIL.Image
 
+from gmn_tf.data.label_map import ADDED
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.demo.catalogue import Catalogue, shown
 from gmn_tf.images import image_batches
@@ -181,7 +183,7 @@ class Demo:
             features: `[n, dx]`, as they were extracted.
             names: of `k` added classes.
             values: `[k, da]`, their descriptions.
-            top_k: how many.
+            top_k: how many; added classes follow wherever their place is.
 
         Raises:
             InputError: for features or classes that do not fit.
@@ -201,20 +203,26 @@ class Demo:
             [
                 {
                     "name": name,
-                    "shown": name if kinds[name] == "added" else shown(name),
+                    "shown": name if kinds[name] == ADDED else shown(name),
                     "kind": kinds[name],
                     "probability": probability,
+                    "rank": rank,
                 }
-                for name, probability in top
+                for rank, (name, probability) in enumerate(top, start=1)
+                if rank <= top_k or kinds[name] == ADDED
             ]
-            for top in predictor.top(features, top_k)
+            for top in predictor.top(features, len(kinds))
         ]
 
 
 def _too_large(path: pathlib.Path) -> str:
     """Why a photograph is not decoded: it would need too much memory."""
     try:
-        with PIL.Image.open(path) as image:
+        # Pillow warns of what is refused here.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            PIL.Image.open(path) as image,
+        ):
             columns, rows = image.size
     except Exception:  # no image, of which the decoder says what is wrong
         return ""

@@ -49,6 +49,7 @@ def text(
             source=run["data"],
             version=run["versions"]["gmn_tf"],
             scores=report.scores_table(metrics),
+            calibration=metrics.get("calibration"),
             classes=classes,
             counts={k: classes.kinds.count(k) for k in (SEEN, UNSEEN, ADDED)},
             backbone=classes.backbone,

@@ -158,11 +158,12 @@ def evaluate(run: FinishedRun) -> dict:
         for kind in predictions.values()
     ]
     record = experiment.scores_record(run.config, *scores)
+    calibrated = recorded.get("calibration")  # older runs have none
     found = mistakes.measure(
         predictions["classifier"],
         run.data,
         models["classifier"][0].temperature,
-        recorded.get("calibration", {}).get("fitted_on"),
+        calibrated.get("fitted_on") if isinstance(calibrated, dict) else None,
     )
     if not mistakes.written(run.workdir):
         mistakes.write(run.workdir, run.data, found, report.heading(record))

@@ -1,7 +1,7 @@
 """The page in a real browser: what a user does, on a desk and on a phone.
 
-One browser, one server, one run of three colours. Skipped where there is no
-Chromium: `apt-get install chromium`.
+One browser, one server, one classifier of five colours. Skipped where there is
+no Chromium: `apt-get install chromium`.
 """
 
 import os
@@ -88,7 +88,7 @@ def test_a_photograph_is_answered_and_a_class_added(opened):
     card = upload(opened, "a red one.png", png(picture(COLOURS[0], 9)))
     bars = card.locator(".bars li")
 
-    assert bars.count() == 3
+    assert bars.count() == 5
     assert "Red one" in bars.first.inner_text()
     assert bars.first.locator(".kind").inner_text() == "seen"
     assert card.locator(".kind.unseen").count() == 1
@@ -103,13 +103,13 @@ def test_a_photograph_is_answered_and_a_class_added(opened):
     slider.focus()
     slider.press("End")
     opened.click("#add button[type=submit]")
-    opened.locator(".bars .kind.added").wait_for()
-    assert bars.count() == 4
+    opened.locator(".bars .kind.added, .error:visible").first.wait_for()
+    assert opened.locator("#add-error").inner_text() == ""
     crimson = bars.filter(has_text="Crimson")
     assert float(crimson.locator(".number").inner_text().rstrip(" %")) > 1.0
     opened.click("#added button")
     opened.locator(".bars .kind.added").wait_for(state="detached")
-    assert bars.count() == 3
+    assert bars.count() == 5
 
 
 def test_a_bad_file_says_what_is_wrong(opened):

@@ -1,4 +1,4 @@
-"""A small demo of three colours, and a finished run."""
+"""A small demo of five colours, and a finished run."""
 
 import io
 
@@ -16,8 +16,14 @@ from gmn_tf.method.classifiers import base, discriminant
 from tests.inference.conftest import finished_run, predictor  # noqa: F401
 from tests.support import image_toys
 
-NAMES = ("001.Red_one", "green", "blue")
-COLOURS = np.array([[220, 20, 20], [20, 200, 30], [30, 20, 230]])
+NAMES = ("001.Red_one", "green", "yellow", "purple", "blue")
+COLOURS = np.array(
+    [
+        *([220, 20, 20], [20, 200, 30], [210, 200, 20], [190, 30, 200]),
+        [30, 20, 230],
+    ]
+)
+SEEN = 4
 ATTRIBUTES = ("has_colour::red", "has_colour::green", "has_colour::blue")
 
 
@@ -37,28 +43,28 @@ def png(image: PIL.Image.Image) -> bytes:
 
 @pytest.fixture(scope="session")
 def colours():
-    """A demo that tells colours apart: two seen ones, and an unseen one."""
+    """A demo that tells colours apart: four seen ones, and an unseen one."""
     backbone = image_toys.backbone()
     pixels = np.stack(
         [
             np.asarray(picture(COLOURS[label], seed, image_toys.SIDE))
-            for label in (0, 1)
+            for label in range(SEEN)
             for seed in range(6)
         ]
     )
     features = backbone.features(pixels.astype(np.float32)).numpy()
-    samples = Samples(features, np.repeat([0, 1], 6).astype(np.int32))
+    samples = Samples(features, np.repeat(np.arange(SEEN), 6).astype(np.int32))
     descriptions = COLOURS / 255.0
     scaling = Scaling("att", 3, "none", 1.0, ATTRIBUTES)
     classes = LabelMap(
         NAMES,
-        ("seen", "seen", "unseen"),
+        ("seen",) * SEEN + ("unseen",),
         image_toys.DIM,
         (scaling,),
         backbone.description,
     )
     embeddings = classes.scaled(descriptions, NAMES)
-    task = base.Task(samples, embeddings, 2, 2)
+    task = base.Task(samples, embeddings, SEEN, SEEN)
     model = discriminant.fit(task, discriminant.Settings(1.0), 1)
     catalogue = Catalogue(
         classes,

@@ -67,6 +67,7 @@ def test_a_photograph_has_the_answer_of_the_predictor(client, colours):
         "shown": "Red one",
         "kind": "seen",
         "probability": pytest.approx(probability, rel=1e-5),
+        "rank": 1,
     }
     assert sum(one["probability"] for one in found) == pytest.approx(1.0)
 
@@ -77,10 +78,10 @@ def test_an_added_class_competes(client, colours):
     (found,) = answers(client, [sample], [{"name": "twin", "values": values}])
 
     kinds = {one["name"]: one["kind"] for one in found}
-    assert kinds["twin"] == "added" and len(found) == 4
+    assert kinds["twin"] == "added" and len(found) == 5
     larger = colours.predictor.with_classes(["twin"], np.array([values]))
     features = np.frombuffer(base64.b64decode(sample["features"]), "<f4")
-    expected = dict(larger.top(features[np.newaxis])[0])
+    expected = dict(larger.top(features[np.newaxis], 5)[0])
     assert {one["name"]: one["probability"] for one in found} == (
         pytest.approx(expected, rel=1e-5)
     )
@@ -182,7 +183,7 @@ def test_names_are_no_code_of_the_page(colours):
 
 
 def test_a_run_that_no_class_can_be_added_to_says_so(colours):
-    term = base.Term(False, toys.normal(256, 3).astype("f4"), np.zeros(3, "f4"))
+    term = base.Term(False, toys.normal(256, 5).astype("f4"), np.zeros(5, "f4"))
     linear = Predictor(colours.predictor.classes, (base.assemble([term]),))
     demo = dataclasses.replace(colours, predictor=linear)
     text = page.make_app(demo, "x").test_client().get("/").text
@@ -242,6 +243,19 @@ def test_rows_for_a_run_without_a_backbone(with_data, finished_run, predictor):
     assert samples[0]["name"] == "rows.npy, row 1"
     for found, top in zip(answers(client, samples), predictor.top(features)):
         assert [one["name"] for one in found] == [name for name, _ in top]
+
+
+def test_an_added_class_is_shown_wherever_it_stands(with_data, finished_run):
+    client = app_of(with_data).test_client()
+    content = io.BytesIO()
+    np.save(content, finished_run.data.seen.features[:4])
+    samples = send(client, "rows.npy", content.getvalue()).json["samples"]
+    values = [-50.0] * 7
+    found = answers(client, samples, [{"name": "new", "values": values}])
+    for one in found:
+        assert [each["rank"] for each in one][:5] == [1, 2, 3, 4, 5]
+        assert "new" in [each["name"] for each in one]
+        assert len(one) == (5 if one[-1]["rank"] == 5 else 6)
 
 
 def test_samples_held_back_are_drawn_with_their_truth(with_data, finished_run):

@@ -51,14 +51,16 @@ function sentence(error) {
   return lines.filter(Boolean).join("\n");
 }
 
-const percent = (share) =>
-  share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
+function percent(share) {
+  if (share < 0.0005) return "< 0.1 %";
+  return share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
+}
 
 const short = (number) => String(Number(number.toPrecision(3)));
 
 // ---- samples and their answers ---------------------------------------------
 
-function bar(name, kind, share, text, key) {
+function bar(name, kind, share, text, key, rank = 0) {
   const label = kind === "added"
     ? element("span", { text: name })
     : element("button", { type: "button", className: "link", text: name });
@@ -68,7 +70,8 @@ function bar(name, kind, share, text, key) {
   return element(
     "li",
     {},
-    element("span", { className: "name" }, label, kind ? element("span", { className: `kind ${kind}`, text: kind }) : ""),
+    element("span", { className: "name" }, label, kind ? element("span", { className: `kind ${kind}`, text: kind }) : "",
+      rank > 5 ? element("span", { className: "hint", text: `place ${rank}` }) : ""),
     element("span", { className: "number", text }),
     element("span", { className: "track" }, fill),
   );
@@ -82,7 +85,7 @@ function draw() {
       if (sample.picture) URL.revokeObjectURL(sample.picture);
       draw();
     });
-    const body = element("div", {}, element("p", { className: "title" }, element("span", { text: sample.name }), remove));
+    const body = element("div", {}, element("p", { className: "title" }, element("span", { text: sample.name, title: sample.name }), remove));
     if (sample.error) body.append(element("p", { className: "error", text: sample.error }));
     else if (!sample.answers) body.append(element("p", { className: "hint", text: "…" }));
     else {
@@ -91,7 +94,7 @@ function draw() {
         body.append(element("p", { className: "truth", text: `It is ${sample.shown}: ${right ? "right." : "wrong."}` }));
       }
       body.append(element("ul", { className: "bars" }, ...sample.answers.map((one) =>
-        bar(one.shown, one.kind, one.probability, percent(one.probability), one.name))));
+        bar(one.shown, one.kind, one.probability, percent(one.probability), one.name, one.rank))));
     }
     const box = element("article", { className: `result ${sample.error ? "bad" : ""}` });
     if (sample.picture && !sample.error) {

@@ -150,6 +150,8 @@ class Classifier(keras.Model):
             self.sizes["embedding_dim"] = embedders[0].sizes["embedding_dim"]
         self.units = tuple(units)
         self.embedders = list(embedders)
+        if not 0.0 < temperature < float("inf"):
+            raise ValueError(f"a temperature of {temperature}")
         self.temperature = temperature
 
         def weight(name, *shape):
