@@ -10,6 +10,7 @@ import pytest
 import gmn_tf
 from gmn_tf import commands
 from gmn_tf.commands import (
+    _describe,
     _evaluate,
     _export,
     _predict,
@@ -76,7 +77,15 @@ def no_tensorflow(monkeypatch):
     def start(*arguments, **options):
         raise AssertionError("TensorFlow starts")
 
-    for module in (_evaluate, _export, _predict, _prepare_data, _train, _tune):
+    for module in (
+        _describe,
+        _evaluate,
+        _export,
+        _predict,
+        _prepare_data,
+        _train,
+        _tune,
+    ):
         monkeypatch.setattr(module, "start_tensorflow", start)
 
 
@@ -90,6 +99,8 @@ def no_tensorflow(monkeypatch):
         ("train", ["--preset=auto", "--strategy=multi_worker"]),
         ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
         ("prepare_data", ["--source=nowhere", "--dataset=mine"]),
+        ("describe", ["--classes=x", "--encoder=nowhere", "--out=x.csv"]),
+        ("describe", ["--classes=x", "--encoder=hub:no/where", "--out=x.csv"]),
         ("evaluate", ["--workdir=nowhere"]),
         ("predict", ["--workdir=nowhere", "--features=x"]),
         ("export", ["--workdir=nowhere", "--out=x"]),
