@@ -16,6 +16,13 @@ VERSION = re.search(
     re.MULTILINE,
 ).group(1)
 
+FORMATS = [
+    "ai-edge-litert>=2.3,<3",
+    "onnx>=1.23,<2",
+    "onnxruntime>=1.32,<2",
+    "tf2onnx>=1.17,<2",  # the first for NumPy 2 and today's protobuf
+]
+
 setuptools.setup(
     name="gmn_tf",
     version=VERSION,
@@ -73,11 +80,22 @@ setuptools.setup(
             "mlcroissant>=1.1,<2",
             "pandas>=3.1,<4",
         ],
+        # What writes the site of the documents, and runs its notebooks.
+        "docs": [
+            "furo>=2025.12.19",
+            "griffelib>=2.4,<3",
+            "ipykernel>=7.4,<8",
+            "myst-nb>=1.4,<2",
+            "sphinx>=9.0,<10",
+        ],
+        # LiteRT and ONNX Runtime, for bin/export, and what converts to them.
+        "formats": FORMATS,
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         # HEIC, as of iPhones. Not needed otherwise, and its wheels contain
         # x265, which is under the GPL.
         "heif": ["pillow-heif>=1.8,<2"],
         "test": [
+            *FORMATS,
             # tfds.testing imports it undeclared.
             "dill>=0.4.1,<1",
             "pillow-heif>=1.8,<2",

@@ -96,7 +96,7 @@ def write(
     results.collect(jobs)
     results.write()
     tables, pictures = _collect(request, results)
-    markdown = [f"Made by `{command_line}`. {settings}", ""]
+    markdown = ["# Tables", "", f"Made by `{command_line}`. {settings}", ""]
     records = {}
     for table in tables:
         markdown += [f"## {table.title}", "", table.note, ""]
