@@ -16,6 +16,13 @@ VERSION = re.search(
     re.MULTILINE,
 ).group(1)
 
+FORMATS = [
+    "ai-edge-litert>=2.3,<3",
+    "onnx>=1.23,<2",
+    "onnxruntime>=1.32,<2",
+    "tf2onnx>=1.17,<2",  # the first for NumPy 2 and today's protobuf
+]
+
 setuptools.setup(
     name="gmn_tf",
     version=VERSION,
@@ -76,6 +83,16 @@ setuptools.setup(
         ],
         # The page of bin/demo and what serves it; nobody else needs them.
         "demo": ["flask>=3.1,<4", "waitress>=3.0,<4"],
+        # What writes the site of the documents, and runs its notebooks.
+        "docs": [
+            "furo>=2025.12.19",
+            "griffelib>=2.4,<3",
+            "ipykernel>=7.4,<8",
+            "myst-nb>=1.4,<2",
+            "sphinx>=9.0,<10",
+        ],
+        # LiteRT and ONNX Runtime, for bin/export, and what converts to them.
+        "formats": FORMATS,
         "gpu": ["tensorflow[and-cuda]>=2.21,<2.22"],
         # Backbones and text towers of today, CLIP, SigLIP and DINO among them.
         # Not needed otherwise: tensorflow-text has wheels for few systems.
@@ -84,6 +101,7 @@ setuptools.setup(
         # x265, which is under the GPL.
         "heif": ["pillow-heif>=1.8,<2"],
         "test": [
+            *FORMATS,
             # tfds.testing imports it undeclared.
             "dill>=0.4.1,<1",
             "flask>=3.1,<4",

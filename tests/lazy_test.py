@@ -108,6 +108,7 @@ def no_tensorflow(monkeypatch):
         ("evaluate", ["--workdir=nowhere"]),
         ("predict", ["--workdir=nowhere", "--features=x"]),
         ("export", ["--workdir=nowhere", "--out=x"]),
+        ("export", ["--workdir=nowhere", "--out=x", "--format=onxx"]),
         ("tune", ["--workdir=nowhere", "--summary"]),
         ("tune", ["--workdir=nowhere", "--learning_rate=x"]),
         ("tune", ["--workdir=nowhere", "--strategy=multi_worker"]),

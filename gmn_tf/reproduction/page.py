@@ -141,7 +141,7 @@ def publish(
     command_line = _command_line(command)
     common = _command_line([f"--preset={request.preset}", *request.flags])
     settings = f"All runs: {common}."
-    markdown = [f"Made by `{command_line}`. {settings}", ""]
+    markdown = ["# Tables", "", f"Made by `{command_line}`. {settings}", ""]
     records = {}
     for table in tables:
         markdown += [f"## {table.title}", "", table.note, ""]

@@ -1,0 +1,126 @@
+"""The site's own code: its menu, and its API reference."""
+
+import importlib.util
+import json
+import logging
+import pathlib
+import re
+
+import pytest
+
+import gmn_tf
+
+griffe = pytest.importorskip("griffe")
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def load(name: str):
+    spec = importlib.util.spec_from_file_location(
+        name, ROOT / "docs" / f"{name}.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+api_reference = load("api_reference")
+
+
+@pytest.fixture(scope="module")
+def pages():
+    return dict(api_reference._pages(ROOT))
+
+
+def test_every_public_name_has_a_description(pages):
+    described = re.findall(
+        r"^:+\{py:\w+\} gmn_tf\.(\w+)", pages["gmn_tf"], re.MULTILINE
+    )
+    assert sorted(described) == sorted(gmn_tf._PUBLIC)
+
+
+def test_every_room_has_a_page_in_the_list(pages):
+    rooms = {
+        f"gmn_tf.{path.stem}"
+        for path in (ROOT / "gmn_tf").iterdir()
+        if (path / "__init__.py").is_file() or path.suffix == ".py"
+    }
+    rooms -= {"gmn_tf.__init__", "gmn_tf.version"}
+    assert pages.keys() - {"index", "gmn_tf"} == rooms | {
+        "gmn_tf_datasets.zero_shot"
+    }
+    assert rooms <= set(pages["index"].split())
+
+
+TOY = '''"""A module."""
+from toy.other import Other
+
+def scaled(rows, *, by: Other = None, **more) -> "Other":
+    """Rows, scaled.
+
+        y = 2 x
+
+    Args:
+        rows: `[n, dx]`, | and * among them.
+        by: the factor, or
+            none.
+
+    Raises:
+        ValueError: for none.
+    """
+'''
+
+
+@pytest.fixture
+def toy(tmp_path):
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "__init__.py").write_text(TOY)
+    (tmp_path / "toy" / "other.py").touch()
+    return griffe.load(
+        "toy", search_paths=[tmp_path], docstring_parser="google"
+    )
+
+
+def test_a_function_becomes_a_directive(toy):
+    page = api_reference._room("toy", toy, set())
+    assert page.splitlines()[:4] == ["# toy", "", "A module.", ""]
+    assert (
+        ":::::{py:function} toy.scaled(rows, *, by: Other = None, **more) "
+        "-> Other\n\nRows, scaled.\n\n    y = 2 x\n\n"
+        ":param rows: `[n, dx]`, | and * among them.\n"
+        ":param by: the factor, or\n    none.\n\n"
+        ":raises ValueError: for none.\n:::::" in page
+    )
+    assert "is public" in api_reference._room("toy", toy, {"toy.scaled"})
+
+
+def test_a_docstring_that_does_not_fit_is_a_warning(tmp_path, caplog):
+    (tmp_path / "wrong.py").write_text(TOY.replace("rows: `", "row: `"))
+    logger = logging.getLogger("griffe")
+    handler = api_reference.Forward(logging.getLogger("site"))
+    logger.addHandler(handler)
+    try:
+        module = griffe.load(
+            "wrong", search_paths=[tmp_path], docstring_parser="google"
+        )
+        handler.logger.warning = lambda text, type: texts.append(text)
+        texts = []
+        api_reference._room("wrong", module, set())
+    finally:
+        logger.removeHandler(handler)
+    assert any("'row'" in text for text in texts)
+
+
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_stored_without_answers(path):
+    book = json.loads(path.read_text("utf-8"))
+    assert not any(cell.get("outputs") for cell in book["cells"])
+    text = "".join(
+        "".join(cell["source"])
+        for cell in book["cells"]
+        if cell["cell_type"] == "markdown"
+    )
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert links and all((path.parent / link).is_file() for link in links)
