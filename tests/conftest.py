@@ -7,30 +7,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import keras
 import pytest
 
-from gmn_tf.config import Config
-from gmn_tf.configs import preset
-from gmn_tf.data import zero_shot_data
-from gmn_tf_datasets.zero_shot.prepare import prepare
-from gmn_tf_datasets.zero_shot.synthetic import SyntheticParameters
-
-TINY = SyntheticParameters(
-    num_classes=9,
-    num_unseen=3,
-    num_groups=3,
-    embedding_dim=7,
-    feature_dim=14,
-    min_samples=10,
-    max_samples=13,
-)
-
+# The process that hands tests out to others reads this file too, and needs
+# nothing of TensorFlow: what takes seconds to import is imported where it is
+# used.
 
 # Files that take longest, so that no process is left with one at the end.
 LONGEST = (
-    *("workers_test.py", "end_to_end_test.py", "tune_command_test.py"),
-    *("tuner_test.py", "auto_command_test.py", "listening_test.py"),
+    *("workers_test.py", "end_to_end_test.py", "tuner_test.py"),
+    *("plain_step_test.py", "tune_command_test.py", "listening_test.py"),
+    *("auto_command_test.py", "checkpoints_test.py", "custom_images_test.py"),
 )
 
 
@@ -48,23 +35,39 @@ def tiny_dir(tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_name(tiny_dir):
     """The TFDS name of the tiny set."""
+    from gmn_tf_datasets.zero_shot.prepare import prepare
+    from gmn_tf_datasets.zero_shot.synthetic import SyntheticParameters
+
     return prepare(
         "synthetic",
         data_dir=tiny_dir,
         quiet=True,
-        synthetic_parameters=TINY,
+        synthetic_parameters=SyntheticParameters(
+            num_classes=9,
+            num_unseen=3,
+            num_groups=3,
+            embedding_dim=7,
+            feature_dim=14,
+            min_samples=10,
+            max_samples=13,
+        ),
     )
 
 
 @pytest.fixture(scope="session")
 def tiny_data(tiny_name, tiny_dir):
     """The tiny set, as a run sees it."""
+    from gmn_tf.data import zero_shot_data
+
     return zero_shot_data.load(tiny_name, tiny_dir)
 
 
 @pytest.fixture(scope="session")
 def tiny_config():
     """The preset of the synthetic set, shrunk until it runs in a moment."""
+    from gmn_tf.config import Config
+    from gmn_tf.configs import preset
+
     return Config().replace(
         {
             **preset("synthetic"),
@@ -85,9 +88,20 @@ def tiny_config():
     )
 
 
+@pytest.fixture(scope="module")
+def quick_training():
+    """For tests that only use what training makes; see `quick`."""
+    from tests.support import quick
+
+    with quick.training():
+        yield
+
+
 @pytest.fixture
 def float64():
     """Makes Keras layers compute in double precision."""
+    import keras
+
     keras.config.set_floatx("float64")
     keras.config.set_dtype_policy("float64")
     yield

@@ -25,7 +25,7 @@ FIXED = (
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _two_values_of_two_settings():
+def _two_values_of_two_settings(quick_training):
     with pytest.MonkeyPatch.context() as patch:
         short = []
         for one in auto.STAGES:

@@ -11,6 +11,11 @@ from gmn_tf.search.search import Search
 from tests.support.searches import SPACE
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _quick_training(quick_training):
+    """What is searched is the point; dozens of trials are trained for it."""
+
+
 @pytest.fixture(scope="session")
 def tune_data(tiny_name, tiny_dir):
     return zero_shot_data.load(tiny_name, tiny_dir, "tune")
@@ -21,9 +26,14 @@ def search_for(tiny_config):
     """Makes a search from what differs from a small random one."""
 
     def make(kind="random", objective="h", max_trials=3, tried=SPACE, steps=4):
-        # Without gradient matching, which takes longest to trace.
+        # Without gradient matching, the dearest part of a step.
         config = tiny_config.replace(
-            {"split": "tune", "steps": steps, "variant": "cwgan"}
+            {
+                "split": "tune",
+                "steps": steps,
+                "variant": "cwgan",
+                "critic_steps": 1,
+            }
         )
         own = (*space.GENERATOR, *space.CLASSIFIER)
         fixed = [name for name in own if name not in tried]
