@@ -34,7 +34,8 @@ def ramp(step, steps: int, begin: float, end: float):
     Args:
         step: number of the step, `[]`.
         steps: of the whole training.
-        begin, end: shares of it.
+        begin: share of it.
+        end: share of it.
     """
     share = tf.cast(step, tf.float32) / steps
     return tf.clip_by_value((share - begin) / (end - begin), 0.0, 1.0)

@@ -134,7 +134,8 @@ def publish(
         request: has the folder `out`, `preset` and `flags`.
         title: of the page.
         reading: how to read all tables.
-        tables, pictures: what is shown.
+        tables: shown first.
+        pictures: shown below.
         command: the words of the command line that reproduces it.
         jobs: that are done.
     """

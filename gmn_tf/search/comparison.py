@@ -204,7 +204,8 @@ def score(
     """Scores on the test splits, with settings that were chosen before.
 
     Args:
-        entries, config: as for `choose`.
+        entries: as for `choose`.
+        config: as for `choose`.
         generators: of the test splits and one seed.
         chosen: what `choose` returned.
 
