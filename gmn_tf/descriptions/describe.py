@@ -88,7 +88,8 @@ def describe_alike(
     """Describes further classes as others have been described.
 
     Args:
-        names, texts: see `describe`.
+        names: see `describe`.
+        texts: see `describe`.
         record: of those, `Description.record`.
         encoder: where the file or preset is now; default: where it was.
         quiet: whether to show no progress.
