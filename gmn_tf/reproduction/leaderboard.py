@@ -366,9 +366,12 @@ def _typed(row: Mapping) -> dict:
     for name in ("settings", "peeked_settings"):
         if row.get(name):
             row[name] = json.loads(row[name])
-    for name in (*SCORES, "minutes", "parameters", "trials", "peeked_h"):
+    for name in (*SCORES, "minutes", "peeked_h"):
         if row.get(name):
             row[name] = float(row[name])
+    for name in ("parameters", "trials"):
+        if row.get(name):
+            row[name] = int(row[name])
     if "second" in row:
         row["second"] = row["second"] in (True, "True")
     return {name: value for name, value in row.items() if value != ""}
