@@ -57,7 +57,7 @@ GAN = {
     "seen_floor": 0,
     "classifier": "linear",
     # Ours.
-    "classifier_learning_rate": 0.3,
+    "classifier_learning_rate": 0.1,
     "classifier_decay": 0.94,
     "classifier_weight_decay": 0.0001,
     "classifier_epochs": 40,
