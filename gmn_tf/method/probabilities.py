@@ -89,16 +89,20 @@ def balanced(labels: np.ndarray, num_seen: int) -> np.ndarray:
 def fit_temperature(held_back: HeldBack) -> float:
     """The temperature with the largest likelihood; 1 without a sample.
 
+    With n samples, each is taken to be wrong by 1 / (n + 2), as Platt does
+    (1999): where all n are right, nobody can be sure of the next one.
     Three digits: enough, and few enough to give as a flag.
     """
-    if not len(held_back.labels):
+    count = len(held_back.labels)
+    if not count:
         return 1.0
-    rows = np.arange(len(held_back.labels))
+    rows, doubt = np.arange(count), 1.0 / (count + 2.0)
 
     def loss(exponent):
         found = held_back.probabilities(np.exp(exponent))
         right = found[rows, held_back.labels]
-        return -held_back.weights @ np.log(np.maximum(right, 1e-30))
+        logs = [np.log(np.maximum(p, 1e-30)) for p in (right, 1.0 - right)]
+        return -held_back.weights @ ((1.0 - doubt) * logs[0] + doubt * logs[1])
 
     limit = np.log(LARGEST)
     # The loss has one valley, but it is flat far away from it.

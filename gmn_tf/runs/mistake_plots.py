@@ -11,6 +11,7 @@ from gmn_tf.utils import figures
 
 MAX_NAMES = 50  # more names than this along a matrix cannot be read
 MOST_PAIRS = 25  # that are listed by name
+SIZE = 13.0, 6.2  # inches
 KINDS = {  # of two classes: their colour
     "unseen for seen": figures.COLOURS[1],
     "unseen for unseen": figures.COLOURS[4],
@@ -41,9 +42,16 @@ def confusions(
     pairs = worst_pairs(shares)[:MOST_PAIRS]
     if not len(rows):  # an empty picture has no size
         rows = columns[:1]
-    figure = Figure((13.0, 6.4), layout="constrained")
+    few = len(class_names) <= MAX_NAMES
+    # Fixed margins: finding some to measure would draw all of it twice.
+    named = [figures.plain_text(name, 24) for name in class_names]
+    room = 0.4 + 0.056 * max(map(len, named)) if few else 1.1
+    texts = [_pair(class_names, *pair) for pair in pairs]
+    begin = 7.0 + 0.061 * max(map(len, texts), default=8)
+    figure = Figure(SIZE)
     figure.suptitle(figures.plain_text(title, 150), x=0.01, ha="left", size=11)
-    matrix, bars = figure.subplots(1, 2, width_ratios=[1.25, 1.0])
+    matrix = _axes(figure, room, room if few else 0.6, 5.9, 5.7)
+    bars = _axes(figure, begin, 0.6, 12.85, 5.7)
     image = matrix.imshow(
         # Small shares are what the picture is for.
         100.0 * shares[np.ix_(rows, columns)],
@@ -52,13 +60,12 @@ def confusions(
         aspect="auto",
         interpolation="nearest",
     )
-    bar = figure.colorbar(image, ax=matrix, fraction=0.04, pad=0.01)
+    bar = figure.colorbar(image, cax=_axes(figure, 6.0, 1.7, 6.12, 5.7))
     bar.set_ticks([0, 1, 5, 10, 25, 50, 100])
     bar.set_label("Share of the class in its row (%)")
     unseen = len(columns) - num_seen
     matrix.axvline(unseen - 0.5, color=figures.GREY, lw=1.0)
     matrix.axhline(np.sum(rows >= num_seen) - 0.5, color=figures.GREY, lw=1.0)
-    few = len(class_names) <= MAX_NAMES
     for axis, those in (("x", columns), ("y", rows)):
         places, names = _ticks(class_names, num_seen, those)
         matrix.tick_params(
@@ -71,8 +78,24 @@ def confusions(
     matrix.set_ylabel("Class of the sample")
     matrix.set_xlabel("Taken for")
     matrix.set_title("All classes", loc="left", size=11)
-    _draw_pairs(figure, bars, class_names, num_seen, shares, pairs)
+    _draw_pairs(bars, texts, num_seen, shares, pairs)
     return figure
+
+
+def _axes(figure, left, bottom, right, top):
+    """Axes at a place in inches."""
+    width, height = SIZE
+    place = left / width, bottom / height
+    return figure.add_axes(
+        (*place, (right - left) / width, (top - bottom) / height)
+    )
+
+
+def _pair(class_names, label, other) -> str:
+    first, second = (
+        figures.plain_text(class_names[one], 26) for one in (label, other)
+    )
+    return f"{first} for {second}"
 
 
 def _ticks(class_names, num_seen, those):
@@ -88,7 +111,7 @@ def _ticks(class_names, num_seen, those):
     )
 
 
-def _draw_pairs(figure, axes, class_names, num_seen, shares, pairs):
+def _draw_pairs(axes, texts, num_seen, shares, pairs):
     kinds = [kind_of(*pair, num_seen) for pair in pairs]
     places = np.arange(len(pairs))
     drawn = {}
@@ -97,15 +120,11 @@ def _draw_pairs(figure, axes, class_names, num_seen, shares, pairs):
         if those:
             widths = [100.0 * shares[pairs[place]] for place in those]
             drawn[kind] = axes.barh(those, widths, color=colour, height=0.72)
-    names = [
-        f"{figures.plain_text(class_names[label], 26)} for "
-        f"{figures.plain_text(class_names[other], 26)}"
-        for label, other in pairs
-    ]
-    axes.set_yticks(places, names, size=7.5)
+    axes.set_yticks(places, texts, size=7.5)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(max(len(pairs), 1) - 0.4, -0.6)
-    axes.set_xlim(left=0.0)
+    most = max((100.0 * shares[pair] for pair in pairs), default=1.0)
+    axes.set_xlim(0.0, 1.55 * most)  # with room for the legend
     axes.set_xlabel("Share of the first class (%)")
     axes.set_title("The largest confusions", loc="left", size=11)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -153,7 +172,8 @@ def reject_curve(curve: Sequence[dict], title: str = "") -> Figure:
         curve: see `probabilities.reject_curve`.
         title: of the figure.
     """
-    figure, axes = figures.new_figure(7.5, 4.5)
+    figure, axes = figures.new_figure(7.5, 4.5, layout=None)
+    figure.subplots_adjust(0.09, 0.12, 0.68, 0.92)
     lines = {
         "": ("seen and unseen, half each", figures.COLOURS[6], "-"),
         "_seen": ("samples of seen classes", figures.COLOURS[0], "-."),
@@ -182,7 +202,9 @@ def reject_curve(curve: Sequence[dict], title: str = "") -> Figure:
                 textcoords="offset points",
                 fontsize=8,
             )
-    figures.legend(figure, drawn.values(), drawn.keys(), "outside right center")
+    figures.legend(
+        figure, drawn.values(), drawn.keys(), "center left", (0.69, 0.5)
+    )
     axes.set_xlim(0.0, 101.0)
     axes.set_ylim(0.0, 101.0)
     axes.grid(color="#dddddd")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from gmn_tf import commands
+from gmn_tf.commands import _demo, command_line
 from gmn_tf.inference import new_classes, prediction
 from gmn_tf.utils.errors import InputError
 from tests.support.in_process import fail, succeed
@@ -130,6 +131,24 @@ def test_joined_descriptions_need_their_numbers(runs, source, tmp_path):
     found = new_classes.read(path, known)
     np.testing.assert_allclose(found.values[0, :3], [0.1, 0.2, 0.3])
     assert found.values.shape == (1, 8)
+
+
+def test_the_page_describes_a_class_by_its_words(runs):
+    def page(workdir):
+        values = command_line.define_flags(commands.demo.definitions)
+        command_line.parse([f"--workdir={workdir}"], values, "")
+        return _demo.make_app(values, True).test_client()
+
+    shown = page(runs["words"])
+    assert 'id="sentence"' in shown.get("/").text
+    sent = {"name": "Ibis", "sentence": "It is black."}
+    known = prediction.Predictor.load(runs["words"]).classes
+    expected = new_classes.from_words(known, ["Ibis"], ["It is black."])
+    found = shown.post("/describe", json=sent).json["values"]
+    np.testing.assert_allclose(found, expected[0], rtol=1e-6)
+    unknown = shown.post("/describe", json={"name": "xyzzy", "sentence": ""})
+    assert unknown.status_code == 400 and unknown.json["action"]
+    assert 'id="sentence"' not in page(runs["att+words"]).get("/").text
 
 
 def test_the_weight_of_a_part_is_kept(runs):

@@ -115,6 +115,16 @@ def test_without_a_sample_nothing_is_known():
     assert row["answered"] is None
 
 
+@pytest.mark.parametrize("count", [5, 50])
+def test_nobody_is_sure_of_the_next_one(count):
+    # All are right, by far.
+    labels = np.arange(count) % 5
+    found = held_back([5.0 * np.eye(5)[labels]], labels)
+    temperature = probabilities.fit_temperature(found)
+    confidence = Answers.of(found, temperature).confidence
+    np.testing.assert_allclose(confidence, (count + 1) / (count + 2), rtol=0.01)
+
+
 def test_runs_are_joined_as_if_they_were_one():
     scores, labels = drawn(400, 5)
     one = held_back([scores], labels)
