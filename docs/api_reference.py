@@ -76,9 +76,8 @@ def _pages(root: pathlib.Path) -> Iterator[tuple[str, str]]:
     yield (
         "index",
         "# API reference\n\n"
-        "[The public names](gmn_tf.md) are what a program uses; they stay as "
-        "they are from one minor version to the next. The other pages "
-        "describe all modules, room by room; "
+        "[The public names](gmn_tf.md) are what a program uses. The other "
+        "pages describe all modules, room by room; "
         "[architecture.md](../architecture.md) says which is for what.\n\n"
         f"```{{toctree}}\n:maxdepth: 1\n\ngmn_tf\n{listed}\n```\n",
     )
@@ -119,7 +118,7 @@ def _room(name: str, module: griffe.Module, public: set[str]) -> str:
 def _modules(name, module) -> Iterator[tuple[str, griffe.Module]]:
     yield name, module
     for inner, one in sorted(module.modules.items()):
-        if not inner.startswith("_"):
+        if not inner.startswith("_") and not one.is_alias:
             yield from _modules(f"{name}.{inner}", one)
 
 
@@ -227,15 +226,13 @@ def _fields(section) -> Iterator[str]:
     """A line for each item of a section, as in reStructuredText."""
     word = FIELDS[section.kind]
     for item in section.value:
-        name = getattr(item, "name", None) or ""
         if word == "raises":
             name = _full(item.annotation)
-        description = textwrap.indent(item.description, "    ").strip()
-        yield (
-            f":{word} {name}: {description}".replace(" :", ":", 1)
-            if (not name)
-            else f":{word} {name}: {description}"
-        )
+        else:
+            name = getattr(item, "name", None)
+        head = f":{word} {name}:" if name else f":{word}:"
+        # Further lines belong to it if they are indented.
+        yield f"{head} {textwrap.indent(item.description, '    ').strip()}"
 
 
 class Forward(logging.Handler):

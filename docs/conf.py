@@ -5,6 +5,7 @@ results/ are the same here and where the files are shown one by one.
 """
 
 import logging
+import os
 import pathlib
 import re
 import sys
@@ -39,6 +40,7 @@ python_maximum_signature_line_length = 72
 python_use_unqualified_type_names = True
 toc_object_entries = False  # they take half of the time of a build
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # of the notebooks
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300

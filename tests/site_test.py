@@ -51,6 +51,18 @@ def test_every_room_has_a_page_in_the_list(pages):
     assert rooms <= set(pages["index"].split())
 
 
+def test_a_module_is_described_once_by_the_name_of_its_file(pages):
+    headings = [
+        heading.replace("gmn_tf_datasets", "datasets")
+        for text in pages.values()
+        for heading in re.findall(r"^## (\S+)", text, re.MULTILINE)
+    ]
+    assert len(headings) > 100 and len(set(headings)) == len(headings)
+    for heading in headings:
+        path = ROOT / heading.replace(".", "/")
+        assert path.is_dir() or path.with_name(f"{path.name}.py").is_file()
+
+
 TOY = '''"""A module."""
 from toy.other import Other
 

@@ -209,9 +209,9 @@ def test_features_are_answered_in_other_runtimes(name, served):
     check(served.tops, np.array(names)[best], values)
 
 
-@pytest.mark.parametrize("number", [0, 1])  # which Pillow decodes alike
+@pytest.mark.parametrize(("number", "atol"), [(0, 1e-4), (1, 0.01)])
 def test_the_code_of_the_card_answers_in_every_runtime(
-    number, served, finished_run, tmp_path
+    number, atol, served, finished_run, tmp_path
 ):
     (tmp_path / "image").write_bytes(served.contents[number])
     card = model_card.text(
@@ -229,11 +229,11 @@ def test_the_code_of_the_card_answers_in_every_runtime(
         answer = [
             line.rsplit(maxsplit=1) for line in printed.getvalue().splitlines()
         ]
-        # Pillow rounds what it resizes.
+        # Pillow decodes JPEG in its own way.
         for (name, value), top in zip(answer, served.tops[number], strict=True):
             assert (name, float(value)) == (
                 top[0],
-                pytest.approx(top[1], abs=0.01),
+                pytest.approx(top[1], abs=atol),
             )
 
 
