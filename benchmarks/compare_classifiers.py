@@ -13,6 +13,10 @@ with the largest h on the tune splits of all seeds. Only then the test splits
 are scored, with that penalty and, to show the price of a clean choice, with
 the one that is best there. The same command continues where it was stopped.
 Writes scores.csv into --workdir.
+
+`bin/reproduce --tables=leaderboard` compares these and other systems in the
+same way (docs/leaderboard.md). This file keeps results/classifiers reproducible
+until the leaderboard has taken their place.
 """
 
 import functools

@@ -68,6 +68,7 @@ class Job:
         protocol: that of its scores; None for a job without.
         figure: the figure that it has points for, if any.
         needs: files of other jobs without which it cannot run.
+        stage: jobs of one stage may run at the same time.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Job:
     protocol: str | None = None
     figure: str | None = None
     needs: tuple[pathlib.Path, ...] = ()
+    stage: str = ""
 
     @property
     def run(self) -> str:
@@ -116,14 +118,7 @@ class Request:
 
     def config(self, dataset: str) -> Config:
         """The settings that all runs on a data set have in common."""
-        chosen = {}
-        for flag in self.flags:
-            name, value = _read_flag(flag)
-            if name not in OTHER_FLAGS:
-                chosen[name] = value
-        chosen["dataset"], _, embedding = dataset.partition(":")
-        if embedding:
-            chosen["embedding"] = embedding
+        chosen = chosen_settings(dataset, self.flags)
         if self.preset in ("best", "auto"):
             raise InputError(
                 f"The settings of --preset={self.preset} are chosen for scaled "
@@ -136,7 +131,28 @@ class Request:
         return Config().replace({**preset, **AS_THEY_ARE, **chosen})
 
 
-def _read_flag(flag: str) -> tuple[str, str]:
+def chosen_settings(dataset: str, flags: Sequence[str]) -> dict:
+    """The settings that a data set and flags for bin/train give.
+
+    Args:
+        dataset: its name, with an embedding other than att after a colon.
+        flags: as `--name=value`.
+
+    Raises:
+        InputError: for a flag that does not exist, or that jobs have already.
+    """
+    chosen = {}
+    for flag in flags:
+        name, value = read_flag(flag)
+        if name not in OTHER_FLAGS:
+            chosen[name] = value
+    chosen["dataset"], _, embedding = dataset.partition(":")
+    if embedding:
+        chosen["embedding"] = embedding
+    return chosen
+
+
+def read_flag(flag: str) -> tuple[str, str]:
     """Name and value of a flag that may follow after two dashes."""
     name, has_value, value = flag.removeprefix("--").partition("=")
     if not (flag.startswith("--") and has_value):
@@ -270,7 +286,7 @@ def _train(request, dataset, config, folder) -> Job:
 
 def _evaluate(request, dataset, config, folder, result, argument) -> Job:
     what = result.partition(".")[0]
-    flags = [f for f in request.flags if _read_flag(f)[0] in EVALUATION_FLAGS]
+    flags = [f for f in request.flags if read_flag(f)[0] in EVALUATION_FLAGS]
     models = ["generator.keras"] * VARIANTS[config.variant].has_generator
     return Job(
         name=f"{folder.name} {what}",

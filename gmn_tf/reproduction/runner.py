@@ -130,7 +130,9 @@ def run(
         results.check_same_settings(jobs)
         check_models_present(jobs, results)
         # What evaluates comes after the training that it needs.
-        for _, stage in itertools.groupby(jobs, lambda job: job.command[0]):
+        for _, stage in itertools.groupby(
+            jobs, lambda job: (job.command[0], job.stage)
+        ):
             left = []
             for job in stage:
                 if results.has(job):
