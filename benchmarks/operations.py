@@ -16,9 +16,12 @@ from gmn_tf.method.variants import (
     VARIANTS,
 )
 
+# Guidances whose products are counted.
+COUNTED = {MATCHING, CLASSIFICATION, CYCLE}
+
 
 def step_operations(config: Config, data: ZeroShotData) -> int:
-    """Operations of one training step.
+    """Operations of one training step, of a variant of the paper.
 
     A product of `[n, i]` and `[i, j]` takes n i j multiplications; the
     gradients with respect to both its factors take as many each. With B samples

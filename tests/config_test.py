@@ -7,6 +7,7 @@ import pytest
 
 from gmn_tf import configs
 from gmn_tf.config import Config, read_config_file
+from gmn_tf.configs import systems
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import InputError, nearest
 
@@ -109,6 +110,78 @@ def test_the_best_preset_differs_in_what_was_found():
         assert len(best.classifier_parts) == 3
         assert best.seen_penalty > cpu.seen_penalty == 0.0
         assert (best.noise_dim, best.critic_units) == (128, (256,))
+
+
+def own_settings(variant, dataset="flo", preset="release", **chosen):
+    chosen = {"variant": variant, **chosen}
+    start = configs.preset(dataset, preset, chosen)
+    return Config().replace({**start, **chosen})
+
+
+@pytest.mark.parametrize("variant", systems.SYSTEMS)
+@pytest.mark.parametrize("preset", configs.PRESETS)
+def test_systems_have_settings_of_their_own(variant, preset):
+    for dataset in ("cub", "sun", "awa", "mybirds"):
+        config = own_settings(variant, dataset, preset)
+        plain = Config().replace(configs.preset(dataset, preset))
+        system = systems.SYSTEMS[variant]
+        if preset != "release" and not (system.always or system.small):
+            assert config == plain.replace({"variant": variant})
+        for name, value in system.always.items():
+            given = {**system.release, **system.datasets.get(dataset, {})}
+            if preset != "release" or name not in given:
+                assert getattr(config, name) == value
+
+
+def test_settings_of_systems_by_their_authors():
+    tfvaegan = own_settings("tfvaegan")
+    gan = own_settings("cwgan_cls", "cub")
+    cadavae = own_settings("cadavae", "cub")
+    norm = own_settings("class_normalisation", "sun")
+    zlap = own_settings("zlap", "sun")
+
+    assert (tfvaegan.generator_output, tfvaegan.noise_dim) == ("sigmoid", 0)
+    assert tfvaegan.generator_units == tfvaegan.regressor_units == (4096,)
+    assert (tfvaegan.adversarial_weight, tfvaegan.regressor_weight) == (
+        *(10.0, 0.01),
+    )
+    assert own_settings("tfvaegan", "awa2").regressor_weight == 0.1
+    assert tfvaegan.steps == 500 * 5631 // 64
+    assert tfvaegan.synthetic_per_class == 1200
+    assert (gan.classifier, gan.synthetic_per_class) == ("linear", 300)
+    assert (gan.batch_size, gan.beta_1, gan.critic_steps) == (64, 0.5, 5)
+    assert own_settings("cwgan_cycle").critic_learning_rate == 1e-3
+    assert (cadavae.noise_dim, cadavae.noise_units) == (64, 1450)
+    assert (cadavae.batch_size, cadavae.steps) == (50, 100 * 7057 // 50)
+    assert (norm.classifier, norm.prototype_seen_factor) == ("prototype", 0.95)
+    assert own_settings("class_normalisation", "cub").prototype_seen_factor == 1
+    assert (zlap.prototype_prior, zlap.synthetic_per_class) == (60.0, 10)
+    assert (zlap.prototype_rate_drop, zlap.prototype_beta_1) == (2.0, 0.5)
+
+
+def test_networks_of_systems_are_small_with_the_cpu_preset():
+    cadavae, fvaegan = (
+        own_settings(name, preset="cpu") for name in ("cadavae", "fvaegan")
+    )
+    assert (cadavae.noise_dim, cadavae.alignment_units) == (64, (512,))
+    assert fvaegan.vae_units == fvaegan.generator_units == (512,)
+    assert own_settings("fvaegan", preset="paper").vae_units == (2048,)
+
+
+def test_a_flag_wins_over_what_a_system_says():
+    config = own_settings("cadavae", noise_dim=7, classifier="bilinear")
+
+    assert (config.noise_dim, config.classifier) == (7, "bilinear")
+
+
+def test_ranking_classifiers_of_f_clswgan_have_rates_of_their_own():
+    sun = own_settings("cwgan_cls", "sun", classifier="devise")
+    cub = own_settings("cwgan_cls", "cub", classifier="ale")
+
+    assert (sun.classifier_learning_rate, sun.ranking_margin) == (0.01, 3.0)
+    assert (cub.classifier_learning_rate, cub.ranking_margin) == (0.3, 1.0)
+    plain = own_settings("cwgan_gm", "cub", classifier="ale")
+    assert plain.classifier_learning_rate == Config.classifier_learning_rate
 
 
 def test_an_unknown_preset_names_the_nearest():

@@ -75,7 +75,7 @@ def preset(
         InputError: for an unknown preset.
     """
     check_choice("preset", name, PRESETS)
-    system = systems.settings(dataset, chosen or {}, name == "release")
+    system = systems.settings(dataset, chosen or {}, name)
     if is_searched(dataset, name):
         return {"dataset": dataset, **AUTO, **system}
     own = _own(dataset)

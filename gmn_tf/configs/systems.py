@@ -3,7 +3,8 @@
     bin/train --dataset=flo --manual_dir=DIR --variant=tfvaegan
 
 Nothing here decides what a system is: that is its row of `method.variants`.
-`always` completes it under every preset. Sizes, rates and counts are those of
+`always` completes it under every preset, and `small` gives its own networks the
+size that others have with `cpu`. Sizes, rates and counts are those of
 the papers and of the authors' code, as far as they are known; what is marked
 "ours" is not, and was chosen here. The final classifiers are trained by SGD as
 all others, with rates of ours for features in [0, 1]. docs/systems.md lists
@@ -26,12 +27,14 @@ class System(NamedTuple):
         datasets: what differs for a data set.
         epochs: of the generator, for a data set; "" stands for all others.
         always: what completes it with any preset.
+        small: sizes for two CPU cores.
     """
 
     release: Mapping = {}
     datasets: Mapping = {}
     epochs: Mapping = {}
     always: Mapping = {}
+    small: Mapping = {}
 
 
 # The generators by Xian et al. and those that followed: one hidden layer, and
@@ -54,7 +57,7 @@ GAN = {
     "seen_floor": 0,
     "classifier": "linear",
     # Ours.
-    "classifier_learning_rate": 0.3,
+    "classifier_learning_rate": 0.1,
     "classifier_decay": 0.94,
     "classifier_weight_decay": 0.0001,
     "classifier_epochs": 40,
@@ -85,6 +88,7 @@ VAE = {
 GAMMA = {"adversarial_weight": 10.0}
 # From memory of the authors' commands, as those of f-CLSWGAN are.
 LONG = {"": 300, "flo": 500, "sun": 400, "awa": 120, "awa2": 120}
+SMALL = {"vae_units": (512,), "regressor_units": (512,)}
 DECODER = {"regressor_distance": "absolute", "regressor_weight": 0.01}
 AS_ON_AWA = {"regressor_weight": 0.1}
 
@@ -129,8 +133,9 @@ _SYSTEMS = {
             "regressor_weight": 0.1,
             "regressor_fake_weight": 0.1,
         },
+        small=SMALL,
     ),
-    "fvaegan": System(VAE, MANY, LONG, GAMMA),
+    "fvaegan": System(VAE, MANY, LONG, GAMMA, SMALL),
     "tfvaegan": System(
         {**VAE, **DECODER, "regressor_units": (4096,)},
         {
@@ -140,6 +145,7 @@ _SYSTEMS = {
         },
         LONG,
         {**GAMMA, **DECODER},
+        SMALL,
     ),
     "cadavae": System(
         {
@@ -167,6 +173,12 @@ _SYSTEMS = {
             "noise": "latent",
             "noise_mean": "linear",
             "noise_covariance": "learned",
+        },
+        {
+            "noise_dim": 64,
+            "noise_units": 512,
+            "alignment_units": (512,),
+            "alignment_embedding_units": (256,),
         },
     ),
     "class_normalisation": System(
@@ -240,17 +252,17 @@ RANKING = {
 }
 
 
-def settings(dataset: str, chosen: Mapping, release: bool) -> dict:
+def settings(dataset: str, chosen: Mapping, preset: str) -> dict:
     """What a variant and a classifier add to a preset.
 
     Args:
         dataset: name of a data set.
         chosen: settings, of which `variant` and `classifier` count.
-        release: whether those of the authors are wanted, or only what
-            completes a variant.
+        preset: `release` has the settings of the authors.
     """
     system = SYSTEMS.get(chosen.get("variant"), System())
-    added = {}
+    release = preset == "release"
+    added = {} if preset in ("release", "paper") else dict(system.small)
     if release:
         added |= system.release
         if system.epochs:

@@ -35,6 +35,11 @@ GENERATOR = {
     "theta_reset_steps": [1, 10, 100],
     "classification_weight": {"min": 0.001, "max": 1.0, "log": True},
     "cycle_weight": {"min": 0.01, "max": 100.0, "log": True},
+    "vae_kl_weight": {"min": 0.01, "max": 1.0, "log": True},
+    "regressor_weight": {"min": 0.001, "max": 1.0, "log": True},
+    "alignment_kl_weight": [0.025, 0.25],
+    "alignment_cross_weight": {"min": 0.5, "max": 10.0, "log": True},
+    "alignment_distance_weight": {"min": 1.0, "max": 30.0, "log": True},
 }
 # These need no new generator, and are tried on that of each trial.
 CLASSIFIER = {

@@ -36,6 +36,16 @@ TAGS = {
     "matching_loss": "matching/loss",
     "generator_loss": "generator/loss",
 }
+# Of a loss whose name begins in this way, what to lower.
+WEIGHTS = {
+    "matching": "matching_weight",
+    "classification": "classification_weight",
+    "cycle": "cycle_weight",
+    "moments": "moments_weight",
+    "vae": "vae_weight",
+    "regression": "regressor_weight",
+    "alignment": "alignment_kl_weight",
+}
 PRINTED = ("critic_loss", "generator_loss", "cosine_weights")
 LINES_IN_A_FILE = 20
 LARGEST = 1e10  # losses of a sound training stay far below
@@ -89,8 +99,8 @@ class DivergenceMonitor(StepCallback):
                 continue
             advice = "--learning_rate or a larger --gradient_penalty_weight"
             guidance = name.partition("_")[0].replace("cosine", "matching")
-            if guidance in ("matching", "classification", "cycle"):
-                advice = f"--{guidance}_weight or --learning_rate"
+            if flag := WEIGHTS.get(guidance):
+                advice = f"--{flag} or --learning_rate"
             raise InputError(
                 f"Training diverged: at step {self.step} {name} is "
                 f"{value:.4g}.",

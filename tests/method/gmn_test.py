@@ -242,6 +242,38 @@ def test_fakes_are_of_their_labels_classes():
         np.testing.assert_allclose(single[k], expected[1], rtol=1e-12)
 
 
+@pytest.mark.usefixtures("float64")
+def test_noise_on_embeddings_is_for_the_generator_alone():
+    model = GMN(toys.generator(), None, [], EMBEDDINGS, 1.0, 1.0, 0.25)
+    labels = np.array([5, 0])
+    noise, spread = toys.normal(2, 3, toys.DZ), toys.normal(2, 3, toys.DA)
+
+    per_class = model.synthesise(np.concatenate([noise, spread], -1), labels)
+
+    for k, label in enumerate(labels):
+        embeddings = EMBEDDINGS[label] + 0.25 * spread[k]
+        expected = model.generator(noise[k], embeddings)
+        np.testing.assert_allclose(per_class[k], expected, rtol=1e-12)
+    single = model.synthesise(np.concatenate([noise, spread], -1)[:, 1], labels)
+    np.testing.assert_allclose(single, per_class[:, 1], rtol=1e-12)
+
+
+@pytest.mark.usefixtures("float64")
+def test_the_critics_term_is_weighted():
+    batch = batches(1)[0]
+    losses = []
+    for weight in (1.0, 10.0):
+        model = GMN(
+            *(toys.generator(), toys.critic(), [], EMBEDDINGS, 0.0), weight
+        )
+        model.compile(*map(keras.optimizers.SGD, (0.0, 0.0, 0.0)))
+        losses.append(model.train_step(batch))
+    first, second = (float(one["generator_loss"]) for one in losses)
+    assert second == pytest.approx(10.0 * first)
+    terms = [float(one["adversarial_loss"]) for one in losses]
+    assert terms[0] == pytest.approx(terms[1])
+
+
 def tiny_config(variant):
     return Config(
         variant=variant,

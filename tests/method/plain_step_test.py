@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from gmn_tf.config import Config
-from gmn_tf.method.variants import VARIANTS
+from gmn_tf.method.variants import CLASSIFICATION, CYCLE, MATCHING, VARIANTS
 from gmn_tf.training import fit, parts
 from tests.support import plain_step, toys
 
@@ -26,7 +26,14 @@ TINY = {
     "matching_weight": 5.0,
     "classifier_epochs": 2,
 }
-VARIANT_NAMES = [name for name, v in VARIANTS.items() if v.has_generator]
+WRITTEN_PLAINLY = {MATCHING, CLASSIFICATION, CYCLE}
+VARIANT_NAMES = [
+    name
+    for name, variant in VARIANTS.items()
+    if variant.has_generator
+    and WRITTEN_PLAINLY.issuperset(variant.guidance)
+    and name != "zlap"  # which is cwgan
+]
 DEEP = {"generator_units": (11, 9), "critic_units": (10, 8)}
 # Several at once, because tracing a step takes longer than all of its steps.
 OPTIONS = [

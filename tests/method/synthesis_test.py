@@ -127,3 +127,21 @@ def test_real_and_synthetic_samples_as_one_set():
     np.testing.assert_array_equal(both.labels, [*first.labels, *second.labels])
     np.testing.assert_array_equal(both.features[:4], first.features)
     np.testing.assert_array_equal(both.features[4:], second.features)
+
+
+@pytest.mark.usefixtures("few_rows")
+def test_every_other_embedding_has_noise_on_it():
+    generator = toys.generator()
+    synthesised = [
+        synthesis.synthesise(generator, EMBEDDINGS, COUNTS, 1, stddev).features
+        for stddev in (0.0, 0.5)
+    ]
+    fewer = synthesis.synthesise(generator, EMBEDDINGS, COUNTS // 3, 1, 0.5)
+
+    changed = np.abs(synthesised[0] - synthesised[1]).max(axis=1) > 1e-6
+    number = np.concatenate([np.arange(count) % 4 for count in COUNTS])
+    np.testing.assert_array_equal(changed, number % 2 == 1)
+    # The first of a class are those of a larger number.
+    np.testing.assert_allclose(
+        fewer.features[:1], synthesised[1][:1], rtol=1e-5
+    )

@@ -112,6 +112,32 @@ def test_shapes(sampling, transductive):
     }
 
 
+@pytest.mark.parametrize("sampling", SAMPLINGS)
+def test_codes_come_with_real_features_of_the_samples_classes(sampling):
+    source = source_of(sampling)
+    sizes = dataclasses.replace(SIZES, code_dim=2)
+    (plain,), (batch,) = batches(source, 1), batches(source, 1, sizes)
+    features = batch["generator"].pop("features")
+    noise = batch["generator"].pop("code_noise")
+
+    assert_same(batch, plain)
+    train = toys.samples(COUNTS)
+    rows = features[:, 0].astype(int)
+    np.testing.assert_array_equal(features, train.features[rows])
+    np.testing.assert_array_equal(
+        train.labels[rows], plain["generator"]["labels"]
+    )
+    assert noise.shape == (12, 2)
+    assert np.abs(noise - plain["generator"]["noise"][:, :2]).min() > 1e-6
+    halves = [
+        batches(source, 1, sizes, replica=replica, replicas=2)[0]["generator"]
+        for replica in range(2)
+    ]
+    for name, whole in (("features", features), ("code_noise", noise)):
+        both = np.concatenate([half[name] for half in halves])
+        np.testing.assert_array_equal(both, whole)
+
+
 def test_parts_that_are_not_asked_for_are_left_out():
     (batch,) = batches(source_of("balanced"), 1, larger(4))
 

@@ -53,12 +53,7 @@ def train(folder=None, every=2, callbacks=lambda first: (), **settings):
 
 def everything(model):
     """All that a step depends on, beside its batch."""
-    optimizers = (
-        model.optimizer,
-        model.critic_optimizer,
-        model.theta_optimizer,
-    )
-    variables = [v for o in optimizers for v in o.variables]
+    variables = [v for o in model.optimizers for v in o.variables]
     return [np.array(v) for v in (*model.variables, *variables)]
 
 
@@ -99,6 +94,8 @@ def copy_of_crashed(crashed, tmp_path):
         {"variant": "gm", "theta_reset_steps": 3},
         {"variant": "cwgan_cls_cycle", "sampling": "uniform"},
         {"variant": "wgan_gm_transductive", "beta_1": 0.5},
+        {"variant": "tfvaegan", "condition_noise": 0.1},
+        {"variant": "cadavae_gm", "noise_units": 5},
     ],
 )
 def test_an_interrupted_run_ends_like_one_that_was_not(settings, tmp_path):

@@ -66,7 +66,9 @@ def test_xla_takes_the_same_steps(variant):
     assert distance(plain, compiled) < 1e-5
 
 
-@pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
+@pytest.mark.parametrize(
+    "variant", ["cwgan_gm", "wgan_gm_transductive", "tfvaegan", "cadavae"]
+)
 def test_a_step_is_one_program_without_the_host(variant):
     config = Config(**plain_step_test.TINY, variant=variant)
     data = toys.zero_shot_data()
@@ -93,6 +95,16 @@ def test_mixed_bfloat16(rough):
     assert rough.critic(tf.ones([2, toys.DX]), embeddings).dtype == "float32"
     # As the step of single precision, but for roundings of 2^-8.
     assert 1e-6 < distance(trained_plainly(), rough) < 1e-2
+
+
+def test_networks_of_guidances_compute_with_the_same_numbers():
+    model = trained(precision="mixed_bfloat16", variant="tfvaegan")
+    encoding, regression = model.guidances
+    for network in (encoding.encoder, regression.regressor):
+        assert network.hidden_layers[0].compute_dtype == "bfloat16"
+        assert {v.dtype for v in network.trainable_variables} == {"float32"}
+    seen = model.synthesiser(tf.ones([2, toys.DZ]), tf.ones([2, toys.DA]))
+    assert seen.dtype == "float32" and np.isfinite(seen).all()
 
 
 def test_precision_is_saved_with_the_generator(rough, tmp_path):

@@ -19,8 +19,20 @@ from gmn_tf.training import fit, workers
 from gmn_tf.utils.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
-PARTS = ("cwgan_gm", "wgan_transductive", "cwgan_cls_cycle", "gm", "wgan")
-GENERATORS = [name for name, v in VARIANTS.items() if v.has_generator]
+PARTS = (
+    *("cwgan_gm", "wgan_transductive", "cwgan_cls_cycle", "gm", "wgan"),
+    *("gmmn", "tfvaegan", "cadavae"),
+)
+# Others are made of the same parts as these.
+TWINS = (
+    *("gmmn_gm", "cvae", "cvae_gm", "fvaegan", "fvaegan_gm", "tfvaegan_gm"),
+    *("cadavae_gm", "zlap"),
+)
+GENERATORS = [
+    name
+    for name, variant in VARIANTS.items()
+    if variant.has_generator and name not in TWINS
+]
 TRAINING = """
 import sys
 import numpy as np

@@ -221,6 +221,46 @@ def test_a_standardised_prototype_in_plain_numpy():
     assert not np.allclose(before[0], 0.0)  # running statistics have moved
 
 
+def test_another_activation_after_hidden_layers_and_after_the_last():
+    model = fit(activation="relu", output="relu")
+    layers, names = layers_of(model), ["relu", "relu"]
+    for a, column in zip(EMBEDDINGS, model.terms[0].weights.numpy().T):
+        found = reference.mlp(
+            math.sqrt(toys.DA) * a.astype(np.float64), layers, names
+        )
+        expected = found / np.linalg.norm(found) / 0.25
+        np.testing.assert_allclose(column, expected, rtol=1e-3, atol=1e-5)
+    assert (model.terms[0].weights.numpy() >= 0.0).all()
+
+
+def test_scores_of_seen_classes_are_multiplied():
+    plain, lowered = fit(), fit(seen_factor=0.5)
+    factors = np.where(np.arange(toys.NUM_CLASSES) < toys.NUM_SEEN, 0.5, 1.0)
+
+    np.testing.assert_allclose(
+        lowered(FEATURES), factors * plain(FEATURES), rtol=1e-5
+    )
+    new = EMBEDDINGS[:2] + 1.0  # classes that are added are not seen ones
+    np.testing.assert_allclose(
+        base.with_classes(lowered, new)(FEATURES)[:, -2:],
+        base.with_classes(plain, new)(FEATURES)[:, -2:],
+        rtol=1e-5,
+    )
+
+
+def test_the_first_moment_and_the_drop_of_the_rate_matter_when_they_should():
+    def weights(**changes):
+        return fit(**changes).embedders[0].get_weights()[0]
+
+    plain = weights(epochs=4)
+    assert np.abs(weights(epochs=4, beta_1=0.5) - plain).max() > 1e-4
+    assert np.abs(weights(epochs=4, rate_drop=2.0) - plain).max() > 1e-4
+    # The first half of all epochs has the whole rate.
+    np.testing.assert_array_equal(
+        weights(epochs=1, rate_drop=2.0), weights(epochs=1)
+    )
+
+
 def test_masking_leaves_the_rest_as_it_is():
     embeddings = tf.ones([200, 50])
     found = prototype.masked(embeddings, 0.3, [1, 2]).numpy()

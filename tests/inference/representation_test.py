@@ -1,0 +1,128 @@
+"""Runs whose classifiers see a representation predict and export alike."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from gmn_tf.data import zero_shot_data
+from gmn_tf.inference import prediction, serving
+from gmn_tf.inference.prediction import Predictor
+from gmn_tf.method import metrics
+from gmn_tf.runs import experiment, finished
+from gmn_tf.runs.finished import FinishedRun
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import fit, parts
+from tests.inference.conftest import SOURCE
+
+SETTINGS = {
+    "tfvaegan": {"classifier": "bilinear+prototype", "prototype_epochs": 1},
+    "cadavae": {"classifier": "bilinear"},
+}
+
+
+@pytest.fixture(scope="module", params=SETTINGS)
+def run(request, tiny_config, tiny_data, tmp_path_factory):
+    small = {
+        "vae_units": (5,),
+        "regressor_units": (6,),
+        "alignment_units": (5,),
+        "seen_penalty": 0.25,
+    }
+    settings = {"variant": request.param, **SETTINGS[request.param]}
+    config = tiny_config.replace({**small, **settings})
+    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
+    workdir.start(config, SOURCE)
+    experiment.run(
+        config,
+        tiny_data,
+        workdir,
+        fit.make_strategy("one"),
+        experiment.MonitoringOptions(quiet=True),
+        with_baseline=False,
+        with_limits=False,
+    )
+    return FinishedRun(workdir, config, tiny_data)
+
+
+def test_a_run_is_scored_again_and_predicts(run):
+    assert finished.evaluate(run)["h"] == run.scores["h"]
+    features = run.data.unseen.features
+    generator, models = run.load_generator(), run.load_classifiers()
+    seen = generator.representation(features).numpy()
+    expected = []
+    for model in models:
+        scores = np.zeros((len(features), run.data.num_classes))
+        for term in model.terms:
+            length = np.linalg.norm(seen, axis=1, keepdims=True)
+            rows = seen / length if term.unit else seen
+            scores += rows @ np.array(term.weights) + np.array(term.bias)
+        odds = np.exp(scores)
+        expected.append(odds / odds.sum(axis=1, keepdims=True))
+
+    found = Predictor.load(run.workdir).probabilities(features)
+
+    np.testing.assert_allclose(found, np.mean(expected, 0), rtol=1e-4)
+
+
+def test_its_exported_model_gives_the_same(run, tmp_path):
+    predictor = Predictor.load(run.workdir)
+    features = run.data.unseen.features[:5]
+    expected = -np.sort(-predictor.probabilities(features), axis=1)[:, :5]
+    folder = serving.export(predictor, tmp_path / "out", "card")
+    loaded = tf.saved_model.load(str(folder))
+
+    answer = loaded.signatures["features"](features=tf.constant(features))
+
+    np.testing.assert_allclose(answer["scores"], expected, rtol=1e-4)
+    # TensorFlow Serving finds the weights of the network, too.
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        meta = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
+        signature = meta.signature_def["features"]
+        served = session.run(
+            signature.outputs["scores"].name,
+            {signature.inputs["features"].name: features},
+        )
+    np.testing.assert_allclose(served, expected, rtol=1e-4)
+
+
+def test_classes_are_added_by_descriptions_and_by_samples(run):
+    raw = run.data.raw_embeddings[0][:2] + 0.5
+    features = run.data.unseen.features
+    before = Predictor.load(run.workdir)
+    described = before.with_classes(["new", "newer"], raw)
+    synthesised = prediction.synthesised(run, ["new", "newer"], raw)
+
+    for one in (described, synthesised):
+        probabilities = one.probabilities(features)
+        assert probabilities.shape == (len(features), 11)
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-5)
+    (old, *_), (new, *_) = before.classifiers, described.classifiers
+    np.testing.assert_allclose(
+        new(features)[:, :9], old(features), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_without_it_classifiers_see_features(run):
+    config = run.config.replace({"representation": "features"})
+    model = parts.build_model(config, run.data)
+    (classifier, _) = experiment.fit_classifiers(
+        config, run.data, model.synthesiser
+    )
+
+    assert model.synthesiser is model.generator
+    assert classifier.representation is None
+    assert classifier.term_dim == run.data.feature_dim
+
+
+def test_features_on_disk_are_represented_as_well(run, tiny_name, tiny_dir):
+    on_disk = zero_shot_data.load(tiny_name, tiny_dir, memory=0)
+    scores = [
+        metrics.score(
+            experiment.fit_classifiers(run.config, data, run.load_generator())[
+                0
+            ],
+            data,
+        )
+        for data in (run.data, on_disk)
+    ]
+    assert scores[0].h == pytest.approx(scores[1].h)
