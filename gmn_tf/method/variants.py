@@ -28,7 +28,8 @@ ALIGNMENT = "alignment"  # features and embeddings share a space of codes
 FEATURES = "features"  # the final classifiers see x
 DECODED = "decoded"  # [x, R(x), its hidden layer]
 CODES = "codes"  # the mean of q(z | x)
-REPRESENTATIONS = (FEATURES, DECODED, CODES)
+# What the final classifiers can see, and the guidance that it needs.
+REPRESENTATIONS = {FEATURES: None, DECODED: REGRESSION, CODES: ALIGNMENT}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,13 +54,15 @@ class Variant:
             self.stream not in (SEEN_ONLY, SEEN_AND_UNLABELLED)
             or self.critic not in (UNCONDITIONAL, CONDITIONAL, None)
             or not isinstance(self.guidance, tuple)
-            or self.representation not in REPRESENTATIONS
+            or REPRESENTATIONS.get(self.representation, "")
+            not in (None, *self.guidance)
         ):
             raise InputError(
                 "A variant cannot be composed in this way.",
                 f"{SEEN_ONLY!r} or {SEEN_AND_UNLABELLED!r}; {UNCONDITIONAL!r}, "
-                f"{CONDITIONAL!r} or None; a tuple of guidances; and a "
-                f"representation: {', '.join(map(repr, REPRESENTATIONS))}",
+                f"{CONDITIONAL!r} or None; a tuple of guidances; and "
+                f"{FEATURES!r}, {DECODED!r} with {REGRESSION}, or {CODES!r} "
+                f"with {ALIGNMENT}",
                 repr(self),
                 ADVICE,
             )

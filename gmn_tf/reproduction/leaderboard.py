@@ -186,8 +186,9 @@ def jobs(request: Request) -> list[Job]:
         ]
         if request.entries:
             command.append(f"--entries={','.join(request.entries)}")
-        if config.plugins:
-            command.append(f"--plugins={config.plugins}")
+        modules = [config.plugins, *map(ENTRIES.owner, part.entries)]
+        if modules := list(dict.fromkeys(filter(None, modules))):
+            command.append(f"--plugins={','.join(modules)}")
         kind = "generator" if ENTRIES[part.entries[0]].has_generator else "none"
         found.append(
             Job(
@@ -374,7 +375,9 @@ def _typed(row: Mapping) -> dict:
             row[name] = int(row[name])
     if "second" in row:
         row["second"] = row["second"] in (True, "True")
-    return {name: value for name, value in row.items() if value != ""}
+    if not row.get("reason"):
+        row.pop("reason", None)
+    return row
 
 
 def leaderboard(results: Results, request: Request, dataset: str) -> list[dict]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gmn_tf.method.variants import VARIANTS
+from gmn_tf.method.variants import VARIANTS, Variant
+from gmn_tf.utils.errors import InputError
 
 # Which features the critic sees, which critic looks, what else guides.
 TABLE = {
@@ -50,3 +51,12 @@ def test_variant_is_composed_as_in_the_paper(name):
     assert len(VARIANTS) == len(TABLE)
     assert variant.representation == REPRESENTATIONS.get(name, "features")
     assert variant.has_generator == (name not in WITHOUT)
+
+
+@pytest.mark.parametrize(
+    ("guidance", "representation"),
+    [(("regression",), "codes"), ((), "decoded"), (("alignment",), "cods")],
+)
+def test_a_representation_needs_its_guidance(guidance, representation):
+    with pytest.raises(InputError, match="'codes' with alignment"):
+        Variant("seen", "D(x)", guidance, representation)
