@@ -108,6 +108,11 @@ def test_new_classes_are_described_by_their_names(runs, source, tmp_path):
     numbers = [["class", *known.columns], ["Ibis", *values[0]]]
     again = new_classes.read(table(tmp_path / "n.csv", *numbers), known)
     np.testing.assert_allclose(again.values, values[:1], rtol=1e-6)
+    # Other numbers are not taken for them.
+    others = [["class", *"abcdefg"], ["Ibis", *range(7)]]
+    named = new_classes.read(table(tmp_path / "o.csv", *others), known)
+    np.testing.assert_array_equal(named.values, values[:1])
+    assert "7 columns are not read" in named.notes[0]
     # A class of the run is not described anew.
     names.write_text("005.Owl\n")
     flags = f"--features={source / 'features.npy'}", f"--classes={names}"
