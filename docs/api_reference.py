@@ -110,7 +110,8 @@ def _room(name: str, module: griffe.Module, public: set[str]) -> str:
             for each in shown
         ]
         if one.docstring:
-            heading = [f"## {path}"] if path != name else []
+            inside = path.removeprefix(f"{name}.")
+            heading = [f"## {inside}"] if path != name else []
             parts += [*heading, *_text(one), *members]
     return "\n\n".join(parts) + "\n" if parts[1:] else ""
 

@@ -7,6 +7,7 @@ results/ are the same here and where the files are shown one by one.
 import logging
 import os
 import pathlib
+import posixpath
 import re
 import sys
 
@@ -61,7 +62,8 @@ LOADED = re.compile(
     r"<(?:script|img|iframe|link(?! rel=.?canonical))[^>]*?"
     r"(?:src|href)=[\"']?((?:https?:)?//[^\"' >]+)"
 )
-LISTED = re.compile(r"^- \[[^]]+\]\(([^)]+)\.(?:md|ipynb)\)", re.MULTILINE)
+LISTED = re.compile(r"^- \[([^]]+)\]\(([^)]+)\.(?:md|ipynb)\)", re.MULTILINE)
+ROW = re.compile(r"^\|.*$", re.MULTILINE)  # of a table
 
 
 def tree(index: str) -> str:
@@ -69,15 +71,15 @@ def tree(index: str) -> str:
     text = "```{toctree}\n:hidden:\n\ndocs/README\n```\n"
     for part in re.split(r"\n\n(?=[^\n]+:\n\n- )", index)[1:]:
         heading = part.partition(":\n")[0]
-        pages = [
-            (pathlib.PurePosixPath("docs") / page).as_posix()
-            for page in LISTED.findall(part)
-        ]
-        pages = [re.sub(r"^docs/\.\./", "", page) for page in pages]
         text += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n"
-        if "docs/architecture" in pages:
-            pages.append("docs/api/index")
-        text += "\n".join(pages) + "\n```\n"
+        for title, page in LISTED.findall(part):
+            page = posixpath.normpath(f"docs/{page}")
+            # The name of a file is no title; that of the page is taken.
+            named = title.endswith(".md")
+            text += f"{page}\n" if named else f"{title} <{page}>\n"
+            if page == "docs/architecture":
+                text += "docs/api/index\n"
+        text += "```\n"
     return text
 
 
@@ -92,9 +94,15 @@ def read(app, name, source) -> None:
         return match[1] if is_folder else match[0]
 
     source[0] = LINK.sub(without_folders, source[0])
+    source[0] = ROW.sub(unbroken_scores, source[0])
     if name == root_doc:
         index = (ROOT / "docs" / "README.md").read_text("utf-8")
         source[0] += "\n" + tree(index)
+
+
+def unbroken_scores(row) -> str:
+    """A row of a table whose scores stay in one line on a phone."""
+    return row[0].replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")
 
 
 def write_reference(app) -> None:

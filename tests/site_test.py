@@ -53,8 +53,8 @@ def test_every_room_has_a_page_in_the_list(pages):
 
 def test_a_module_is_described_once_by_the_name_of_its_file(pages):
     headings = [
-        heading.replace("gmn_tf_datasets", "datasets")
-        for text in pages.values()
+        f"{page}.{heading}".replace("gmn_tf_datasets", "datasets")
+        for page, text in pages.items()
         for heading in re.findall(r"^## (\S+)", text, re.MULTILINE)
     ]
     assert len(headings) > 100 and len(set(headings)) == len(headings)
@@ -120,6 +120,22 @@ def test_a_docstring_that_does_not_fit_is_a_warning(tmp_path, caplog):
     finally:
         logger.removeHandler(handler)
     assert any("'row'" in text for text in texts)
+
+
+def test_the_menu_has_the_lists_of_the_index():
+    pytest.importorskip("sphinx")
+    text = load("conf").tree((ROOT / "docs" / "README.md").read_text("utf-8"))
+    lines = text.splitlines()
+    assert lines.count(":hidden:") == 5  # the index itself, and four lists
+    for line in (
+        "docs/README",
+        "Quick start <docs/quick_start>",
+        "Notebook: your own images <docs/notebooks/custom_images>",
+        "docs/api/index",
+        "CONTRIBUTING",
+        "Measured results <results/README>",
+    ):
+        assert line in lines
 
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
