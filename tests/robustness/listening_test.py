@@ -5,15 +5,13 @@ import os
 import pathlib
 import re
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 
 from gmn_tf_datasets.zero_shot.prepare import prepare
+from tests.support import forked
 
-ROOT = pathlib.Path(__file__).parents[2]
 PROC = pathlib.Path("/proc")
 # What a socket that waits for others has for its state.
 WAITING = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}
@@ -70,13 +68,11 @@ def port(address: str) -> int:
 
 
 def start(data_dir, name, *flags, **environment):
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "bin" / name), *QUICK, *flags],
-        env={**os.environ, "TFDS_DATA_DIR": str(data_dir), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
+    return forked.start(
+        name,
+        *(*QUICK, *flags),
+        environment={"TFDS_DATA_DIR": str(data_dir), **environment},
+        new_session=True,
     )
 
 

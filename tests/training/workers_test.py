@@ -1,12 +1,8 @@
 """Several devices and several processes: the same training, none missing."""
 
 import json
-import os
-import pathlib
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -14,32 +10,15 @@ import pytest
 import tensorflow as tf
 
 import gmn_tf
+from gmn_tf.config import Config
+from gmn_tf.data import zero_shot_data
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.training import fit, workers
 from gmn_tf.utils.errors import InputError
+from tests.support import forked, quick
 
-ROOT = pathlib.Path(__file__).parents[2]
 PARTS = ("cwgan_gm", "wgan_transductive", "cwgan_cls_cycle", "gm", "wgan")
 GENERATORS = [name for name, v in VARIANTS.items() if v.has_generator]
-TRAINING = """
-import sys
-import numpy as np
-import tensorflow as tf
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0],
-    [tf.config.LogicalDeviceConfiguration() for _ in range({devices})],
-)
-from tests.training.workers_test import train_variants
-from gmn_tf.config import Config, read_config_file
-from gmn_tf.data import zero_shot_data
-from gmn_tf.training import fit, workers
-strategy = fit.make_strategy({strategy!r})
-settings = Config(**read_config_file(sys.argv[1]))
-loaded = zero_shot_data.load({name!r}, {data_dir!r})
-weights = train_variants({variants!r}, settings, loaded, strategy)
-if workers.is_chief(strategy):
-    np.savez(sys.argv[2], **weights)
-"""
 
 
 def train_variants(names, config, data, strategy):
@@ -66,34 +45,43 @@ def config(tiny_config):
 @pytest.fixture(scope="module")
 def one_device(config, tiny_data):
     """What every variant is trained to in this process."""
-    return train_variants(
-        GENERATORS, config, tiny_data, fit.make_strategy("one")
+    with quick.training():
+        return train_variants(
+            GENERATORS, config, tiny_data, fit.make_strategy("one")
+        )
+
+
+def train_on(devices, strategy, variants, settings, place, out):
+    """Trains on logical devices; the chief writes the weights."""
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0],
+        [tf.config.LogicalDeviceConfiguration() for _ in range(devices)],
     )
+    strategy = fit.make_strategy(strategy)
+    data = zero_shot_data.load(*place)
+    weights = train_variants(variants, Config(**settings), data, strategy)
+    if workers.is_chief(strategy):
+        np.savez(out, **weights)
 
 
 @pytest.fixture
 def train_apart(config, tiny_name, tiny_dir, tmp_path):
     """Trains in processes of their own; gives the generators' weights."""
-    settings, out = tmp_path / "config.json", tmp_path / "weights.npz"
-    settings.write_text(json.dumps(config.to_dict()))
+    out = tmp_path / "weights.npz"
 
     def run_all(strategy, variants, devices=1, clusters=(None,)):
-        code = TRAINING.format(
-            devices=devices,
-            name=tiny_name,
-            data_dir=str(tiny_dir),
-            strategy=strategy,
-            variants=list(variants),
-        )
         processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", code, settings, out],
-                env=environment(cluster),
-                cwd=ROOT,
+            forked.Forked(
+                train_on,
+                *(devices, strategy, variants, config.to_dict()),
+                *((tiny_name, str(tiny_dir)), out),
+                environment=environment(cluster),
             )
             for cluster in clusters
         ]
-        assert [p.wait(timeout=600) for p in processes] == [0] * len(processes)
+        for process in processes:
+            printed, _ = process.communicate(timeout=600)
+            assert process.returncode == 0, printed
         with np.load(out) as arrays:
             return dict(arrays)
 
@@ -101,10 +89,7 @@ def train_apart(config, tiny_name, tiny_dir, tmp_path):
 
 
 def environment(cluster):
-    return {
-        **os.environ,
-        **({"TF_CONFIG": json.dumps(cluster)} if cluster else {}),
-    }
+    return {"TF_CONFIG": json.dumps(cluster)} if cluster else {}
 
 
 def make_clusters(count):
@@ -162,26 +147,23 @@ def test_workers_train_as_one(count, train_apart, one_device):
 
 def start_workers(folder, workdir, steps, count=2):
     return [
-        subprocess.Popen(
-            [
-                sys.executable,
-                str(ROOT / "bin" / "train"),
-                "--dataset=synthetic",
-                "--preset=cpu",
-                "--variant=cwgan",  # quick to trace
-                "--strategy=multi_worker",
-                f"--steps={steps}",
-                "--batch_size=8",
-                "--critic_steps=1",
-                "--classifier_epochs=1",
-                "--checkpoint_every=10",
-                "--nobaseline",
-                f"--workdir={workdir}",
-            ],
-            env={**environment(cluster), "TFDS_DATA_DIR": str(folder)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+        forked.start(
+            "train",
+            "--dataset=synthetic",
+            "--preset=cpu",
+            "--variant=cwgan",  # quick to trace
+            "--strategy=multi_worker",
+            f"--steps={steps}",
+            "--batch_size=8",
+            "--critic_steps=1",
+            "--classifier_epochs=1",
+            "--checkpoint_every=10",
+            "--nobaseline",
+            f"--workdir={workdir}",
+            environment={
+                **environment(cluster),
+                "TFDS_DATA_DIR": str(folder),
+            },
         )
         for cluster in make_clusters(count)
     ]
