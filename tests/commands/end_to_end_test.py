@@ -2,13 +2,12 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import pathlib
 import re
 import shutil
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -23,9 +22,9 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
+from tests.support import forked
 from tests.support.in_process import fail, succeed
 
-ROOT = pathlib.Path(__file__).parents[2]
 WATCHING = experiment.MonitoringOptions(
     quiet=True, log_every=1, picture_every=2
 )
@@ -45,6 +44,23 @@ def generator_weights(config, tiny_data):
     return np.concatenate([w.ravel() for w in model.generator.get_weights()])
 
 
+@pytest.fixture(scope="module")
+def run_of(tiny_config, tiny_data, tiny_name, tiny_dir, tmp_path_factory):
+    """Makes a run, once for its settings: config, data, folder and metrics."""
+
+    @functools.cache
+    def make(config):
+        data = tiny_data
+        if config.split != "test":
+            data = zero_shot_data.load(tiny_name, tiny_dir, config.split)
+        path = tmp_path_factory.mktemp("runs") / "run"
+        return config, data, *run(config, data, path)
+
+    return lambda variant, **changes: make(
+        tiny_config.replace({"variant": variant, **changes})
+    )
+
+
 # With gradient matching, other systems leave the same files as without.
 @pytest.mark.parametrize(
     "variant",
@@ -54,11 +70,8 @@ def generator_weights(config, tiny_data):
         if not (name.endswith("_gm") and name in SYSTEMS)
     ],
 )
-def test_every_variant_runs_and_repeats(
-    variant, tiny_config, tiny_data, tmp_path
-):
-    config = tiny_config.replace({"variant": variant})
-    workdir, metrics = run(config, tiny_data, tmp_path / "run")
+def test_every_variant_runs_and_repeats(variant, run_of):
+    config, tiny_data, workdir, metrics = run_of(variant)
 
     assert workdir.read_json("metrics.json") == metrics
     assert finished.evaluate(FinishedRun(workdir, config, tiny_data)) == metrics
@@ -74,10 +87,8 @@ def test_every_variant_runs_and_repeats(
     assert list(pathlib.Path(workdir.logs).rglob("*tfevents*"))
 
 
-def test_without_its_baseline_a_run_scores_the_same(
-    tiny_config, tiny_data, tmp_path
-):
-    _, expected = run(tiny_config, tiny_data, tmp_path / "both")
+def test_without_its_baseline_a_run_scores_the_same(run_of, tmp_path):
+    tiny_config, tiny_data, _, both = run_of("cwgan_gm")
     workdir = Workdir(tmp_path / "alone")
     workdir.start(tiny_config, SOURCE)
     strategy = fit.make_strategy("one")
@@ -85,8 +96,8 @@ def test_without_its_baseline_a_run_scores_the_same(
         tiny_config, tiny_data, workdir, strategy, WATCHING, with_baseline=False
     )
 
-    del expected["baseline"]
-    assert metrics == expected
+    assert {**metrics, "baseline": both["baseline"]} == both
+    assert "baseline" not in metrics
     assert (
         finished.evaluate(FinishedRun(workdir, tiny_config, tiny_data))
         == metrics
@@ -94,11 +105,10 @@ def test_without_its_baseline_a_run_scores_the_same(
     assert not list(workdir.path.glob("baseline*"))
 
 
-def test_limits_are_measured_beside_the_scores_or_not_at_all(
-    tiny_config, tiny_data, tmp_path
-):
-    _, expected = run(tiny_config, tiny_data, tmp_path / "with")
-    limits = expected.pop("limits")
+def test_limits_are_measured_beside_the_scores_or_not_at_all(run_of, tmp_path):
+    tiny_config, tiny_data, _, metrics = run_of("cwgan_gm")
+    limits = metrics["limits"]
+    expected = {k: v for k, v in metrics.items() if k != "limits"}
     workdir = Workdir(tmp_path / "without")
     workdir.start(tiny_config, SOURCE)
     strategy = fit.make_strategy("one")
@@ -117,19 +127,16 @@ def test_limits_are_measured_beside_the_scores_or_not_at_all(
 @pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
 @pytest.mark.parametrize("split", ["test", "tune"])
 def test_features_on_disk_give_the_same_scores(
-    variant, split, tiny_config, tiny_dir, tiny_name, tmp_path
+    variant, split, run_of, tiny_dir, tiny_name, tmp_path
 ):
-    config = tiny_config.replace({"variant": variant, "split": split})
-    scores = []
-    for memory in (float("inf"), 0):
-        loaded = zero_shot_data.load(tiny_name, tiny_dir, split, memory=memory)
-        workdir, metrics = run(config, loaded, tmp_path / str(memory))
-        assert (
-            finished.evaluate(FinishedRun(workdir, config, loaded)) == metrics
-        )
-        scores.append(metrics)
+    config, in_memory, folder, expected = run_of(variant, split=split)
+    on_disk = zero_shot_data.load(tiny_name, tiny_dir, split, memory=0)
+    workdir, metrics = run(config, on_disk, tmp_path / "on_disk")
 
-    assert scores[0] == scores[1]
+    assert metrics == expected
+    for place, loaded in ((folder, in_memory), (workdir, on_disk)):
+        found = finished.evaluate(FinishedRun(place, config, loaded))
+        assert found == metrics
 
 
 def test_linear_compatibility_runs(tiny_config, tiny_data, tmp_path):
@@ -153,8 +160,14 @@ def test_trained_theta_and_norm_run(tiny_config, tiny_data):
     assert np.isfinite(generator_weights(config, tiny_data)).all()
 
 
-def test_the_same_seed_gives_the_same_run(tiny_config, tiny_data):
-    first = generator_weights(tiny_config, tiny_data)
+def weights_of(run) -> np.ndarray:
+    """The weights of a run's generator, whose training was monitored."""
+    model = FinishedRun(run[2], *run[:2]).load_generator()
+    return np.concatenate([w.ravel() for w in model.get_weights()])
+
+
+def test_the_same_seed_gives_the_same_run(tiny_config, tiny_data, run_of):
+    first = weights_of(run_of("cwgan_gm"))
     second = generator_weights(tiny_config, tiny_data)
     other = generator_weights(tiny_config.replace({"seed": 2}), tiny_data)
 
@@ -165,8 +178,8 @@ def test_the_same_seed_gives_the_same_run(tiny_config, tiny_data):
 @pytest.mark.parametrize(
     "variant", ["cwgan_gm", "cwgan_cls", "wgan_gm_transductive"]
 )
-def test_training_never_sees_a_label_held_back(variant, tiny_config, tiny_data):
-    config = tiny_config.replace({"variant": variant})
+def test_training_never_sees_a_label_held_back(variant, run_of):
+    config, tiny_data, *_ = run_of(variant)
     rng = np.random.default_rng(0)
     shuffled = dataclasses.replace(
         tiny_data,
@@ -181,23 +194,19 @@ def test_training_never_sees_a_label_held_back(variant, tiny_config, tiny_data):
     )
 
     np.testing.assert_array_equal(
-        generator_weights(config, tiny_data),
-        generator_weights(config, shuffled),
+        weights_of(run_of(variant)), generator_weights(config, shuffled)
     )
 
 
 @pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
-def test_unseen_features_matter_to_transductive_variants_only(
-    variant, tiny_config, tiny_data
-):
-    config = tiny_config.replace({"variant": variant})
+def test_unseen_features_matter_to_transductive_variants_only(variant, run_of):
+    config, tiny_data, *_ = run_of(variant)
     unseen = tiny_data.unseen
     changed = dataclasses.replace(
         tiny_data, unseen=Samples(unseen.features + 1.0, unseen.labels)
     )
     same = np.array_equal(
-        generator_weights(config, tiny_data),
-        generator_weights(config, changed),
+        weights_of(run_of(variant)), generator_weights(config, changed)
     )
 
     assert same == (VARIANTS[variant].stream != SEEN_AND_UNLABELLED)
@@ -223,12 +232,10 @@ def test_tuning_reads_no_test_record(
 
 
 @pytest.mark.parametrize("every, steps", [(1, [1, 2, 3]), (2, [2, 3])])
-def test_validation_during_training(
-    every, steps, tiny_config, tiny_name, tiny_dir, tmp_path
-):
-    config = tiny_config.replace({"split": "tune", "classifier_seeds": 1})
-    loaded = zero_shot_data.load(tiny_name, tiny_dir, "tune")
-    plain, metrics = run(config, loaded, tmp_path / "plain")
+def test_validation_during_training(every, steps, run_of, tmp_path):
+    config, loaded, plain, metrics = run_of(
+        "cwgan_gm", split="tune", classifier_seeds=1
+    )
     workdir = Workdir(tmp_path / "watched")
     workdir.start(config, SOURCE)
     monitoring_options = dataclasses.replace(WATCHING, validate_every=every)
@@ -263,11 +270,8 @@ def test_validation_on_test_samples_is_refused(
         )
 
 
-def test_a_model_for_other_features_is_refused(
-    tiny_config, tiny_data, tmp_path
-):
-    config = tiny_config.replace({"variant": "real_only"})
-    workdir, _ = run(config, tiny_data, tmp_path / "run")
+def test_a_model_for_other_features_is_refused(run_of):
+    config, tiny_data, workdir, _ = run_of("real_only")
     wider = dataclasses.replace(
         tiny_data, train=Samples(np.zeros((6, 15)), np.arange(6))
     )
@@ -286,10 +290,10 @@ def test_damaged_data_is_refused(tiny_name, tiny_dir, tmp_path):
         zero_shot_data.load(tiny_name, tmp_path / "data")
 
 
-def test_the_curve_has_a_row_per_count(tiny_config, tiny_data, tmp_path):
-    workdir, metrics = run(tiny_config, tiny_data, tmp_path / "run")
+def test_the_curve_has_a_row_per_count(run_of):
+    config, tiny_data, workdir, metrics = run_of("cwgan_gm")
     rows = finished.synthetic_count_curve(
-        FinishedRun(workdir, tiny_config, tiny_data), [2, 5], quiet=True
+        FinishedRun(workdir, config, tiny_data), [2, 5], quiet=True
     )
 
     assert [row["n"] for row in rows] == [2, 5]
@@ -382,7 +386,7 @@ def test_killed_and_stopped_runs_end_like_another(train, data_dir, tmp_path):
     def words(name):
         return (
             *QUICK,
-            "--steps=60",
+            "--steps=40",
             "--checkpoint_every=7",
             "--nobaseline",
             f"--workdir={tmp_path / name}",
@@ -390,20 +394,14 @@ def test_killed_and_stopped_runs_end_like_another(train, data_dir, tmp_path):
 
     def until(process, step):
         for line in process.stdout:
-            shown = re.match(r"step (\d+)/60", line)
+            shown = re.match(r"step (\d+)/40", line)
             if shown and int(shown[1]) >= step:
                 return
         raise AssertionError(f"ended before step {step}")
 
-    for number, step in ((signal.SIGKILL, 12), (signal.SIGTERM, 30)):
-        process = subprocess.Popen(
-            [
-                *(sys.executable, str(ROOT / "bin" / "train")),
-                *(*words("interrupted"), f"--data_dir={data_dir}"),
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
+    for number, step in ((signal.SIGKILL, 12), (signal.SIGTERM, 20)):
+        process = forked.start(
+            "train", *words("interrupted"), f"--data_dir={data_dir}"
         )
         until(process, step)
         process.send_signal(number)

@@ -2,21 +2,17 @@
 
 import csv
 import json
-import os
-import pathlib
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 
 import pytest
 
 from gmn_tf import commands
+from tests.support import forked
 from tests.support.in_process import fail, succeed
 
-ROOT = pathlib.Path(__file__).parents[2]
 SMALL = (
     "--dataset=synthetic",
     "--preset=cpu",
@@ -33,13 +29,7 @@ SMALL = (
 
 
 def start(*words, **environment):
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "bin" / "tune"), *words],
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return forked.start("tune", *words, environment=environment)
 
 
 @pytest.fixture(scope="module")
