@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.reproduction import leaderboard, page
-from gmn_tf.reproduction.leaderboard import NAME, Request, Results
+from gmn_tf.reproduction.leaderboard import NAME, Request
+from gmn_tf.reproduction.leaderboard_results import Results, rows_of
 from gmn_tf.runs import report
 from gmn_tf.runs.entries import TRIALS
 from gmn_tf.utils import figures
@@ -28,7 +29,7 @@ def write(request: Request, results: Results, command: Sequence[str]) -> None:
     results.write()
     tables, pictures = [], []
     for dataset in request.datasets:
-        rows = leaderboard.leaderboard(results, request, dataset)
+        rows = rows_of(results, request, dataset)
         if not rows:
             continue
         tables.append(_table(request, dataset, rows))

@@ -10,7 +10,8 @@ import pytest
 from gmn_tf import commands
 from gmn_tf.config import Config
 from gmn_tf.reproduction import leaderboard, leaderboard_page, runner
-from gmn_tf.reproduction.leaderboard import PEEK, TEST, TUNE, Request, Results
+from gmn_tf.reproduction.leaderboard import PEEK, TEST, TUNE, Request
+from gmn_tf.reproduction.leaderboard_results import Results, rows_of
 from gmn_tf.runs.entries import ENTRIES, TRIALS, Entry
 from gmn_tf.utils.errors import InputError
 from tests.commands.scaling_command_test import source_folder
@@ -171,7 +172,7 @@ def test_rows_are_means_over_seeds_and_the_best_comes_first(tmp_path):
     results = Results(asked)
     results.collect(leaderboard.jobs(asked))
 
-    rows = leaderboard.leaderboard(results, asked, "cub:att+sent")
+    rows = rows_of(results, asked, "cub:att+sent")
 
     assert [row["entry"] for row in rows] == [
         *("cwgan_cls", "discriminant", "cwgan_cls_devise")
@@ -199,7 +200,7 @@ def test_what_peeks_changes_no_clean_number(tmp_path):
                 results.chosen(part),
                 [
                     {n: v for n, v in row.items() if "peeked" not in n}
-                    for row in leaderboard.leaderboard(results, asked, "flo")
+                    for row in rows_of(results, asked, "flo")
                 ],
             )
         )
