@@ -101,8 +101,10 @@ def extract_features(
     Args:
         images: folder with a folder of images for each class.
         out: folder for the features, which `prepare_data` takes.
-        backbone: a name of `gmn_tf.images.backbones.BACKBONES`.
-        weights: `imagenet`, which Keras downloads, or a file.
+        backbone: a name of `gmn_tf.images.backbones.BACKBONES`, or a preset of
+            KerasHub: `hub:NAME` or its folder.
+        weights: `imagenet`, which Keras downloads, or a file; a preset has its
+            own.
         unreadable: `stop` at images that cannot be read, or `skip` them.
         batch_size: images that the network sees at once.
         quiet: whether to print nothing.

@@ -11,6 +11,7 @@ import gmn_tf
 from gmn_tf import commands
 from gmn_tf.commands import (
     _demo,
+    _describe,
     _evaluate,
     _export,
     _predict,
@@ -78,8 +79,16 @@ def no_tensorflow(monkeypatch):
     def start(*arguments, **options):
         raise AssertionError("TensorFlow starts")
 
-    modules = _demo, _evaluate, _export, _predict, _prepare_data, _train, _tune
-    for module in modules:
+    for module in (
+        _demo,
+        _describe,
+        _evaluate,
+        _export,
+        _predict,
+        _prepare_data,
+        _train,
+        _tune,
+    ):
         monkeypatch.setattr(module, "start_tensorflow", start)
 
 
@@ -94,6 +103,8 @@ def no_tensorflow(monkeypatch):
         ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
         ("prepare_data", ["--source=nowhere", "--dataset=mine"]),
         ("demo", ["--workdir=nowhere"]),
+        ("describe", ["--classes=x", "--encoder=nowhere", "--out=x.csv"]),
+        ("describe", ["--classes=x", "--encoder=hub:no/where", "--out=x.csv"]),
         ("evaluate", ["--workdir=nowhere"]),
         ("predict", ["--workdir=nowhere", "--features=x"]),
         ("export", ["--workdir=nowhere", "--out=x"]),

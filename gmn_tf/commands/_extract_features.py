@@ -19,7 +19,8 @@ WEIGHTS = define.string(
     "weights",
     backbone_table.IMAGENET,
     "Weights of the network: imagenet, which is downloaded once; a file "
-    "written by model.save_weights; or random, for trials only.",
+    "written by model.save_weights; or random, for trials only. A preset of "
+    "KerasHub has its own.",
 )
 
 

@@ -47,22 +47,8 @@ class Encoded(NamedTuple):
     notes: tuple[str, ...]
 
 
-class Kind(NamedTuple):
-    """One kind of encoder.
-
-    Attributes:
-        module: in this room, with `check` and `encode`.
-        what: what its source is, for a person.
-    """
-
-    module: str
-    what: str
-
-
-ENCODERS = {
-    WORDS: Kind("word_vectors", "a file of word vectors"),
-    TEXT_TOWER: Kind("text_towers", "a preset of KerasHub with a text tower"),
-}
+# By kind, the module of this room.
+ENCODERS = {WORDS: "word_vectors", TEXT_TOWER: "text_towers"}
 
 
 def kind_of(source: str | os.PathLike) -> str:
@@ -88,4 +74,4 @@ def encode(
 
 
 def _module(kind: str):
-    return importlib.import_module(f"{__package__}.{ENCODERS[kind].module}")
+    return importlib.import_module(f"{__package__}.{ENCODERS[kind]}")

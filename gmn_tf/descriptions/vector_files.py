@@ -33,6 +33,8 @@ _BLOCK = 1 << 20  # bytes that are read at once
 _SAMPLE = 200  # lines that tell how many numbers there are
 _MOST = 1000  # damaged lines that are listed
 _ORDERED = 1000  # words in alphabetical order that are no coincidence
+_LONGEST = 1 << 24  # bytes of a line
+_NAME = "Name a file of word vectors."
 _GZIP = b"\x1f\x8b"
 _AGAIN = "Get the file again: it was cut off, or changed on its way."
 _BINARY = (
@@ -90,6 +92,8 @@ def read(
             digest.update(block)
             *lines, rest = (rest + block).split(b"\n")
             reader.take(lines)
+            if len(rest) > _LONGEST:
+                raise _unreadable(path, "a line without an end", _NAME)
     except (OSError, EOFError, zlib.error) as error:
         reason = f"{type(error).__name__}: {first_line(error)}"
         action = _AGAIN if path.exists() else "Correct the path."
@@ -166,7 +170,7 @@ class _Reader:
                 else f"{lines[0][:60].decode(errors='replace')!r} in line 1",
                 _BINARY + shlex.quote(os.fspath(self._path))
                 if is_binary
-                else "Name a file of word vectors.",
+                else _NAME,
             )
 
     def _take_line(self, line: bytes, is_wanted: bool) -> None:

@@ -31,12 +31,14 @@ _MOST = 12  # classes that notes are about
 
 def check(source: str | os.PathLike) -> None:
     """Raises InputError if there is no such file."""
-    path = epath.Path(source).expanduser()
-    if not path.is_file():
+    path = os.path.expanduser(os.fspath(source))
+    if not os.path.isfile(path):
         raise InputError(
             f"There is no encoder {source}.",
             f"{vector_files.EXPECTED}; or hub:PRESET",
-            "a folder without config.json" if path.is_dir() else "no such file",
+            "a folder without config.json"
+            if os.path.isdir(path)
+            else "no such file",
             "Correct --encoder.",
         )
 

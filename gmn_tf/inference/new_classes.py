@@ -10,6 +10,7 @@ from gmn_tf.data.label_map import LabelMap
 from gmn_tf.descriptions import class_lists
 from gmn_tf.descriptions.describe import describe_alike
 from gmn_tf.utils.errors import InputError, listed
+from gmn_tf.utils.texts import renamed
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 
@@ -40,7 +41,7 @@ def read(
     if len(plain) == len(known.scalings):
         return known.in_order(custom_classes.read_new(path, known.columns))
     found = class_lists.read(path)
-    if len(found.columns) >= known.embedding_dim:
+    if _has_numbers(found.columns, known):
         words = [*{class_lists.NAME, class_lists.TEXT} - {*known.columns}]
         numbers = custom_classes.read_new(path, known.columns, words)
         return known.in_order(numbers)
@@ -104,6 +105,13 @@ def from_words(
         )
     nothing = np.empty((len(names), 0), np.float32)
     return _joined(known, nothing, names, texts, encoder, True)[0]
+
+
+def _has_numbers(columns: Sequence[str], known: LabelMap) -> bool:
+    """Whether a table has the numbers of all parts of the embedding."""
+    if not known.columns:
+        return len(columns) == known.embedding_dim
+    return {*known.columns} <= {*renamed(columns, known.columns)}
 
 
 def _words(known: LabelMap) -> list:

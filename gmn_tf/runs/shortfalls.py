@@ -96,7 +96,11 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
             f"reaches {estimate:.1f}"
         )
         default.append(
-            "how descriptions or synthetic features are scaled; try "
+            "descriptions that say less about the unseen classes than about "
+            "the others, as names often do; describe all classes by more, such "
+            "as texts or attributes"
+            if settings.get("classifier") == "discriminant"
+            else "how descriptions or synthetic features are scaled; try "
             "--classifier=discriminant --classifier_rows=real, which predicts "
             "like that, or --preset=auto"
         )

@@ -28,23 +28,22 @@ _PACKAGES = ("keras", "keras_hub", "builtins")
 def is_preset(source: str | os.PathLike) -> bool:
     """Whether a text names a preset: `hub:NAME`, or its folder."""
     text = os.fspath(source)
-    if text.startswith(PREFIX):
-        return True
-    return (pathlib.Path(text).expanduser() / CONFIG).is_file()
+    # Whatever the text is: os.path answers, where pathlib raises.
+    folder = os.path.expanduser(text)
+    return text.startswith(PREFIX) or os.path.isfile(f"{folder}/{CONFIG}")
 
 
 def name_of(source: str | os.PathLike) -> str:
     """What a preset is called, `hub:NAME`, wherever it lies."""
+    folder = folder_of(source)
     text = os.fspath(source).removeprefix(PREFIX)
-    folder = pathlib.Path(text).expanduser()
-    return PREFIX + (folder.resolve().name if folder.is_dir() else text)
+    return PREFIX + (folder.resolve().name if folder else text)
 
 
 def folder_of(source: str | os.PathLike) -> pathlib.Path | None:
     """The folder of a preset; None for one that KerasHub downloads."""
-    text = os.fspath(source).removeprefix(PREFIX)
-    folder = pathlib.Path(text).expanduser()
-    return folder.absolute() if folder.is_dir() else None
+    text = os.path.expanduser(os.fspath(source).removeprefix(PREFIX))
+    return pathlib.Path(text).absolute() if os.path.isdir(text) else None
 
 
 def check(source: str | os.PathLike, flag: str, needed: str = "") -> None:

@@ -4,7 +4,6 @@ import csv
 import json
 import shutil
 
-import keras_hub
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -51,6 +50,8 @@ def png(number=1):
 
 
 def expected_features(kind, preset, pixels):
+    import keras_hub
+
     model = keras_hub.models.Backbone.from_preset(str(preset))
     converter = keras_hub.layers.ImageConverter.from_preset(str(preset))
     images = converter(pixels[None].astype("f4"))
@@ -78,6 +79,8 @@ def test_features_are_those_of_keras_hub(kind, presets):
 
 
 def test_texts_are_embedded_as_by_keras_hub(clip):
+    import keras_hub
+
     options = Options(("a {name}, {text}", "{name}"))
     found = describe.describe(NAMES[:2], f"hub:{clip}", ["black", ""], options)
     model = keras_hub.models.Backbone.from_preset(str(clip))

@@ -103,3 +103,25 @@ def test_alphabetical_order_is_seen(is_sorted, tmp_path):
     content = "\n".join(f"{word} 1 2 3" for word in words)
     found = vector_files.read(written(tmp_path, content), WANTED)
     assert found.is_alphabetical == is_sorted
+
+
+def test_a_line_without_an_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_files, "_BLOCK", 64)
+    monkeypatch.setattr(vector_files, "_LONGEST", 99)
+    refused(written(tmp_path, TEXT + "1 " * 200), "a line without an end")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_damage_ends_in_vectors_or_an_input_error(packed, tmp_path):
+    rng = np.random.default_rng(packed)
+    whole = gzip.compress(TEXT.encode()) if packed else TEXT.encode()
+    for _ in range(200):
+        content = bytearray(whole)
+        for place in rng.integers(0, len(content), rng.integers(1, 4)):
+            content[place] = rng.integers(0, 256)
+        path = written(tmp_path, bytes(content[: rng.integers(5, 999)]))
+        try:
+            found = vector_files.read(path, WANTED)
+        except InputError:
+            continue
+        assert all(v.shape == (found.dim,) for v in found.vectors.values())

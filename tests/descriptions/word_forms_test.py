@@ -1,5 +1,6 @@
 import unicodedata
 
+import numpy as np
 import pytest
 
 from gmn_tf.descriptions import word_forms
@@ -69,3 +70,16 @@ def test_what_stands_for_a_word(word, used, is_same):
     found = word_forms.match(word, RANKS)
     assert found == (word, tuple(used.split()), is_same)
     assert {*found.used} <= word_forms.wanted(word)
+
+
+def test_any_name_has_words_or_none():
+    rng = np.random.default_rng(0)
+    ranges = [(32, 127), (0xA0, 0x250), (0x900, 0x980), (0x3040, 0x30FF)]
+    for _ in range(300):
+        low, high = ranges[rng.integers(len(ranges))]
+        codes = rng.integers(low, high, rng.integers(0, 20)).tolist()
+        name = "".join(map(chr, codes))
+        for word in word_forms.words(word_forms.readable(name)):
+            assert word and not set(word) & set(" _+/.,")
+            found = word_forms.match(word, RANKS)
+            assert {*found.used} <= {*RANKS} & word_forms.wanted(word)

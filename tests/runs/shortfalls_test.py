@@ -88,6 +88,12 @@ def test_a_discriminant_is_not_proposed_to_one():
     assert "--classifier=discriminant" not in sentence
 
 
+def test_descriptions_are_the_cause_where_the_classifier_cannot_be():
+    settings = {"classifier": "discriminant"}
+    (sentence,) = sentences(t1=40, u=35, settings=settings.items())
+    assert "T-1 is 40.0" in sentence and "texts or attributes" in sentence
+
+
 def test_table_shows_unknown_numbers_as_dashes():
     limits = {**LIMITS, "advice": ["Try --a=b."]}
     text = report.limits_table({"limits": limits})

@@ -1,9 +1,12 @@
-"""Small presets of KerasHub with random weights, as save_to_preset writes."""
+"""Small presets of KerasHub with random weights, as save_to_preset writes.
+
+KerasHub is imported where it is used: that takes seconds, in every process
+that collects tests.
+"""
 
 import pathlib
 
 import keras
-import keras_hub
 
 SIDE = 16  # of the images
 DIM = 6  # of the embeddings of both towers
@@ -13,6 +16,8 @@ MOST_TOKENS = 40
 
 def write_clip(folder: pathlib.Path) -> pathlib.Path:
     """A model of images and texts."""
+    import keras_hub
+
     keras.utils.set_random_seed(5)
     sizes = {"num_layers": 1, "num_heads": 2, "intermediate_dim": 12}
     tokens = ["ow", *LETTERS, *(f"{c}</w>" for c in LETTERS)]
@@ -54,6 +59,8 @@ def write_clip(folder: pathlib.Path) -> pathlib.Path:
 
 def write_dino(folder: pathlib.Path) -> pathlib.Path:
     """A model of images alone, of which the first token counts."""
+    import keras_hub
+
     keras.utils.set_random_seed(6)
     model = keras_hub.models.DINOV2Backbone(
         patch_size=8,
@@ -74,6 +81,8 @@ def write_dino(folder: pathlib.Path) -> pathlib.Path:
 
 def write_resnet(folder: pathlib.Path) -> pathlib.Path:
     """A model of images alone, whose output has two axes of space."""
+    import keras_hub
+
     keras.utils.set_random_seed(7)
     model = keras_hub.models.ResNetBackbone(
         input_conv_filters=[64],
