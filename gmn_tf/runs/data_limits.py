@@ -26,6 +26,7 @@ from gmn_tf.method import metrics
 from gmn_tf.method.classifiers.discriminant import (
     class_means,
     columns,
+    regression,
     scatter_within,
 )
 
@@ -34,7 +35,6 @@ MOST_CLASSES = 1000
 MOST_SAMPLES = 20_000
 MOST_DIMENSIONS = 2500  # of the features; the time grows with their square
 SHRINKAGES = (0.1, 1.0, 10.0)  # in units of the mean variance within classes
-RIDGES = np.logspace(-3.0, 3.0, 7)  # in units of a description's length
 MOST_FOLDS = 10
 MOST_MEASURED = 5  # of these
 FEWEST_CLASSES = 4  # Two to learn from, and two to tell apart.
@@ -184,11 +184,10 @@ def left_out(
     """How well descriptions predict the classes that were left out.
 
     Seen classes are divided into parts of as many classes as are unseen, into
-    2 to 10 parts. For each of up to five parts, a ridge regression learns the
-    class means of all other classes from their descriptions. Its ridge is the
-    best at leaving out single ones of these. The linear discriminant with
-    predicted means, and the covariance of the other classes, then tells the
-    samples of the part apart.
+    2 to 10 parts. For each of up to five parts, the regression of the
+    discriminant classifier learns the class means of all other classes from
+    their descriptions. The linear discriminant with predicted means, and the
+    covariance of the other classes, then tells the samples of the part apart.
 
     Args:
         train: standardised samples, labels 0..S-1.
@@ -206,6 +205,7 @@ def left_out(
         return dict.fromkeys(names)
     folds = int(np.clip(round(num_classes / unseen), 2, MOST_FOLDS))
     folds = min(folds, num_classes // 2)
+    described = _standardised(embeddings, *_moments(embeddings))
     # No rule of the order of classes may decide, such as an alphabet's.
     order = np.random.default_rng(0).permutation(num_classes)
     fold = np.empty(num_classes, int)
@@ -213,9 +213,9 @@ def left_out(
     found, sizes, errors, total = [], [], 0.0, 0.0
     for number in range(min(folds, MOST_MEASURED)):
         inside, outside = fold == number, fold != number
-        predicted = predicted_means(
-            embeddings[outside], means[outside], embeddings[inside]
-        )
+        predicted = regression(described[outside], means[outside])(
+            described[inside]
+        ).astype(np.float32)
         errors += np.sum((predicted - means[inside]) ** 2)
         usual = means[outside].mean(axis=0)
         total += np.sum((means[inside] - usual) ** 2)
@@ -233,25 +233,6 @@ def left_out(
         1.0 - errors / total if total else None,
     )
     return dict(zip(names, values))
-
-
-def predicted_means(
-    embeddings: np.ndarray, means: np.ndarray, new: np.ndarray
-) -> np.ndarray:
-    """Class means `[k, dx]` that ridge regression predicts.
-
-    Args:
-        embeddings: `[n, da]` of known classes.
-        means: `[n, dx]` of their samples.
-        new: `[k, da]`.
-    """
-    # scikit-learn takes a second, and only this needs it.
-    from sklearn.linear_model import RidgeCV
-
-    moments = _moments(embeddings)
-    known, new = (_standardised(part, *moments) for part in (embeddings, new))
-    ridge = RidgeCV(RIDGES * known.shape[1])
-    return ridge.fit(known, means).predict(new).astype(np.float32)
 
 
 def descriptions(embeddings: np.ndarray) -> dict:

@@ -92,7 +92,7 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
         and t1 < FAR_BELOW * estimate
     ):
         found.append(
-            f"T-1 is {t1:.1f}, and a linear prediction of classes left out "
+            f"T-1 is {t1:.1f}, and a prediction of classes left out "
             f"reaches {estimate:.1f}"
         )
         default.append(
