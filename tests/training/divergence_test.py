@@ -8,6 +8,7 @@ from gmn_tf.training import fit
 from gmn_tf.training.callbacks import LARGEST, TAGS, DivergenceMonitor
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
+from tests.support import quick
 
 
 def logs(**values):
@@ -69,13 +70,14 @@ def train(tiny_config, tiny_data):
     config = tiny_config.replace({"steps": 7})
 
     def run(folder=None, callbacks=lambda first: []):
-        return fit.train(
-            config,
-            tiny_data,
-            fit.make_strategy("one"),
-            callbacks,
-            checkpoints=folder and Checkpoints(folder, 1),
-        ).generator.get_weights()
+        with quick.training():
+            return fit.train(
+                config,
+                tiny_data,
+                fit.make_strategy("one"),
+                callbacks,
+                checkpoints=folder and Checkpoints(folder, 1),
+            ).generator.get_weights()
 
     return run
 
