@@ -34,11 +34,7 @@ def write(folder: pathlib.Path, counts=None) -> pathlib.Path:
 
 
 def mobilenet(include_top, weights, input_shape, pooling) -> keras.Model:
-    """Stands for `keras.applications.MobileNet`: as many features, two layers.
-
-    Args:
-        include_top, weights, input_shape, pooling: as of Keras's.
-    """
+    """Stands for that of `keras.applications`: as many features, two layers."""
     assert (include_top, weights, pooling) == (False, None, "avg")
     return keras.Sequential(
         [
