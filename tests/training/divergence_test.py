@@ -102,9 +102,10 @@ def test_earlier_checkpoints_are_kept_and_continued_from(
 
 def test_every_loss_is_watched(tiny_config, tiny_data):
     seen = set()
-    for variant in ("cwgan_gm", "cwgan_cls_cycle"):
+    weights = ("matching_norm_weight", "vae_prior_weight", "vae_code_weight")
+    for variant in ("cwgan_gm", "cwgan_cls_cycle", "gmmn", "cvae", "cadavae"):
         config = tiny_config.replace(
-            {"variant": variant, "matching_norm_weight": 0.1}
+            {"variant": variant, **dict.fromkeys(weights, 0.1)}
         )
         fit.train(
             config,
