@@ -7,10 +7,11 @@ import sys
 
 from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.method.variants import GUIDANCES, VARIANTS
+from gmn_tf.runs.entries import ENTRIES
 from gmn_tf.utils import registry
 
 ROOT = pathlib.Path(__file__).parents[2]
-TABLES = (VARIANTS, GUIDANCES, CLASSIFIERS)
+TABLES = (VARIANTS, GUIDANCES, CLASSIFIERS, ENTRIES)
 METADATA = "Metadata-Version: 2.1\nName: {0}\nVersion: 1.0\n"
 FILE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
 

@@ -1,5 +1,6 @@
 """Plugins: what is registered, found again, and refused."""
 
+import re
 import sys
 
 import pytest
@@ -8,6 +9,8 @@ from gmn_tf import commands
 from gmn_tf.config import Config
 from gmn_tf.method.classifiers import table
 from gmn_tf.method.variants import GUIDANCES, VARIANTS
+from gmn_tf.reproduction import leaderboard
+from gmn_tf.runs.entries import ENTRIES
 from gmn_tf.training import parts
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError
@@ -104,6 +107,25 @@ def test_commands_know_the_names_of_plugins(sparse, tmp_path):
     for name in commands.__dict__.keys() & {"train", "predict", "summary"}:
         text = fail(getattr(commands, name), "--plugins=plugin_none")
         assert "plugin_none" in text and "cannot be imported" in text
+
+
+def test_an_entry_of_a_plugin_takes_part(sparse, tmp_path):
+    page = (plugins.ROOT / "docs" / "leaderboard.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    plugins.write_files(tmp_path, {"plugin_entry.py": code})
+    registry.load("gmn_sparse,plugin_entry")
+    asked = leaderboard.Request(
+        ("flo",), 1, "cpu", (), tmp_path, entries=("sparse",)
+    )
+
+    job, *_ = leaderboard.jobs(asked)
+
+    assert job.name == "flo-tune-cwgan_sparse-1"
+    assert "--plugins=gmn_sparse,plugin_entry" in job.command
+    settings = job.settings["sparse"]
+    assert settings["plugin_settings"] == "sparsity.weight=0.1"
+    second = Config(**settings).replace(ENTRIES["sparse"].second)
+    assert second.settings_of("sparsity").weight == 0.01
 
 
 def test_tables_need_no_function_of_a_part(scene, tmp_path):
