@@ -499,14 +499,15 @@ def read_config_file(path: str) -> dict:
         InputError: if the file is missing, is not a JSON object or names a
             setting that does not exist.
     """
+    place = pathlib.Path(path)
     content = files.read_json(
-        pathlib.Path(path),
+        place,
         'an object of settings: {"setting": value, ...}',
         "Check the path, or compare with the config.json of a run.",
     )
     if isinstance(content.get("config"), dict):
         content = content["config"]
-    registry.load(str(content.get("plugins", "")))
+    registry.load(str(content.get("plugins", "")), record=place)
     check_setting_names(content)
     return content
 
