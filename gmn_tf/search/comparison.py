@@ -154,19 +154,30 @@ def _choose(entry, config, generators, minutes) -> dict:
         if best and seconds >= limit:
             note({"reason": classifier_search.NO_TIME})
             break
-        own, record, load = _trained(entry, config, generators, drawn)
-        seconds += record["seconds"]
-        begun = time.monotonic()
-        top = classifier_search.search(
-            own.replace(settings),
-            generators.data,
-            load(record["steps"][-1]),
-            {**values, PENALTY: (CALIBRATED,)},
-            OBJECTIVE,
-            on_choice=note,
-            deadline=begun + limit - seconds,
-            margin=MARGIN,
-        )[0]
+        try:
+            own, record, load = _trained(entry, config, generators, drawn)
+            seconds += record["seconds"]
+            begun = time.monotonic()
+            top = classifier_search.search(
+                own.replace(settings),
+                generators.data,
+                load(record["steps"][-1]),
+                {**values, PENALTY: (CALIBRATED,)},
+                OBJECTIVE,
+                on_choice=note,
+                deadline=begun + limit - seconds,
+                margin=MARGIN,
+            )[0]
+        except LostDataError:
+            raise
+        except InputError as error:
+            if best is None:
+                raise
+            # This trial alone has failed: its generator, or its classifier,
+            # which is noted then.
+            if tried[-1]["generator"] != _texts(drawn):
+                note({"reason": first_line(error)})
+            break
         seconds += time.monotonic() - begun
         settings |= {name: top[name] for name in values}
         if best is None or top[OBJECTIVE] > best[OBJECTIVE] + MARGIN:

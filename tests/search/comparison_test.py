@@ -224,3 +224,36 @@ def test_an_entry_that_fails_leaves_the_others(splits, config, tmp_path):
         found = measure(entries, *arguments, chosen)
         assert found["broken"]["reason"].startswith("no settings: ")
         assert "reason" not in found["discriminant"]
+
+
+@pytest.mark.parametrize("in_classifier", [False, True])
+def test_a_second_generator_that_fails_leaves_the_first(
+    in_classifier, splits, config, tmp_path, monkeypatch
+):
+    class Failing(comparison.Generators):
+        def trained(self, name, config):
+            if config.learning_rate == 7.0 and not in_classifier:
+                raise InputError("Training diverged.", "", "", "")
+            return super().trained(name, config)
+
+    tried = {"discriminant_shrinkage": (3.0, 1.0, 10.0, 0.3, 30.0)}
+    entry = dataclasses.replace(
+        REAL["discriminant"], tried=tried, second={"learning_rate": 7.0}
+    )
+    fit = experiment.fit_classifiers
+
+    def failing(config, *arguments):
+        if config.learning_rate == 7.0 and in_classifier:
+            raise InputError("Training the classifier diverged.", "", "", "")
+        return fit(config, *arguments)
+
+    monkeypatch.setattr(experiment, "fit_classifiers", failing)
+    side = Failing(splits["tune"], tmp_path)
+    found = comparison.choose(
+        {"one": entry}, real_only(config["tune"]), side, LONG
+    )["one"]
+
+    assert not found["second"] and found["h"] > 0.0
+    assert found["trials"] == len(found["tried"]) == TRIALS
+    assert "diverged" in found["tried"][-1]["reason"]
+    assert found["tried"][-1]["generator"] == {"learning_rate": 7.0}
