@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -188,6 +189,21 @@ def test_a_kept_generator_is_that_of_a_plain_training(splits, config, tmp_path):
 
     for kept, expected in zip(load(3).get_weights(), plain.get_weights()):
         np.testing.assert_array_equal(kept, expected)
+
+
+def test_steps_before_an_interruption_count_as_those_after_it(
+    splits, config, tmp_path, monkeypatch
+):
+    def continued(config, data, strategy, callbacks, checkpoints):
+        callbacks(config.steps - 1)
+        time.sleep(0.2)
+        return comparison.fit.parts.build_model(config, data)
+
+    monkeypatch.setattr(comparison.fit, "train", continued)
+    one = config["test"].replace({"steps": 40})
+    record, _ = generators(splits["test"], tmp_path).trained("g", one)
+
+    assert record["seconds"] >= 40 * 0.2
 
 
 def test_other_settings_are_not_taken_for_those_of_a_generator(
