@@ -106,7 +106,7 @@ class GMN(keras.Model):
             moved = [
                 variable
                 for guidance in self.guidances
-                for variable in _own_variables(guidance)
+                for variable in own_variables(guidance)
                 if _own_optimizer(guidance) == name
             ]
             if getattr(self, name) is not None:
@@ -132,7 +132,7 @@ class GMN(keras.Model):
             logs |= self._critic_steps(batch["critic"])
         logs |= self._generator_step(batch)
         for guidance in self.guidances:
-            if variables := _own_variables(guidance):
+            if variables := own_variables(guidance):
                 with tf.GradientTape() as tape:
                     loss = guidance.own_loss(batch, self.synthesise)
                 optimizer = getattr(self, _own_optimizer(guidance))
@@ -233,7 +233,7 @@ class GMN(keras.Model):
         optimizer.apply(gradients, variables)
 
 
-def _own_variables(guidance) -> list:
+def own_variables(guidance) -> list:
     """What `own_loss` of a guidance, any layer with the methods, trains."""
     if isinstance(guidance, GuidanceLayer):
         return guidance.own_variables

@@ -21,12 +21,6 @@ def noise_dim(config: Config, data: ZeroShotData) -> int:
     return config.noise_dim or data.embeddings.shape[1]
 
 
-def reads_features(variant: variants.Variant) -> bool:
-    """Whether a guidance reads real features beside the generator's samples."""
-    rows = [variants.GUIDANCES[name] for name in variant.guidance]
-    return any(row.reads_features for row in rows)
-
-
 def reconstruction(config: Config) -> str:
     """The error of an auto-encoder, a key of `autoencoding.ERRORS`."""
     if config.vae_reconstruction != "auto":
@@ -38,7 +32,7 @@ def reconstruction(config: Config) -> str:
 def check(config: Config, data: ZeroShotData) -> None:
     """Raises InputError for settings that do not fit a variant's guidance."""
     variant = variants.VARIANTS[config.variant]
-    if variant.stream != variants.SEEN_ONLY and reads_features(variant):
+    if variant.stream != variants.SEEN_ONLY and variant.reads_features:
         raise InputError(
             f"--variant={config.variant} reads the labels of real features, "
             "which unlabelled ones do not have.",

@@ -15,7 +15,7 @@ from gmn_tf.runs.workdir import SOURCE, Workdir
 from gmn_tf.training import parts
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError
-from tests.support import plugins
+from tests.support import plugins, toys
 from tests.support.in_process import fail, succeed
 
 HEAD = """
@@ -290,6 +290,16 @@ def test_settings_have_the_types_of_their_defaults(scene, tmp_path):
         ("def build(config): pass", "takes other arguments"),
         ("def build(config, data, more): pass", "takes other arguments"),
         ("def build(config, data): return 1", "not a layer that guides"),
+        (
+            "import keras\n"
+            "class Mine(keras.layers.Layer):\n"
+            "  targets = loss = print\n"
+            "def build(config, data):\n"
+            "  mine = Mine()\n"
+            "  mine.add_weight([2])\n"
+            "  return mine",
+            "Mine without own_loss",
+        ),
         ("import nothing_like_it", "cannot be imported"),
     ],
 )
@@ -333,3 +343,25 @@ def test_classifiers_that_cannot_be_trained_are_refused(
         table.fit("mine")
     with pytest.raises(InputError, match="lacks settings"):
         table.settings("mine")
+
+
+def test_a_setting_of_a_classifier_that_no_run_has_is_named(scene, tmp_path):
+    code = "from typing import NamedTuple\nclass Settings(NamedTuple):\n"
+    plugins.write_files(
+        tmp_path, {"plugin_y.py": code + "  epochs: int\n  magic: int"}
+    )
+    row = "CLASSIFIERS.register({'mine': Kind('plugin_y', ('classifier_',))})"
+    config = Config(plugins=plugin(tmp_path, row))
+
+    with pytest.raises(InputError, match="setting magic that no run has"):
+        parts.classifier_settings(config, "mine")
+
+
+def test_a_guidance_may_read_many_samples_of_each_class(scene, tmp_path):
+    text = "GUIDANCES.register({'mine': Guidance('x:y', reads_classes=True)})\n"
+    text += VARIANT.replace("matching", "mine") % "by_class"
+    config = Config(plugins=plugin(tmp_path, text), variant="by_class")
+
+    sizes = parts.batch_sizes(config, toys.zero_shot_data())
+    assert (sizes.classes, sizes.real) == (5, 60)
+    assert sizes.code_dim == sizes.theta == sizes.critic_steps == 0
