@@ -269,6 +269,11 @@ class Config:
     regressor_fake_weight: float = setting(
         0.0, "Weight of synthetic samples in R's own loss."
     )
+    regressor_feedback: float = setting(
+        0.0,
+        "Weight of what the generator reads from R in a second pass; 0: it has "
+        "one pass.",
+    )
     alignment_units: tuple[int, ...] = setting(
         (1560,), "Hidden layers of CADA-VAE's encoder of features."
     )

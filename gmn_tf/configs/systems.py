@@ -90,7 +90,9 @@ GAMMA = {"adversarial_weight": 10.0}
 LONG = {"": 300, "flo": 500, "sun": 400, "awa": 120, "awa2": 120}
 SMALL = {"vae_units": (512,), "regressor_units": (512,)}
 DECODER = {"regressor_distance": "absolute", "regressor_weight": 0.01}
-AS_ON_AWA = {"regressor_weight": 0.1}
+# From memory, but for CUB and FLO.
+AS_ON_AWA = {"regressor_weight": 0.1, "regressor_feedback": 0.01}
+FEEDBACK = {"flo": 0.5, "sun": 0.1}
 
 _SYSTEMS = {
     "cwgan_cls": System(
@@ -137,9 +139,18 @@ _SYSTEMS = {
     ),
     "fvaegan": System(VAE, MANY, LONG, GAMMA, SMALL),
     "tfvaegan": System(
-        {**VAE, **DECODER, "regressor_units": (4096,)},
+        {
+            **VAE,
+            **DECODER,
+            "regressor_units": (4096,),
+            "regressor_feedback": 1.0,
+        },
         {
             **MANY,
+            **{
+                name: {**MANY[name], "regressor_feedback": weight}
+                for name, weight in FEEDBACK.items()
+            },
             "awa": {**MANY["awa"], **AS_ON_AWA},
             "awa2": {**MANY["awa2"], **AS_ON_AWA},
         },

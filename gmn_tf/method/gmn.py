@@ -24,7 +24,7 @@ class GMN(keras.Model):
     (see `training.batches`): a step is a function of weights and batch.
 
     Args:
-        generator: a `gmn_tf.Generator`.
+        generator: a `gmn_tf.Generator`, or a `feedback.FeedbackGenerator`.
         critic: a `gmn_tf.Critic`, or None.
         guidances: layers of `guidance`.
         embeddings: `[C, da]` class embeddings.
@@ -69,8 +69,16 @@ class GMN(keras.Model):
 
     @property
     def generator_variables(self) -> list:
-        """What Eq. 5 moves: G, and networks of guidances that go with it."""
-        variables = list(self.generator.trainable_variables)
+        """What Eq. 5 moves: G, and networks of guidances that go with it.
+
+        A regressor that G reads (`feedback`) has a loss of its own.
+        """
+        others = {id(v) for g in self.guidances for v in own_variables(g)}
+        variables = [
+            variable
+            for variable in self.generator.trainable_variables
+            if id(variable) not in others
+        ]
         for guidance in self.guidances:
             if isinstance(guidance, GuidanceLayer):
                 variables += guidance.joint_variables

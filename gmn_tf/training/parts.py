@@ -52,7 +52,7 @@ def build_model(
         build_guidance(name, config, data) for name in variant.guidance
     ]
     model = GMN(
-        generator,
+        system_parts.with_feedback(config, generator, guidances),
         critic,
         guidances,
         data.embeddings,

@@ -4,6 +4,7 @@ from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import BLOCK, ZeroShotData
 from gmn_tf.method import alignment, autoencoding, moments, variants
 from gmn_tf.method.encoder import Encoder
+from gmn_tf.method.feedback import FeedbackGenerator
 from gmn_tf.method.regression import Regression, Regressor
 from gmn_tf.method.representation import DecodedFeatures
 from gmn_tf.utils.errors import InputError
@@ -121,6 +122,16 @@ def regression(config: Config, data: ZeroShotData):
         config.regressor_fake_weight,
         DecodedFeatures(regressor) if decoded else None,
     )
+
+
+def with_feedback(config: Config, generator, guidances: list):
+    """The generator, in two passes if a regressor guides it."""
+    for guidance in guidances:
+        if config.regressor_feedback and isinstance(guidance, Regression):
+            return FeedbackGenerator(
+                generator, guidance.regressor, config.regressor_feedback
+            )
+    return generator
 
 
 def aligned_codes(config: Config, data: ZeroShotData):
