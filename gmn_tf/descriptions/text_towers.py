@@ -8,6 +8,7 @@ the class at length 1; of several templates, their mean at length 1.
 import hashlib
 import os
 from collections.abc import Sequence
+from importlib import metadata
 
 import numpy as np
 
@@ -53,8 +54,8 @@ def encode(
     Raises:
         InputError: for a preset that cannot be opened, or without such a tower.
     """
-    import keras_hub
-
+    check(source)
+    # It takes seconds to import TensorFlow.
     from gmn_tf.images import backbones
 
     model = hub_presets.load_backbone(source, _FLAG)
@@ -95,7 +96,7 @@ def encode(
         "dim": values.shape[1],
         "templates": list(templates),
         "version": __version__,
-        "keras_hub": keras_hub.__version__,
+        "keras_hub": metadata.version("keras-hub"),
     }
     return Encoded(values, record, _notes(long, preprocessor.sequence_length))
 
