@@ -9,6 +9,7 @@ import numpy as np
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.descriptions import class_lists
 from gmn_tf.descriptions.describe import describe_alike
+from gmn_tf.descriptions.encoder_table import kind_of
 from gmn_tf.utils.errors import InputError, listed
 from gmn_tf.utils.texts import renamed
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
@@ -121,12 +122,16 @@ def _words(known: LabelMap) -> list:
 def _joined(known, numbers, names, texts, encoder, quiet):
     """Parts from words and parts of `numbers` in order, `[n, da]`; notes."""
     parts, notes = [], []
+    kinds = {part.encoder["encoder"] for part in _words(known)}
     for part in known.scalings:
         if part.encoder is None:
             parts.append(numbers[:, : part.dim])
             numbers = numbers[:, part.dim :]
             continue
-        found = describe_alike(names, part.encoder, texts, encoder, quiet=quiet)
+        kind = part.encoder["encoder"]
+        is_other = len(kinds) > 1 and encoder and kind_of(encoder) != kind
+        place = None if is_other else encoder
+        found = describe_alike(names, part.encoder, texts, place, quiet=quiet)
         parts.append(found.values)
         notes += found.notes
     return np.concatenate(parts, axis=1), tuple(dict.fromkeys(notes))

@@ -135,11 +135,21 @@ def load_image_converter(source: str | os.PathLike, flag: str) -> Any:
 
 
 def load_preprocessor(source: str | os.PathLike, flag: str) -> Any:
-    """What prepares texts for the network; raises InputError, too."""
-    return _opened(source, flag, lambda hub: hub.models.CausalLMPreprocessor)
+    """What prepares texts for the network; raises InputError, too.
+
+    It prepares no images: that of SigLIP would ask for some with every text.
+    """
+    return _opened(
+        source,
+        flag,
+        lambda hub: hub.models.CausalLMPreprocessor,
+        image_converter=None,
+    )
 
 
-def _opened(source: str | os.PathLike, flag: str, kind: Callable) -> Any:
+def _opened(
+    source: str | os.PathLike, flag: str, kind: Callable, **options
+) -> Any:
     """What a class of KerasHub, which `kind` names, makes of a preset."""
     check(source, flag)
     try:
@@ -157,7 +167,7 @@ def _opened(source: str | os.PathLike, flag: str, kind: Callable) -> Any:
             hint(f"Correct --{flag}.", preset, known),
         )
     try:
-        return kind(keras_hub).from_preset(str(folder or preset))
+        return kind(keras_hub).from_preset(str(folder or preset), **options)
     except ImportError as error:
         raise _not_installed(source, first_line(error)) from error
     except Exception as error:  # a download, or damage, fails in many ways

@@ -1,6 +1,7 @@
 """From names and photographs to predictions, with words alone and joined."""
 
 import csv
+import dataclasses
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from gmn_tf import commands
 from gmn_tf.commands import _demo, command_line
+from gmn_tf.descriptions import describe
 from gmn_tf.inference import new_classes, prediction
 from gmn_tf.utils.errors import InputError
 from tests.support.in_process import fail, succeed
@@ -199,3 +201,21 @@ def test_what_is_missing_is_said(source, tmp_path):
     message = fail(commands.prepare_data, *flags, "--embedding=words")
     assert "how classes were described" in message
     assert not (tmp_path / "zero_shot").exists()
+
+
+def test_another_encoder_is_that_of_the_parts_of_its_kind(
+    runs, vectors, monkeypatch
+):
+    known = prediction.Predictor.load(runs["words"]).classes
+    (part,) = known.scalings
+    tower = dataclasses.replace(part, encoder={"encoder": "hub"})
+    both = dataclasses.replace(known, scalings=(part, tower))
+    asked = []
+
+    def describe_alike(names, record, texts, encoder, quiet):
+        asked.append((record["encoder"], encoder))
+        return describe.Description(np.ones((len(names), part.dim)), record, ())
+
+    monkeypatch.setattr(new_classes, "describe_alike", describe_alike)
+    new_classes.from_words(both, ["ibis"], encoder=vectors)
+    assert asked == [("words", vectors), ("hub", None)]
