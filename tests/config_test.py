@@ -16,7 +16,7 @@ NUMBERS = [n for n, f in FIELDS.items() if isinstance(f.default, int | float)]
 COUNTS = [
     name
     for name, field in FIELDS.items()
-    if isinstance(field.default, int) and name not in ("seed", "seen_floor")
+    if isinstance(field.default, int) and field.metadata["least"] == 1
 ]
 
 

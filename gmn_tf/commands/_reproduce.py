@@ -147,9 +147,10 @@ def _reproduce_paper(values, tables, figures, arguments, given) -> list:
 def _compare(values, arguments, given) -> list:
     """The leaderboard; the jobs that failed."""
     from gmn_tf.reproduction import leaderboard, leaderboard_page
+    from gmn_tf.reproduction.leaderboard_results import Results
 
     request = _comparison(values, arguments)
-    jobs, results = leaderboard.jobs(request), leaderboard.Results(request)
+    jobs, results = leaderboard.jobs(request), Results(request)
 
     def describe():
         print("A job measures the systems that share a generator:")
@@ -201,9 +202,10 @@ def _comparison(values, arguments):
 def _run_job(values, arguments) -> None:
     """One job of the leaderboard, in this process."""
     from gmn_tf.reproduction import leaderboard
+    from gmn_tf.reproduction.leaderboard_results import Results
 
     request = _comparison(values, arguments)
-    results = leaderboard.Results(request)
+    results = Results(request)
     check_choice("job", values.job, results.parts)
     part = results.parts[values.job]
     missing = results.missing(part)

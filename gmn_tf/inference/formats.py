@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import (
+    convert_variables_to_constants_v2,
+)
 
 from gmn_tf.inference.format_table import ONNX, SAVED_MODEL, TFLITE
 from gmn_tf.inference.serving import IMAGES, PROBABILITIES, ServingModel
@@ -95,12 +98,23 @@ def write_onnx(model: ServingModel, folder: pathlib.Path) -> list[File]:
     import onnxruntime
     import tf2onnx
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    # What it lacks is in the error that follows.
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     names = [name.decode() for name in model.names.numpy()]
 
     def convert(signature, function, path):
+        # Otherwise a tensor that a layer holds becomes an input.
+        frozen = convert_variables_to_constants_v2(
+            function.get_concrete_function()
+        )
         graph, _ = tf2onnx.convert.from_function(
-            function, input_signature=function.input_signature, opset=OPSET
+            tf.function(
+                lambda inputs: {PROBABILITIES: frozen(inputs)[0]},
+                function.input_signature,
+                autograph=False,
+            ),
+            input_signature=function.input_signature,
+            opset=OPSET,
         )
         onnx.helper.set_model_props(
             graph, {"classes": json.dumps(names, ensure_ascii=False)}
@@ -123,6 +137,7 @@ def _each(model, folder, format_name: str, convert) -> list[File]:
         path = folder / f"{signature}.{format_name}"
         try:
             answer = convert(signature, function, path)
+            answer(np.zeros([1, *function.input_signature[0].shape[1:]], "f4"))
         except OSError:
             raise
         except Exception as error:  # the libraries have many

@@ -7,10 +7,12 @@ from matplotlib.figure import Figure
 
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.reproduction import leaderboard, page
-from gmn_tf.reproduction.leaderboard import NAME, Request, Results
+from gmn_tf.reproduction.leaderboard import NAME, Request
+from gmn_tf.reproduction.leaderboard_results import Results, rows_of
 from gmn_tf.runs import report
 from gmn_tf.runs.entries import TRIALS
 from gmn_tf.utils import figures
+from gmn_tf.utils.errors import counted
 
 TITLE = "Zero-shot learning systems on the same rows"
 PEEKED = "h if chosen on test (do not report)"
@@ -28,7 +30,7 @@ def write(request: Request, results: Results, command: Sequence[str]) -> None:
     results.write()
     tables, pictures = [], []
     for dataset in request.datasets:
-        rows = leaderboard.leaderboard(results, request, dataset)
+        rows = rows_of(results, request, dataset)
         if not rows:
             continue
         tables.append(_table(request, dataset, rows))
@@ -103,7 +105,7 @@ def _table(request: Request, dataset: str, rows) -> page.Table:
         mean = sum(gains) / len(gains)
         note = (
             f"Choosing on test adds {mean:.1f} to h on average over "
-            f"{len(gains)} systems, {max(gains):.1f} at most."
+            f"{counted(len(gains), 'system')}, {max(gains):.1f} at most."
         )
     return page.Table(
         number=NAME,

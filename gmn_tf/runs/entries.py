@@ -184,7 +184,12 @@ ENTRIES.register(
             **GAN,
         ),
         "cwgan_cls": Entry(
-            "f-CLSWGAN, bilinear", XIAN, "cwgan_cls", second=STRONGER_CLS, **GAN
+            "f-CLSWGAN, bilinear",
+            XIAN,
+            "cwgan_cls",
+            second=STRONGER_CLS,
+            **GAN,
+            from_memory=True,
         ),
         "cwgan_cls_linear": Entry(
             "f-CLSWGAN, softmax",
@@ -192,6 +197,7 @@ ENTRIES.register(
             "cwgan_cls",
             "linear",
             second=STRONGER_CLS,
+            from_memory=True,
             tried={"synthetic_per_class": (100, 250), **RATES, **EPOCHS},
         ),
         "cwgan_cls_devise": Entry(
@@ -200,6 +206,7 @@ ENTRIES.register(
             "cwgan_cls",
             "devise",
             second=STRONGER_CLS,
+            from_memory=True,
             tried={
                 "synthetic_per_class": (100, 250),
                 **RATES,
@@ -212,6 +219,7 @@ ENTRIES.register(
             "cwgan_cls",
             "ale",
             second=STRONGER_CLS,
+            from_memory=True,
             tried={"synthetic_per_class": (100, 250), **RATES, **EPOCHS},
         ),
         "cwgan_cycle": Entry(

@@ -144,7 +144,7 @@ def sentence(record: dict) -> str:
         return (
             "Probabilities are not calibrated: expected calibration error "
             f"{percent('ece')}.\nThe same command with --split=tune, then "
-            "bin/evaluate --calibrate, finds a --temperature."
+            "bin/evaluate --calibrate,\nfinds a --temperature."
         )
     return (
         f"Expected calibration error of the probabilities: {percent('ece')} "

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import PIL.Image
 import pytest
@@ -33,8 +34,19 @@ SMALL = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small_mobilenet():
+    """In MobileNet's place a network that is built and traced in a moment.
+
+    `backbones_test` and `serving_test` have the real one.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.applications, "MobileNet", image_toys.mobilenet)
+        yield
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(_small_mobilenet, tmp_path_factory):
     """Images of six classes, five each, and a random network's weights."""
     folder = tmp_path_factory.mktemp("own")
     rng = np.random.default_rng(0)

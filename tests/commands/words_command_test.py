@@ -6,12 +6,17 @@ import shutil
 
 import numpy as np
 import pytest
+from etils import epath
 
 from gmn_tf import commands
 from gmn_tf.commands import _demo, command_line
+from gmn_tf.data import mat_export
 from gmn_tf.descriptions import describe
 from gmn_tf.inference import new_classes, prediction
+from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import encoder_records
+from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
 from tests.support.in_process import fail, succeed
 
 NAMES = ("001.Crow", "002.Finch", "003.Heron", "004.Kite", "005.Owl", "Wren")
@@ -184,6 +189,24 @@ def test_a_moved_encoder_is_asked_for(runs, source, vectors, tmp_path):
         assert "sha256=" in message
     finally:
         moved.rename(vectors)
+
+
+def test_the_encoder_stays_with_the_data(runs, tmp_path):
+    _, source = Workdir(str(runs["att+words"])).read_config()
+    paths = mat_export.write(source["name"], source["data_dir"], tmp_path)
+    att, words = (
+        mat_file.read(epath.Path(path), ("encoder",)) for path in paths[1:]
+    )
+    assert encoder_records.of_mat(att) is None
+    known = prediction.Predictor.load(runs["att+words"]).classes
+    assert encoder_records.of_mat(words) == known.scalings[1].encoder
+    message = fail(
+        commands.train,
+        "--dataset=birds",
+        "--embedding=sent",
+        f"--data_dir={source['data_dir']}",
+    )
+    assert "the embedding att+words or words" in message
 
 
 def test_what_is_missing_is_said(source, tmp_path):

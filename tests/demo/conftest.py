@@ -13,7 +13,10 @@ from gmn_tf.demo.answering import Demo
 from gmn_tf.demo.catalogue import Catalogue
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import base, discriminant
-from tests.inference.conftest import finished_run, predictor  # noqa: F401
+from gmn_tf.runs import experiment
+from gmn_tf.runs.finished import FinishedRun
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import fit
 from tests.support import image_toys
 
 NAMES = ("001.Red_one", "green", "yellow", "purple", "blue")
@@ -74,3 +77,27 @@ def colours():
         [("blue", NAMES[0], 37.5), (NAMES[0], "green", 12.5)],
     )
     return Demo(Predictor(classes, (model,)), catalogue, backbone)
+
+
+@pytest.fixture(scope="session")
+def finished_run(tiny_config, tiny_data, tmp_path_factory):
+    """A run of the tiny set without a generator; its data is elsewhere."""
+    changes = {"variant": "real_only", "steps": 1, "classifier_seeds": 1}
+    config = tiny_config.replace(changes)
+    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
+    source = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
+    workdir.start(config, source)
+    experiment.run(
+        config,
+        tiny_data,
+        workdir,
+        fit.make_strategy("one"),
+        experiment.MonitoringOptions(quiet=True),
+    )
+    return FinishedRun(workdir, config, tiny_data)
+
+
+@pytest.fixture(scope="session")
+def predictor(finished_run):
+    """What that run predicts with."""
+    return Predictor.load(str(finished_run.workdir))

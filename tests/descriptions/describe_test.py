@@ -3,10 +3,13 @@ import json
 import numpy as np
 import pytest
 import scipy.io
+from etils import epath
 
 from gmn_tf.descriptions import class_lists, describe, description_files
 from gmn_tf.descriptions.encoder_table import Options
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import encoder_records
+from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
 
 VECTORS = {
     "the": [9, 9, 9],
@@ -189,4 +192,8 @@ def test_a_mat_file_keeps_the_rows(vectors, tmp_path):
     written = scipy.io.loadmat(out)
     np.testing.assert_allclose(written["att"], found.values.T)
     np.testing.assert_array_equal(written["trainval_loc"], [[2], [1]])
-    assert json.loads(written["encoder"][0]) == found.record
+    file = mat_file.read(epath.Path(out), ("encoder",))
+    assert encoder_records.of_mat(file) == found.record
+    scipy.io.savemat(out, {"encoder": "{}"})
+    with pytest.raises(InputError, match="how classes were described"):
+        encoder_records.of_mat(mat_file.read(epath.Path(out), ("encoder",)))

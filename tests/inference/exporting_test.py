@@ -12,7 +12,7 @@ from gmn_tf.data.feature_scaling import (
     FeatureScaling,
 )
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.inference import exporting, formats
+from gmn_tf.inference import exporting, formats, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import base
 from gmn_tf.utils.errors import InputError
@@ -63,6 +63,16 @@ def test_scaling_is_possible_in_every_format(kind, tmp_path):
 
     assert [one.runtime for one in written] == ["LiteRT", "ONNX Runtime"]
     assert max(one.difference for one in written) < 1e-5
+
+
+@pytest.mark.parametrize("write", [formats.write_tflite, formats.write_onnx])
+def test_a_tensor_that_a_layer_holds_becomes_part_of_the_model(write, tmp_path):
+    held = tf.constant([1.0, 2.0, 3.0])  # as Keras's Normalization does
+    model = serving.ServingModel(toy())
+    model.probabilities = lambda features, precision: features[:, :3] * held
+    (file,) = write(model, tmp_path)
+    _, found = file.answer(np.ones([2, toys.DX]))
+    np.testing.assert_allclose(found, [[1, 2, 3]] * 2)
 
 
 # What a format might do to a model, and how the message says it.

@@ -10,7 +10,8 @@ import pytest
 from gmn_tf import commands
 from gmn_tf.config import Config
 from gmn_tf.reproduction import leaderboard, leaderboard_page, runner
-from gmn_tf.reproduction.leaderboard import PEEK, TEST, TUNE, Request, Results
+from gmn_tf.reproduction.leaderboard import PEEK, TEST, TUNE, Request
+from gmn_tf.reproduction.leaderboard_results import Results, rows_of
 from gmn_tf.runs.entries import ENTRIES, TRIALS, Entry
 from gmn_tf.utils.errors import InputError
 from tests.commands.scaling_command_test import source_folder
@@ -171,7 +172,7 @@ def test_rows_are_means_over_seeds_and_the_best_comes_first(tmp_path):
     results = Results(asked)
     results.collect(leaderboard.jobs(asked))
 
-    rows = leaderboard.leaderboard(results, asked, "cub:att+sent")
+    rows = rows_of(results, asked, "cub:att+sent")
 
     assert [row["entry"] for row in rows] == [
         *("cwgan_cls", "discriminant", "cwgan_cls_devise")
@@ -199,7 +200,7 @@ def test_what_peeks_changes_no_clean_number(tmp_path):
                 results.chosen(part),
                 [
                     {n: v for n, v in row.items() if "peeked" not in n}
-                    for row in leaderboard.leaderboard(results, asked, "flo")
+                    for row in rows_of(results, asked, "flo")
                 ],
             )
         )
@@ -324,11 +325,13 @@ def test_a_whole_leaderboard_is_made_and_continued(tmp_path, monkeypatch):
         return 0.1
 
     monkeypatch.setattr(runner, "_run_one", run_here)
+    for draw in ("against_minutes", "against_peeked"):  # which takes seconds
+        monkeypatch.setattr(leaderboard_page, draw, lambda rows, title: None)
     call = (
         *("--tables=leaderboard", "--datasets=kinds", "--preset=auto"),
         *("--seeds=1", f"--out={tmp_path / 'out'}"),
     )
-    flags = ("--", data_dir, "--steps=4", "--matching_classes=2")
+    flags = ("--", data_dir, "--steps=2", "--matching_classes=2")
     flags += ("--classifier_epochs=2", "--batch_size=8", "--matching_real=4")
     text = in_process.succeed(
         commands.reproduce, *call, "--entries=discriminant", *flags

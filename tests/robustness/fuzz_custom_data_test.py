@@ -15,8 +15,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from gmn_tf.config import EMBEDDING_NORMS
 from gmn_tf.data import embeddings, zero_shot_data
+from gmn_tf.data.embeddings import EMBEDDING_NORMS
 from gmn_tf.data.feature_scaling import FeatureScaling
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
@@ -396,6 +396,9 @@ def spoilt_class_list(rng, place):
     path.write_bytes(fuzzing.json_text(rng, json.dumps(RUN.to_dict())))
     found = prediction.read_label_map(Workdir(place))
     content = json.loads(path.read_bytes())
+    for one in content["embedding"]:  # earlier versions had neither
+        one.setdefault("encoder", None)
+        one.setdefault("weight", 1.0)
     assert json.loads(json.dumps(found.to_dict())) == content
     assert set(found.kinds) <= {"seen", "unseen"}
     assert found.names and found.feature_dim > 0
@@ -403,7 +406,7 @@ def spoilt_class_list(rng, place):
     for one in found.scalings:
         assert isinstance(one.name, str) and type(one.dim) is int
         assert one.dim > 0 and one.norm in EMBEDDING_NORMS
-        assert 0.0 < one.divisor < np.inf
+        assert 0.0 < one.divisor < np.inf and 0.0 < one.weight < np.inf
         assert len(one.columns) in (0, one.dim)
         assert all(isinstance(column, str) for column in one.columns)
         size = one.dim if one.norm == "standard" else 0

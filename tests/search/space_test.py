@@ -82,7 +82,7 @@ def test_what_is_drawn_becomes_settings():
         ({"ranking_margin": [1.0, 2.0]}, "with the classifier bilinear"),
         ({"classifier": ["bilinear", "protype"]}, "Did you mean 'prototype'"),
         ({"noise_dim": []}, "has no value"),
-        ({"noise_dim": [0, 64]}, "at least 1"),
+        ({"critic_units": [[0], [64]]}, "at least 1"),
         ({"noise_dim": ["a", 64]}, "a whole number"),
         ({"noise_mean": ["linear", "cubic"]}, "one of linear, tanh"),
         ({"learning_rate": {"min": 0.1, "max": 0.01}}, "A < B"),

@@ -29,7 +29,8 @@ class PlainGMN(GMN):
                     batch["mix"][step],
                     self.gradient_penalty_weight,
                 )
-            self._descend(self.critic_optimizer, tape, loss, self.critic)
+            variables = self.critic.trainable_variables
+            self._descend(self.critic_optimizer, tape, loss, variables)
         return {"critic_loss": loss}
 
 

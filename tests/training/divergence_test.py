@@ -8,6 +8,7 @@ from gmn_tf.training import fit
 from gmn_tf.training.callbacks import LARGEST, TAGS, DivergenceMonitor
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
+from tests.support import quick
 
 
 def logs(**values):
@@ -69,13 +70,14 @@ def train(tiny_config, tiny_data):
     config = tiny_config.replace({"steps": 7})
 
     def run(folder=None, callbacks=lambda first: []):
-        return fit.train(
-            config,
-            tiny_data,
-            fit.make_strategy("one"),
-            callbacks,
-            checkpoints=folder and Checkpoints(folder, 1),
-        ).generator.get_weights()
+        with quick.training():
+            return fit.train(
+                config,
+                tiny_data,
+                fit.make_strategy("one"),
+                callbacks,
+                checkpoints=folder and Checkpoints(folder, 1),
+            ).generator.get_weights()
 
     return run
 
@@ -102,9 +104,10 @@ def test_earlier_checkpoints_are_kept_and_continued_from(
 
 def test_every_loss_is_watched(tiny_config, tiny_data):
     seen = set()
-    for variant in ("cwgan_gm", "cwgan_cls_cycle"):
+    weights = ("matching_norm_weight", "vae_prior_weight", "vae_code_weight")
+    for variant in ("cwgan_gm", "cwgan_cls_cycle", "gmmn", "cvae", "cadavae"):
         config = tiny_config.replace(
-            {"variant": variant, "matching_norm_weight": 0.1}
+            {"variant": variant, **dict.fromkeys(weights, 0.1)}
         )
         fit.train(
             config,

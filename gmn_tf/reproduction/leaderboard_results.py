@@ -1,0 +1,272 @@
+"""What the jobs of the leaderboard have found, and the rows made of it.
+
+No TensorFlow is needed.
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from gmn_tf.config import Config
+from gmn_tf.method.metrics import SCORES
+from gmn_tf.reproduction.leaderboard import (
+    NAME,
+    PEEK,
+    RESULT,
+    STAGES,
+    TEST,
+    TUNE,
+    Part,
+    Request,
+    parts,
+)
+from gmn_tf.reproduction.plan import Job
+from gmn_tf.runs import report, tables
+from gmn_tf.runs.entries import ENTRIES
+from gmn_tf.utils import files
+from gmn_tf.utils import tables as csv_tables
+from gmn_tf.utils.errors import InputError, check_same
+from gmn_tf.utils.versions import versions
+
+# The table of each stage's results, one row for each entry and seed.
+FILES = {TUNE: "chosen", TEST: "scores", PEEK: "peeked"}
+_SETTINGS = tuple(field.name for field in dataclasses.fields(Config))
+
+
+class Results:
+    """The results in a folder, by stage, data set, entry and seed.
+
+    Args:
+        request: what is compared. Its folder has chosen.csv, scores.csv and
+            peeked.csv, and tried.csv with what was tried on the tune splits,
+            all in a folder of their own.
+    """
+
+    def __init__(self, request: Request):
+        self.out = request.out
+        self.place = request.out / NAME
+        self.parts = {part.name: part for part in parts(request)}
+        self.rows = {stage: {} for stage in STAGES}
+        self.tried = {}
+        for stage, name in FILES.items():
+            for row in self._read(name):
+                key = row["dataset"], row["entry"], int(row["seed"])
+                self.rows[stage][key] = _typed(row)
+        for row in self._read("tried"):
+            key = row["dataset"], row["entry"]
+            self.tried.setdefault(key, []).append(row)
+
+    def _read(self, name: str) -> list[dict]:
+        path = self.place / f"{name}.csv"
+        return csv_tables.read(path) if path.exists() else []
+
+    def missing(self, part: Part) -> list[str]:
+        """The entries of a part that have no result yet."""
+        self._collect(part)
+        return [
+            name
+            for name in part.entries
+            if (part.dataset, name, part.seed) not in self.rows[part.stage]
+        ]
+
+    def has(self, job: Job) -> bool:
+        """Whether a job is done: all of its entries have a result."""
+        return not self.missing(self.parts[job.name])
+
+    def add(self, part: Part, found: Mapping, source: Mapping) -> None:
+        """Writes what was measured beside what was known of other entries.
+
+        Args:
+            part: what was measured.
+            found: by entry, as `gmn_tf.search.comparison` returns it.
+            source: of the data.
+        """
+        path = part.folder(self.out) / RESULT
+        known = read_result(path)["entries"] if path.exists() else {}
+        data = {"data": source["name"]}
+        data["split_fingerprint"] = source["split_fingerprint"]
+        data["versions"] = ", ".join(map(" ".join, versions().items()))
+        files.write_json(path, {"data": data, "entries": {**known, **found}})
+
+    def chosen(self, part: Part) -> dict:
+        """What the tune splits decided for the entries of a part.
+
+        Raises:
+            InputError: if nothing is known yet.
+        """
+        found = {}
+        for name in part.entries:
+            row = self.rows[TUNE].get((part.dataset, name, 1))
+            if row is None:
+                raise InputError(
+                    f"No settings of {name} were chosen for {part.dataset}.",
+                    "a finished job on the tune splits",
+                    "none",
+                    "Give the whole command again: it begins with that job.",
+                )
+            found[name] = row
+        return found
+
+    def collect(self, jobs: Sequence[Job]) -> None:
+        """Reads the folders of finished jobs; raises InputError if damaged."""
+        for job in jobs:
+            self._collect(self.parts[job.name])
+
+    def _collect(self, part: Part) -> None:
+        path = part.folder(self.out) / RESULT
+        if not path.exists():
+            return
+        content = read_result(path)
+        for name, found in content["entries"].items():
+            row = {"dataset": part.dataset, "entry": name, "seed": part.seed}
+            row |= {
+                n: v for n, v in found.items() if n not in ("tried", "config")
+            }
+            row |= content["data"]
+            row |= {
+                n: value
+                for n, value in found.get("config", {}).items()
+                if n not in row
+            }
+            self.rows[part.stage][part.dataset, name, part.seed] = row
+            if part.stage == TUNE:
+                self.tried[part.dataset, name] = [
+                    {"dataset": part.dataset, "entry": name, **one}
+                    for one in found.get("tried", ())
+                ]
+
+    def check_same_settings(self, jobs: Sequence[Job]) -> None:
+        """Raises InputError if results of other settings are there."""
+        for job in jobs:
+            part = self.parts[job.name]
+            for name, expected in job.settings.items():
+                row = self.rows[TUNE].get((part.dataset, name, 1))
+                if row is None or row.get("reason"):
+                    continue
+                found = {n: row[n] for n in _SETTINGS if n in row}
+                found |= {"dataset": expected["dataset"], "seed": 1}
+                check_same(
+                    f"{self.place} holds results of other settings ({name}).",
+                    Config().replace(found).to_dict(),
+                    expected,
+                    "Choose another --out, or give the flags of these results.",
+                )
+
+    def write(self) -> None:
+        """Writes the tables."""
+        for stage, name in FILES.items():
+            self._write(name, self.rows[stage].values())
+        self._write(
+            "tried", [one for rows in self.tried.values() for one in rows]
+        )
+
+    def _write(self, name: str, rows: Iterable[Mapping]) -> None:
+        rows = [
+            {
+                column: json.dumps(value) if isinstance(value, dict) else value
+                for column, value in row.items()
+            }
+            for row in rows
+        ]
+        if rows:
+            text = report.table_csv(rows)
+            files.write_text(self.place / f"{name}.csv", text)
+
+
+def read_result(path: pathlib.Path) -> dict:
+    """The contents of a job's result.json."""
+    content = files.read_json(
+        path,
+        "result.json as a job of the leaderboard writes it",
+        f"Remove {path}, so that it is made again.",
+    )
+    match content:
+        case {"entries": {}, "data": {}}:
+            return content
+    raise InputError(
+        f"{path} is not the result of a job of the leaderboard.",
+        'an object with "entries" and "data"',
+        ", ".join(content),
+        f"Remove {path}, so that it is made again.",
+    )
+
+
+def _typed(row: Mapping) -> dict:
+    """A row of a table as a job has written it."""
+    row = dict(row)
+    for name in ("settings", "peeked_settings"):
+        if row.get(name):
+            row[name] = json.loads(row[name])
+    for name in (*SCORES, "minutes", "peeked_h"):
+        if row.get(name):
+            row[name] = float(row[name])
+    for name in ("parameters", "trials"):
+        if row.get(name):
+            row[name] = int(row[name])
+    if "second" in row:
+        row["second"] = row["second"] in (True, "True")
+    if not row.get("reason"):
+        row.pop("reason", None)
+    return row
+
+
+def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
+    """The rows of a data set, the best clean h first, failures last.
+
+    Returns:
+        Dictionaries with what an entry is, the number of `seeds` it was scored
+        with, mean and standard deviation of each score in percent, as in `h`
+        and `h_std`, the mean `minutes` of training, the `parameters`, `tune_h`,
+        `trials` and `search_minutes` on the tune splits, `peeked_h` with its
+        deviation, and the `reason` of a failure.
+    """
+    rows = []
+    for name in (n for names in request.groups().values() for n in names):
+        entry = ENTRIES[name]
+        row = {
+            "dataset": dataset,
+            "entry": name,
+            "title": entry.title,
+            "paper": entry.paper,
+            "from_memory": entry.from_memory,
+            "generator": entry.variant if entry.has_generator else "",
+            "classifier": entry.classifier,
+        }
+        tuned = results.rows[TUNE].get((dataset, name, 1))
+        if tuned is None:
+            continue
+        scored, peeked = (
+            [
+                results.rows[stage][dataset, name, seed]
+                for seed in range(1, request.seeds + 1)
+                if (dataset, name, seed) in results.rows[stage]
+            ]
+            for stage in (TEST, PEEK)
+        )
+        every = [tuned, *scored, *peeked]
+        row["reason"] = next(filter(None, (r.get("reason") for r in every)), "")
+        scored, peeked = (
+            [one for one in each if "reason" not in one]
+            for each in (scored, peeked)
+        )
+        row["seeds"] = len(scored)
+        if scored:
+            row |= tables.over_seeds(scored)
+            row["minutes"] = float(np.mean([r["minutes"] for r in scored]))
+            row["parameters"] = int(scored[0]["parameters"])
+        for column, source in (
+            ("tune_h", "h"),
+            ("trials", "trials"),
+            ("search_minutes", "minutes"),
+            ("settings", "settings"),
+        ):
+            row[column] = tuned.get(source)
+        if peeked:
+            highest = [one["peeked_h"] for one in peeked]
+            row["peeked_h"] = float(np.mean(highest))
+            row["peeked_h_std"] = float(np.std(highest))
+        rows.append(row)
+    return sorted(rows, key=lambda row: -row.get("h", -1.0))
