@@ -102,10 +102,10 @@ def test_the_checksum_does_not_depend_on_models_that_were_made_before():
     inputs = keras.Input([1])
     first, second = (keras.Model(inputs, Unnamed()(inputs)) for _ in range(2))
     for model in (first, second):
-        model.set_weights([1.0, 2.0])
+        model.set_weights(np.array([1.0, 2.0]))
     assert [w.name for w in first.weights] != [w.name for w in second.weights]
     assert backbones.checksum(first) == backbones.checksum(second)
-    second.set_weights([2.0, 1.0])
+    second.set_weights(np.array([2.0, 1.0]))
     assert backbones.checksum(first) != backbones.checksum(second)
 
 
