@@ -10,8 +10,9 @@ from gmn_tf.data.label_map import LabelMap
 from gmn_tf.descriptions import class_lists
 from gmn_tf.descriptions.describe import describe_alike
 from gmn_tf.descriptions.encoder_table import kind_of
+from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.utils.errors import InputError, listed
-from gmn_tf.utils.texts import renamed
+from gmn_tf.utils.texts import folded, renamed
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 
@@ -71,7 +72,7 @@ def read(
     values, more = _joined(
         known, numbers, found.shown, found.texts, encoder, quiet
     )
-    notes = (*notes, *more)
+    notes = (*notes, *more, *_notes_on_known(found.shown, known))
     return Descriptions(found.names, values, known.columns, notes)
 
 
@@ -106,6 +107,17 @@ def from_words(
         )
     nothing = np.empty((len(names), 0), np.float32)
     return _joined(known, nothing, names, texts, encoder, True)[0]
+
+
+def _notes_on_known(names: Sequence[str], known: LabelMap) -> list[str]:
+    """Sentences on new classes that the run may have, in another spelling."""
+    spelt = {folded(readable(name)): name for name in known.names}
+    return [
+        f"{name} reads like {spelt[form]}, a class of the run: the two "
+        "share its answers."
+        for name in names
+        if (form := folded(readable(name))) in spelt
+    ]
 
 
 def _has_numbers(columns: Sequence[str], known: LabelMap) -> bool:

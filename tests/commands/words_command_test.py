@@ -120,6 +120,10 @@ def test_new_classes_are_described_by_their_names(runs, source, tmp_path):
     named = new_classes.read(table(tmp_path / "o.csv", *others), known)
     np.testing.assert_array_equal(named.values, values[:1])
     assert "7 columns are not read" in named.notes[0]
+    # One that is spelt as people write it is told.
+    names.write_text("Ibis\nowl\n")
+    (note,) = new_classes.read(names, known).notes
+    assert "owl reads like 005.Owl, a class of the run" in note
     # A class of the run is not described anew.
     names.write_text("005.Owl\n")
     flags = f"--features={source / 'features.npy'}", f"--classes={names}"
