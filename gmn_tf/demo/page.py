@@ -6,6 +6,8 @@ is served from here, and its policy forbids the browser any other source.
 
 import base64
 import os
+import re
+import socket
 import threading
 
 import flask
@@ -19,7 +21,7 @@ from gmn_tf.demo.catalogue import shown
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.features import IMAGES
 
-LOCAL = "127.0.0.1"
+LOCAL = "127.0.0.1", "localhost", "[::1]"  # as browsers name this machine
 MEGABYTE = 2**20
 LARGEST_FILE = 20  # megabytes
 LARGEST_REQUEST = 32  # megabytes, of features that come back
@@ -47,12 +49,13 @@ def make_app(demo: Demo, title: str, local: bool = True) -> flask.Flask:
     app = flask.Flask(__name__)
     app.json.sort_keys = False
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST * MEGABYTE
-    if local:
-        app.config["TRUSTED_HOSTS"] = [LOCAL, "localhost"]
     turn = threading.Lock()  # two cores compute nothing faster at once
 
     @app.before_request
     def check_origin():
+        name = re.sub(r":\d+$", "", flask.request.host)
+        if local and name not in LOCAL:
+            flask.abort(400, "This page is for this machine alone.")
         site = flask.request.headers.get("Sec-Fetch-Site", "same-origin")
         if flask.request.method == "POST" and site != "same-origin":
             flask.abort(403)
@@ -209,10 +212,13 @@ def make_server(app: flask.Flask, host: str, port: int) -> BaseWSGIServer:
         InputError: if it cannot listen there.
     """
     try:
+        # A name may have several addresses; one is enough.
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
         return waitress.create_server(
             app,
-            host=host,
-            port=port,
+            sockets=[socket.create_server(address[:2], family=family)],
             threads=4,
             # A little more, so that the application can say what is too large.
             max_request_body_size=2 * LARGEST_REQUEST * MEGABYTE,

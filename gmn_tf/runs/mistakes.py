@@ -134,6 +134,12 @@ def reject_curve_csv(curve: Sequence[dict]) -> str:
     )
 
 
+def is_calibrated(metrics: dict) -> bool:
+    """Whether a temperature was found for a run with this metrics.json."""
+    record = metrics.get("calibration")  # older runs have none
+    return isinstance(record, dict) and bool(record.get("fitted_on"))
+
+
 def sentence(record: dict) -> str:
     """The calibration of a run, for the terminal."""
 
