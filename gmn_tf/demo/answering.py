@@ -5,6 +5,7 @@ import functools
 import pathlib
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -22,6 +23,7 @@ from gmn_tf_datasets.zero_shot.custom import features as feature_files
 ROWS = (".csv", ".npy", ".npz")  # endings of files of features
 MOST_ROWS = 24  # that are answered of a file
 MOST_PIXELS = 80_000_000  # of a photograph
+MOST_UNPACKED = 200_000_000  # bytes of a .npz file
 MOST_ADDED = 20  # classes
 HELD_BACK = 6  # samples of the run's data that are drawn at once
 
@@ -87,6 +89,13 @@ class Demo:
             return [self._photograph(name, path)]
 
     def _rows(self, name: str, path: pathlib.Path) -> list[Sample]:
+        if unpacked := _too_much(path):
+            raise InputError(
+                f"{name} is too large.",
+                f"at most {MOST_UNPACKED // 10**6} MB when it is unpacked",
+                f"{unpacked // 10**6} MB",
+                "Send fewer rows.",
+            )
         try:
             found = feature_files.read(path)
         except InputError as error:
@@ -180,7 +189,7 @@ class Demo:
         """The likeliest classes of samples, among those added too.
 
         Args:
-            features: `[n, dx]`, as they were extracted.
+            features: `[n, dx]`, as they were extracted, or none.
             names: of `k` added classes.
             values: `[k, da]`, their descriptions.
             top_k: how many; added classes follow wherever their place is.
@@ -198,6 +207,8 @@ class Demo:
         predictor = self.predictor
         if names:
             predictor = self._with(tuple(names), tuple(map(tuple, values)))
+        if not len(features):
+            return []
         kinds = dict(zip(predictor.classes.names, predictor.classes.kinds))
         return [
             [
@@ -229,6 +240,16 @@ def _too_large(path: pathlib.Path) -> str:
     if columns * rows <= MOST_PIXELS:
         return ""
     return f"{columns} x {rows} pixels, above {MOST_PIXELS // 10**6} million"
+
+
+def _too_much(path: pathlib.Path) -> int:
+    """The unpacked bytes of an archive, if they are above the limit."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(one.file_size for one in archive.infolist())
+    except Exception:  # no archive, of which its reader says what is wrong
+        return 0
+    return size if size > MOST_UNPACKED else 0
 
 
 def _renamed(error: InputError, path: pathlib.Path, name: str) -> InputError:

@@ -136,13 +136,14 @@ def make_app(demo: Demo, title: str, local: bool = True) -> flask.Flask:
     def answers():
         sent = _json("features", "added")
         try:
-            rows = np.stack([_decoded(one) for one in sent["features"]])
+            rows = [_decoded(one) for one in sent["features"]]
             names = [str(one["name"]) for one in sent["added"]]
             values = [
                 [float(v) for v in one["values"]] for one in sent["added"]
             ]
-            if len({len(one) for one in values}) > 1:
-                raise ValueError
+            for one in rows, values:  # each is a matrix, or there is none
+                if len({*map(len, one)}) > 1:
+                    raise ValueError
         except (KeyError, TypeError, ValueError):
             flask.abort(400, "The request holds no samples, or no classes.")
         with turn:
