@@ -98,7 +98,8 @@ def write_onnx(model: ServingModel, folder: pathlib.Path) -> list[File]:
     import onnxruntime
     import tf2onnx
 
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    # What it lacks is in the error that follows.
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     names = [name.decode() for name in model.names.numpy()]
 
     def convert(signature, function, path):

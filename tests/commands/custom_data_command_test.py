@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -130,14 +131,14 @@ def test_bad_calls_end_in_a_hint(folder, words, hint, monkeypatch):
     assert hint in fail(commands.prepare_data, *words)
 
 
-@pytest.fixture(name="run")
-def _run(tiny_config, tiny_data, tmp_path):
+@pytest.fixture(scope="module", name="run")
+def _run(tiny_config, tiny_data, tmp_path_factory):
     """A finished run on data whose unseen classes have no sample."""
     unseen = Samples(
         np.empty((0, tiny_data.feature_dim), np.float32), np.empty(0, np.int32)
     )
     data = dataclasses.replace(tiny_data, unseen=unseen)
-    workdir = Workdir(tmp_path / "run")
+    workdir = Workdir(tmp_path_factory.mktemp("unscored") / "run")
     source = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
     workdir.start(tiny_config, source)
     strategy = fit.make_strategy("one")
@@ -192,12 +193,13 @@ def test_unlabelled_features_cannot_be_missing(run):
         fit.check_feasible(config, run.data, fit.make_strategy("one"))
 
 
-def test_a_damaged_record_of_scores_is_still_refused(run):
-    metrics = run.workdir.read_json("metrics.json")
-    run.workdir.write_json("metrics.json", {**metrics, "s": UNKNOWN})
+def test_a_damaged_record_of_scores_is_still_refused(run, tmp_path):
+    workdir = Workdir(shutil.copytree(run.workdir.path, tmp_path / "run"))
+    metrics = workdir.read_json("metrics.json")
+    workdir.write_json("metrics.json", {**metrics, "s": UNKNOWN})
 
     with pytest.raises(InputError, match="no finished run"):
-        over_seeds.table([str(run.workdir.path)])
+        over_seeds.table([str(workdir.path)])
 
 
 def test_the_mean_leaves_no_warning(recwarn, run):

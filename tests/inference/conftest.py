@@ -7,6 +7,7 @@ from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
+from tests.support import quick
 
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
 
@@ -17,13 +18,14 @@ def finished_run(tiny_config, tiny_data, tmp_path_factory):
     config = tiny_config.replace({"seen_penalty": 0.25})
     workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
     workdir.start(config, SOURCE)
-    experiment.run(
-        config,
-        tiny_data,
-        workdir,
-        fit.make_strategy("one"),
-        experiment.MonitoringOptions(quiet=True),
-    )
+    with quick.training():
+        experiment.run(
+            config,
+            tiny_data,
+            workdir,
+            fit.make_strategy("one"),
+            experiment.MonitoringOptions(quiet=True),
+        )
     return FinishedRun(workdir, config, tiny_data)
 
 

@@ -17,6 +17,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit, parts
 from gmn_tf.utils.errors import InputError
 from tests.inference.conftest import SOURCE
+from tests.support import quick
 
 ONE = fit.make_strategy("one")
 
@@ -38,9 +39,9 @@ def trained(config, raw, path):
     data = raw.rescaled(config.feature_scaling, config.embedding_norm)
     workdir = Workdir(path)
     workdir.start(config, SOURCE)
-    experiment.run(
-        config, data, workdir, ONE, experiment.MonitoringOptions(quiet=True)
-    )
+    options = experiment.MonitoringOptions(quiet=True)
+    with quick.training():
+        experiment.run(config, data, workdir, ONE, options)
     return FinishedRun(workdir, config, data)
 
 

@@ -43,30 +43,48 @@ sys.meta_path.insert(0, Missing())
 import numpy as np
 import tensorflow as tf
 
-folder, features, *images = sys.argv[1:]
-inputs = {
-    "features": np.load(features),
-    "images": [open(path, "rb").read() for path in images],
-}
-model = tf.saved_model.load(folder)
-answers = {}
-for name, function in model.signatures.items():
-    (name_of_input,) = function.structured_input_signature[1]
-    given = inputs[name_of_input]
-    answer = function(**{name_of_input: tf.constant(given)})
-    answers[name] = [
-        answer["classes"].numpy().astype(str).tolist(),
-        answer["scores"].numpy().tolist(),
-    ]
+def answers(folder, features, *images):
+    inputs = {
+        "features": np.load(features),
+        "images": [open(path, "rb").read() for path in images],
+    }
+    model = tf.saved_model.load(folder)
+    found = {}
+    for name, function in model.signatures.items():
+        (name_of_input,) = function.structured_input_signature[1]
+        given = inputs[name_of_input]
+        answer = function(**{name_of_input: tf.constant(given)})
+        found[name] = [
+            answer["classes"].numpy().astype(str).tolist(),
+            answer["scores"].numpy().tolist(),
+        ]
+    return found
+
+found = [answers(*words) for words in json.loads(sys.argv[1])]
 assert not [name for name in sys.modules if name.startswith("gmn_tf")]
-print(json.dumps(answers))
+print(json.dumps(found))
 """
 
 
-def alone(folder, *files):
-    """Answers of all signatures in a process without gmn_tf."""
+@pytest.fixture(scope="module")
+def alone(predictor, served, tiny_data, tmp_path_factory):
+    """Answers of all signatures in one process without gmn_tf.
+
+    Of a run's model to 13 of its features, and of `served` to all it has.
+    """
+    folder = tmp_path_factory.mktemp("alone")
+    np.save(folder / "tiny.npy", tiny_data.unseen.features[:13])
+    plain, _ = exporting.export(predictor, folder / "out", str, top_k=4)
+    np.save(folder / "features.npy", served.features)
+    paths = [folder / str(number) for number in range(len(served.contents))]
+    for path, content in zip(paths, served.contents):
+        path.write_bytes(content)
+    words = [
+        [plain, folder / "tiny.npy"],
+        [served.folder, folder / "features.npy", *paths],
+    ]
     found = subprocess.run(
-        [sys.executable, "-c", ALONE, *map(str, [folder, *files])],
+        [sys.executable, "-c", ALONE, json.dumps(words, default=str)],
         capture_output=True,
         text=True,
         cwd=folder,
@@ -75,15 +93,12 @@ def alone(folder, *files):
     return json.loads(found.stdout)
 
 
-def test_it_answers_alone_as_the_run_does(predictor, tiny_data, tmp_path):
-    features = tiny_data.unseen.features[:13]
-    np.save(tmp_path / "features.npy", features)
-    folder, _ = exporting.export(predictor, tmp_path / "out", str, top_k=4)
-    answers = alone(folder, tmp_path / "features.npy")
+def test_it_answers_alone_as_the_run_does(alone, predictor, tiny_data):
+    answers, _ = alone
 
     assert set(answers) == {"features", "serving_default"}
     for classes, scores in answers.values():
-        check(predictor.top(features, 4), classes, scores)
+        check(predictor.top(tiny_data.unseen.features[:13], 4), classes, scores)
 
 
 def encoded(image, kind, **options) -> bytes:
@@ -152,44 +167,50 @@ def check(tops, classes, scores, rtol=1e-3):
         assert list(names) == [name for name, _ in top]
 
 
-def test_images_are_answered_alone_as_features_are(served, tmp_path):
-    np.save(tmp_path / "features.npy", served.features)
-    paths = [tmp_path / str(number) for number in range(len(served.contents))]
-    for path, content in zip(paths, served.contents):
-        path.write_bytes(content)
-    answers = alone(served.folder, tmp_path / "features.npy", *paths)
+def test_images_are_answered_alone_as_features_are(alone, served):
+    _, answers = alone
 
     assert set(answers) == {"features", "images", "serving_default"}
     for classes, scores in answers.values():
         check(served.tops, classes, scores)
 
 
-def in_a_session(folder, signature, inputs):
-    """Classes and scores by the loader that TensorFlow Serving uses."""
+@contextlib.contextmanager
+def in_a_session(folder, signature):
+    """Inputs -> classes and scores, by the loader that TF Serving uses."""
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         model = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
         found = model.signature_def[signature]
         (taken,) = found.inputs.values()
         wanted = {name: one.name for name, one in found.outputs.items()}
-        answer = session.run(wanted, {taken.name: inputs})
-    return np.char.decode(answer["classes"].astype(bytes)), answer["scores"]
+
+        def answer(inputs):
+            values = session.run(wanted, {taken.name: inputs})
+            classes = np.char.decode(values["classes"].astype(bytes))
+            return classes, values["scores"]
+
+        yield answer
 
 
 @pytest.mark.parametrize("name", ["features", "images", "serving_default"])
 def test_every_signature_works_in_a_session(name, served):
     images = np.array(served.contents, object)
     inputs = served.features if name == "features" else images
-    check(served.tops, *in_a_session(served.folder, name, inputs))
+    with in_a_session(served.folder, name) as answer:
+        check(served.tops, *answer(inputs))
 
 
 def test_features_alone_work_in_a_session(predictor, tiny_data, tmp_path):
     features = tiny_data.unseen.features[:5]
     folder, _ = exporting.export(predictor, tmp_path / "out", str, top_k=4)
+    tops = predictor.top(features, 4)
     for name in ("features", "serving_default"):
-        answer = in_a_session(folder, name, features)
-        check(predictor.top(features, 4), *answer)
-        with pytest.raises(tf.errors.InvalidArgumentError, match="empty batch"):
-            in_a_session(folder, name, features[:0])
+        with in_a_session(folder, name) as answer:
+            check(tops, *answer(features))
+            with pytest.raises(
+                tf.errors.InvalidArgumentError, match="empty batch"
+            ):
+                answer(features[:0])
 
 
 @pytest.mark.parametrize("name", ["tflite", "onnx"])
@@ -272,11 +293,13 @@ def test_what_bin_predict_refuses_makes_a_call_fail(name, served):
         nan = np.where(served.features == served.features[0, 0], np.nan, 1.0)
         wrong = {"no row": served.features[:0], "NaN": nan.astype("f4")}
     model = tf.saved_model.load(str(served.folder)).signatures[name]
+    with in_a_session(served.folder, name) as answer:
+        for what, inputs in wrong.items():
+            with pytest.raises(tf.errors.InvalidArgumentError):
+                print(what, answer(inputs))
     for what, inputs in wrong.items():
         with pytest.raises(tf.errors.InvalidArgumentError):
             print(what, model(tf.constant(inputs, model.inputs[0].dtype)))
-        with pytest.raises(tf.errors.InvalidArgumentError):
-            print(what, in_a_session(served.folder, name, inputs))
 
 
 def test_linear_classifiers_are_served_too(tiny_data):

@@ -24,6 +24,7 @@ from tests.method.metrics_test import (
 )
 
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 def test_scores_against_the_penalty():

@@ -36,7 +36,7 @@ from gmn_tf_datasets.zero_shot import source, splits
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.xlsa17 import dataset, download, folders
 from tests.method import plain_step_test
-from tests.support import fuzzing, make_dummy_data, toys
+from tests.support import fuzzing, make_dummy_data, quick, toys
 
 LOCS = ("trainval", "test_seen", "test_unseen")
 TEXT_HEADER = 128  # bytes at the start of a .mat file that say nothing
@@ -90,13 +90,14 @@ def stage(tiny_dir, tiny_name, tmp_path_factory):
         "split_fingerprint": loaded["test"].metadata["split_fingerprint"],
     }
     workdir.start(config, info)
-    experiment.run(
-        config,
-        loaded["test"],
-        workdir,
-        fit.make_strategy("one"),
-        experiment.MonitoringOptions(quiet=True, checkpoint_every=0),
-    )
+    with quick.training():
+        experiment.run(
+            config,
+            loaded["test"],
+            workdir,
+            fit.make_strategy("one"),
+            experiment.MonitoringOptions(quiet=True, checkpoint_every=0),
+        )
     shutil.rmtree(workdir.logs)
     workdir.write_text(
         "calibration.csv", "penalty,h_mean,h_std\n0.0,30.0,1.0\n0.5,40.0,2.0\n"

@@ -18,6 +18,7 @@ from gmn_tf.utils.errors import InputError
 
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
 QUIET = experiment.MonitoringOptions(quiet=True)
+pytestmark = pytest.mark.usefixtures("quick_training")
 NEW = ["new", "newer"]
 CHOICES = [
     *CLASSIFIERS,

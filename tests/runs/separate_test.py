@@ -18,10 +18,11 @@ from gmn_tf.utils.errors import InputError
 
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 QUIET = experiment.MonitoringOptions(quiet=True)
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 @pytest.fixture(scope="module")
-def runs(tiny_config, tiny_name, tiny_dir, tmp_path_factory):
+def runs(quick_training, tiny_config, tiny_name, tiny_dir, tmp_path_factory):
     """A finished run for each split, of a variant, and their separate.json."""
 
     @functools.cache
