@@ -16,8 +16,9 @@ import waitress
 import werkzeug.exceptions
 from waitress.server import BaseWSGIServer
 
-from gmn_tf.demo.answering import MOST_ADDED, ROWS, Demo
+from gmn_tf.demo.answering import MOST_ADDED, Demo
 from gmn_tf.demo.catalogue import shown
+from gmn_tf.demo.uploads import ROWS
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.features import IMAGES
 

@@ -149,8 +149,8 @@ def sentence(record: dict) -> str:
     if record["fitted_on"] is None:
         return (
             "Probabilities are not calibrated: expected calibration error "
-            f"{percent('ece')}.\nThe same command with --split=tune, then "
-            "bin/evaluate --calibrate,\nfinds a --temperature."
+            f"{percent('ece')}.\nTo find a --temperature, train this run with "
+            "--split=tune, and give its\nfolder to bin/evaluate --calibrate."
         )
     return (
         f"Expected calibration error of the probabilities: {percent('ece')} "

@@ -13,7 +13,7 @@ import pytest
 from gmn_tf import commands
 from gmn_tf.commands import _demo, command_line
 from gmn_tf.data.zero_shot_data import NONE
-from gmn_tf.demo import answering, catalogue, page
+from gmn_tf.demo import catalogue, page, uploads
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import base
 from gmn_tf.runs.workdir import Workdir
@@ -155,7 +155,7 @@ def bomb() -> bytes:
 def test_bad_files_are_refused_by_name(
     client, name, content, words, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(answering, "MOST_UNPACKED", 20_000_000)
+    monkeypatch.setattr(uploads, "MOST_UNPACKED", 20_000_000)
     found = send(client, name, content)
     said = json.dumps(found.json)
 
@@ -397,4 +397,3 @@ def test_the_average_class_has_what_differs_most(colours):
     assert [one["strength"] for one in colours.catalogue.strongest(mean)] == [
         0.0
     ] * 3
-    assert answering.ROWS
