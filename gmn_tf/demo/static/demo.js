@@ -302,9 +302,8 @@ loadSliders();
 
 function pairs(title, those) {
   if (!those.length) return "";
-  const most = Math.max(...those.map((one) => one.percent));
   return element("div", {}, element("h3", { text: title }), element("ul", { className: "bars" }, ...those.map((one) =>
-    bar(one.shown, one.kind, one.percent / most, `${short(one.percent)} %`, one.name))));
+    bar(one.shown, one.kind, one.percent / 100, `${short(one.percent)} %`, one.name))));
 }
 
 async function look(name) {
