@@ -269,6 +269,11 @@ class Config:
     regressor_fake_weight: float = setting(
         0.0, "Weight of synthetic samples in R's own loss."
     )
+    regressor_feedback: float = setting(
+        0.0,
+        "Weight of what the generator reads from R in a second pass; 0: it has "
+        "one pass.",
+    )
     alignment_units: tuple[int, ...] = setting(
         (1560,), "Hidden layers of CADA-VAE's encoder of features."
     )
@@ -499,14 +504,15 @@ def read_config_file(path: str) -> dict:
         InputError: if the file is missing, is not a JSON object or names a
             setting that does not exist.
     """
+    place = pathlib.Path(path)
     content = files.read_json(
-        pathlib.Path(path),
+        place,
         'an object of settings: {"setting": value, ...}',
         "Check the path, or compare with the config.json of a run.",
     )
     if isinstance(content.get("config"), dict):
         content = content["config"]
-    registry.load(str(content.get("plugins", "")))
+    registry.load(str(content.get("plugins", "")), record=place)
     check_setting_names(content)
     return content
 

@@ -146,6 +146,15 @@ def test_settings_of_systems_by_their_authors():
         *(10.0, 0.01),
     )
     assert own_settings("tfvaegan", "awa2").regressor_weight == 0.1
+    cycles = [
+        own_settings("cwgan_cycle", name).cycle_weight
+        for name in ("flo", "awa2", "mine")
+    ]
+    assert cycles == [0.01 / 1024, 0.01 / 85, 0.01 / 312]
+    for dataset, weight in (("cub", 1.0), ("flo", 0.5), ("mine", 1.0)):
+        found = own_settings("tfvaegan", dataset).regressor_feedback
+        assert found == weight
+    assert own_settings("tfvaegan", preset="cpu").regressor_feedback == 0.0
     assert tfvaegan.steps == 500 * 5631 // 64
     assert tfvaegan.synthetic_per_class == 1200
     assert (gan.classifier, gan.synthetic_per_class) == ("linear", 300)

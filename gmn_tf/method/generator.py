@@ -171,9 +171,16 @@ class Generator(keras.Model):
 
     def decode(self, codes):
         """All after the noise: `[..., dz]` (or dz + da) -> `[..., dx]`."""
-        hidden = codes
+        return self.output_of(self.hidden(codes))
+
+    def hidden(self, codes):
+        """The last hidden layer, `[..., h]`."""
         for layer in self.hidden_layers:
-            hidden = layer(hidden)
+            codes = layer(codes)
+        return codes
+
+    def output_of(self, hidden):
+        """What follows it: `[..., h]` -> `[..., dx]`."""
         return ops.cast(self.output_layer(hidden), self.variable_dtype)
 
     def get_config(self):

@@ -24,7 +24,7 @@ class GMN(keras.Model):
     (see `training.batches`): a step is a function of weights and batch.
 
     Args:
-        generator: a `gmn_tf.Generator`.
+        generator: a `gmn_tf.Generator`, or a `feedback.FeedbackGenerator`.
         critic: a `gmn_tf.Critic`, or None.
         guidances: layers of `guidance`.
         embeddings: `[C, da]` class embeddings.
@@ -69,8 +69,16 @@ class GMN(keras.Model):
 
     @property
     def generator_variables(self) -> list:
-        """What Eq. 5 moves: G, and networks of guidances that go with it."""
-        variables = list(self.generator.trainable_variables)
+        """What Eq. 5 moves: G, and networks of guidances that go with it.
+
+        A regressor that G reads (`feedback`) has a loss of its own.
+        """
+        others = {id(v) for g in self.guidances for v in own_variables(g)}
+        variables = [
+            variable
+            for variable in self.generator.trainable_variables
+            if id(variable) not in others
+        ]
         for guidance in self.guidances:
             if isinstance(guidance, GuidanceLayer):
                 variables += guidance.joint_variables
@@ -106,7 +114,7 @@ class GMN(keras.Model):
             moved = [
                 variable
                 for guidance in self.guidances
-                for variable in _own_variables(guidance)
+                for variable in own_variables(guidance)
                 if _own_optimizer(guidance) == name
             ]
             if getattr(self, name) is not None:
@@ -132,7 +140,7 @@ class GMN(keras.Model):
             logs |= self._critic_steps(batch["critic"])
         logs |= self._generator_step(batch)
         for guidance in self.guidances:
-            if variables := _own_variables(guidance):
+            if variables := own_variables(guidance):
                 with tf.GradientTape() as tape:
                     loss = guidance.own_loss(batch, self.synthesise)
                 optimizer = getattr(self, _own_optimizer(guidance))
@@ -233,7 +241,7 @@ class GMN(keras.Model):
         optimizer.apply(gradients, variables)
 
 
-def _own_variables(guidance) -> list:
+def own_variables(guidance) -> list:
     """What `own_loss` of a guidance, any layer with the methods, trains."""
     if isinstance(guidance, GuidanceLayer):
         return guidance.own_variables

@@ -170,14 +170,24 @@ class RepresentedGenerator(keras.Model):
                 name: saving.serialize_keras_object(part)
                 for name, part in parts.items()
             },
+            # The generator may read it, too; Keras saves its weights once.
+            "reads_network": getattr(self.generator, "regressor", None)
+            is self.representation.network,
         }
 
     @classmethod
     def from_config(cls, config):
         make = saving.deserialize_keras_object
+        config = dict(config)
         with saved.reporting_other_versions("generator"):
+            reads_network = config.pop("reads_network", False)
             names = ("generator", "representation")
             parts = {name: make(config[name]) for name in names}
+            if reads_network:
+                own = parts["representation"]
+                network = {"network": parts["generator"].regressor}
+                one = type(own)(**{**own.get_config(), **network})
+                parts["representation"] = one
             return cls(**{**config, **parts})
 
 

@@ -23,6 +23,7 @@ CLASSES = {
     "DecodedFeatures": "representation",
     "DiscriminantEmbedder": "classifiers.discriminant",
     "Encoder": "encoder",
+    "FeedbackGenerator": "feedback",
     "Generator": "generator",
     "LatentNoise": "generator",
     "PrototypeEmbedder": "classifiers.prototype",

@@ -72,6 +72,16 @@ class Variant:
         """Whether there is anything to train a generator with."""
         return self.critic is not None or bool(self.guidance)
 
+    @property
+    def reads_features(self) -> bool:
+        """Whether a guidance reads real features of the samples' classes."""
+        return any(GUIDANCES[name].reads_features for name in self.guidance)
+
+    @property
+    def reads_classes(self) -> bool:
+        """Whether a guidance reads many samples of each of some classes."""
+        return any(GUIDANCES[name].reads_classes for name in self.guidance)
+
 
 @dataclasses.dataclass(frozen=True)
 class Guidance:
@@ -86,26 +96,34 @@ class Guidance:
             with defaults. `config.settings_of(name)` is one.
         reads_features: whether it reads real features of the classes of the
             generator's samples, `batch["generator"]["features"]`.
+        reads_classes: whether it reads real features of some classes, many of
+            each, `batch["matching"]`; the settings `OF_CLASSES` say how many.
     """
 
     build: str
     prefixes: tuple[str, ...] = ()
     settings: type | None = None
     reads_features: bool = False
+    reads_classes: bool = False
 
 
+OF_CLASSES = ("matching_classes", "matching_real", "matching_fake")
 GUIDANCES = Table("guidance", Guidance)
 GUIDANCES.register(
     {
         MATCHING: Guidance(
-            "gmn_tf.training.parts:gradient_matching", ("matching_", "theta_")
+            "gmn_tf.training.parts:gradient_matching",
+            ("matching_", "theta_"),
+            reads_classes=True,
         ),
         CLASSIFICATION: Guidance(
             "gmn_tf.training.parts:classification", ("classification_",)
         ),
         CYCLE: Guidance("gmn_tf.training.parts:cycle", ("cycle_",)),
         MOMENTS: Guidance(
-            "gmn_tf.training.system_parts:moment_matching", ("moments_",)
+            "gmn_tf.training.system_parts:moment_matching",
+            ("moments_",),
+            reads_classes=True,
         ),
         AUTOENCODING: Guidance(
             "gmn_tf.training.system_parts:autoencoder",

@@ -82,6 +82,8 @@ def _table(request: Request, dataset: str, rows) -> page.Table:
         note = f"failed: {row['reason']}" if row["reason"] else ""
         if not note and row["trials"] < TRIALS:
             note = f"{row['trials']:g} of {TRIALS} trials, no time for more"
+        if not note and row["peeked_reason"]:
+            note = f"choosing on test failed: {row['peeked_reason']}"
         lines.append(
             [
                 row["title"] + memory,

@@ -221,7 +221,8 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
         with, mean and standard deviation of each score in percent, as in `h`
         and `h_std`, the mean `minutes` of training, the `parameters`, `tune_h`,
         `trials` and `search_minutes` on the tune splits, `peeked_h` with its
-        deviation, and the `reason` of a failure.
+        deviation, and the `reason` of a failure, or the `peeked_reason` if it
+        concerns that column alone.
     """
     rows = []
     for name in (n for names in request.groups().values() for n in names):
@@ -246,8 +247,8 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
             ]
             for stage in (TEST, PEEK)
         )
-        every = [tuned, *scored, *peeked]
-        row["reason"] = next(filter(None, (r.get("reason") for r in every)), "")
+        row["reason"] = _reason([tuned, *scored])
+        row["peeked_reason"] = _reason(peeked)
         scored, peeked = (
             [one for one in each if "reason" not in one]
             for each in (scored, peeked)
@@ -270,3 +271,8 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
             row["peeked_h_std"] = float(np.std(highest))
         rows.append(row)
     return sorted(rows, key=lambda row: -row.get("h", -1.0))
+
+
+def _reason(results: Iterable[Mapping]) -> str:
+    """Why the first of those that failed did; empty if none has."""
+    return next(filter(None, (one.get("reason") for one in results)), "")

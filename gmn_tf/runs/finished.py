@@ -9,6 +9,7 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics, probabilities, variants
 from gmn_tf.method.classifiers import table
 from gmn_tf.method.classifiers.base import Classifier
+from gmn_tf.method.feedback import FeedbackGenerator
 from gmn_tf.method.generator import Generator
 from gmn_tf.method.probabilities import HeldBack
 from gmn_tf.method.representation import RepresentedGenerator
@@ -49,7 +50,7 @@ class FinishedRun:
         """The generator of the run; None for the variant real_only."""
         if not variants.VARIANTS[self.config.variant].has_generator:
             return None
-        kinds = Generator, RepresentedGenerator
+        kinds = Generator, FeedbackGenerator, RepresentedGenerator
         generator = self.workdir.load_model("generator", kinds)
         reader = generator.representation or generator
         self._check_sizes(

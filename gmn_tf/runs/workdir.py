@@ -109,7 +109,11 @@ class Workdir:
                 if not isinstance(value, str):
                     raise TypeError(f"{name} is {value!r:.50}, not a text")
             plugins = str(stored["config"].get("plugins", ""))
-            registry.load(plugins, f"plugin that the run in {self} needs")
+            registry.load(
+                plugins,
+                f"plugin that the run in {self} needs",
+                self.path / "config.json",
+            )
             return Config(**stored["config"]), source
         except (AttributeError, KeyError, TypeError) as error:
             raise InputError(

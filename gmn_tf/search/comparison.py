@@ -87,24 +87,32 @@ class Generators:
         return record, lambda step: workdir.load_model(f"generator_{step}")
 
     def _train(self, workdir: Workdir, config: Config) -> dict:
-        kept = []
+        every, done_before = max(1, config.steps // SNAPSHOTS), 0
 
         def keep(step, model):
             workdir.save_model(f"generator_{step}", model.synthesiser)
 
-        every = max(1, config.steps // SNAPSHOTS)
+        def callbacks(first_step):
+            nonlocal done_before
+            done_before = first_step
+            return (Snapshots(every, keep, first_step),)
+
         begun = time.monotonic()
         model = fit.train(
             config,
             self.data,
             fit.make_strategy("one"),
-            lambda first_step: (Snapshots(every, keep, first_step),),
+            callbacks,
             checkpoints=Checkpoints(workdir.checkpoints, CHECKPOINT_EVERY),
         )
         seconds = time.monotonic() - begun
+        # What an interruption has cost is not known: all at the same rate.
+        seconds *= config.steps / max(config.steps - done_before, 1)
         keep(config.steps, model)
-        for path in workdir.path.glob("generator_*.keras"):
-            kept.append(int(path.stem.rpartition("_")[2]))
+        kept = [
+            int(path.stem.rpartition("_")[2])
+            for path in workdir.path.glob("generator_*.keras")
+        ]
         return {
             "seconds": round(seconds, 1),
             "parameters": model.synthesiser.count_params(),
@@ -154,19 +162,30 @@ def _choose(entry, config, generators, minutes) -> dict:
         if best and seconds >= limit:
             note({"reason": classifier_search.NO_TIME})
             break
-        own, record, load = _trained(entry, config, generators, drawn)
-        seconds += record["seconds"]
-        begun = time.monotonic()
-        top = classifier_search.search(
-            own.replace(settings),
-            generators.data,
-            load(record["steps"][-1]),
-            {**values, PENALTY: (CALIBRATED,)},
-            OBJECTIVE,
-            on_choice=note,
-            deadline=begun + limit - seconds,
-            margin=MARGIN,
-        )[0]
+        try:
+            own, record, load = _trained(entry, config, generators, drawn)
+            seconds += record["seconds"]
+            begun = time.monotonic()
+            top = classifier_search.search(
+                own.replace(settings),
+                generators.data,
+                load(record["steps"][-1]),
+                {**values, PENALTY: (CALIBRATED,)},
+                OBJECTIVE,
+                on_choice=note,
+                deadline=begun + limit - seconds,
+                margin=MARGIN,
+            )[0]
+        except LostDataError:
+            raise
+        except InputError as error:
+            if best is None:
+                raise
+            # This trial alone has failed: its generator, or its classifier,
+            # which is noted then.
+            if tried[-1]["generator"] != _texts(drawn):
+                note({"reason": first_line(error)})
+            break
         seconds += time.monotonic() - begun
         settings |= {name: top[name] for name in values}
         if best is None or top[OBJECTIVE] > best[OBJECTIVE] + MARGIN:

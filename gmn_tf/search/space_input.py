@@ -9,7 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gmn_tf.config import Config, check_setting_names
 from gmn_tf.method.classifiers import table
-from gmn_tf.method.variants import CLASSIFICATION, GUIDANCES, VARIANTS
+from gmn_tf.method.variants import (
+    CLASSIFICATION,
+    GUIDANCES,
+    OF_CLASSES,
+    VARIANTS,
+)
 from gmn_tf.search.space import (
     CALIBRATED,
     CLASSIFIER,
@@ -72,6 +77,8 @@ def make(
         if name not in parts.guidance
         for prefix in GUIDANCES.prefixes(name)
     )
+    # Which begin as those of gradient matching do.
+    used = OF_CLASSES if parts.reads_classes else ()
     if parts.critic is None:
         unused += OF_CRITIC
     guided = CLASSIFICATION in parts.guidance
@@ -90,7 +97,7 @@ def make(
     space = {
         name: tried
         for name, tried in space.items()
-        if name not in chosen and not name.startswith(unused)
+        if name not in chosen and (name in used or not name.startswith(unused))
     }
     check_setting_names(changes)
     for name, tried in changes.items():
@@ -101,7 +108,7 @@ def make(
                 name,
                 "Fix it by its flag, and compare several by several searches.",
             )
-        if name.startswith(unused):
+        if name.startswith(unused) and name not in used:
             raise InputError(
                 f"--{name} has no effect on {config.variant} with the "
                 f"classifier {config.classifier}.",

@@ -17,7 +17,7 @@ from gmn_tf.method.adam import Adam
 from gmn_tf.method.classifiers import base, bilinear, linear, table
 from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
-from gmn_tf.method.gmn import GMN
+from gmn_tf.method.gmn import GMN, own_variables
 from gmn_tf.training import batches, system_parts
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError, listed
@@ -52,7 +52,7 @@ def build_model(
         build_guidance(name, config, data) for name in variant.guidance
     ]
     model = GMN(
-        generator,
+        system_parts.with_feedback(config, generator, guidances),
         critic,
         guidances,
         data.embeddings,
@@ -155,15 +155,15 @@ def build_guidance(name: str, config: Config, data: ZeroShotData):
     what = f"guidance {name}"
     build = registry.Reference(row.build, what).resolve(("config", "data"))
     made = build(config, data)
-    missing = [
-        method
-        for method in ("targets", "loss", "trainable_variables")
-        if not hasattr(made, method)
-    ]
+    needed = ["targets", "loss", "trainable_variables"]
+    if getattr(made, "trainable_variables", ()) and own_variables(made):
+        needed.append("own_loss")
+    missing = [method for method in needed if not hasattr(made, method)]
     if missing:
         raise InputError(
             f"The {what} is not a layer that guides.",
-            "a Keras layer with the methods targets and loss",
+            "a Keras layer with the methods targets and loss, and own_loss if "
+            "it has weights of its own",
             f"{type(made).__name__} without {listed(missing)}",
             registry.ADVICE,
         )
@@ -186,16 +186,20 @@ def classifier_settings(config: Config, name: str) -> NamedTuple:
     """
     settings = table.settings(name)
     prefixes = table.CLASSIFIERS.prefixes(name)
-    return settings(
-        *(
-            next(
-                getattr(config, prefix + field)
-                for prefix in prefixes
-                if hasattr(config, prefix + field)
+    found = {}
+    for field in settings._fields:
+        names = [prefix + field for prefix in prefixes]
+        known = [one for one in names if hasattr(config, one)]
+        if not known:
+            raise InputError(
+                f"The classifier {name} has a setting {field} that no run has.",
+                "a field of its `settings` in the row of CLASSIFIERS, or one "
+                "with a prefix of that row",
+                listed(names) or "no prefix",
+                registry.ADVICE,
             )
-            for field in settings._fields
-        )
-    )
+        found[field] = getattr(config, known[0])
+    return settings(**found)
 
 
 def note_on_rows(config: Config) -> str:
@@ -280,17 +284,17 @@ def make_batches(
 def batch_sizes(config: Config, data: ZeroShotData) -> batches.BatchSizes:
     """What a step of the variant takes."""
     variant = variants.VARIANTS[config.variant]
-    matching = variants.MATCHING in variant.guidance
-    by_class = matching or variants.MOMENTS in variant.guidance
-    trains_theta = matching and config.theta_reset_steps > 1
+    trains_theta = (
+        variants.MATCHING in variant.guidance and config.theta_reset_steps > 1
+    )
     dim = system_parts.noise_dim(config, data)
     return batches.BatchSizes(
         critic_steps=config.critic_steps if variant.critic else 0,
         batch=config.batch_size,
         noise_dim=dim + bool(config.condition_noise) * data.embeddings.shape[1],
-        classes=config.matching_classes if by_class else 0,
+        classes=config.matching_classes if variant.reads_classes else 0,
         real=config.matching_real,
         fake=config.matching_fake,
         theta=config.batch_size if trains_theta else 0,
-        code_dim=dim if system_parts.reads_features(variant) else 0,
+        code_dim=dim if variant.reads_features else 0,
     )

@@ -4,6 +4,7 @@ from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import BLOCK, ZeroShotData
 from gmn_tf.method import alignment, autoencoding, moments, variants
 from gmn_tf.method.encoder import Encoder
+from gmn_tf.method.feedback import FeedbackGenerator
 from gmn_tf.method.regression import Regression, Regressor
 from gmn_tf.method.representation import DecodedFeatures
 from gmn_tf.utils.errors import InputError
@@ -21,12 +22,6 @@ def noise_dim(config: Config, data: ZeroShotData) -> int:
     return config.noise_dim or data.embeddings.shape[1]
 
 
-def reads_features(variant: variants.Variant) -> bool:
-    """Whether a guidance reads real features beside the generator's samples."""
-    rows = [variants.GUIDANCES[name] for name in variant.guidance]
-    return any(row.reads_features for row in rows)
-
-
 def reconstruction(config: Config) -> str:
     """The error of an auto-encoder, a key of `autoencoding.ERRORS`."""
     if config.vae_reconstruction != "auto":
@@ -38,7 +33,7 @@ def reconstruction(config: Config) -> str:
 def check(config: Config, data: ZeroShotData) -> None:
     """Raises InputError for settings that do not fit a variant's guidance."""
     variant = variants.VARIANTS[config.variant]
-    if variant.stream != variants.SEEN_ONLY and reads_features(variant):
+    if variant.stream != variants.SEEN_ONLY and variant.reads_features:
         raise InputError(
             f"--variant={config.variant} reads the labels of real features, "
             "which unlabelled ones do not have.",
@@ -127,6 +122,16 @@ def regression(config: Config, data: ZeroShotData):
         config.regressor_fake_weight,
         DecodedFeatures(regressor) if decoded else None,
     )
+
+
+def with_feedback(config: Config, generator, guidances: list):
+    """The generator, in two passes if a regressor guides it."""
+    for guidance in guidances:
+        if config.regressor_feedback and isinstance(guidance, Regression):
+            return FeedbackGenerator(
+                generator, guidance.regressor, config.regressor_feedback
+            )
+    return generator
 
 
 def aligned_codes(config: Config, data: ZeroShotData):

@@ -17,6 +17,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import pathlib
+import pkgutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -126,15 +127,26 @@ def _check_settings(settings, name: str, owner: str) -> None:
     if (
         not fields
         or len(defaults) != len(fields)
-        or any(type(value) not in values.KINDS for value in defaults.values())
+        or not all(map(_can_be_read, defaults.values()))
     ):
         raise InputError(
             f"{owner} registers settings of {name} that a run cannot have.",
             "a NamedTuple class whose fields have defaults: whole numbers, "
-            "numbers, texts, or tuples of whole numbers",
+            "finite numbers, texts, or tuples of whole numbers",
             repr(defaults if fields else settings),
             ADVICE,
         )
+
+
+def _can_be_read(default) -> bool:
+    """Whether a setting with this default can be given as a text."""
+    kind = type(default)
+    try:
+        return kind in values.KINDS and (
+            values.converted(kind, default) == default
+        )
+    except (TypeError, ValueError):  # of numbers that are not finite, or whole
+        return False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,12 +207,16 @@ def import_module(name: str, what: str):
         ) from error
 
 
-def load(names: str = "", what: str = "plugin") -> None:
+def load(
+    names: str = "", what: str = "plugin", record: pathlib.Path | None = None
+) -> None:
     """Imports the plugins that are installed, and those that are named.
 
     Args:
         names: of modules, with commas.
         what: they are, for errors.
+        record: the file that names them, if it is not the user who does. No
+            module beside it is imported, since both may be from elsewhere.
 
     Raises:
         InputError: for one that cannot be imported, or that registers what
@@ -215,41 +231,71 @@ def load(names: str = "", what: str = "plugin") -> None:
                 repr(name),
                 "Give the name of the module, without .py and folders.",
             )
-        _check_is_plugin(name)
+        if name not in sys.modules:
+            _check_is_plugin(name, record)
         import_module(name, what)
 
 
-def _check_is_plugin(name: str) -> None:
-    """Raises InputError for a module that has nothing to do with gmn_tf.
+def _check_is_plugin(name: str, record: pathlib.Path | None) -> None:
+    """Raises InputError for a module that a file of settings cannot choose.
 
-    A file of settings may be from elsewhere; it must not choose any module of
-    this machine to be run. Nothing is imported here. A module that is not
-    found is left to the import, which says so.
+    Such a file may be from elsewhere; it must not choose any module of this
+    machine to be run, nor one that came with it. Nothing is imported here. A
+    module that is not found is left to the import, which says so.
     """
-    if name in sys.modules:
+    files = _files(name)
+    if files is None:
         return
-    first, *others = name.split(".")
-    spec = importlib.util.find_spec(first)
-    for number, _ in enumerate(others, start=2):
-        if spec is None or spec.submodule_search_locations is None:
-            return
-        spec = importlib.machinery.PathFinder.find_spec(
-            ".".join(name.split(".")[:number]), spec.submodule_search_locations
-        )
-    if spec is None:
-        return
-    paths = [pathlib.Path(spec.origin)] if spec.has_location else []
-    for folder in spec.submodule_search_locations or ():
-        paths += pathlib.Path(folder).glob("*.py")
-    for path in paths:
-        if path.suffix == ".py" and PACKAGE in path.read_text("utf-8"):
+    beside = record and record.resolve().parent
+    for path in files:
+        if beside and path.resolve().is_relative_to(beside):
+            raise InputError(
+                f"The module {name} lies beside the file that names it.",
+                "an installed plugin, or one that you name yourself",
+                f"{path}, named in {record}",
+                f"If you trust its code, add --plugins={name}.",
+            )
+    for path in files:
+        if path.suffix == ".py" and PACKAGE.encode() in path.read_bytes():
             return
     raise InputError(
         f"The module {name} is no plugin of {PACKAGE}.",
         "a module that registers a variant, a guidance or a classifier",
-        f"{spec.origin or name}, which does not mention {PACKAGE}",
+        f"{files[0] if files else name}, which does not mention {PACKAGE}",
         "Correct --plugins, or that entry of the file of settings.",
     )
+
+
+def _files(name: str) -> list[pathlib.Path] | None:
+    """The files of a module, those of a package beside its __init__ too.
+
+    Nothing on the way to it is imported. None if it is not found.
+    """
+    parts = name.split(".")
+    try:
+        specs = [importlib.util.find_spec(parts[0])]
+    except ValueError:  # of a module that was made by hand, as __main__
+        specs = []
+    specs = list(filter(None, specs))
+    for place in range(2, len(parts) + 1):
+        full = ".".join(parts[:place])
+        specs = [
+            spec
+            for finder in map(pkgutil.get_importer, _folders(specs))
+            if finder and (spec := finder.find_spec(full))
+        ]
+        # The first one, or all folders of a namespace package.
+        specs = [spec for spec in specs if spec.loader][:1] or specs
+    if not specs:
+        return None
+    files = [pathlib.Path(one.origin) for one in specs if one.has_location]
+    for folder in _folders(specs):
+        files += pathlib.Path(folder).glob("*.py")
+    return files
+
+
+def _folders(specs: Sequence[importlib.machinery.ModuleSpec]) -> list[str]:
+    return [f for one in specs for f in one.submodule_search_locations or ()]
 
 
 @functools.cache

@@ -15,7 +15,11 @@ from gmn_tf.training import fit, parts
 from tests.inference.conftest import SOURCE
 
 SETTINGS = {
-    "tfvaegan": {"classifier": "bilinear+prototype", "prototype_epochs": 1},
+    "tfvaegan": {
+        "classifier": "bilinear+prototype",
+        "prototype_epochs": 1,
+        "regressor_feedback": 0.5,
+    },
     "cadavae": {"classifier": "bilinear"},
 }
 

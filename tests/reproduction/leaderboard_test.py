@@ -184,6 +184,7 @@ def test_rows_are_means_over_seeds_and_the_best_comes_first(tmp_path):
     assert first["peeked_h"] == 63.0 + number + 1.5
     assert (first["minutes"], first["parameters"]) == (1.5, 12_345)
     assert rows[-1]["reason"] == "Training diverged." and "h" not in rows[-1]
+    assert not any(row["peeked_reason"] for row in rows)
 
 
 def test_what_peeks_changes_no_clean_number(tmp_path):
@@ -240,6 +241,8 @@ def test_tables_stand_in_for_the_folders(tmp_path):
     asked = request(tmp_path)
     finish(asked, failed={(PEEK, "discriminant")})
     leaderboard_page.write(asked, Results(asked), ["bin/reproduce"])
+    text = (tmp_path / "leaderboard.md").read_text()
+    assert "choosing on test failed: Training diverged." in text
     place = tmp_path / leaderboard.NAME
     files = [*tmp_path.glob("*.*"), *place.glob("*.csv")]
     written = {path: path.read_bytes() for path in files}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -190,6 +191,21 @@ def test_a_kept_generator_is_that_of_a_plain_training(splits, config, tmp_path):
         np.testing.assert_array_equal(kept, expected)
 
 
+def test_steps_before_an_interruption_count_as_those_after_it(
+    splits, config, tmp_path, monkeypatch
+):
+    def continued(config, data, strategy, callbacks, checkpoints):
+        callbacks(config.steps - 1)
+        time.sleep(0.2)
+        return comparison.fit.parts.build_model(config, data)
+
+    monkeypatch.setattr(comparison.fit, "train", continued)
+    one = config["test"].replace({"steps": 40})
+    record, _ = generators(splits["test"], tmp_path).trained("g", one)
+
+    assert record["seconds"] >= 40 * 0.2
+
+
 def test_other_settings_are_not_taken_for_those_of_a_generator(
     splits, config, tmp_path
 ):
@@ -224,3 +240,36 @@ def test_an_entry_that_fails_leaves_the_others(splits, config, tmp_path):
         found = measure(entries, *arguments, chosen)
         assert found["broken"]["reason"].startswith("no settings: ")
         assert "reason" not in found["discriminant"]
+
+
+@pytest.mark.parametrize("in_classifier", [False, True])
+def test_a_second_generator_that_fails_leaves_the_first(
+    in_classifier, splits, config, tmp_path, monkeypatch
+):
+    class Failing(comparison.Generators):
+        def trained(self, name, config):
+            if config.learning_rate == 7.0 and not in_classifier:
+                raise InputError("Training diverged.", "", "", "")
+            return super().trained(name, config)
+
+    tried = {"discriminant_shrinkage": (3.0, 1.0, 10.0, 0.3, 30.0)}
+    entry = dataclasses.replace(
+        REAL["discriminant"], tried=tried, second={"learning_rate": 7.0}
+    )
+    fit = experiment.fit_classifiers
+
+    def failing(config, *arguments):
+        if config.learning_rate == 7.0 and in_classifier:
+            raise InputError("Training the classifier diverged.", "", "", "")
+        return fit(config, *arguments)
+
+    monkeypatch.setattr(experiment, "fit_classifiers", failing)
+    side = Failing(splits["tune"], tmp_path)
+    found = comparison.choose(
+        {"one": entry}, real_only(config["tune"]), side, LONG
+    )["one"]
+
+    assert not found["second"] and found["h"] > 0.0
+    assert found["trials"] == len(found["tried"]) == TRIALS
+    assert "diverged" in found["tried"][-1]["reason"]
+    assert found["tried"][-1]["generator"] == {"learning_rate": 7.0}

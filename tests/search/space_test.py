@@ -197,3 +197,19 @@ def test_sgd_of_the_frozen_classifier_belongs_to_the_generator():
 
     assert "classifier_decay" in made.generator
     assert "prototype_mask" in made.classifier
+
+
+@pytest.mark.parametrize(
+    ("variant", "used"), [("gmmn", True), ("cvae", False), ("cwgan_gm", True)]
+)
+def test_samples_per_class_are_searched_where_they_are_read(variant, used):
+    space = make(variant=variant)
+    assert ("matching_classes" in space.generator) == used
+    assert ("matching_weight" in space.generator) == (variant == "cwgan_gm")
+    changes = {"matching_real": [5, 10]}
+    if used:
+        changed = make(changes, variant=variant)
+        assert changed.generator["matching_real"] == (5, 10)
+    else:
+        with pytest.raises(InputError, match="no effect"):
+            make(changes, variant=variant)

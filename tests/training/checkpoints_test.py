@@ -103,7 +103,11 @@ def copy_of_crashed(crashed, tmp_path):
         {"variant": "gm", "theta_reset_steps": 3},
         {"variant": "cwgan_cls_cycle", "sampling": "uniform"},
         {"variant": "wgan_gm_transductive", "beta_1": 0.5},
-        {"variant": "tfvaegan", "condition_noise": 0.1},
+        {
+            "variant": "tfvaegan",
+            "condition_noise": 0.1,
+            "regressor_feedback": 0.5,
+        },
         {"variant": "cadavae_gm", "noise_units": 5},
     ],
 )

@@ -98,8 +98,11 @@ def test_mixed_bfloat16(rough):
 
 
 def test_networks_of_guidances_compute_with_the_same_numbers():
-    model = trained(precision="mixed_bfloat16", variant="tfvaegan")
+    model = trained(
+        precision="mixed_bfloat16", variant="tfvaegan", regressor_feedback=0.5
+    )
     encoding, regression = model.guidances
+    assert model.generator.feedback_layers[0].compute_dtype == "bfloat16"
     for network in (encoding.encoder, regression.regressor):
         assert network.hidden_layers[0].compute_dtype == "bfloat16"
         assert {v.dtype for v in network.trainable_variables} == {"float32"}

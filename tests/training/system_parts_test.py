@@ -119,7 +119,7 @@ SMALL = {
         # Errors of ten dimensions are small beside a divergence of four.
         ("cvae", {"vae_kl_weight": 0.01, "vae_reads": "features"}),
         ("fvaegan", {"vae_kl_weight": 0.01}),
-        ("tfvaegan", {"vae_kl_weight": 0.01}),
+        ("tfvaegan", {"vae_kl_weight": 0.01, "regressor_feedback": 0.5}),
         ("cadavae", {"alignment_kl_weight": 0.01}),
     ],
 )

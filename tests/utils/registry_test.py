@@ -6,15 +6,16 @@ import sys
 import pytest
 
 from gmn_tf import commands
-from gmn_tf.config import Config
+from gmn_tf.config import Config, read_config_file
 from gmn_tf.method.classifiers import table
 from gmn_tf.method.variants import GUIDANCES, VARIANTS
 from gmn_tf.reproduction import leaderboard
 from gmn_tf.runs.entries import ENTRIES
+from gmn_tf.runs.workdir import SOURCE, Workdir
 from gmn_tf.training import parts
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError
-from tests.support import plugins
+from tests.support import plugins, toys
 from tests.support.in_process import fail, succeed
 
 HEAD = """
@@ -155,6 +156,14 @@ def test_tables_need_no_function_of_a_part(scene, tmp_path):
             "CLASSIFIERS.register({'a': Kind('x', settings=S)})",
             "settings of a that a run cannot have",
         ),
+        *(
+            (
+                f"class S(NamedTuple):\n  one: object = {default}\n"
+                "GUIDANCES.register({'a': Guidance('x:y', settings=S)})",
+                "settings of a that a run cannot have",
+            )
+            for default in ("(0.5, 1.0)", "float('inf')", "[1]", "None")
+        ),
         (
             "class S(NamedTuple):\n  weight: float = 1.0\n"
             "GUIDANCES.register({'a': Guidance('x:y', settings=S)})\n"
@@ -195,9 +204,45 @@ def test_modules_that_are_no_plugins_are_not_run(name, scene, tmp_path):
     assert not list(tmp_path.rglob("off")) and name not in sys.modules
 
 
-@pytest.mark.parametrize("name", ["a b", "x/y.py", ".", "a..b", "1"])
+@pytest.mark.parametrize("of_run", [True, False])
+def test_a_module_beside_the_file_that_names_it_is_not_run(
+    of_run, scene, tmp_path, monkeypatch
+):
+    """As in a run from elsewhere, with Python started above its folder."""
+    name = "plugin_runs.theirs.code"
+    code = "import gmn_tf\nimport pathlib\npathlib.Path('ran').touch()"
+    plugins.write_files(tmp_path, {"plugin_runs/theirs/code.py": code})
+    monkeypatch.chdir(tmp_path)
+    workdir = Workdir("plugin_runs/theirs")
+    content = {"config": {"plugins": name}, "data": dict.fromkeys(SOURCE, "")}
+    workdir.write_json("config.json", content)
+
+    def read():
+        if of_run:
+            return workdir.read_config()[0].plugins
+        return read_config_file(f"{workdir}/config.json")["plugins"]
+
+    with pytest.raises(InputError, match="beside the file") as error:
+        read()
+    assert f"--plugins={name}" in str(error.value)
+    assert not (tmp_path / "ran").exists()
+    registry.load(name)  # the user trusts it
+    assert read() == name
+
+
+def test_modules_in_other_encodings_are_no_failure(scene, tmp_path):
+    plugins.write_files(tmp_path, {"plugin_z.py": ""})
+    text = "# coding: latin-1\n# für gmn_tf\n"
+    (tmp_path / "plugin_z.py").write_bytes(text.encode("latin-1"))
+
+    assert Config(plugins="plugin_z").plugins == "plugin_z"
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "x/y.py", ".", "a..b", "1", "__main__.x"]
+)
 def test_what_is_no_module_is_refused(name, scene):
-    with pytest.raises(InputError, match="--plugins"):
+    with pytest.raises(InputError, match=r"--plugins|cannot be imported"):
         Config(plugins=name)
 
 
@@ -245,6 +290,16 @@ def test_settings_have_the_types_of_their_defaults(scene, tmp_path):
         ("def build(config): pass", "takes other arguments"),
         ("def build(config, data, more): pass", "takes other arguments"),
         ("def build(config, data): return 1", "not a layer that guides"),
+        (
+            "import keras\n"
+            "class Mine(keras.layers.Layer):\n"
+            "  targets = loss = print\n"
+            "def build(config, data):\n"
+            "  mine = Mine()\n"
+            "  mine.add_weight([2])\n"
+            "  return mine",
+            "Mine without own_loss",
+        ),
         ("import nothing_like_it", "cannot be imported"),
     ],
 )
@@ -288,3 +343,25 @@ def test_classifiers_that_cannot_be_trained_are_refused(
         table.fit("mine")
     with pytest.raises(InputError, match="lacks settings"):
         table.settings("mine")
+
+
+def test_a_setting_of_a_classifier_that_no_run_has_is_named(scene, tmp_path):
+    code = "from typing import NamedTuple\nclass Settings(NamedTuple):\n"
+    plugins.write_files(
+        tmp_path, {"plugin_y.py": code + "  epochs: int\n  magic: int"}
+    )
+    row = "CLASSIFIERS.register({'mine': Kind('plugin_y', ('classifier_',))})"
+    config = Config(plugins=plugin(tmp_path, row))
+
+    with pytest.raises(InputError, match="setting magic that no run has"):
+        parts.classifier_settings(config, "mine")
+
+
+def test_a_guidance_may_read_many_samples_of_each_class(scene, tmp_path):
+    text = "GUIDANCES.register({'mine': Guidance('x:y', reads_classes=True)})\n"
+    text += VARIANT.replace("matching", "mine") % "by_class"
+    config = Config(plugins=plugin(tmp_path, text), variant="by_class")
+
+    sizes = parts.batch_sizes(config, toys.zero_shot_data())
+    assert (sizes.classes, sizes.real) == (5, 60)
+    assert sizes.code_dim == sizes.theta == sizes.critic_steps == 0
