@@ -1,6 +1,7 @@
 """bin/demo."""
 
 import pathlib
+import signal
 import socket
 
 from gmn_tf.commands import define, shared
@@ -56,6 +57,8 @@ def demo(values) -> None:
     if not local:
         log("Everyone who reaches this address can use the page.")
     log("Ctrl-C ends it.")
+    # SIGTERM acts like it, so that TensorFlow clears the temporary folder.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     server.run()
 
 
