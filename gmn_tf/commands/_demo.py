@@ -1,6 +1,7 @@
 """bin/demo."""
 
 import pathlib
+import socket
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._describe import ENCODER
@@ -8,6 +9,8 @@ from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.utils.errors import InputError
 
 HOST, PORT = "127.0.0.1", 7860
+LOCAL = HOST, "localhost", "::1"
+EVERY = "0.0.0.0", "::"  # addresses of this machine
 
 
 @command(
@@ -44,10 +47,11 @@ def demo(values) -> None:
     start_tensorflow(log_level=2)
     from gmn_tf.demo import page
 
-    local = values.host in (HOST, "localhost", "::1")
+    local = values.host in LOCAL
     app = make_app(values, local)
     server = page.make_server(app, values.host, values.port)
-    shown = f"[{values.host}]" if ":" in values.host else values.host
+    shown = socket.gethostname() if values.host in EVERY else values.host
+    shown = f"[{shown}]" if ":" in shown else shown
     log(f"Open http://{shown}:{server.effective_port} in a browser.")
     if not local:
         log("Everyone who reaches this address can use the page.")
@@ -60,6 +64,7 @@ def make_app(values, local: bool):
     from gmn_tf.commands._predict import load_backbone
     from gmn_tf.demo import answering, catalogue, page
     from gmn_tf.inference import prediction
+    from gmn_tf.runs import mistakes
     from gmn_tf.runs.workdir import Workdir
 
     workdir = Workdir(values.workdir)
@@ -96,7 +101,7 @@ def make_app(values, local: bool):
         backbone,
         load=None if known.missing else load,
         describe=describe if by_words and classes.scalings else None,
-        calibrated=predictor.classifiers[0].temperature != 1.0,
+        calibrated=mistakes.is_calibrated(workdir.read_json("metrics.json")),
     )
     return page.make_app(demo, config.dataset, local)
 

@@ -120,6 +120,7 @@ def predict(values) -> None:
 def _rejected(tops, samples, values):
     """The answers without those that are too unlikely, which are counted."""
     from gmn_tf.inference import prediction_files
+    from gmn_tf.runs import mistakes
     from gmn_tf.runs.workdir import Workdir
 
     least = values.min_probability
@@ -132,8 +133,7 @@ def _rejected(tops, samples, values):
         + (f": {listed(rejected, 3)}." if rejected else ".")
     ]
     metrics = Workdir(values.workdir).read_json("metrics.json")
-    calibration = metrics.get("calibration")
-    if not isinstance(calibration, dict) or not calibration.get("fitted_on"):
+    if not mistakes.is_calibrated(metrics):
         lines.append(
             "Note: the probabilities of this run are not calibrated, so that "
             f"{least:g} does not mean right {100 * least:g} times of 100. "

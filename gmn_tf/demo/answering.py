@@ -1,33 +1,21 @@
-"""From what a browser sends to likely classes."""
+"""From samples and added classes to likely classes."""
 
 import dataclasses
 import functools
-import pathlib
-import tempfile
-import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
-import PIL.Image
 
 from gmn_tf.data.label_map import ADDED
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.demo.catalogue import Catalogue, shown
-from gmn_tf.images import image_batches
+from gmn_tf.demo.uploads import Sample, Uploads
 from gmn_tf.images.backbones import Backbone
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.utils.errors import InputError, listed
-from gmn_tf_datasets.zero_shot.custom import features as feature_files
 
-ROWS = (".csv", ".npy", ".npz")  # endings of files of features
-MOST_ROWS = 24  # that are answered of a file
-MOST_PIXELS = 80_000_000  # of a photograph
 MOST_ADDED = 20  # classes
 HELD_BACK = 6  # samples of the run's data that are drawn at once
-
-
-class Sample(dict):
-    """A sample: its `name`, `features`, and perhaps its `truth`."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,9 +40,8 @@ class Demo:
     calibrated: bool = False
 
     @functools.cached_property
-    def _network(self):
-        read = image_batches.reader(self.backbone)
-        return read, image_batches.compiled(self.backbone)
+    def _uploads(self) -> Uploads:
+        return Uploads(self.predictor.classes, self.backbone)
 
     @functools.cached_property
     def _data(self) -> ZeroShotData:
@@ -66,66 +53,8 @@ class Demo:
         return bool(self.predictor.classifiers[0].embedders)
 
     def read(self, name: str, content: bytes) -> list[Sample]:
-        """The samples in a file: a photograph, or rows of features.
-
-        The file lies in the temporary folder until this returns.
-
-        Args:
-            name: of the file.
-            content: its bytes.
-
-        Raises:
-            InputError: for a file that cannot be read, or does not fit.
-        """
-        name = pathlib.PurePath(name.replace("\\", "/")).name or "file"
-        ending = pathlib.PurePath(name).suffix.lower()
-        with tempfile.TemporaryDirectory(prefix="gmn_tf-demo-") as folder:
-            path = pathlib.Path(folder, f"sample{ending[:9]}")
-            path.write_bytes(content)
-            if ending in ROWS:
-                return self._rows(name, path)
-            return [self._photograph(name, path)]
-
-    def _rows(self, name: str, path: pathlib.Path) -> list[Sample]:
-        try:
-            found = feature_files.read(path)
-        except InputError as error:
-            raise _renamed(error, path, name) from error
-        dim = found.values.shape[1]
-        self.predictor.classes.check_features_match(dim, found.backbone)
-        values = np.asarray(found.values[:MOST_ROWS], np.float32)
-        names = found.names or [
-            f"{name}, row {n + 1}" for n in range(len(values))
-        ]
-        return [
-            Sample(name=one, features=row) for one, row in zip(names, values)
-        ]
-
-    def _photograph(self, name: str, path: pathlib.Path) -> Sample:
-        classes = self.predictor.classes
-        if self.backbone is None:
-            raise InputError(
-                f"{name} is not a file of features.",
-                f"a {' or '.join(ROWS)} file with rows of "
-                f"{classes.feature_dim} numbers: it is not recorded which "
-                "network made the features of this run from photographs",
-                path.suffix or "a file without an ending",
-                "Drop such a file, or try samples that were held back.",
-            )
-        reason = _too_large(path)
-        if not reason:
-            read, network = self._network
-            image, pixels = image_batches.decode(path, self.backbone, read)
-            reason = image.reason
-        if reason:
-            raise InputError(
-                f"{name} cannot be read.",
-                "a photograph, such as JPEG, PNG or WebP",
-                reason,
-                "Save it in one of these formats, or choose another file.",
-            )
-        (features,) = network(np.asarray(pixels)[np.newaxis]).numpy()
-        return Sample(name=name, features=features)
+        """The samples in a file; see `Uploads.read`."""
+        return self._uploads.read(name, content)
 
     def held_back(self, seed: int) -> list[Sample]:
         """Some samples of the run's data that nothing was learned from.
@@ -180,7 +109,7 @@ class Demo:
         """The likeliest classes of samples, among those added too.
 
         Args:
-            features: `[n, dx]`, as they were extracted.
+            features: `[n, dx]`, as they were extracted, or none.
             names: of `k` added classes.
             values: `[k, da]`, their descriptions.
             top_k: how many; added classes follow wherever their place is.
@@ -198,6 +127,8 @@ class Demo:
         predictor = self.predictor
         if names:
             predictor = self._with(tuple(names), tuple(map(tuple, values)))
+        if not len(features):
+            return []
         kinds = dict(zip(predictor.classes.names, predictor.classes.kinds))
         return [
             [
@@ -213,33 +144,3 @@ class Demo:
             ]
             for top in predictor.top(features, len(kinds))
         ]
-
-
-def _too_large(path: pathlib.Path) -> str:
-    """Why a photograph is not decoded: it would need too much memory."""
-    try:
-        # Pillow warns of what is refused here.
-        with (
-            warnings.catch_warnings(action="ignore"),
-            PIL.Image.open(path) as image,
-        ):
-            columns, rows = image.size
-    except Exception:  # no image, of which the decoder says what is wrong
-        return ""
-    if columns * rows <= MOST_PIXELS:
-        return ""
-    return f"{columns} x {rows} pixels, above {MOST_PIXELS // 10**6} million"
-
-
-def _renamed(error: InputError, path: pathlib.Path, name: str) -> InputError:
-    """The error with the name that the user knows."""
-    parts = [
-        str(part).replace(str(path), name).replace(path.name, name)
-        for part in (
-            error.problem,
-            error.expected,
-            error.received,
-            error.action,
-        )
-    ]
-    return InputError(*parts)

@@ -56,10 +56,8 @@ class Catalogue:
         folder = pathlib.Path(data_dir or source["data_dir"]).expanduser()
         try:
             found = prepared.open_prepared(source["name"], str(folder))
-            names = list(found.metadata["class_names"])
-            places = [names.index(name) for name in classes.names]
-            descriptions = np.concatenate(found.embeddings, axis=1)[places]
-        except (InputError, ValueError) as error:
+            descriptions = _in_order(found, classes)
+        except InputError as error:
             missing = f"{str(error).partition(chr(10))[0]} Check --data_dir."
         accuracies, taken = {}, []
         path = workdir.path / "class_accuracy.csv"
@@ -186,6 +184,21 @@ class Catalogue:
                 for which, those in pairs.items()
             },
         }
+
+
+def _in_order(found: prepared.Prepared, classes: LabelMap) -> np.ndarray:
+    """Recorded descriptions by label; InputError for those of other classes."""
+    names = list(found.metadata["class_names"])
+    values = np.concatenate(found.embeddings, axis=1)
+    dim = classes.embedding_dim or values.shape[1]
+    if not {*classes.names} <= {*names} or values.shape[1] != dim:
+        raise InputError(
+            f"The data in {found.data_dir} is not that of the run.",
+            f"its {len(classes.names)} classes, described by {dim} numbers",
+            f"{len(names)} classes, described by {values.shape[1]} numbers",
+            "Name the folder of the run's data with --data_dir.",
+        )
+    return values[[names.index(name) for name in classes.names]]
 
 
 def shown(name: str) -> str:

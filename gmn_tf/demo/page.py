@@ -6,6 +6,8 @@ is served from here, and its policy forbids the browser any other source.
 
 import base64
 import os
+import re
+import socket
 import threading
 
 import flask
@@ -14,12 +16,13 @@ import waitress
 import werkzeug.exceptions
 from waitress.server import BaseWSGIServer
 
-from gmn_tf.demo.answering import MOST_ADDED, ROWS, Demo
+from gmn_tf.demo.answering import MOST_ADDED, Demo
 from gmn_tf.demo.catalogue import shown
+from gmn_tf.demo.uploads import ROWS
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.features import IMAGES
 
-LOCAL = "127.0.0.1"
+LOCAL = "127.0.0.1", "localhost", "[::1]"  # as browsers name this machine
 MEGABYTE = 2**20
 LARGEST_FILE = 20  # megabytes
 LARGEST_REQUEST = 32  # megabytes, of features that come back
@@ -47,12 +50,13 @@ def make_app(demo: Demo, title: str, local: bool = True) -> flask.Flask:
     app = flask.Flask(__name__)
     app.json.sort_keys = False
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_REQUEST * MEGABYTE
-    if local:
-        app.config["TRUSTED_HOSTS"] = [LOCAL, "localhost"]
     turn = threading.Lock()  # two cores compute nothing faster at once
 
     @app.before_request
     def check_origin():
+        name = re.sub(r":\d+$", "", flask.request.host)
+        if local and name not in LOCAL:
+            flask.abort(400, "This page is for this machine alone.")
         site = flask.request.headers.get("Sec-Fetch-Site", "same-origin")
         if flask.request.method == "POST" and site != "same-origin":
             flask.abort(403)
@@ -133,13 +137,14 @@ def make_app(demo: Demo, title: str, local: bool = True) -> flask.Flask:
     def answers():
         sent = _json("features", "added")
         try:
-            rows = np.stack([_decoded(one) for one in sent["features"]])
+            rows = [_decoded(one) for one in sent["features"]]
             names = [str(one["name"]) for one in sent["added"]]
             values = [
                 [float(v) for v in one["values"]] for one in sent["added"]
             ]
-            if len({len(one) for one in values}) > 1:
-                raise ValueError
+            for one in rows, values:  # each is a matrix, or there is none
+                if len({*map(len, one)}) > 1:
+                    raise ValueError
         except (KeyError, TypeError, ValueError):
             flask.abort(400, "The request holds no samples, or no classes.")
         with turn:
@@ -209,10 +214,13 @@ def make_server(app: flask.Flask, host: str, port: int) -> BaseWSGIServer:
         InputError: if it cannot listen there.
     """
     try:
+        # A name may have several addresses; one is enough.
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM
+        )[0]
         return waitress.create_server(
             app,
-            host=host,
-            port=port,
+            sockets=[socket.create_server(address[:2], family=family)],
             threads=4,
             # A little more, so that the application can say what is too large.
             max_request_body_size=2 * LARGEST_REQUEST * MEGABYTE,

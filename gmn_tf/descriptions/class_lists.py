@@ -137,7 +137,7 @@ def _plain_lines(path: epath.Path) -> list[str]:
             sample = stream.read(_SAMPLE).decode("utf-8-sig", "ignore")
         has_columns = any(mark in sample for mark in ",;\t|\0")
         first = next(iter(sample.split("\n")), "")
-        if has_columns or texts.folded(first) == CLASS:
+        if has_columns or texts.folded(first) in COLUMNS:
             return []
         content = pathlib.Path(path).read_text("utf-8-sig")
     except (OSError, UnicodeError):

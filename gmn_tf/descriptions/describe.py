@@ -8,7 +8,7 @@ import numpy as np
 
 from gmn_tf.descriptions import encoder_table
 from gmn_tf.descriptions.encoder_table import Encoded, Options
-from gmn_tf.utils.errors import InputError, check_same, listed
+from gmn_tf.utils.errors import InputError, check_same, counted, listed
 
 # What has to be the same for two descriptions to be comparable.
 _SAME = ("encoder", "sha256", "dim")
@@ -63,17 +63,20 @@ def describe(
             word is known.
     """
     texts = list(texts) or [""] * len(names)
-    if not names or len(texts) != len(names):
+    if isinstance(names, str) or not names or len(texts) != len(names):
         raise InputError(
             "Names and texts of classes do not fit.",
-            "one or more names, and a text for each or none",
-            f"{len(names)} names, {len(texts)} texts",
-            "Give as many texts as names.",
+            "a list of one or more names, and a text for each or none",
+            repr(names)
+            if isinstance(names, str)
+            else f"{len(names)} names, {len(texts)} texts",
+            "Give a list of names, and as many texts or none.",
         )
     _check_templates(options.templates)
     found = Description(
         *encoder_table.encode(encoder, names, texts, options, quiet)
     )
+    _check_values(encoder, names, found.values)
     return found._replace(notes=(*found.notes, *_notes_on_same(names, found)))
 
 
@@ -150,6 +153,20 @@ def _check_templates(templates: Sequence[str]) -> None:
                 repr(template),
                 "Correct --template.",
             )
+
+
+def _check_values(encoder, names: Sequence[str], values: np.ndarray) -> None:
+    """Raises InputError for rows of zeros, or with numbers that are none."""
+    is_good = np.isfinite(values).all(axis=1) & values.any(axis=1)
+    wrong = [name for name, good in zip(names, is_good) if not good]
+    if wrong:
+        raise InputError(
+            f"{encoder} has no usable numbers for "
+            f"{counted(len(wrong), 'class', 'classes')}.",
+            "finite numbers for every class, one of them not zero",
+            f"zeros, or numbers that are not finite, for {listed(wrong)}",
+            "Describe these classes by other words, or take another encoder.",
+        )
 
 
 def _notes_on_same(names: Sequence[str], found: Encoded) -> list[str]:

@@ -50,6 +50,7 @@ def check(out: str | os.PathLike, classes: ClassList) -> None:
             "a file without a record of an encoder",
             "Choose another --out, or remove the file.",
         )
+    files.check_writable(path.parent, "--out")
 
 
 def _is_ours(path: pathlib.Path) -> bool:

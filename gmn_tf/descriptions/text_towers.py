@@ -8,6 +8,7 @@ the class at length 1; of several templates, their mean at length 1.
 import hashlib
 import os
 from collections.abc import Sequence
+from importlib import metadata
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from gmn_tf.descriptions.encoder_table import (
     Options,
 )
 from gmn_tf.utils import hub_presets
-from gmn_tf.utils.errors import InputError, counted, listed
+from gmn_tf.utils.errors import InputError, counted, first_line, listed
 from gmn_tf.utils.progress import progress
 from gmn_tf.version import __version__
 
@@ -53,8 +54,8 @@ def encode(
     Raises:
         InputError: for a preset that cannot be opened, or without such a tower.
     """
-    import keras_hub
-
+    check(source)
+    # It takes seconds to import TensorFlow.
     from gmn_tf.images import backbones
 
     model = hub_presets.load_backbone(source, _FLAG)
@@ -95,7 +96,7 @@ def encode(
         "dim": values.shape[1],
         "templates": list(templates),
         "version": __version__,
-        "keras_hub": keras_hub.__version__,
+        "keras_hub": metadata.version("keras-hub"),
     }
     return Encoded(values, record, _notes(long, preprocessor.sequence_length))
 
@@ -105,9 +106,17 @@ def _embeddings(model, preprocessor, sentences, advance):
     values, is_long = [], []
     for start in range(0, len(sentences), _BATCH):
         some = sentences[start : start + _BATCH]
-        read = preprocessor({"images": None, "prompts": some})
-        tokens = np.asarray(read["token_ids"])
-        values.append(np.asarray(model.get_text_embeddings(tokens)))
+        try:
+            read = preprocessor({"images": None, "prompts": some})
+            tokens = np.asarray(read["token_ids"])
+            values.append(np.asarray(model.get_text_embeddings(tokens)))
+        except Exception as error:  # parts that do not fit fail in many ways
+            raise InputError(
+                f"The text tower of {type(model).__name__} cannot read texts.",
+                "a preset whose tokenizer and network belong together",
+                first_line(error),
+                "Save the whole preset again, with its preprocessor.",
+            ) from error
         is_long += np.asarray(read["padding_mask"]).all(axis=1).tolist()
         advance(len(some))
     return np.concatenate(values).astype(np.float64), is_long

@@ -7,6 +7,7 @@ once from its beginning to its end, and only vectors that are asked for stay in
 memory.
 """
 
+import codecs
 import collections
 import contextlib
 import gzip
@@ -34,6 +35,7 @@ _SAMPLE = 200  # lines that tell how many numbers there are
 _MOST = 1000  # damaged lines that are listed
 _ORDERED = 1000  # words in alphabetical order that are no coincidence
 _LONGEST = 1 << 24  # bytes of a line
+_LARGEST = float(np.finfo(np.float32).max)
 _NAME = "Name a file of word vectors."
 _GZIP = b"\x1f\x8b"
 _AGAIN = "Get the file again: it was cut off, or changed on its way."
@@ -135,6 +137,7 @@ class _Reader:
     def take(self, lines: list[bytes]) -> None:
         """Takes the next lines, without their ends."""
         if not self._dim and lines:
+            lines = [lines[0].removeprefix(codecs.BOM_UTF8), *lines[1:]]
             self._find_form(lines[:_SAMPLE])
             if self._stated:
                 self._lines, lines = 1, lines[1:]
@@ -229,12 +232,13 @@ class _Reader:
 
 
 def _numbers(texts: list[bytes]) -> list[float] | None:
-    """Finite numbers; None if there are others, or words."""
+    """Numbers that float32 can hold; None if there are others, or words."""
     try:
         found = [float(text) for text in texts]
     except ValueError:
         return None
-    return found if np.isfinite(found).all() else None
+    # Comparing with NaN is false.
+    return found if all(abs(one) <= _LARGEST for one in found) else None
 
 
 def _unreadable(path: epath.Path, received: str, action: str) -> InputError:

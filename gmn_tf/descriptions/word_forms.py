@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from gmn_tf.utils import texts
 
-_NUMBER = re.compile(r"^\d+\s*[._)\-\s]\s*(?=\D)")  # 001.Black_footed_Albatross
+# That of "001.Crow", "12 - Crow" and "012 Crow", and not of "737 MAX".
+_NUMBER = re.compile(r"^(\d+\s*[._)]|\d+\s*[-:\u2013]\s|0\d+[\s-])\s*(?=\D)")
 _SIGNS = "-'\u2019"  # a hyphen and apostrophes may be part of a word
 _LEAST = 3  # letters of a part of a word such as "waterthrush"
 
@@ -36,10 +37,11 @@ def readable(name: str) -> str:
     name = _NUMBER.sub("", texts.plain(name))
     spaced = re.sub(r"[_+/]+", " ", name)
     if spaced == name and " " not in name and "-" not in name:
-        pairs = zip(name, name[1:] + " ")
+        # Two small letters: "McLaren" and "iPhone" are one word.
+        threes = zip(" " + name, name, name[1:] + " ")
         spaced = "".join(
-            one + " " * (one.islower() and following.isupper())
-            for one, following in pairs
+            one + " " * (before.islower() and one.islower() and after.isupper())
+            for before, one, after in threes
         )
     return texts.plain(spaced)
 

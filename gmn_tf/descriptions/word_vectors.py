@@ -26,7 +26,7 @@ from gmn_tf.utils.errors import InputError, counted, listed
 from gmn_tf.version import __version__
 
 TEMPLATES = (f"{NAME} {TEXT}",)
-_MOST = 12  # classes that notes are about
+_MOST = 50  # classes that an error names
 
 
 def check(source: str | os.PathLike) -> None:
@@ -144,8 +144,12 @@ def _notes(names: Sequence[str], matches: Sequence[list[Match]]) -> list[str]:
     """What was not found, and what was used instead, class by class."""
     lines = []
     for name, found in zip(names, matches):
-        # Letters alone say nothing.
-        different = [m for m in found if not m.is_same and len(m.word) > 1]
+        # Single letters say nothing; those of other scripts may be words.
+        different = [
+            m
+            for m in found
+            if not m.is_same and (len(m.word) > 1 or not m.word.isascii())
+        ]
         parts = dict.fromkeys(
             f"{match.word!r} as {' + '.join(match.used)}"
             if match.used
@@ -154,12 +158,6 @@ def _notes(names: Sequence[str], matches: Sequence[list[Match]]) -> list[str]:
         )
         if parts:
             lines.append(f"{name}: {', '.join(parts)}.")
-    if len(lines) > _MOST:
-        more = len(lines) - _MOST
-        lines[_MOST:] = [
-            f"{counted(more, 'more class has', 'more classes have')} words "
-            "that are not known as they are."
-        ]
     return lines
 
 

@@ -6,6 +6,7 @@ none: see `hub_backbones`.
 Nothing here imports TensorFlow, so that --help and bad flags answer at once.
 """
 
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -86,7 +87,8 @@ def check(name: str, weights: str) -> None:
         InputError: for an unknown network, or a file that is missing or of an
             unknown kind.
     """
-    if name not in BACKBONES and hub_presets.is_preset(name):
+    is_path = os.sep in name
+    if name not in BACKBONES and (is_path or hub_presets.is_preset(name)):
         _check_preset(name, weights)
         return
     check_choice("backbone", name, (*BACKBONES, "hub:PRESET"))

@@ -6,8 +6,10 @@ Extraction, prediction and serving all use `Backbone.image` and
 
 import dataclasses
 import hashlib
+import itertools
 import math
 import pathlib
+import re
 import warnings
 
 import keras
@@ -20,6 +22,7 @@ from gmn_tf.images.decoding import APPLIED, NOT_APPLIED, ORIENTATION
 from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
+_UNNAMED = re.compile(r"variable(_\d+)?")  # as Keras calls such a weight
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
 
@@ -273,12 +276,18 @@ def checksum(model: keras.Model) -> str:
     """SHA-256 of a network's weights: their order, names, shapes, values.
 
     It does not depend on the file they were in. The names of layers are left
-    out, because Keras numbers unnamed layers differently in each model.
+    out, because Keras numbers unnamed layers differently in each model. It
+    does so with unnamed weights, which are numbered here as in the first model
+    of a process.
     """
     digest = hashlib.sha256()
+    unnamed = itertools.count()
     for number, weight in enumerate(model.weights):
         values = np.ascontiguousarray(weight)
-        text = f"{number} {weight.name} {values.shape} {values.dtype}\n"
+        name = weight.name
+        if _UNNAMED.fullmatch(name):
+            name = f"variable_{next(unnamed)}".removesuffix("_0")
+        text = f"{number} {name} {values.shape} {values.dtype}\n"
         digest.update(text.encode())
         digest.update(values.tobytes())
     return digest.hexdigest()

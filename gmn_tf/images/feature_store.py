@@ -44,7 +44,8 @@ class Stored(NamedTuple):
     Attributes:
         path: the file with its feature.
         row: the row in that file.
-        reason, turned: see `Image`.
+        reason: see `Image`.
+        turned: see `Image`.
     """
 
     path: pathlib.Path

@@ -9,8 +9,10 @@ import numpy as np
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.descriptions import class_lists
 from gmn_tf.descriptions.describe import describe_alike
+from gmn_tf.descriptions.encoder_table import kind_of
+from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.utils.errors import InputError, listed
-from gmn_tf.utils.texts import renamed
+from gmn_tf.utils.texts import folded, renamed
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 
@@ -70,7 +72,7 @@ def read(
     values, more = _joined(
         known, numbers, found.shown, found.texts, encoder, quiet
     )
-    notes = (*notes, *more)
+    notes = (*notes, *more, *_notes_on_known(found.shown, known))
     return Descriptions(found.names, values, known.columns, notes)
 
 
@@ -107,6 +109,17 @@ def from_words(
     return _joined(known, nothing, names, texts, encoder, True)[0]
 
 
+def _notes_on_known(names: Sequence[str], known: LabelMap) -> list[str]:
+    """Sentences on new classes that the run may have, in another spelling."""
+    spelt = {folded(readable(name)): name for name in known.names}
+    return [
+        f"{name} reads like {spelt[form]}, a class of the run: the two "
+        "share its answers."
+        for name in names
+        if (form := folded(readable(name))) in spelt
+    ]
+
+
 def _has_numbers(columns: Sequence[str], known: LabelMap) -> bool:
     """Whether a table has the numbers of all parts of the embedding."""
     if not known.columns:
@@ -121,12 +134,16 @@ def _words(known: LabelMap) -> list:
 def _joined(known, numbers, names, texts, encoder, quiet):
     """Parts from words and parts of `numbers` in order, `[n, da]`; notes."""
     parts, notes = [], []
+    kinds = {part.encoder["encoder"] for part in _words(known)}
     for part in known.scalings:
         if part.encoder is None:
             parts.append(numbers[:, : part.dim])
             numbers = numbers[:, part.dim :]
             continue
-        found = describe_alike(names, part.encoder, texts, encoder, quiet=quiet)
+        kind = part.encoder["encoder"]
+        is_other = len(kinds) > 1 and encoder and kind_of(encoder) != kind
+        place = None if is_other else encoder
+        found = describe_alike(names, part.encoder, texts, place, quiet=quiet)
         parts.append(found.values)
         notes += found.notes
     return np.concatenate(parts, axis=1), tuple(dict.fromkeys(notes))

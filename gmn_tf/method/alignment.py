@@ -64,7 +64,9 @@ class Alignment(GuidanceLayer):
         decoder: D_a, a `regression.Regressor` of codes.
         embeddings: `[C, da]`.
         steps: of the whole training.
-        kl_weight, cross_weight, distance_weight: when they have grown.
+        kl_weight: when it has grown.
+        cross_weight: the same.
+        distance_weight: the same.
         has_codes: whether the final classifiers see codes.
     """
 

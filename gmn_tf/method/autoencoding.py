@@ -52,7 +52,9 @@ class Autoencoding(GuidanceLayer):
         embeddings: `[C, da]`.
         error: r, a key of `ERRORS`.
         weight: of the sum.
-        kl_weight, prior_weight, code_weight: of its terms; 0 leaves one out.
+        kl_weight: of a term; 0 leaves it out.
+        prior_weight: the same.
+        code_weight: the same.
     """
 
     def __init__(

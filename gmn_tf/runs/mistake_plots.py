@@ -1,5 +1,6 @@
 """Pictures of confusions and of the reject curve."""
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from gmn_tf.utils import figures
 MAX_NAMES = 50  # more names than this along a matrix cannot be read
 MOST_PAIRS = 25  # that are listed by name
 SIZE = 13.0, 6.2  # inches
+LEGEND = 1.6  # its width in inches
 KINDS = {  # of two classes: their colour
     "unseen for seen": figures.COLOURS[1],
     "unseen for unseen": figures.COLOURS[4],
@@ -123,8 +125,14 @@ def _draw_pairs(axes, texts, num_seen, shares, pairs):
     axes.set_yticks(places, texts, size=7.5)
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(max(len(pairs), 1) - 0.4, -0.6)
-    most = max((100.0 * shares[pair] for pair in pairs), default=1.0)
-    axes.set_xlim(0.0, 1.55 * most)  # with room for the legend
+    percents = [100.0 * shares[pair] for pair in pairs] or [1.0]
+    # The legend stands at the right of the lowest bars.
+    room = 1.0 - LEGEND / (axes.get_position().width * SIZE[0])
+    beside = percents[int(0.8 * len(percents))] / room
+    limit = max(1.05 * percents[0], beside)
+    axes.set_xlim(0.0, limit)
+    ticks = [tick for tick in axes.get_xticks() if tick <= min(limit, 100.0)]
+    axes.set_xticks(ticks)
     axes.set_xlabel("Share of the first class (%)")
     axes.set_title("The largest confusions", loc="left", size=11)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -173,7 +181,7 @@ def reject_curve(curve: Sequence[dict], title: str = "") -> Figure:
         title: of the figure.
     """
     figure, axes = figures.new_figure(7.5, 4.5, layout=None)
-    figure.subplots_adjust(0.09, 0.12, 0.68, 0.92)
+    figure.subplots_adjust(0.09, 0.12, 0.68, 0.88)
     lines = {
         "": ("seen and unseen, half each", figures.COLOURS[6], "-"),
         "_seen": ("samples of seen classes", figures.COLOURS[0], "-."),
@@ -210,5 +218,6 @@ def reject_curve(curve: Sequence[dict], title: str = "") -> Figure:
     axes.grid(color="#dddddd")
     axes.set_xlabel("Samples answered (%); dots: --min_probability")
     axes.set_ylabel("Accuracy of the answers (%)")
-    axes.set_title(figures.plain_text(title, 70), loc="left")
+    lines = textwrap.wrap(figures.plain_text(title, 150), 85)
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", size=10)
     return figure

@@ -134,6 +134,12 @@ def reject_curve_csv(curve: Sequence[dict]) -> str:
     )
 
 
+def is_calibrated(metrics: dict) -> bool:
+    """Whether a temperature was found for a run with this metrics.json."""
+    record = metrics.get("calibration")  # older runs have none
+    return isinstance(record, dict) and bool(record.get("fitted_on"))
+
+
 def sentence(record: dict) -> str:
     """The calibration of a run, for the terminal."""
 
@@ -143,8 +149,8 @@ def sentence(record: dict) -> str:
     if record["fitted_on"] is None:
         return (
             "Probabilities are not calibrated: expected calibration error "
-            f"{percent('ece')}.\nThe same command with --split=tune, then "
-            "bin/evaluate --calibrate,\nfinds a --temperature."
+            f"{percent('ece')}.\nTo find a --temperature, train this run with "
+            "--split=tune, and give its\nfolder to bin/evaluate --calibrate."
         )
     return (
         f"Expected calibration error of the probabilities: {percent('ece')} "

@@ -21,7 +21,8 @@ from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.method.probabilities import HeldBack
 from gmn_tf.runs.data_limits import numbers_within_class
 
-SETTING, TUNE, LEFT_OUT = "setting", "tune splits", "left-out classes and rows"
+SETTING = "settings: --temperature, or a search on the tune splits"
+TUNE, LEFT_OUT = "tune splits", "left-out classes and rows"
 FEWEST_KEPT = 2  # classes that are left to learn from
 PARTS = 5  # every fifth row of a class is left out
 

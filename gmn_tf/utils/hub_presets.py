@@ -55,12 +55,7 @@ def check(source: str | os.PathLike, flag: str, needed: str = "") -> None:
         needed: a file that it has to have as well.
     """
     if importlib.util.find_spec("keras_hub") is None:
-        raise InputError(
-            f"{name_of(source)} needs KerasHub, which is not installed.",
-            "the packages keras-hub and tensorflow-text",
-            "no package keras_hub",
-            "Install them: pip install 'gmn_tf[hub]'.",
-        )
+        raise _not_installed(source, "no package keras_hub")
     folder = folder_of(source)
     if folder is None:
         text = os.fspath(source).removeprefix(PREFIX)
@@ -88,6 +83,16 @@ def check(source: str | os.PathLike, flag: str, needed: str = "") -> None:
     for path in sorted(folder.glob("*.json")):
         if path.name not in _NO_CODE:
             _check_classes(path, _read_json(path))
+
+
+def _not_installed(source: str | os.PathLike, received: str) -> InputError:
+    return InputError(
+        f"{name_of(source)} needs KerasHub, which is not installed as it "
+        "should be.",
+        "the packages keras-hub and tensorflow-text",
+        received,
+        "Install them: pip install 'gmn_tf[hub]'.",
+    )
 
 
 def _read_json(path: pathlib.Path) -> dict:
@@ -130,15 +135,27 @@ def load_image_converter(source: str | os.PathLike, flag: str) -> Any:
 
 
 def load_preprocessor(source: str | os.PathLike, flag: str) -> Any:
-    """What prepares texts for the network; raises InputError, too."""
-    return _opened(source, flag, lambda hub: hub.models.CausalLMPreprocessor)
+    """What prepares texts for the network; raises InputError, too.
+
+    It prepares no images: that of SigLIP would ask for some with every text.
+    """
+    return _opened(
+        source,
+        flag,
+        lambda hub: hub.models.CausalLMPreprocessor,
+        image_converter=None,
+    )
 
 
-def _opened(source: str | os.PathLike, flag: str, kind: Callable) -> Any:
+def _opened(
+    source: str | os.PathLike, flag: str, kind: Callable, **options
+) -> Any:
     """What a class of KerasHub, which `kind` names, makes of a preset."""
     check(source, flag)
-    import keras_hub
-
+    try:
+        import keras_hub
+    except Exception as error:  # libraries of TensorFlow that do not fit it
+        raise _not_installed(source, first_line(error)) from error
     folder = folder_of(source)
     preset = os.fspath(source).removeprefix(PREFIX)
     known = keras_hub.models.Backbone.presets
@@ -150,7 +167,9 @@ def _opened(source: str | os.PathLike, flag: str, kind: Callable) -> Any:
             hint(f"Correct --{flag}.", preset, known),
         )
     try:
-        return kind(keras_hub).from_preset(str(folder or preset))
+        return kind(keras_hub).from_preset(str(folder or preset), **options)
+    except ImportError as error:
+        raise _not_installed(source, first_line(error)) from error
     except Exception as error:  # a download, or damage, fails in many ways
         raise InputError(
             f"KerasHub cannot open the preset {preset}.",

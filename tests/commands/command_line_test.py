@@ -185,7 +185,7 @@ def test_noise_is_left_out_and_warnings_are_not():
 import os
 from gmn_tf.commands import command_line
 command_line.start_tensorflow()
-with command_line._without_noise():
+with command_line.without_noise():
     os.write(2, b"I0000 noise\\nWARNING: real\\n")
 import tensorflow as tf
 tf.ones([])
@@ -202,7 +202,7 @@ tf.ones([])
 
 
 def test_what_is_held_back_survives_an_error(capfd):
-    with pytest.raises(ImportError), command_line._without_noise():
+    with pytest.raises(ImportError), command_line.without_noise():
         os.write(2, b"the reason\n")
         raise ImportError
 

@@ -1,6 +1,7 @@
 """From names and photographs to predictions, with words alone and joined."""
 
 import csv
+import dataclasses
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ from etils import epath
 from gmn_tf import commands
 from gmn_tf.commands import _demo, command_line
 from gmn_tf.data import mat_export
+from gmn_tf.descriptions import describe
 from gmn_tf.inference import new_classes, prediction
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
@@ -118,6 +120,10 @@ def test_new_classes_are_described_by_their_names(runs, source, tmp_path):
     named = new_classes.read(table(tmp_path / "o.csv", *others), known)
     np.testing.assert_array_equal(named.values, values[:1])
     assert "7 columns are not read" in named.notes[0]
+    # One that is spelt as people write it is told.
+    names.write_text("Ibis\nowl\n")
+    (note,) = new_classes.read(names, known).notes
+    assert "owl reads like 005.Owl, a class of the run" in note
     # A class of the run is not described anew.
     names.write_text("005.Owl\n")
     flags = f"--features={source / 'features.npy'}", f"--classes={names}"
@@ -222,3 +228,21 @@ def test_what_is_missing_is_said(source, tmp_path):
     message = fail(commands.prepare_data, *flags, "--embedding=words")
     assert "how classes were described" in message
     assert not (tmp_path / "zero_shot").exists()
+
+
+def test_another_encoder_is_that_of_the_parts_of_its_kind(
+    runs, vectors, monkeypatch
+):
+    known = prediction.Predictor.load(runs["words"]).classes
+    (part,) = known.scalings
+    tower = dataclasses.replace(part, encoder={"encoder": "hub"})
+    both = dataclasses.replace(known, scalings=(part, tower))
+    asked = []
+
+    def describe_alike(names, record, texts, encoder, quiet):
+        asked.append((record["encoder"], encoder))
+        return describe.Description(np.ones((len(names), part.dim)), record, ())
+
+    monkeypatch.setattr(new_classes, "describe_alike", describe_alike)
+    new_classes.from_words(both, ["ibis"], encoder=vectors)
+    assert asked == [("words", vectors), ("hub", None)]

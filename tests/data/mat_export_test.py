@@ -177,4 +177,4 @@ def test_damaged_records_leave_no_file(tmp_path):
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(InputError, match="Cannot read the prepared data"):
         mat_export.write(name, tmp_path / "data", tmp_path / "mat")
-    assert not list((tmp_path / "mat").iterdir())
+    assert not (tmp_path / "mat").exists()

@@ -84,6 +84,10 @@ def upload(shown, name: str, content: bytes):
     return card
 
 
+def percent_of(bar) -> str:
+    return bar.locator(".number").inner_text()
+
+
 def test_a_photograph_is_answered_and_a_class_added(opened):
     card = upload(opened, "a red one.png", png(picture(COLOURS[0], 9)))
     bars = card.locator(".bars li")
@@ -93,6 +97,8 @@ def test_a_photograph_is_answered_and_a_class_added(opened):
     assert bars.first.locator(".kind").inner_text() == "seen"
     assert card.locator(".kind.unseen").count() == 1
     assert card.locator("img").evaluate("image => image.naturalWidth") == 24
+    news = opened.locator("#news").text_content()
+    assert news == f"a red one.png: Red one, {percent_of(bars.first)}"
 
     opened.fill("#new-name", "Crimson")
     opened.select_option("#like", "001.Red_one")
@@ -106,10 +112,18 @@ def test_a_photograph_is_answered_and_a_class_added(opened):
     opened.locator(".bars .kind.added, .error:visible").first.wait_for()
     assert opened.locator("#add-error").inner_text() == ""
     crimson = bars.filter(has_text="Crimson")
-    assert float(crimson.locator(".number").inner_text().rstrip(" %")) > 1.0
+    assert float(percent_of(crimson).rstrip(" %")) > 1.0
     opened.click("#added button")
     opened.locator(".bars .kind.added").wait_for(state="detached")
     assert bars.count() == 5
+    assert opened.evaluate("document.activeElement.id") == "new-name"
+    opened.get_by_label("Remove a red one.png").press("Enter")
+    assert opened.evaluate("document.activeElement.id") == "files"
+    # Without a sample too, a class is refused at once.
+    opened.fill("#new-name", "green")
+    opened.press("#new-name", "Enter")
+    opened.locator("#add-error", has_text="'green'").wait_for()
+    assert not opened.locator("#added li").count()
 
 
 def test_a_bad_file_says_what_is_wrong(opened):

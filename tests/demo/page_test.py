@@ -13,7 +13,7 @@ import pytest
 from gmn_tf import commands
 from gmn_tf.commands import _demo, command_line
 from gmn_tf.data.zero_shot_data import NONE
-from gmn_tf.demo import answering, catalogue, page
+from gmn_tf.demo import catalogue, page, uploads
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import base
 from gmn_tf.runs.workdir import Workdir
@@ -101,9 +101,10 @@ def test_an_added_class_competes(client, colours):
 )
 def test_classes_that_cannot_be_added_are_refused(client, added, words):
     row = base64.b64encode(np.zeros(256, "<f4").tobytes()).decode()
-    found = client.post("/answers", json={"features": [row], "added": added})
-    assert found.status_code == 400
-    assert words in json.dumps(found.json) and found.json["action"]
+    for rows in ([], [row]):  # at once, not with the first sample
+        found = client.post("/answers", json={"features": rows, "added": added})
+        assert found.status_code == 400
+        assert words in json.dumps(found.json) and found.json["action"]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +113,8 @@ def test_classes_that_cannot_be_added_are_refused(client, added, words):
         None,
         [],
         {},
-        {"features": [], "added": []},
         {"features": ["?"], "added": []},
+        {"features": ["AAAA", "AAAAAAAA"], "added": []},
     ],
 )
 def test_requests_that_are_none_are_refused(client, sent):
@@ -130,6 +131,13 @@ def huge() -> bytes:
     return content.getvalue()
 
 
+def bomb() -> bytes:
+    """An archive of few bytes with many zeros in it."""
+    content = io.BytesIO()
+    np.savez_compressed(content, features=np.zeros([100, 300_000], bool))
+    return content.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -139,10 +147,15 @@ def huge() -> bytes:
         ("x.html", b"<script>", "x.html cannot be read"),
         ("rows.csv", b"sample,a\nx,1\n", "dimensions=1"),
         ("rows.npy", b"\x93NUMPY nonsense", "rows.npy"),
+        ("rows.npz", b"PK no archive", "rows.npz"),
+        ("bomb.npz", bomb(), "at most 20 MB when it is unpacked"),
         ("huge.png", huge(), "10000 x 9000 pixels"),
     ],
 )
-def test_bad_files_are_refused_by_name(client, name, content, words, tmp_path):
+def test_bad_files_are_refused_by_name(
+    client, name, content, words, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(uploads, "MOST_UNPACKED", 20_000_000)
     found = send(client, name, content)
     said = json.dumps(found.json)
 
@@ -158,7 +171,14 @@ def test_a_file_that_is_too_large_is_refused(client):
 
 
 def test_only_this_machine_and_this_page_are_answered(client, colours):
-    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+    for host, status in {
+        "evil.example": 400,
+        "evil.example:7860": 400,
+        "127.0.0.1.evil.example": 400,
+        "localhost:7860": 200,
+        "[::1]:7860": 200,
+    }.items():
+        assert client.get("/", headers={"Host": host}).status_code == status
     open_to_all = page.make_app(colours, "x", local=False).test_client()
     found = open_to_all.get("/", headers={"Host": "a.server"})
     assert found.status_code == 200
@@ -302,8 +322,8 @@ def test_a_run_whose_data_is_gone_still_answers(finished_run, tmp_path):
     client = app_of(folder).test_client()
     text = client.get("/").text
 
-    assert "data of this run is not there" in text
-    assert "held back" not in text
+    assert "descriptions of its classes are not there" in text
+    assert 'id="held-back"' not in text
     found = client.post("/class", json={"name": "class_001"}).json
     assert found["strongest"] == [] and "data" in found["missing"]
     assert "bin/evaluate" in found["notes"][0]
@@ -316,6 +336,39 @@ def test_a_port_that_is_taken_is_refused(colours):
     with pytest.raises(InputError, match="--port"):
         page.make_server(app, "127.0.0.1", server.effective_port)
     server.close()
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "", "256.0.0.1"])
+def test_an_address_that_is_none_is_refused(host, colours):
+    with pytest.raises(InputError, match="Cannot listen on"):
+        page.make_server(page.make_app(colours, "x"), host, 0)
+
+
+def test_localhost_is_one_address(colours):
+    server = page.make_server(page.make_app(colours, "x"), "localhost", 0)
+    assert server.effective_port
+    server.close()
+
+
+def test_a_run_without_a_temperature_says_so(with_data, tmp_path):
+    assert "not calibrated" not in app_of(with_data).test_client().get("/").text
+    folder = tmp_path / "run"
+    shutil.copytree(with_data, folder)
+    content = Workdir(folder).read_json("metrics.json")
+    content.pop("calibration")  # as of an older version
+    Workdir(folder).write_json("metrics.json", content)
+    assert "not calibrated" in app_of(folder).test_client().get("/").text
+
+
+def test_data_of_other_classes_is_not_taken(with_data, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(with_data, folder)
+    content = Workdir(folder).read_json("classes.json")
+    kinds = content["classes"]
+    kinds["gone"] = kinds.pop([*kinds][-1])
+    Workdir(folder).write_json("classes.json", content)
+    text = app_of(folder).test_client().get("/").text
+    assert "is not that of the run" in text and 'id="held-back"' not in text
 
 
 def test_missing_packages_are_named(finished_run, monkeypatch):
@@ -344,4 +397,3 @@ def test_the_average_class_has_what_differs_most(colours):
     assert [one["strength"] for one in colours.catalogue.strongest(mean)] == [
         0.0
     ] * 3
-    assert answering.ROWS

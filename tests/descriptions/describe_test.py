@@ -67,6 +67,21 @@ def test_a_class_of_which_nothing_is_known_is_named(vectors):
     message = str(error.value)
     assert "2 classes have no word" in message
     assert "Geococcyx (Geococcyx); ... (no word at all)" in message
+    # A word whose vector is zero does not describe a class either.
+    vectors.write_text(vectors.read_text() + "\npadding 0 0 0\n")
+    with pytest.raises(InputError, match="no usable numbers for 1 class"):
+        describe.describe([*NAMES, "padding"], vectors)
+    with pytest.raises(InputError, match="Give a list of names"):
+        describe.describe("heron", vectors)
+
+
+def test_every_word_that_is_left_out_is_told(vectors):
+    names = [f"heron {'x' * number}" for number in range(2, 22)]
+    found = describe.describe([*names, "black 象", "albatross"], vectors)
+    for name in names:
+        text = f"{name}: without {name.split()[1]!r}, which has no vector."
+        assert text in found.notes
+    assert "black 象: without '象', which has no vector." in found.notes
 
 
 def test_classes_that_nothing_tells_apart(vectors):
@@ -126,7 +141,9 @@ def test_texts_of_some_classes(tmp_path):
         class_lists.with_texts(classes, path)
 
 
-@pytest.mark.parametrize("content", ["", "class\n", "heron\nheron\n"])
+@pytest.mark.parametrize(
+    "content", ["", "class\n", "heron\nheron\n", "name\nheron\n"]
+)
 def test_lists_that_cannot_be_used(content, tmp_path):
     path = tmp_path / "names.txt"
     path.write_text(content)
@@ -142,6 +159,8 @@ def test_files_of_descriptions(vectors, tmp_path):
     with pytest.raises(InputError, match="rows of the splits"):
         description_files.write(tmp_path / "w_splits.mat", classes, found)
     table = tmp_path / "classes.csv"
+    with pytest.raises(InputError, match="is not a folder"):
+        description_files.check(vectors / "classes.csv", classes)
     table.write_text("class,seen,a\n")
     with pytest.raises(InputError, match="bin/describe did not write it"):
         description_files.write(table, classes, found)

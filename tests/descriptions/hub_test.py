@@ -31,6 +31,7 @@ NAMES = (
 def presets(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets")
     hub_toys.write_clip(folder / "tiny_clip")
+    hub_toys.write_siglip(folder / "tiny_siglip")
     hub_toys.write_dino(folder / "tiny_dino")
     hub_toys.write_resnet(folder / "tiny_resnet")
     return folder
@@ -55,14 +56,16 @@ def expected_features(kind, preset, pixels):
     model = keras_hub.models.Backbone.from_preset(str(preset))
     converter = keras_hub.layers.ImageConverter.from_preset(str(preset))
     images = converter(pixels[None].astype("f4"))
-    if kind == "tiny_clip":
+    if hasattr(model, "get_vision_embeddings"):
         return model.get_vision_embeddings(images)
     if kind == "tiny_dino":
         return model({"images": images})[:, 0]
     return tf.reduce_mean(model(images), axis=[1, 2])
 
 
-@pytest.mark.parametrize("kind", ["tiny_clip", "tiny_dino", "tiny_resnet"])
+@pytest.mark.parametrize(
+    "kind", ["tiny_clip", "tiny_siglip", "tiny_dino", "tiny_resnet"]
+)
 def test_features_are_those_of_keras_hub(kind, presets):
     backbone = backbones.load(str(presets / kind), "imagenet")
     pixels = backbone.image(png())
@@ -78,16 +81,20 @@ def test_features_are_those_of_keras_hub(kind, presets):
     np.testing.assert_array_equal(again.features(pixels[None]), features)
 
 
-def test_texts_are_embedded_as_by_keras_hub(clip):
+@pytest.mark.parametrize("kind", ["tiny_clip", "tiny_siglip"])
+def test_texts_are_embedded_as_by_keras_hub(kind, presets):
     import keras_hub
 
+    preset = presets / kind
     options = Options(("a {name}, {text}", "{name}"))
-    found = describe.describe(NAMES[:2], f"hub:{clip}", ["black", ""], options)
-    model = keras_hub.models.Backbone.from_preset(str(clip))
-    reader = keras_hub.models.CLIPPreprocessor.from_preset(str(clip))
+    texts = "black", ""
+    found = describe.describe(NAMES[:2], f"hub:{preset}", texts, options)
+    model = keras_hub.models.Backbone.from_preset(str(preset))
+    reader = keras_hub.models.CausalLMPreprocessor.from_preset(str(preset))
+    images = np.zeros((2, hub_toys.SIDE, hub_toys.SIDE, 3), "f4")
     each = []
     for sentences in (["a crow, black", "a finch,"], ["crow", "finch"]):
-        read = reader({"images": None, "prompts": sentences})
+        read = reader({"images": images, "prompts": sentences})
         rows = np.asarray(model.get_text_embeddings(read["token_ids"]))
         each.append(rows / np.linalg.norm(rows, axis=1, keepdims=True))
     expected = sum(each)
@@ -117,6 +124,10 @@ def test_presets_that_cannot_be_used(presets, clip, tmp_path, monkeypatch):
     refused("no such folder", load, "hub:no/where", "imagenet")
     dino = moved(presets / "tiny_dino", tmp_path / "dino")
     shutil.copy(clip / "tokenizer.json", dino)
+    refused("config.json", load, str(tmp_path), "imagenet")
+    alone = moved(presets / "tiny_siglip", tmp_path / "alone")
+    (alone / "preprocessor.json").unlink()  # which says how long a text is
+    refused("cannot read texts", describe.describe, ["owl"], alone)
     refused("has no text tower", describe.describe, ["owl"], dino)
     refused("not the preset", load, f"hub:{clip}", "weights.h5")
     broken = moved(clip, tmp_path / "broken")

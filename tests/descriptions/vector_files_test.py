@@ -36,6 +36,8 @@ def refused(path, *expected):
         TEXT.replace(" ", "\t"),
         TEXT.replace("owl ", "owl\t"),
         "5 3\n" + TEXT,
+        "\ufeff5 3\n" + TEXT,
+        "\ufeff" + TEXT,
         gzip.compress(TEXT.encode()),
         gzip.compress(b"5 3\n") + gzip.compress(TEXT.encode()),
     ],
@@ -74,6 +76,7 @@ def test_words_with_spaces_and_words_that_come_again(tmp_path):
         ("bat 3 4", "1 other lines: 3"),  # which nobody asked for
         ("owl 3 x 4", "lines: 3"),
         ("owl 3 nan 4", "lines: 3"),
+        ("owl 3 4e38 4", "lines: 3"),  # more than float32 holds
         ("owl 3 4 5 6", "lines: 3"),
         ("bat 3 4 5 6", "lines: 3"),
     ],

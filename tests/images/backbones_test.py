@@ -88,6 +88,27 @@ def test_random_weights_are_the_same_each_time(name):
     assert first == second
 
 
+class Unnamed(keras.layers.Layer):
+    """Weights without names, as ConvNeXt and SigLIP have them."""
+
+    def build(self, shape):
+        self.scale, self.shift = self.add_weight(), self.add_weight()
+
+    def call(self, inputs):
+        return self.scale * inputs + self.shift
+
+
+def test_the_checksum_does_not_depend_on_models_that_were_made_before():
+    inputs = keras.Input([1])
+    first, second = (keras.Model(inputs, Unnamed()(inputs)) for _ in range(2))
+    for model in (first, second):
+        model.set_weights(np.array([1.0, 2.0]))
+    assert [w.name for w in first.weights] != [w.name for w in second.weights]
+    assert backbones.checksum(first) == backbones.checksum(second)
+    second.set_weights(np.array([2.0, 1.0]))
+    assert backbones.checksum(first) != backbones.checksum(second)
+
+
 def test_the_checksum_is_of_the_weights_not_of_their_container(
     backbone, tmp_path
 ):

@@ -138,7 +138,7 @@ def test_files_of_another_version_end_in_one_sentence(what, tmp_path):
     settings = whole["config"]
     for changed in (
         {"config": {**settings, "new": 1}},
-        {"config": {n: settings[n] for n in settings if n != "feature_dim"}},
+        {"config": {k: settings[k] for k in settings if k != "feature_dim"}},
         *([{"build_config": {"dim": 1}}] if what == "generator" else []),
     ):
         files["config.json"] = json.dumps({**whole, **changed}).encode()
@@ -148,3 +148,14 @@ def test_files_of_another_version_end_in_one_sentence(what, tmp_path):
         with pytest.raises(ValueError, match=r"^This .*: train again\.$") as e:
             keras.models.load_model(path)
         assert f"This {what} was saved by another version" in str(e.value)
+
+
+def test_a_classifier_from_before_there_were_temperatures_is_read():
+    model = fitted("bilinear+prototype")
+    older = model.get_config()
+    del older["representation"], older["temperature"]
+    again = base.Classifier.from_config(older)
+    assert (again.temperature, again.representation) == (1.0, None)
+    assert [one.shape for one in again.get_weights()] == [
+        one.shape for one in model.get_weights()
+    ]

@@ -134,7 +134,10 @@ def test_a_setting_wins_and_a_generator_needs_one(run, tiny_config, tiny_data):
     models = run.load_classifiers()
     chosen = tiny_config.replace({"temperature": 0.3})
     choose = temperatures.choose
-    assert choose(chosen, tiny_data, models, None) == (0.3, "setting")
+    assert choose(chosen, tiny_data, models, None) == (
+        0.3,
+        temperatures.SETTING,
+    )
     assert choose(tiny_config, tiny_data, models, None) == (1.0, None)
     for record, words in (
         (run.scores["calibration"], "from: left-out classes and rows."),

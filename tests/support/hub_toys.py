@@ -4,6 +4,7 @@ KerasHub is imported where it is used: that takes seconds, in every process
 that collects tests.
 """
 
+import io
 import pathlib
 
 import keras
@@ -49,6 +50,45 @@ def write_clip(folder: pathlib.Path) -> pathlib.Path:
             offset=[-1.0, -2.0, -3.0],
             interpolation="bicubic",
             antialias=True,
+        ),
+        sequence_length=MOST_TOKENS,
+    )
+    model.save_to_preset(str(folder))
+    preprocessor.save_to_preset(str(folder))
+    return folder
+
+
+def write_siglip(folder: pathlib.Path) -> pathlib.Path:
+    """Another model of images and texts, which reads texts in another way."""
+    import keras_hub
+    import sentencepiece
+
+    keras.utils.set_random_seed(4)
+    sizes = {"num_layers": 1, "num_heads": 2, "intermediate_dim": 12}
+    model = keras_hub.models.SigLIPBackbone(
+        keras_hub.models.SigLIPVisionEncoder(
+            8, DIM, image_shape=(SIDE, SIDE, 3), **sizes
+        ),
+        keras_hub.models.SigLIPTextEncoder(
+            60, DIM, DIM, max_sequence_length=MOST_TOKENS, **sizes
+        ),
+    )
+    for weight in model.trainable_weights:
+        if len(weight.shape) > 1:
+            weight.assign(keras.random.normal(weight.shape, stddev=0.5))
+    vocabulary = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter([LETTERS, " ".join(LETTERS)] * 9),
+        model_writer=vocabulary,
+        vocab_size=60,
+        hard_vocab_limit=False,
+        minloglevel=3,
+        **{"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
+    )
+    preprocessor = keras_hub.models.SigLIPPreprocessor(
+        keras_hub.models.SigLIPTokenizer(vocabulary.getvalue()),
+        keras_hub.layers.SigLIPImageConverter(
+            image_size=(SIDE, SIDE), scale=1 / 127.5, offset=-1.0
         ),
         sequence_length=MOST_TOKENS,
     )

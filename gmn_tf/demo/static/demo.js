@@ -8,7 +8,7 @@ let description = null; // what the sliders say: { values, strongest }
 let drawn = 0; // number of the last question, whose answer counts
 
 const byId = (id) => document.getElementById(id);
-const largest = 20 * 2 ** 20;
+const largest = Number(document.body.dataset.largest); // megabytes
 
 function element(tag, options = {}, ...children) {
   const { text, ...others } = options;
@@ -51,6 +51,23 @@ function sentence(error) {
   return lines.filter(Boolean).join("\n");
 }
 
+// For screen readers: the cards are drawn anew each time, and not read out.
+function tell(text) {
+  byId("news").textContent = text;
+}
+
+// A button that cannot be pressed twice, and keeps the keyboard.
+async function pressed(button, work) {
+  const focused = document.activeElement === button;
+  button.disabled = true;
+  try {
+    await work();
+  } finally {
+    button.disabled = false;
+    if (focused) button.focus();
+  }
+}
+
 function percent(share) {
   if (share < 0.0005) return "< 0.1 %";
   return share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
@@ -84,6 +101,7 @@ function draw() {
       samples.splice(samples.indexOf(sample), 1);
       if (sample.picture) URL.revokeObjectURL(sample.picture);
       draw();
+      (document.querySelector(".result .remove") ?? files).focus();
     });
     const body = element("div", {}, element("p", { className: "title" }, element("span", { text: sample.name, title: sample.name }), remove));
     if (sample.error) body.append(element("p", { className: "error", text: sample.error }));
@@ -115,7 +133,6 @@ function draw() {
 async function answer() {
   const asked = samples.filter((one) => one.features);
   const number = ++drawn;
-  if (!asked.length) return draw();
   try {
     const found = await ask("/answers", {
       features: asked.map((one) => one.features),
@@ -123,6 +140,8 @@ async function answer() {
     });
     if (number !== drawn) return; // a later question is under way
     asked.forEach((one, place) => { one.answers = found.answers[place]; });
+    const [first] = asked;
+    if (first) tell(`${first.name}: ${first.answers[0].shown}, ${percent(first.answers[0].probability)}`);
   } catch (error) {
     for (const one of asked) if (!one.answers) one.error = sentence(error);
     draw();
@@ -137,7 +156,7 @@ async function take(files) {
     samples.unshift(waiting);
     draw();
     try {
-      if (file.size > largest) throw { problem: `${file.name} is larger than 20 MB.`, action: "Make it smaller." };
+      if (file.size > largest * 2 ** 20) throw { problem: `${file.name} is larger than ${largest} MB.`, action: "Make it smaller." };
       const form = new FormData();
       form.append("file", file);
       const found = await ask("/features", form);
@@ -147,6 +166,7 @@ async function take(files) {
       await answer();
     } catch (error) {
       waiting.error ??= sentence(error);
+      tell(waiting.error);
       draw();
     }
   }
@@ -178,21 +198,18 @@ byId("clear").addEventListener("click", () => {
   for (const one of samples) if (one.picture) URL.revokeObjectURL(one.picture);
   samples.length = 0;
   draw();
+  files.focus();
 });
 
-byId("held-back")?.addEventListener("click", async (event) => {
-  const button = event.currentTarget;
-  button.disabled = true;
+byId("held-back")?.addEventListener("click", (event) => pressed(event.currentTarget, async () => {
   try {
     samples.unshift(...(await ask("/held_back")).samples);
     await answer();
   } catch (error) {
     samples.unshift({ name: "samples held back", error: sentence(error) });
     draw();
-  } finally {
-    button.disabled = false;
   }
-});
+}));
 
 // ---- added classes ----------------------------------------------------------
 
@@ -200,12 +217,14 @@ function drawSliders() {
   const sliders = description.strongest.map((one, place) => {
     const id = `slider-${place}`;
     const value = element("output", { htmlFor: id, text: short(one.value) });
-    const input = element("input", { type: "range", id, min: one.least, max: one.most, step: "any", value: one.value });
+    const input = element("input", {
+      type: "range", id, min: one.least, max: one.most, step: "any", value: one.value, ariaValueText: short(one.value),
+    });
     input.dataset.number = one.number;
     input.addEventListener("input", () => {
       description.values[one.number] = Number(input.value);
       description.moved = true;
-      value.textContent = short(Number(input.value));
+      value.textContent = input.ariaValueText = short(Number(input.value));
     });
     return element("div", { className: "slider" }, element("label", { htmlFor: id, text: one.name }), value, input);
   });
@@ -236,20 +255,23 @@ function drawAdded() {
     remove.addEventListener("click", () => {
       added.splice(added.indexOf(one), 1);
       drawAdded();
+      (document.querySelector("#added button") ?? byId("new-name")).focus();
       answer().catch((error) => showAddError(sentence(error)));
     });
     return element("li", {}, element("span", {}, `${one.name} `, element("span", { className: "kind added", text: "added" })), remove);
   }));
 }
 
-byId("add")?.addEventListener("submit", async (event) => {
+byId("add")?.addEventListener("submit", (event) => {
   event.preventDefault();
+  pressed(event.currentTarget.querySelector("[type=submit]"), addClass);
+});
+
+async function addClass() {
   showAddError("");
   const name = byId("new-name").value.trim();
   const words = byId("sentence");
   const open = byId("by-sliders")?.open;
-  const button = event.currentTarget.querySelector("[type=submit]");
-  button.disabled = true;
   try {
     if (!name) throw { problem: "The class has no name.", action: "Give it one." };
     if (added.some((one) => one.name === name)) {
@@ -270,10 +292,8 @@ byId("add")?.addEventListener("submit", async (event) => {
     byId("new-name").value = "";
   } catch (error) {
     showAddError(sentence(error));
-  } finally {
-    button.disabled = false;
   }
-});
+}
 
 byId("like")?.addEventListener("change", loadSliders);
 loadSliders();
@@ -282,9 +302,8 @@ loadSliders();
 
 function pairs(title, those) {
   if (!those.length) return "";
-  const most = Math.max(...those.map((one) => one.percent));
   return element("div", {}, element("h3", { text: title }), element("ul", { className: "bars" }, ...those.map((one) =>
-    bar(one.shown, one.kind, one.percent / most, `${short(one.percent)} %`, one.name))));
+    bar(one.shown, one.kind, one.percent / 100, `${short(one.percent)} %`, one.name))));
 }
 
 async function look(name) {
@@ -293,7 +312,7 @@ async function look(name) {
     const one = await ask("/class", { name });
     const rows = one.strongest.map((each) => element("tr", {},
       element("td", { text: each.name }), element("td", { text: short(each.value) }), element("td", { text: short(each.mean) })));
-    const heading = element("tr", {}, ...["Most unusual about it", "value", "average"].map((text) => element("th", { text })));
+    const heading = element("tr", {}, ...["Most unusual about it", "value", "average"].map((text) => element("th", { text, scope: "col" })));
     place.replaceChildren(
       element("h2", { id: "look-title" }, `${one.shown} `, element("span", { className: `kind ${one.kind}`, text: one.kind })),
       element("p", { text: one.accuracy === null

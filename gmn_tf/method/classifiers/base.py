@@ -185,7 +185,8 @@ class Classifier(keras.Model):
         make = keras.saving.deserialize_keras_object
         with saved.reporting_other_versions("classifier"):
             embedders = [make(one) for one in config["embedders"]]
-            made = {"representation": make(config["representation"])}
+            # Runs from before there were representations have no entry.
+            made = {"representation": make(config.get("representation"))}
             return cls(**{**config, "embedders": embedders, **made})
 
     def penalise_seen(self, num_seen: int, penalty: float) -> None:

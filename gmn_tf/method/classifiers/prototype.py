@@ -158,7 +158,8 @@ class PrototypeEmbedder(base.Embedder):
         temperature: divides the cosine.
         normalisation: `class` standardises the last hidden layer before and
             after its activation; `none` does not.
-        activation, output: see `prototypes`.
+        activation: see `prototypes`.
+        output: see `prototypes`.
     """
 
     def __init__(
