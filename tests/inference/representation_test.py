@@ -5,11 +5,7 @@ import pytest
 import tensorflow as tf
 
 from gmn_tf.data import zero_shot_data
-<<<<<<< HEAD
-from gmn_tf.inference import exporting, prediction
-=======
 from gmn_tf.inference import exporting, format_table, prediction
->>>>>>> join
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
 from gmn_tf.runs import experiment, finished
@@ -76,14 +72,10 @@ def test_its_exported_model_gives_the_same(run, tmp_path):
     predictor = Predictor.load(run.workdir)
     features = run.data.unseen.features[:5]
     expected = -np.sort(-predictor.probabilities(features), axis=1)[:, :5]
-<<<<<<< HEAD
-    folder, _ = exporting.export(predictor, tmp_path / "out", str)
-=======
     # Each format is compared with the predictor before it is there.
     folder, _ = exporting.export(
         predictor, tmp_path / "out", str, format_names=[*format_table.MODULES]
     )
->>>>>>> join
     loaded = tf.saved_model.load(str(folder))
 
     answer = loaded.signatures["features"](features=tf.constant(features))
