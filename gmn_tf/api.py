@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 import tensorflow as tf
 
 from gmn_tf.config import Config
+from gmn_tf.configs import systems
 from gmn_tf.data import mat_export, zero_shot_data
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones, custom_images, extraction
@@ -301,6 +302,7 @@ def choose_settings(
         StoppedError: after a signal to stop; the same call continues.
     """
     fixed = fixed or {}
+    fixed = {**systems.always(fixed.get("variant")), **fixed}
     strategy = strategy or fit.make_strategy("one")
     if workers.several(strategy):
         raise sharing.not_by_workers("multi_worker")

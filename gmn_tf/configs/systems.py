@@ -271,6 +271,11 @@ RANKING = {
 }
 
 
+def always(variant: str | None) -> Mapping:
+    """What completes a variant with any preset, and no search may change."""
+    return SYSTEMS.get(variant, System()).always
+
+
 def settings(dataset: str, chosen: Mapping, preset: str) -> dict:
     """What a variant and a classifier add to a preset.
 

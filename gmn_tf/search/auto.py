@@ -232,6 +232,8 @@ def stages(config: Config, fixed: Container[str]) -> list[Stage]:
         if again and not tried.keys() - {PENALTY}:
             continue
         eligible = "variant" not in fixed or left["variant"] == config.variant
+        # Another variant without a generator is the same with its classifier.
+        eligible |= not VARIANTS[config.variant].has_generator
         trials.append(
             stage._replace(settings=left, space=tried, eligible=eligible)
         )

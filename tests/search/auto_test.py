@@ -10,11 +10,13 @@ import pytest
 
 from gmn_tf import api
 from gmn_tf.config import Config
+from gmn_tf.configs import systems
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.search import auto, classifier_search, report, trials
 from gmn_tf.search.folder import SearchFolder
+from gmn_tf.settings import configure
 from gmn_tf.training import workers
 from gmn_tf.utils.errors import InputError
 
@@ -386,3 +388,16 @@ def test_what_cannot_be_searched_is_refused(
     with pytest.raises(InputError, match="distributes trials"):
         search(config, tune_data, tmp_path / "search")
     assert not (tmp_path / "search").exists()
+
+
+def test_a_system_without_a_generator_keeps_its_classifier():
+    name = "class_normalisation"
+    config = configure("mine", "auto", variant=name)
+    fixed = {"variant": name, **systems.always(name)}
+
+    trials = auto.stages(config, fixed)
+
+    assert trials and all(one.eligible for one in trials)
+    for one in trials:
+        assert one.settings.keys() == {"variant"}
+        assert not one.space.keys() & fixed.keys()
