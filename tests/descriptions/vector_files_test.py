@@ -41,7 +41,7 @@ def refused(path, *expected):
         gzip.compress(TEXT.encode()),
         gzip.compress(b"5 3\n") + gzip.compress(TEXT.encode()),
     ],
-    ids=range(9),  # compressed bytes contain the time
+    ids=range(11),  # compressed bytes contain the time
 )
 def test_all_forms_give_the_same(content, tmp_path, monkeypatch):
     monkeypatch.setattr(vector_files, "_BLOCK", 40)
