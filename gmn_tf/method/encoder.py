@@ -41,12 +41,7 @@ class Encoder(keras.Model):
             "units": tuple(units),
             "activation": activation,
         }
-        self.hidden_layers = [
-            layers.dense(
-                size, layers.activation(activation), dtype=self.dtype_policy
-            )
-            for size in units
-        ]
+        self.hidden_layers = layers.hidden(units, activation, self.dtype_policy)
         self.mean_layer, self.log_variance_layer = (
             layers.dense(code_dim, name=name, dtype=self.dtype_policy)
             for name in ("mean", "log_variance")

@@ -45,12 +45,7 @@ class LatentNoise(Noise):
         **kwargs,
     ):
         super().__init__(dim, **kwargs)
-        self.hidden_layers = [
-            layers.dense(
-                size, layers.activation(activation), dtype=self.dtype_policy
-            )
-            for size in units
-        ]
+        self.hidden_layers = layers.hidden(units, activation, self.dtype_policy)
         self.mean_layer = layers.dense(
             dim, mean, name="mean", dtype=self.dtype_policy
         )
@@ -130,12 +125,9 @@ class Generator(keras.Model):
         self.units = tuple(units)
         self.activation = activation
         self.output_activation = output_activation
-        self.hidden_layers = [
-            layers.dense(
-                size, layers.activation(activation), dtype=self.dtype_policy
-            )
-            for size in self.units
-        ]
+        self.hidden_layers = layers.hidden(
+            self.units, activation, self.dtype_policy
+        )
         self.output_layer = layers.dense(
             feature_dim, output_activation, dtype=self.dtype_policy
         )

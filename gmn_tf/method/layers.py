@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -24,6 +25,19 @@ def dense(units: int, activation=None, **kwargs) -> keras.layers.Dense:
         ),
         **kwargs,
     )
+
+
+def hidden(units: Sequence[int], activation_name: str, dtype) -> list:
+    """Hidden dense layers of these sizes, with the same activation.
+
+    Args:
+        units: sizes of the layers.
+        activation_name: of `activation`.
+        dtype: a Keras policy.
+    """
+    return [
+        dense(size, activation(activation_name), dtype=dtype) for size in units
+    ]
 
 
 def build_inside(model: keras.Model, *shapes) -> None:

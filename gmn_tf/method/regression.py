@@ -48,12 +48,7 @@ class Regressor(keras.Model):
             "units": tuple(units),
             "activation": activation,
         }
-        self.hidden_layers = [
-            layers.dense(
-                size, layers.activation(activation), dtype=self.dtype_policy
-            )
-            for size in units
-        ]
+        self.hidden_layers = layers.hidden(units, activation, self.dtype_policy)
         self.output_layer = layers.dense(embedding_dim, dtype=self.dtype_policy)
         layers.build_inside(self, (None, feature_dim))
 
