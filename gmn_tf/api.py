@@ -28,7 +28,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import auto, sharing, trials
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import absolute_data_dir
-from gmn_tf.training import fit, parts, workers
+from gmn_tf.training import fit, parts, precision, workers
 from gmn_tf.utils import locks
 from gmn_tf_datasets.zero_shot.custom.dataset import check_name
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
@@ -242,6 +242,7 @@ def train(
     folder = Workdir(workdir)
     strategy = strategy or fit.make_strategy("one")
     fit.check_feasible(config, data, strategy, execution)
+    config = folder.decided(config)
     training = strategy, monitoring_options, execution
     if not workers.is_chief(strategy):
         experiment.train_generator(config, data, folder, *training)
@@ -252,6 +253,8 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
+            if VARIANTS[config.variant].has_generator:
+                log(precision.note(config.precision))
             notes = parts.note_on_rows(config), parts.note_on_output(config)
             for note in filter(None, notes):
                 log(f"Note: {note}")

@@ -105,8 +105,10 @@ class Config:
     precision: str = setting(
         "float32",
         "Numbers that networks compute with; weights, sums and losses stay "
-        "float32 with mixed_bfloat16.",
-        ("float32", "mixed_bfloat16"),
+        "float32 with mixed_bfloat16, and so do final classifiers; auto: "
+        "mixed_bfloat16 where the machine has instructions for it, else "
+        "float32.",
+        ("auto", "float32", "mixed_bfloat16"),
     )
 
     # --- Generator (3.1) ----------------------------------------------------

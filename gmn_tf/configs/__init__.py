@@ -35,6 +35,7 @@ PAPER = {
 # splits of CUB and FLO (results/README.md). Features are scaled, so that their
 # unit does not matter.
 CPU = {
+    "precision": "auto",
     "feature_scaling": "unit",
     "generator_output": "auto",
     "noise_dim": 128,

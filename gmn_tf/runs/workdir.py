@@ -32,6 +32,7 @@ from gmn_tf.utils.versions import versions
 with epy.lazy_imports():  # they take seconds
     import keras
 
+    from gmn_tf.training import precision
     from gmn_tf.utils import figures
 
 SOURCE = ("name", "data_dir", "split_fingerprint")
@@ -73,6 +74,18 @@ class Workdir:
                 with files.reporting_write_errors(self.path, flag="--workdir"):
                     stack.enter_context(locks.exclusive(self.path))
             yield
+
+    def decided(self, config: Config) -> Config:
+        """The settings with `--precision=auto` decided, once for the run.
+
+        The run in this folder decides, so that it continues as it began even
+        on another machine; for a new one this machine does.
+        """
+        if (self.path / "config.json").exists():
+            return _as_begun(config, self.read_config()[0])
+        return config.replace(
+            {"precision": precision.decided(config.precision)}
+        )
 
     def start(self, config: Config, source: dict) -> None:
         """Makes the folder and writes config.json.
@@ -219,9 +232,16 @@ class Workdir:
         check_same(
             f"{self.path} holds {state} run with other settings.",
             identity(*there),
-            identity(config, source or there[1]),
+            identity(_as_begun(config, there[0]), source or there[1]),
             "Choose another --workdir, or remove that folder.",
         )
+
+
+def _as_begun(config: Config, there: Config) -> Config:
+    """The settings, with `--precision=auto` as the run there has it."""
+    if config.precision != "auto":
+        return config
+    return config.replace({"precision": there.precision})
 
 
 def identity(config: Config, source: dict) -> dict:

@@ -18,7 +18,7 @@ from gmn_tf.method.classifiers import base, bilinear, linear, table
 from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.method.gmn import GMN, own_variables
-from gmn_tf.training import batches, system_parts
+from gmn_tf.training import batches, precision, system_parts
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError, listed
 
@@ -45,7 +45,7 @@ def build_model(
             config.critic_units,
             config.activation,
             variant.critic == variants.CONDITIONAL,
-            dtype=system_parts.policy(config),
+            dtype=precision.policy(config.precision),
         )
         critic.build((None, data.feature_dim), (None, data.embeddings.shape[1]))
     guidances = [
@@ -82,7 +82,7 @@ def build_model(
 
 def build_generator(config: Config, data: ZeroShotData) -> Generator:
     """The generator of a configuration, built for a data set."""
-    dtype = system_parts.policy(config)
+    dtype = precision.policy(config.precision)
     dim = system_parts.noise_dim(config, data)
     if config.noise == "concat":
         noise = ConcatenatedNoise(dim, dtype=dtype)

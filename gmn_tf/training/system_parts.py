@@ -7,14 +7,10 @@ from gmn_tf.method.encoder import Encoder
 from gmn_tf.method.feedback import FeedbackGenerator
 from gmn_tf.method.regression import Regression, Regressor
 from gmn_tf.method.representation import DecodedFeatures
+from gmn_tf.training.precision import policy
 from gmn_tf.utils.errors import InputError
 
 CROSS_ENTROPY = "cross_entropy"
-
-
-def policy(config: Config) -> str | None:
-    """Keras's name of the precision; None is its default."""
-    return None if config.precision == "float32" else config.precision
 
 
 def noise_dim(config: Config, data: ZeroShotData) -> int:
@@ -91,7 +87,7 @@ def autoencoder(config: Config, data: ZeroShotData):
         noise_dim(config, data),
         config.vae_units,
         config.activation,
-        dtype=policy(config),
+        dtype=policy(config.precision),
     )
     return autoencoding.Autoencoding(
         encoder,
@@ -111,7 +107,7 @@ def regression(config: Config, data: ZeroShotData):
         data.embeddings.shape[1],
         config.regressor_units,
         config.activation,
-        dtype=policy(config),
+        dtype=policy(config.precision),
     )
     decoded = _representation(config) == variants.DECODED
     return Regression(
@@ -137,7 +133,7 @@ def with_feedback(config: Config, generator, guidances: list):
 def aligned_codes(config: Config, data: ZeroShotData):
     """The guidance of CADA-VAE."""
     dim, embedding_dim = noise_dim(config, data), data.embeddings.shape[1]
-    last = config.activation, policy(config)
+    last = config.activation, policy(config.precision)
     encoder = Encoder(
         data.feature_dim, 0, dim, config.alignment_units, last[0], dtype=last[1]
     )

@@ -1,0 +1,59 @@
+"""Which numbers networks compute with: float32, or bfloat16 where it is fast.
+
+With `mixed_bfloat16`, products of activations and weights have 16 bits;
+weights, sums, losses, penalties, norms and Adam keep 32, and so do final
+classifiers.
+"""
+
+import os
+import pathlib
+import platform
+
+import tensorflow as tf
+
+AUTO, SINGLE, MIXED = PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+CPU_INFO = pathlib.Path("/proc/cpuinfo")
+INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
+COMPUTE_CAPABILITY = (8, 0)  # of NVIDIA's GPUs since Ampere
+
+
+def decided(precision: str) -> str:
+    """One of `PRECISIONS`, with `auto` decided by this machine."""
+    if precision != AUTO:
+        return precision
+    return MIXED if multiplies_bfloat16() else SINGLE
+
+
+def policy(precision: str) -> str | None:
+    """Keras's name of a precision; None is Keras's default."""
+    name = decided(precision)
+    return None if name == SINGLE else name
+
+
+def multiplies_bfloat16() -> bool:
+    """Whether the devices that train have instructions for bfloat16.
+
+    All GPUs, if there are any, or else the processor, as far as Linux names
+    its instructions and TensorFlow may use them (through oneDNN).
+    """
+    if gpus := tf.config.list_physical_devices("GPU"):
+        details = map(tf.config.experimental.get_device_details, gpus)
+        return all(
+            one.get("compute_capability", (0, 0)) >= COMPUTE_CAPABILITY
+            for one in details
+        )
+    if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
+        return False
+    if platform.system() != "Linux" or not CPU_INFO.exists():
+        return False
+    return not INSTRUCTIONS.isdisjoint(CPU_INFO.read_text().split())
+
+
+def note(precision: str) -> str:
+    """A line for the user: what was decided, and why."""
+    if precision == MIXED:
+        return (
+            "Networks compute in bfloat16, with weights and losses in float32 "
+            "(--precision)."
+        )
+    return "Networks compute in float32 (--precision)."

@@ -1,0 +1,111 @@
+"""--precision=auto: bfloat16 where the machine has instructions for it."""
+
+import pytest
+import tensorflow as tf
+
+from gmn_tf import api, configs
+from gmn_tf.config import Config
+from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import precision
+
+SOURCE = {"name": "toy", "data_dir": "there", "split_fingerprint": "0"}
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """Makes this machine one with these instructions, and these GPUs."""
+
+    def make(flags="", gpus=(), system="Linux"):
+        info = tmp_path / "cpuinfo"
+        info.write_text(f"processor : 0\nflags\t\t: fpu {flags} sse2\n")
+        monkeypatch.setattr(precision, "CPU_INFO", info)
+        monkeypatch.setattr(precision.platform, "system", lambda: system)
+        monkeypatch.setattr(
+            tf.config, "list_physical_devices", lambda kind="GPU": list(gpus)
+        )
+        monkeypatch.setattr(
+            tf.config.experimental,
+            "get_device_details",
+            lambda gpu: {"compute_capability": gpu} if gpu else {},
+        )
+        monkeypatch.delenv("TF_ENABLE_ONEDNN_OPTS", raising=False)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "made, native",
+    [
+        ({"flags": "avx512f avx512_bf16"}, True),
+        ({"flags": "amx_bf16 amx_tile"}, True),
+        ({"flags": "avx512f avx512_vnni"}, False),
+        ({"flags": "avx512_bf16", "system": "Darwin"}, False),
+        ({"gpus": [(8, 0), (9, 0)]}, True),
+        ({"gpus": [(7, 5)], "flags": "avx512_bf16"}, False),
+        ({"gpus": [(8, 0), (7, 0)]}, False),
+        ({"gpus": [()]}, False),
+    ],
+)
+def test_the_machine_decides(machine, made, native):
+    machine(**made)
+
+    assert precision.multiplies_bfloat16() is native
+    decided = "mixed_bfloat16" if native else "float32"
+    assert precision.decided("auto") == decided
+    assert precision.policy("auto") == (decided if native else None)
+
+
+def test_not_without_the_library_that_uses_the_instructions(
+    machine, monkeypatch
+):
+    machine("avx512_bf16")
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+
+    assert precision.decided("auto") == "float32"
+
+
+@pytest.mark.parametrize("given", ["float32", "mixed_bfloat16"])
+def test_what_is_asked_for_is_done(machine, given):
+    machine("avx512_bf16" if given == "float32" else "")
+
+    assert precision.decided(given) == given
+
+
+def test_presets_of_the_authors_have_single_precision():
+    of = {
+        name: Config().replace(configs.preset("cub", name)).precision
+        for name in configs.PRESETS
+    }
+
+    assert of.pop("release") == of.pop("paper") == "float32"
+    assert set(of.values()) == {"auto"}
+
+
+def test_a_run_continues_as_it_began_on_another_machine(machine, tmp_path):
+    workdir, config = Workdir(tmp_path / "run"), Config(precision="auto")
+    machine("avx512_bf16")
+    begun = workdir.decided(config)
+    workdir.start(begun, SOURCE)
+
+    machine("")
+
+    assert begun.precision == "mixed_bfloat16"
+    assert workdir.decided(config) == begun
+    workdir.check_same_run(config, SOURCE)
+    with pytest.raises(ValueError, match="precision"):
+        workdir.check_same_run(Config(precision="float32"), SOURCE)
+
+
+@pytest.mark.usefixtures("quick_training")
+def test_it_is_printed_and_recorded(machine, tiny_data, tiny_config, tmp_path):
+    config, printed = tiny_config.replace({"precision": "auto"}), []
+    options = {"with_baseline": False, "with_limits": False}
+    machine("avx512_bf16")
+    run = api.train(
+        config, tiny_data, tmp_path / "run", log=printed.append, **options
+    )
+
+    assert "Networks compute in bfloat16" in "\n".join(printed)
+    recorded = Workdir(tmp_path / "run").read_config()[0]
+    assert recorded == run.config
+    assert recorded.precision == "mixed_bfloat16"
