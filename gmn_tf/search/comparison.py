@@ -211,7 +211,8 @@ def _choose(entry, config, generators, minutes) -> dict:
 def _trained(entry, config, generators, drawn: Mapping):
     """The settings of a generator, and the generator as `trained` gives it."""
     own = config.replace(drawn)
-    return own, *generators.trained("-".join([entry.group, *drawn]), own)
+    named = [f"{name}={value}" for name, value in _texts(drawn).items()]
+    return own, *generators.trained("-".join([entry.group, *named]), own)
 
 
 def score(

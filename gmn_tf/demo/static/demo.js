@@ -70,6 +70,7 @@ async function pressed(button, work) {
 
 function percent(share) {
   if (share < 0.0005) return "< 0.1 %";
+  if (share > 0.995 && share < 0.9995) return `${(100 * share).toFixed(1)} %`;
   return share >= 0.0995 ? `${Math.round(100 * share)} %` : `${(100 * share).toFixed(1)} %`;
 }
 
