@@ -133,7 +133,7 @@ def _rejected(tops, samples, values):
         + (f": {listed(rejected, 3)}." if rejected else ".")
     ]
     metrics = Workdir(values.workdir).read_json("metrics.json")
-    if not mistakes.is_calibrated(metrics):
+    if not mistakes.fitted_on(metrics):
         lines.append(
             "Note: the probabilities of this run are not calibrated, so that "
             f"{least:g} does not mean right {100 * least:g} times of 100. "

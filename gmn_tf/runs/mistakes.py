@@ -134,10 +134,10 @@ def reject_curve_csv(curve: Sequence[dict]) -> str:
     )
 
 
-def is_calibrated(metrics: dict) -> bool:
-    """Whether a temperature was found for a run with this metrics.json."""
-    record = metrics.get("calibration")  # older runs have none
-    return isinstance(record, dict) and bool(record.get("fitted_on"))
+def fitted_on(metrics: dict) -> str | None:
+    """Where the temperature of a run is from, by its metrics.json."""
+    record = metrics.get("calibration")
+    return record.get("fitted_on") if isinstance(record, dict) else None
 
 
 def sentence(record: dict) -> str:
