@@ -58,7 +58,7 @@ def encode(
     # It takes seconds to import TensorFlow.
     from gmn_tf.images import backbones
 
-    model = hub_presets.load_backbone(source, _FLAG)
+    model = hub_presets.load(source, _FLAG, "models.Backbone")
     if not hasattr(model, "get_text_embeddings"):
         raise InputError(
             f"{hub_presets.name_of(source)} has no text tower.",
@@ -66,7 +66,13 @@ def encode(
             type(model).__name__,
             "Choose another preset with --encoder.",
         )
-    preprocessor = hub_presets.load_preprocessor(source, _FLAG)
+    preprocessor = hub_presets.load(
+        source,
+        _FLAG,
+        "models.CausalLMPreprocessor",
+        # That of SigLIP would ask for an image with every text.
+        image_converter=None,
+    )
     templates = options.templates or TEMPLATES
     readable = [*map(word_forms.readable, names)]
     total, long = 0.0, {}
