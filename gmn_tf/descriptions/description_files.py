@@ -9,7 +9,7 @@ import numpy as np
 import scipy.io
 
 from gmn_tf.descriptions.class_lists import CLASS, SEEN, SPLITS_FILE, ClassList
-from gmn_tf.descriptions.describe import Description
+from gmn_tf.descriptions.encoder_table import Description
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import encoder_records

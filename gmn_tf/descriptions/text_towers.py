@@ -17,7 +17,7 @@ from gmn_tf.descriptions.encoder_table import (
     NAME,
     TEXT,
     TEXT_TOWER,
-    Encoded,
+    Description,
     Options,
 )
 from gmn_tf.utils import hub_presets
@@ -41,7 +41,7 @@ def encode(
     texts: Sequence[str],
     options: Options,
     quiet: bool = True,
-) -> Encoded:
+) -> Description:
     """Descriptions of classes from a preset with a text tower.
 
     Args:
@@ -104,7 +104,9 @@ def encode(
         "version": __version__,
         "keras_hub": metadata.version("keras-hub"),
     }
-    return Encoded(values, record, _notes(long, preprocessor.sequence_length))
+    return Description(
+        values, record, _notes(long, preprocessor.sequence_length)
+    )
 
 
 def _embeddings(model, preprocessor, sentences, advance):
