@@ -33,7 +33,7 @@ def write(request: Request, results: Results, command: Sequence[str]) -> None:
         rows = rows_of(results, request, dataset)
         if not rows:
             continue
-        tables.append(_table(request, dataset, rows))
+        tables.append(_table(dataset, rows))
         for key, title, draw in (
             ("minutes", "h against minutes of training", against_minutes),
             ("peeked", "h, chosen cleanly and on test", against_peeked),
@@ -74,7 +74,7 @@ def reading(request: Request) -> str:
     )
 
 
-def _table(request: Request, dataset: str, rows) -> page.Table:
+def _table(dataset: str, rows) -> page.Table:
     lines = []
     for row in rows:
         memory = FROM_MEMORY * row["from_memory"]
