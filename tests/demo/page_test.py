@@ -338,7 +338,7 @@ def test_a_port_that_is_taken_is_refused(colours):
     app = page.make_app(colours, "x")
     server = page.make_server(app, "127.0.0.1", 0)
     with pytest.raises(InputError, match="--port"):
-        page.make_server(app, "127.0.0.1", server.effective_port)
+        page.make_server(app, "127.0.0.1", int(server.effective_port))
     server.close()
 
 
