@@ -37,7 +37,7 @@ from gmn_tf import api
 from gmn_tf.config import Config, read_config_file
 from gmn_tf.method import calibration, metrics, variants
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs import experiment, report
+from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils import files
@@ -216,7 +216,7 @@ def main(_) -> None:
         lines.append(json.loads(path.read_text()))
         shown = {n: lines[-1][n] for n in ("classifier", "rows", *SCORES)}
         print(shown, flush=True)
-    report.write_csv(pathlib.Path(FLAGS.workdir, "scores.csv"), lines)
+    files.write_csv(pathlib.Path(FLAGS.workdir, "scores.csv"), lines)
 
 
 if __name__ == "__main__":

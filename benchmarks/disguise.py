@@ -25,8 +25,7 @@ from sklearn.cluster import KMeans
 
 from gmn_tf import commands
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs import report
-from gmn_tf.utils import figures
+from gmn_tf.utils import figures, files
 from gmn_tf.utils.errors import check_choice
 
 FEW_NUMBERS = 7
@@ -252,14 +251,12 @@ def main(argv: list[str]) -> None:
         lost = plain["h"] - found["h"]
         rows.append({"disguise": name, **found, "h_lost": lost})
         print(name, {k: round(v, 1) for k, v in found.items()}, flush=True)
-        text = report.table_csv(
-            [
-                {k: v if k == "disguise" else f"{v:.2f}" for k, v in r.items()}
-                for r in rows
-            ]
-        )
+        lines = [
+            {k: v if k == "disguise" else f"{v:.2f}" for k, v in r.items()}
+            for r in rows
+        ]
         folder = pathlib.Path(FLAGS.workdir)
-        (folder / "disguise.csv").write_text(text)
+        files.write_csv(folder / "disguise.csv", lines)
         figures.save(draw(rows), folder / "disguise.png", "png")
 
 

@@ -50,7 +50,6 @@ def compare(values, folders) -> None:
             "Name the folders, as in runs/flo-*.",
         )
     start_tensorflow()
-    from gmn_tf.runs import report
     from gmn_tf.utils import files
 
     rows = []
@@ -70,7 +69,7 @@ def compare(values, folders) -> None:
     log(f"{len(folders)} run(s): mean and standard deviation\n\n{table}")
     if values.out:
         out = pathlib.Path(values.out)
-        files.write_text(out / "scores.csv", report.table_csv(rows))
+        files.write_csv(out / "scores.csv", rows)
         files.write_text(out / "scores.md", table)
 
 

@@ -58,15 +58,6 @@ def read(folder: epath.Path) -> dict:
     return content if isinstance(content, dict) else {}
 
 
-def older_versions(folder: epath.Path) -> list[epath.Path]:
-    """Folders of the same data in an older form, beside that of a version."""
-    return [
-        older
-        for number in range(1, FORMAT_VERSION)
-        if (older := folder.parent / f"{number}.0.0").exists()
-    ]
-
-
 def check_same(
     folder: epath.Path,
     config: configs.ZeroShotConfig,

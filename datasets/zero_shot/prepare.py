@@ -272,12 +272,5 @@ def _check_known(config: ZeroShotConfig, data_dir: epath.Path) -> None:
             "with bin/prepare_data --embedding, other features under another "
             "name.",
         )
-    if dataset in storage.custom_names(data_dir, storage.EARLIER_CUSTOM):
-        raise InputError(
-            f"{dataset} was prepared by an earlier version of gmn_tf.",
-            "custom data prepared by this version",
-            "a preparation under the name of an earlier version",
-            "Prepare its folder again with bin/prepare_data.",
-        )
     if dataset not in names.PUBLISHED:
         raise names.unknown_dataset(dataset, known)

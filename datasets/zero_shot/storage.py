@@ -21,7 +21,7 @@ with epy.lazy_imports():  # it takes seconds
     import tensorflow as tf
 
 # No features file can have such names.
-_CUSTOM, EARLIER_CUSTOM = "custom-data", "own-data"
+_CUSTOM = "custom-data"
 _DIGEST_LENGTH = 8
 
 
@@ -59,14 +59,6 @@ def is_prepared(data_dir: epath.Path, config: str) -> bool:
     return (folder / "dataset_info.json").exists()
 
 
-def is_older(data_dir: epath.Path, config: str) -> bool:
-    """Whether it was prepared in an older form alone."""
-    folder = version_folder(data_dir, config)
-    return not is_prepared(data_dir, config) and bool(
-        metadata.older_versions(folder)
-    )
-
-
 def recorded(data_dir: epath.Path, config: str, entry: str):
     """An entry of the metadata of a preparation; None if it has none."""
     return metadata.read(version_folder(data_dir, config)).get(entry)
@@ -87,9 +79,9 @@ def find_named(data_dir: epath.Path, *prefixes: str) -> list[str]:
     return list(filter(pattern.fullmatch, _names(data_dir)))
 
 
-def custom_names(data_dir: epath.Path, mark: str = _CUSTOM) -> list[str]:
+def custom_names(data_dir: epath.Path) -> list[str]:
     """Names of the custom data sets that have been prepared."""
-    pattern = re.compile(rf"(\w+)-{mark}-\w+-\w+")
+    pattern = re.compile(rf"(\w+)-{_CUSTOM}-\w+-\w+")
     matches = map(pattern.fullmatch, _names(data_dir))
     return sorted({match[1] for match in matches if match})
 
@@ -148,12 +140,7 @@ def write(
         return False
     name = full_name(config.name)
     if not quiet:
-        again = ", which is there in an older form,"
-        print(
-            f"Preparing {name}{again * is_older(data_dir, config.name)} in "
-            f"{data_dir}",
-            file=sys.stderr,
-        )
+        print(f"Preparing {name} in {data_dir}", file=sys.stderr)
     beam = beam_options is not None
     options = tfds.download.DownloadConfig(
         beam_options=_pipeline_options(beam_options) if beam else None,

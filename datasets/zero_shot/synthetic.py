@@ -19,6 +19,7 @@ import dataclasses
 
 import numpy as np
 
+from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.names import SYNTHETIC
 from gmn_tf_datasets.zero_shot.source import Embedding, Source, digest_of
 
@@ -104,10 +105,8 @@ def _draw_rows(
     unseen, seen = np.split(classes, [parameters.num_unseen])
     is_unseen = np.isin(labels, unseen)
     is_val = np.isin(labels, seen[: max(1, len(seen) // 3)])
-    is_test = np.zeros(len(labels), bool)
-    for label in seen:
-        # Rows of a class are drawn alike, so any fifth is a random fifth.
-        is_test[np.flatnonzero(labels == label)[::5]] = True
+    # Rows of a class are drawn alike, so any fifth is a random fifth.
+    is_test = ~is_unseen & (splits.numbers_within_class(labels) % 5 == 0)
     is_train = ~is_unseen & ~is_test
     masks = {
         "trainval": is_train,

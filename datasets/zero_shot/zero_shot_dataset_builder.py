@@ -143,12 +143,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
                 return None
             for remains in self.data_path.parent.glob("incomplete.*"):
                 remains.rmtree()  # Of a process that was killed.
-            for older in metadata.older_versions(self.data_path):
-                logging.warning(
-                    "%s was prepared in an older form, and is prepared again. "
-                    "The folder is not needed any more.",
-                    older,
-                )
             with self._whole_or_not_at_all():
                 self._found = found
                 call()

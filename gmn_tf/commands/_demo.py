@@ -104,7 +104,7 @@ def make_app(values, local: bool):
         backbone,
         load=None if known.missing else load,
         describe=describe if by_words and classes.scalings else None,
-        calibrated=mistakes.is_calibrated(workdir.read_json("metrics.json")),
+        calibrated=bool(mistakes.fitted_on(workdir.read_json("metrics.json"))),
     )
     return page.make_app(demo, config.dataset, local)
 

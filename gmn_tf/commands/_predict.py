@@ -133,7 +133,7 @@ def _rejected(tops, samples, values):
         + (f": {listed(rejected, 3)}." if rejected else ".")
     ]
     metrics = Workdir(values.workdir).read_json("metrics.json")
-    if not mistakes.is_calibrated(metrics):
+    if not mistakes.fitted_on(metrics):
         lines.append(
             "Note: the probabilities of this run are not calibrated, so that "
             f"{least:g} does not mean right {100 * least:g} times of 100. "
@@ -227,25 +227,20 @@ def _features(predictor, values):
     found = extraction.features_of(
         paths, backbone, values.unreadable, quiet=values.quiet
     )
-    _account_for(folder, paths, others, backbone, found)
+    _account_for(folder, paths, others, found)
     return found.values, [
         str(p) for p in paths if str(p) not in found.unreadable
     ]
 
 
-def _account_for(folder, paths, others, backbone, found) -> None:
+def _account_for(folder, paths, others, found) -> None:
     """Says on the error stream what became of every file in a folder."""
     from gmn_tf.images.image_folder import by_reason
 
     lines = []
-    if found.turned and backbone.turns:
+    if found.turned:
         turned = counted(len(found.turned), "image")
         lines.append(f"{turned} turned upright, as EXIF orientation says.")
-    if not backbone.turns:
-        lines.append(
-            "EXIF orientation is not applied, as in the features of this run, "
-            "which an earlier version of gmn_tf made."
-        )
     left_out = len(others) + len(found.unreadable)
     if left_out:
         lines.append(

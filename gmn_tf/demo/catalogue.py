@@ -3,13 +3,13 @@
 import dataclasses
 import functools
 import pathlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from gmn_tf.data import prepared
 from gmn_tf.data.label_map import LabelMap
+from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils import tables
 from gmn_tf.utils.errors import InputError
@@ -204,9 +204,6 @@ def _in_order(found: prepared.Prepared, classes: LabelMap) -> np.ndarray:
 def shown(name: str) -> str:
     """A name of a class or an attribute as people write it.
 
-    `001.Black_footed_Albatross` becomes `Black footed Albatross`, and
-    `has_bill_shape::hooked` becomes `has bill shape: hooked`.
+    As `readable`; `has_bill_shape::hooked` becomes `has bill shape: hooked`.
     """
-    plain = re.sub(r"^\d{2,}[._ ]+(?=\D)", "", name)
-    plain = plain.replace("::", ": ").replace("_", " ").strip()
-    return re.sub(r"\s+", " ", plain) or name
+    return readable(name.replace("::", ": ")) or name

@@ -7,7 +7,6 @@ is served from here, and its policy forbids the browser any other source.
 import base64
 import os
 import re
-import socket
 import threading
 
 import flask
@@ -19,6 +18,7 @@ from waitress.server import BaseWSGIServer
 from gmn_tf.demo.answering import MOST_ADDED, Demo
 from gmn_tf.demo.catalogue import shown
 from gmn_tf.demo.uploads import ROWS
+from gmn_tf.utils import addresses
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.features import IMAGES
 
@@ -213,24 +213,14 @@ def make_server(app: flask.Flask, host: str, port: int) -> BaseWSGIServer:
     Raises:
         InputError: if it cannot listen there.
     """
-    try:
+    address = addresses.Address(host, port)
+    return waitress.create_server(
+        app,
         # A name may have several addresses; one is enough.
-        family, *_, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-        return waitress.create_server(
-            app,
-            sockets=[socket.create_server(address[:2], family=family)],
-            threads=4,
-            # A little more, so that the application can say what is too large.
-            max_request_body_size=2 * LARGEST_REQUEST * MEGABYTE,
-            ident=None,
-            clear_untrusted_proxy_headers=True,
-        )
-    except OSError as error:
-        raise InputError(
-            f"Cannot listen on {host}, port {port}.",
-            "an address of this machine and a free port",
-            error.strerror or str(error),
-            "Give another --port, or --port=0 for any that is free.",
-        ) from error
+        sockets=[addresses.listening(address, "--host, --port", False)],
+        threads=4,
+        # A little more, so that the application can say what is too large.
+        max_request_body_size=2 * LARGEST_REQUEST * MEGABYTE,
+        ident=None,
+        clear_untrusted_proxy_headers=True,
+    )

@@ -2,40 +2,15 @@
 
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from gmn_tf.descriptions import encoder_table
-from gmn_tf.descriptions.encoder_table import Encoded, Options
+from gmn_tf.descriptions.encoder_table import Description, Options
 from gmn_tf.utils.errors import InputError, check_same, counted, listed
 
 # What has to be the same for two descriptions to be comparable.
 _SAME = ("encoder", "sha256", "dim")
-
-
-class Description(NamedTuple):
-    """Descriptions of classes; see `encoder_table.Encoded`.
-
-    Attributes:
-        values: `[n, da]` float32.
-        record: how they were made; `describe_alike` describes other classes
-            in the same way.
-        notes: sentences for a person.
-    """
-
-    values: np.ndarray
-    record: dict
-    notes: tuple[str, ...]
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """A name for each of the `da` numbers."""
-        width = len(str(self.values.shape[1]))
-        return tuple(
-            f"{self.record['encoder']}_{number:0{width}d}"
-            for number in range(1, self.values.shape[1] + 1)
-        )
 
 
 def describe(
@@ -73,9 +48,7 @@ def describe(
             "Give a list of names, and as many texts or none.",
         )
     _check_templates(options.templates)
-    found = Description(
-        *encoder_table.encode(encoder, names, texts, options, quiet)
-    )
+    found = encoder_table.encode(encoder, names, texts, options, quiet)
     _check_values(encoder, names, found.values)
     return found._replace(notes=(*found.notes, *_notes_on_same(names, found)))
 
@@ -169,7 +142,7 @@ def _check_values(encoder, names: Sequence[str], values: np.ndarray) -> None:
         )
 
 
-def _notes_on_same(names: Sequence[str], found: Encoded) -> list[str]:
+def _notes_on_same(names: Sequence[str], found: Description) -> list[str]:
     """A sentence on classes with the same description.
 
     Raises:

@@ -1,7 +1,5 @@
 """Files of descriptions, as the readers of data sets take them."""
 
-import csv
-import io
 import json
 import os
 import pathlib
@@ -11,7 +9,7 @@ import numpy as np
 import scipy.io
 
 from gmn_tf.descriptions.class_lists import CLASS, SEEN, SPLITS_FILE, ClassList
-from gmn_tf.descriptions.describe import Description
+from gmn_tf.descriptions.encoder_table import Description
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import encoder_records
@@ -96,14 +94,12 @@ def write(
 def _write_table(path, classes, found) -> list[pathlib.Path]:
     stem = re.sub(r"\W+", "_", found.record["source"].partition(".")[0])
     columns = [f"{stem}_{column}" for column in found.columns]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    has_seen = bool(classes.seen)
-    writer.writerow([CLASS, *[SEEN] * has_seen, *columns])
-    for place, (name, row) in enumerate(zip(classes.names, found.values)):
-        seen = [classes.seen[place]] if has_seen else []
-        writer.writerow([name, *seen, *(f"{value:.9g}" for value in row)])
+    rows = []
+    for place, (name, values) in enumerate(zip(classes.names, found.values)):
+        seen = {SEEN: classes.seen[place]} if classes.seen else {}
+        numbers = {c: f"{v:.9g}" for c, v in zip(columns, values)}
+        rows.append({CLASS: name, **seen, **numbers})
     record = encoder_records.path_of(path)
     files.write_json(record, {**found.record, "columns": columns})
-    files.write_text(path, text.getvalue())
+    files.write_csv(path, rows)
     return [path, record]

@@ -32,19 +32,29 @@ class Options(NamedTuple):
     rarity: float = 1e-4
 
 
-class Encoded(NamedTuple):
+class Description(NamedTuple):
     """Descriptions of classes.
 
     Attributes:
         values: `[n, da]` float32.
-        record: how they were made, for JSON. `encoder` names the kind, `source`
-            the file or preset, `path` where it was, `sha256` its content.
+        record: how they were made, for JSON: `describe_alike` describes other
+            classes in the same way. `encoder` names the kind, `source` the
+            file or preset, `path` where it was, `sha256` its content.
         notes: what a person should know, one sentence each.
     """
 
     values: np.ndarray
     record: dict
     notes: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """A name for each of the `da` numbers."""
+        width = len(str(self.values.shape[1]))
+        return tuple(
+            f"{self.record['encoder']}_{number:0{width}d}"
+            for number in range(1, self.values.shape[1] + 1)
+        )
 
 
 # By kind, the module of this room.
@@ -67,7 +77,7 @@ def encode(
     texts: Sequence[str],
     options: Options,
     quiet: bool,
-) -> Encoded:
+) -> Description:
     """Descriptions of classes by the encoder that `source` names."""
     module = _module(kind_of(source))
     return module.encode(source, names, texts, options, quiet)

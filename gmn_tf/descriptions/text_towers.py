@@ -17,7 +17,7 @@ from gmn_tf.descriptions.encoder_table import (
     NAME,
     TEXT,
     TEXT_TOWER,
-    Encoded,
+    Description,
     Options,
 )
 from gmn_tf.utils import hub_presets
@@ -41,7 +41,7 @@ def encode(
     texts: Sequence[str],
     options: Options,
     quiet: bool = True,
-) -> Encoded:
+) -> Description:
     """Descriptions of classes from a preset with a text tower.
 
     Args:
@@ -58,7 +58,7 @@ def encode(
     # It takes seconds to import TensorFlow.
     from gmn_tf.images import backbones
 
-    model = hub_presets.load_backbone(source, _FLAG)
+    model = hub_presets.load(source, _FLAG, "models.Backbone")
     if not hasattr(model, "get_text_embeddings"):
         raise InputError(
             f"{hub_presets.name_of(source)} has no text tower.",
@@ -66,7 +66,13 @@ def encode(
             type(model).__name__,
             "Choose another preset with --encoder.",
         )
-    preprocessor = hub_presets.load_preprocessor(source, _FLAG)
+    preprocessor = hub_presets.load(
+        source,
+        _FLAG,
+        "models.CausalLMPreprocessor",
+        # That of SigLIP would ask for an image with every text.
+        image_converter=None,
+    )
     templates = options.templates or TEMPLATES
     readable = [*map(word_forms.readable, names)]
     total, long = 0.0, {}
@@ -98,7 +104,9 @@ def encode(
         "version": __version__,
         "keras_hub": metadata.version("keras-hub"),
     }
-    return Encoded(values, record, _notes(long, preprocessor.sequence_length))
+    return Description(
+        values, record, _notes(long, preprocessor.sequence_length)
+    )
 
 
 def _embeddings(model, preprocessor, sentences, advance):

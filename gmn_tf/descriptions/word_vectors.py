@@ -18,7 +18,7 @@ from gmn_tf.descriptions.encoder_table import (
     NAME,
     TEXT,
     WORDS,
-    Encoded,
+    Description,
     Options,
 )
 from gmn_tf.descriptions.word_forms import Match
@@ -49,7 +49,7 @@ def encode(
     texts: Sequence[str],
     options: Options,
     quiet: bool = True,
-) -> Encoded:
+) -> Description:
     """Descriptions of classes from a file of word vectors.
 
     Args:
@@ -106,7 +106,7 @@ def encode(
         "version": __version__,
     }
     notes = (*_notes(names, matches), *_notes_on_file(found))
-    return Encoded(np.array(values, np.float32), record, notes)
+    return Description(np.array(values, np.float32), record, notes)
 
 
 def _mean(words: Sequence[str], found, rarity: float) -> np.ndarray:

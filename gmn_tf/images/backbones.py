@@ -18,11 +18,12 @@ import tensorflow as tf
 
 from gmn_tf.images import backbone_table, decoding, hub_backbones
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
-from gmn_tf.images.decoding import APPLIED, NOT_APPLIED, ORIENTATION
 from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
 _UNNAMED = re.compile(r"variable(_\d+)?")  # as Keras calls such a weight
+# What `Backbone.image` does, for `Backbone.description`.
+_TURNED = {"exif_orientation": "applied"}
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
 
@@ -47,9 +48,7 @@ class Backbone:
     def image(self, content: tf.Tensor | bytes) -> tf.Tensor:
         """Decodes an image, resizes it for the network and turns it upright.
 
-        The aspect ratio is not kept, unless a preset does so. Features of
-        earlier versions were made without EXIF orientation; then none is
-        applied.
+        The aspect ratio is not kept, unless a preset does so.
 
         Args:
             content: see `decoding.decode`.
@@ -65,8 +64,6 @@ class Backbone:
     def image_and_orientation(self, content: tf.Tensor | bytes) -> tuple:
         """The same, with EXIF's number of the orientation before."""
         pixels = self.resized(decoding.decode(content))
-        if not self.turns:
-            return pixels, tf.constant(decoding.UPRIGHT)
         orientation = decoding.exif_orientation(content)
         return decoding.turned(pixels, orientation), orientation
 
@@ -76,11 +73,6 @@ class Backbone:
             return self.tower.resized(pixels)
         size = [self.description["image_size"]] * 2
         return tf.image.resize(pixels, size, "bilinear", antialias=True)
-
-    @property
-    def turns(self) -> bool:
-        """Whether images are turned upright, as EXIF orientation says."""
-        return identity(self.description)[ORIENTATION] == APPLIED
 
     def features(self, images: tf.Tensor) -> tf.Tensor:
         """The features of images.
@@ -134,7 +126,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         image_size=size,
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
-        **{ORIENTATION: APPLIED},
+        **_TURNED,
     )
     if weights != IMAGENET and kind.module == "efficientnet":
         _normalise_as_imagenet(model)
@@ -156,7 +148,7 @@ def _load_preset(name: str, weights: str) -> Backbone:
         "image_size": tower.image_size,
         "preprocessing": tower.preprocessing,
         "feature_dim": int(tower.model.output_shape[-1]),
-        ORIENTATION: APPLIED,
+        **_TURNED,
     }
     return Backbone(tower.model, description, tower)
 
@@ -183,8 +175,6 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
             "Extract the features again.",
         ) from error
     backbone = load(name, there, size)
-    if identity(description)[ORIENTATION] == NOT_APPLIED:
-        backbone.description[ORIENTATION] = NOT_APPLIED
     check_same(
         f"{there} has other weights of {name} than those that made the "
         "features.",
@@ -199,9 +189,7 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
 def identity(description: dict) -> dict:
     """The part of a description that features of one kind have in common."""
     names = ("name", "weights_sha256", "image_size", "preprocessing")
-    turned = description.get(ORIENTATION, NOT_APPLIED)
-    found = {name: description.get(name) for name in names}
-    return {**found, ORIENTATION: turned}
+    return {name: description.get(name) for name in (*names, *_TURNED)}
 
 
 def _build(name: str, size: int, weights: str) -> keras.Model:

@@ -6,13 +6,6 @@ reads what TensorFlow cannot.
 
 import tensorflow as tf
 
-# What `Backbone.description` says of features of images that were turned
-# upright; it lacks the entry for those of earlier versions, which were not.
-ORIENTATION, APPLIED, NOT_APPLIED = (
-    "exif_orientation",
-    "applied",
-    "not applied",
-)
 UPRIGHT = 1  # EXIF's number of this orientation
 _TAG = 0x112  # EXIF's number for orientations
 _SHORT = 3  # EXIF's number for integers of 16 bits

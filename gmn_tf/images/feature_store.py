@@ -12,7 +12,6 @@ that is stored under its key is not computed again.
 
 import collections
 import contextlib
-import csv
 import functools
 import hashlib
 import itertools
@@ -195,15 +194,16 @@ class FeatureStore:
                 new = pathlib.Path(place)
                 readable = [images[file] for _, file in rows]
                 self._join(new / "features.npy", readable)
-                tables = {"labels.csv": [("class", "file"), *rows]}
+                tables = {
+                    "labels.csv": [{"class": c, "file": f} for c, f in rows]
+                }
                 if unreadable:
-                    lines = [("file", "reason"), *unreadable.items()]
-                    tables["unreadable.csv"] = lines
+                    tables["unreadable.csv"] = [
+                        {"file": file, "reason": reason}
+                        for file, reason in unreadable.items()
+                    ]
                 for name, lines in tables.items():
-                    with (new / name).open(
-                        "w", encoding="utf-8", newline=""
-                    ) as file:
-                        csv.writer(file, lineterminator="\n").writerows(lines)
+                    files.write_csv(new / name, lines)
                 self._record = {"versions": versions(), **record}
                 files.write_json(new / "extraction.json", self._record)
                 # Its presence says that the other files belong together.

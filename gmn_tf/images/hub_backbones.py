@@ -64,8 +64,8 @@ def load(source: str | os.PathLike) -> Tower:
     Raises:
         InputError: for a preset that cannot be opened, or is of no images.
     """
-    whole = hub_presets.load_backbone(source, FLAG)
-    converter = hub_presets.load_image_converter(source, FLAG)
+    whole = hub_presets.load(source, FLAG, "models.Backbone")
+    converter = hub_presets.load(source, FLAG, "layers.ImageConverter")
     size = converter.image_size
     try:
         if not size or size[0] != size[1]:

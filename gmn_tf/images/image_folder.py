@@ -69,7 +69,7 @@ def scan(folder: str | os.PathLike) -> Listing:
             f"{folder} has no images in folders of classes.",
             "FOLDER/CLASS/IMAGE, with images " + ", ".join(IMAGES),
             f"{counted(len(classes), 'folder')} and "
-            + (_listed(others) or "no file"),
+            + ("; ".join(by_reason(others)) or "no file"),
             "Put the images of each class into a folder with its name.",
         )
     return Listing(sorted(images), classes, others)
@@ -95,16 +95,12 @@ def find(
         raise InputError(
             f"There are no images in {path}.",
             "an image, or a folder with images: " + ", ".join(IMAGES),
-            (_listed(others) or "an empty folder")
+            ("; ".join(by_reason(others)) or "an empty folder")
             if path.is_dir()
             else "no such file or folder",
             "Check the path of --images.",
         )
     return sorted(found), others
-
-
-def _listed(left_out: dict[str, str]) -> str:
-    return "; ".join(by_reason(left_out))
 
 
 def by_reason(left_out: dict[str, str]) -> list[str]:

@@ -1,11 +1,10 @@
 """Predictions as CSV or JSON."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 
 from gmn_tf.data.label_map import LabelMap
+from gmn_tf.utils.files import csv_text
 
 Top = Sequence[tuple[str | None, float]]
 
@@ -34,16 +33,20 @@ def to_csv(
         tops: of each, classes and probabilities, as `Predictor.top` gives.
         classes: the label map, with the kind of each class.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["sample", "rank", "class", "kind", "probability"])
     kinds = {None: None, **dict(zip(classes.names, classes.kinds))}
-    for sample, top in zip(samples, tops):
-        writer.writerows(
-            (sample, rank, name, kinds[name], f"{probability:.6f}")
+    return csv_text(
+        [
+            {
+                "sample": sample,
+                "rank": rank,
+                "class": name,
+                "kind": kinds[name],
+                "probability": f"{probability:.6f}",
+            }
+            for sample, top in zip(samples, tops)
             for rank, (name, probability) in enumerate(top, start=1)
-        )
-    return text.getvalue()
+        ]
+    )
 
 
 def to_json(

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from gmn_tf.runs import plots
 from gmn_tf.utils import figures
+from gmn_tf.utils.errors import counted
 
 Curves = Mapping[str, tuple[Sequence[Mapping], int]]
 
@@ -26,7 +27,8 @@ def curves_by_variant(curves: Curves, along: str, title: str) -> Figure:
             lines[label] = figures.line_with_band(axes, rows, along, key, style)
         figures.log_ticks(axes, [row[along] for row in rows])
         axes.set_xlabel("Synthetic features per unseen class")
-        axes.set_title(_with_seeds(variant, seeds), loc="left", size=11)
+        name = f"{variant}, {counted(seeds, 'seed')}"
+        axes.set_title(name, loc="left", size=11)
     panels[0].set_ylim(0.0, 1.05 * panels[0].get_ylim()[1])
     panels[0].set_ylabel(_measure("Accuracy", curves))
     figures.legend(figure, lines.values(), lines.keys(), "outside right center")
@@ -39,17 +41,13 @@ def variants_together(curves: Curves, along: str, title: str) -> Figure:
         zip(figures.COLOURS, "os^Dvxo", 2 * ["-", "--", "-.", ":"])
     )
     lines = {
-        _with_seeds(variant, seeds): (rows, "u", style)
+        f"{variant}, {counted(seeds, 'seed')}": (rows, "u", style)
         for (variant, (rows, seeds)), style in zip(curves.items(), styles)
     }
     label = _measure("u", curves)
     figure, axes = figures.lines_with_bands(lines, along, title, label)
     axes.set_xlabel("Generator steps")
     return figure
-
-
-def _with_seeds(variant: str, seeds: int) -> str:
-    return f"{variant}, {seeds} seed{'s' * (seeds > 1)}"
 
 
 def _measure(what: str, curves: Curves) -> str:

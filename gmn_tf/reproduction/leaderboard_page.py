@@ -33,7 +33,7 @@ def write(request: Request, results: Results, command: Sequence[str]) -> None:
         rows = rows_of(results, request, dataset)
         if not rows:
             continue
-        tables.append(_table(request, dataset, rows))
+        tables.append(_table(dataset, rows))
         for key, title, draw in (
             ("minutes", "h against minutes of training", against_minutes),
             ("peeked", "h, chosen cleanly and on test", against_peeked),
@@ -74,7 +74,7 @@ def reading(request: Request) -> str:
     )
 
 
-def _table(request: Request, dataset: str, rows) -> page.Table:
+def _table(dataset: str, rows) -> page.Table:
     lines = []
     for row in rows:
         memory = FROM_MEMORY * row["from_memory"]
@@ -93,7 +93,9 @@ def _table(request: Request, dataset: str, rows) -> page.Table:
                 ),
                 report.mean_and_std(row["tune_h"], None, 1),
                 f"{row['minutes']:.1f}" if "minutes" in row else "",
-                _millions(row["parameters"]) if "parameters" in row else "",
+                f"{row['parameters'] / 1e6:.2f} M"
+                if "parameters" in row
+                else "",
                 str(row["seeds"] or ""),
                 row["paper"],
                 row["classifier"],
@@ -116,17 +118,14 @@ def _table(request: Request, dataset: str, rows) -> page.Table:
         note=note,
         heading=HEADING,
         lines=lines,
-        records=[_record(row) for row in rows],
+        records=[
+            {**row, "settings": row["settings"] and json.dumps(row["settings"])}
+            for row in rows
+        ],
         texts=("from", "classifier", "note"),
         warned=(PEEKED,),
         grey=[n for n, row in enumerate(rows) if row["reason"]],
     )
-
-
-def _record(row) -> dict:
-    """A row for CSV."""
-    settings = row["settings"] and json.dumps(row["settings"])
-    return {**row, "settings": settings}
 
 
 def against_minutes(rows, title: str) -> Figure | None:
@@ -184,7 +183,3 @@ def against_peeked(rows, title: str) -> Figure | None:
     )
     axes.set_title(figures.plain_text(title, 90), loc="left")
     return figure
-
-
-def _millions(number: int) -> str:
-    return f"{number / 1e6:.2f} M"

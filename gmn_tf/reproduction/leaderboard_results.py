@@ -24,7 +24,7 @@ from gmn_tf.reproduction.leaderboard import (
     parts,
 )
 from gmn_tf.reproduction.plan import Job
-from gmn_tf.runs import report, tables
+from gmn_tf.runs import tables
 from gmn_tf.runs.entries import ENTRIES
 from gmn_tf.utils import files
 from gmn_tf.utils import tables as csv_tables
@@ -172,8 +172,7 @@ class Results:
             for row in rows
         ]
         if rows:
-            text = report.table_csv(rows)
-            files.write_text(self.place / f"{name}.csv", text)
+            files.write_csv(self.place / f"{name}.csv", rows)
 
 
 def read_result(path: pathlib.Path) -> dict:

@@ -152,7 +152,7 @@ def publish(
         )
     files.write_text(request.out / names[1], "\n".join(markdown))
     for number, rows in records.items():
-        report.write_csv(request.out / f"{number}.csv", rows)
+        files.write_csv(request.out / f"{number}.csv", rows)
     template = importlib.resources.files(__package__).joinpath("page.html")
     page = jinja2.Environment(autoescape=True).from_string(
         template.read_text(encoding="utf-8")

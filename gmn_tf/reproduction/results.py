@@ -105,7 +105,7 @@ class Results:
         """Writes the tables, sorted by the names of the runs."""
         if self.runs:
             rows = [self.runs[key] for key in sorted(self.runs)]
-            report.write_csv(self.out / "runs.csv", rows)
+            files.write_csv(self.out / "runs.csv", rows)
         for name, by_run in self.by_run.items():
             rows = [
                 {"run": run} | row
@@ -113,7 +113,7 @@ class Results:
                 for row in by_run[run]
             ]
             if rows:
-                report.write_csv(self.out / f"{name}.csv", rows)
+                files.write_csv(self.out / f"{name}.csv", rows)
 
     def _add_scores(self, rows: Sequence[dict]) -> None:
         for row in rows:

@@ -29,6 +29,7 @@ from gmn_tf.method.classifiers.discriminant import (
     regression,
     scatter_within,
 )
+from gmn_tf_datasets.zero_shot import splits
 
 # Larger data is thinned out evenly, so that this takes seconds.
 MOST_CLASSES = 1000
@@ -140,7 +141,7 @@ def best_shrinkage(train: Samples, num_classes: int) -> float | None:
 
     None, for the nearest mean, if that is best.
     """
-    held = numbers_within_class(train.labels) % 5 == 2
+    held = splits.a_fifth(train.labels)
     parts = [
         Samples(train.features[rows], train.labels[rows])
         for rows in (np.flatnonzero(~held), np.flatnonzero(held))
@@ -258,22 +259,12 @@ def _spread(count: int, most: int) -> np.ndarray:
     return np.linspace(0, count - 1, min(count, most)).round().astype(int)
 
 
-def numbers_within_class(labels: np.ndarray) -> np.ndarray:
-    """0 for the first sample of each class, 1 for the second, and so on."""
-    order = np.argsort(labels, kind="stable")
-    counts = np.bincount(labels)
-    firsts = np.repeat(np.cumsum(counts) - counts, counts)
-    numbers = np.empty(len(labels), int)
-    numbers[order] = np.arange(len(labels)) - firsts
-    return numbers
-
-
 def _thinned(samples: Samples, classes: np.ndarray) -> Samples:
     """The samples of some classes in memory, labels 0.., the first of each."""
     number = np.full(max(classes.max(), samples.labels.max(initial=0)) + 1, -1)
     number[classes] = np.arange(len(classes))
     each = max(1, MOST_SAMPLES // len(classes))
-    few = numbers_within_class(samples.labels) < each
+    few = splits.numbers_within_class(samples.labels) < each
     rows = np.flatnonzero((number[samples.labels] >= 0) & few)
     dimensions = _spread(samples.features.shape[1], MOST_DIMENSIONS)
     features = np.empty((len(rows), len(dimensions)), np.float32)

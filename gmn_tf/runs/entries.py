@@ -90,9 +90,10 @@ class Entry:
 
 OURS = "this package"
 GMN = "Sariyildiz and Cinbis 2019"
-XIAN, FELIX = "Xian et al. 2018", "Felix et al. 2018"
+FELIX = "Felix et al. 2018"
 RATES = {"classifier_learning_rate": (0.03, 0.01, 0.1)}
 COUNTS = {"synthetic_per_class": (100, 25, 250)}
+FEW_COUNTS = {"synthetic_per_class": (100, 250)}
 DECAY = {"classifier_weight_decay": (0.001, 0.0001)}
 EPOCHS = {"classifier_epochs": (40, 80)}
 OF_SGD = {**RATES, **DECAY, **EPOCHS, "classifier_decay": (0.97, 0.9)}
@@ -111,9 +112,28 @@ SOFTMAX = {
     "classifier": "linear",
     "tried": {**COUNTS, "classifier_learning_rate": (0.1, 0.03, 0.3)},
 }
-BUCHER, VERMA = "Bucher et al. 2017", "Verma et al. 2018"
-VAEGAN, TFVAEGAN = "Xian et al. 2019", "Narayan et al. 2020"
-CADAVAE = "Schönfeld et al. 2019"
+CLSWGAN = {
+    "paper": "Xian et al. 2018",
+    "variant": "cwgan_cls",
+    "second": STRONGER_CLS,
+    "from_memory": True,
+}
+
+
+def _with_matching(variant: str, title: str, paper: str, **more) -> dict:
+    """A system with a softmax, and the same with L_GM, by their variants."""
+    more = {**SOFTMAX, **more}
+    return {
+        variant: Entry(title, paper, variant, second=SLOWER, **more),
+        f"{variant}_gm": Entry(
+            f"{title} + L_GM",
+            f"{paper}, {OURS}",
+            f"{variant}_gm",
+            second=WEAKER_MATCHING,
+            **more,
+        ),
+    }
+
 
 ENTRIES = Table("entry of the leaderboard", Entry)
 ENTRIES.register(
@@ -183,44 +203,24 @@ ENTRIES.register(
             second=WEAKER_MATCHING,
             **GAN,
         ),
-        "cwgan_cls": Entry(
-            "f-CLSWGAN, bilinear",
-            XIAN,
-            "cwgan_cls",
-            second=STRONGER_CLS,
-            **GAN,
-            from_memory=True,
-        ),
+        "cwgan_cls": Entry("f-CLSWGAN, bilinear", **CLSWGAN, **GAN),
         "cwgan_cls_linear": Entry(
             "f-CLSWGAN, softmax",
-            XIAN,
-            "cwgan_cls",
-            "linear",
-            second=STRONGER_CLS,
-            from_memory=True,
-            tried={"synthetic_per_class": (100, 250), **RATES, **EPOCHS},
+            **CLSWGAN,
+            classifier="linear",
+            tried={**FEW_COUNTS, **RATES, **EPOCHS},
         ),
         "cwgan_cls_devise": Entry(
             "f-CLSWGAN, DeViSE",
-            XIAN,
-            "cwgan_cls",
-            "devise",
-            second=STRONGER_CLS,
-            from_memory=True,
-            tried={
-                "synthetic_per_class": (100, 250),
-                **RATES,
-                "ranking_margin": (1.0, 0.1),
-            },
+            **CLSWGAN,
+            classifier="devise",
+            tried={**FEW_COUNTS, **RATES, "ranking_margin": (1.0, 0.1)},
         ),
         "cwgan_cls_ale": Entry(
             "f-CLSWGAN, ALE",
-            XIAN,
-            "cwgan_cls",
-            "ale",
-            second=STRONGER_CLS,
-            from_memory=True,
-            tried={"synthetic_per_class": (100, 250), **RATES, **EPOCHS},
+            **CLSWGAN,
+            classifier="ale",
+            tried={**FEW_COUNTS, **RATES, **EPOCHS},
         ),
         "cwgan_cycle": Entry(
             "cycle-WGAN", FELIX, "cwgan_cycle", second=WEAKER_CYCLE, **GAN
@@ -232,59 +232,16 @@ ENTRIES.register(
             second=WEAKER_CYCLE,
             **GAN,
         ),
-        "gmmn": Entry(
-            "GMMN", BUCHER, "gmmn", second=SLOWER, **SOFTMAX, from_memory=True
+        **_with_matching(
+            "gmmn", "GMMN", "Bucher et al. 2017", from_memory=True
         ),
-        "gmmn_gm": Entry(
-            "GMMN + L_GM",
-            f"{BUCHER}, {OURS}",
-            "gmmn_gm",
-            second=WEAKER_MATCHING,
-            **SOFTMAX,
-            from_memory=True,
-        ),
-        "cvae": Entry(
-            "SE-GZSL", VERMA, "cvae", second=SLOWER, **SOFTMAX, from_memory=True
-        ),
-        "cvae_gm": Entry(
-            "SE-GZSL + L_GM",
-            f"{VERMA}, {OURS}",
-            "cvae_gm",
-            second=WEAKER_MATCHING,
-            **SOFTMAX,
-            from_memory=True,
+        **_with_matching(
+            "cvae", "SE-GZSL", "Verma et al. 2018", from_memory=True
         ),
         # Since then.
-        "fvaegan": Entry(
-            "f-VAEGAN-D2", VAEGAN, "fvaegan", second=SLOWER, **SOFTMAX
-        ),
-        "fvaegan_gm": Entry(
-            "f-VAEGAN-D2 + L_GM",
-            f"{VAEGAN}, {OURS}",
-            "fvaegan_gm",
-            second=WEAKER_MATCHING,
-            **SOFTMAX,
-        ),
-        "tfvaegan": Entry(
-            "TF-VAEGAN", TFVAEGAN, "tfvaegan", second=SLOWER, **SOFTMAX
-        ),
-        "tfvaegan_gm": Entry(
-            "TF-VAEGAN + L_GM",
-            f"{TFVAEGAN}, {OURS}",
-            "tfvaegan_gm",
-            second=WEAKER_MATCHING,
-            **SOFTMAX,
-        ),
-        "cadavae": Entry(
-            "CADA-VAE", CADAVAE, "cadavae", second=SLOWER, **SOFTMAX
-        ),
-        "cadavae_gm": Entry(
-            "CADA-VAE + L_GM",
-            f"{CADAVAE}, {OURS}",
-            "cadavae_gm",
-            second=WEAKER_MATCHING,
-            **SOFTMAX,
-        ),
+        **_with_matching("fvaegan", "f-VAEGAN-D2", "Xian et al. 2019"),
+        **_with_matching("tfvaegan", "TF-VAEGAN", "Narayan et al. 2020"),
+        **_with_matching("cadavae", "CADA-VAE", "Schönfeld et al. 2019"),
         "cwgan_gm_noise": Entry(
             "GMN, noise on conditions",
             OURS,

@@ -5,7 +5,7 @@ All files of a run are written here, into its `Workdir`.
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import tensorflow as tf
@@ -293,27 +293,27 @@ def scores_record(
     return record
 
 
-def limits_record(
-    config: Config, data: ZeroShotData, scores: list, record: dict
-) -> dict:
-    """The block `limits` of metrics.json: what the data can give, and advice.
+def measured(
+    config: Config,
+    data: ZeroShotData,
+    models: Iterable[list[Classifier]],
+    source: tuple[float, str | None],
+    with_limits: bool = True,
+) -> tuple[dict, list[list[metrics.Scores]], mistakes.Mistakes]:
+    """Scores classifiers, and measures what their answers are worth.
 
     Args:
         config: the settings.
-        data: what was learned from and scored on.
-        scores: of each final classifier.
-        record: their `scores_record`.
+        data: what was learned from, and is scored on.
+        models: the final classifiers, and those of the baseline if there are
+            any.
+        source: their temperature, and where it comes from.
+        with_limits: whether to measure what the data can give.
+
+    Returns:
+        The contents of metrics.json; the scores of all classifiers; the
+        mistakes of the final ones.
     """
-    alone = data_limits.seen_alone(scores)
-    limits = {**data_limits.measure(data), "seen_alone": alone}
-    advice = shortfalls.sentences(
-        {**record, "limits": limits}, config.to_dict()
-    )
-    return {**limits, "advice": advice}
-
-
-def _write_scores(config, data, workdir, models, source, with_limits) -> dict:
-    """Scores final classifiers, and those of the baseline if there are any."""
     predictions = [
         [metrics.predict(one, data) for one in kind] for kind in models
     ]
@@ -325,7 +325,14 @@ def _write_scores(config, data, workdir, models, source, with_limits) -> dict:
     found = mistakes.measure(predictions[0], data, *source)
     record["calibration"] = found.record
     if with_limits:
-        record["limits"] = limits_record(config, data, scores[0], record)
+        limits = record["limits"] = data_limits.measure(data)
+        limits["seen_alone"] = data_limits.seen_alone(scores[0])
+        limits["advice"] = shortfalls.sentences(record, config.to_dict())
+    return record, scores, found
+
+
+def _write_scores(config, data, workdir, models, source, with_limits) -> dict:
+    record, scores, found = measured(config, data, models, source, with_limits)
     accuracies = [
         np.stack([one.class_accuracies for one in kind]) for kind in scores
     ]

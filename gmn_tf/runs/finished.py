@@ -142,35 +142,19 @@ def check_sizes(problem: str, saved: dict, given: dict, action: str) -> None:
 def evaluate(run: FinishedRun) -> dict:
     """Scores the saved classifiers of a run again.
 
-    Writes the files of `mistakes` if one is missing, as in an older run.
+    Writes the files of `mistakes` if one is missing.
 
     Returns:
         The same as metrics.json, always with what the data can give.
     """
     recorded = run.scores
     names = ["classifier"] + ["baseline"] * ("baseline" in recorded)
-    models = {name: run.load_classifiers(name) for name in names}
-    predictions = {
-        name: [metrics.predict(model, run.data) for model in kind]
-        for name, kind in models.items()
-    }
-    scores = [
-        [metrics.score_predictions(one, run.data) for one in kind]
-        for kind in predictions.values()
-    ]
-    record = experiment.scores_record(run.config, *scores)
-    calibrated = recorded.get("calibration")  # older runs have none
-    found = mistakes.measure(
-        predictions["classifier"],
-        run.data,
-        models["classifier"][0].temperature,
-        calibrated.get("fitted_on") if isinstance(calibrated, dict) else None,
-    )
+    models = [run.load_classifiers(name) for name in names]
+    source = models[0][0].temperature, mistakes.fitted_on(recorded)
+    record, _, found = experiment.measured(run.config, run.data, models, source)
     if not mistakes.written(run.workdir):
         mistakes.write(run.workdir, run.data, found, report.heading(record))
-    record["calibration"] = found.record
-    limits = experiment.limits_record(run.config, run.data, scores[0], record)
-    return {**record, "limits": limits}
+    return record
 
 
 @on_disk.reporting_data_loss()

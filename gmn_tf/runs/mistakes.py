@@ -16,8 +16,9 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import metrics, probabilities
 from gmn_tf.method.metrics import Predictions
 from gmn_tf.method.probabilities import Answers, HeldBack
-from gmn_tf.runs import mistake_plots, report
+from gmn_tf.runs import mistake_plots
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.utils.files import csv_text
 
 FILES = ("confusions", "reject_curve")
 
@@ -103,7 +104,7 @@ def confusions_csv(
     def seen(label):
         return "yes" if label < num_seen else "no"
 
-    return report.table_csv(
+    return csv_text(
         [
             {
                 "class": class_names[label],
@@ -121,7 +122,7 @@ def confusions_csv(
 
 def reject_curve_csv(curve: Sequence[dict]) -> str:
     """CSV of the reject curve, in percent."""
-    return report.table_csv(
+    return csv_text(
         [
             {
                 name if name == "min_probability" else f"{name}_percent": (
@@ -134,10 +135,10 @@ def reject_curve_csv(curve: Sequence[dict]) -> str:
     )
 
 
-def is_calibrated(metrics: dict) -> bool:
-    """Whether a temperature was found for a run with this metrics.json."""
-    record = metrics.get("calibration")  # older runs have none
-    return isinstance(record, dict) and bool(record.get("fitted_on"))
+def fitted_on(metrics: dict) -> str | None:
+    """Where the temperature of a run is from, by its metrics.json."""
+    record = metrics.get("calibration")
+    return record.get("fitted_on") if isinstance(record, dict) else None
 
 
 def sentence(record: dict) -> str:

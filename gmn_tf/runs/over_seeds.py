@@ -149,9 +149,9 @@ def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
         }
         for row in rows
     ]
-    report.write_csv(pathlib.Path(f"{out}.csv"), rounded)
+    files.write_csv(pathlib.Path(f"{out}.csv"), rounded)
     if runs := [row for path in paths for row in tables.read(path)]:
-        report.write_csv(pathlib.Path(f"{out}_runs.csv"), runs)
+        files.write_csv(pathlib.Path(f"{out}_runs.csv"), runs)
 
 
 def _experiments(row: dict) -> list[tuple[dict, int, dict]]:

@@ -3,9 +3,6 @@
 A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
 """
 
-import csv
-import io
-import pathlib
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -15,8 +12,8 @@ from gmn_tf.data.embeddings import STANDARD
 from gmn_tf.data.feature_scaling import NONE
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
-from gmn_tf.utils import files
 from gmn_tf.utils.errors import counted
+from gmn_tf.utils.files import csv_text
 
 PARTS = ("mean", "std")
 LEGEND = """\
@@ -126,7 +123,7 @@ def class_accuracy_csv(
         "std_percent": accuracies.std(axis=0),
         f"{BASELINE}_percent": baseline.mean(axis=0),
     }
-    return table_csv(
+    return csv_text(
         [
             {
                 "class": name,
@@ -146,7 +143,7 @@ def curve_csv(rows: Iterable[Mapping], along: str) -> str:
         along: its name, such as `n`, the number of synthetic features per
             class.
     """
-    return table_csv(
+    return csv_text(
         [
             {along: row[along]} | {k: _cell(v) for k, v in flat(row).items()}
             for row in rows
@@ -309,29 +306,6 @@ def markdown_table(
     """A Markdown table of texts."""
     rows = heading, ["---"] * len(heading), *lines
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
-def table_csv(rows: Sequence[Mapping]) -> str:
-    """CSV of any columns, in the order in which these first come.
-
-    A list becomes its items with commas; NaN and None an empty cell.
-    """
-    text = io.StringIO()
-    names = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        cells = {k: None if v != v else v for k, v in row.items()}  # NaN
-        for name, value in row.items():
-            if isinstance(value, list):
-                cells[name] = ",".join(map(str, value))
-        writer.writerow(cells)
-    return text.getvalue()
-
-
-def write_csv(path: pathlib.Path, rows: Sequence[Mapping]) -> None:
-    """Writes `table_csv` of the rows; InputError if that is impossible."""
-    files.write_text(path, table_csv(rows))
 
 
 def _aligned(rows: list[list[str]], corner: str = "") -> str:

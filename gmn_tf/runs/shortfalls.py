@@ -72,7 +72,8 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
     if (
         probe is not None
         and alone is not None
-        and _is_whole(limits)
+        # The probe had all seen classes to tell apart.
+        and limits["seen_classes"] == limits["num_seen"]
         and alone < FAR_BELOW * probe
     ):
         found.append(
@@ -177,11 +178,6 @@ def _cause_in_units(limits) -> str | None:
             "is about 1); try --feature_scaling=unit"
         )
     return None
-
-
-def _is_whole(limits) -> bool:
-    """Whether the probe had all seen classes to tell apart."""
-    return limits["seen_classes"] == limits["num_seen"]
 
 
 def _near_chance(accuracy: float, chance: float) -> bool:

@@ -19,7 +19,7 @@ from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics, probabilities
 from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.method.probabilities import HeldBack
-from gmn_tf.runs.data_limits import numbers_within_class
+from gmn_tf_datasets.zero_shot import splits
 
 SETTING = "settings: --temperature, or a search on the tune splits"
 TUNE, LEFT_OUT = "tune splits", "left-out classes and rows"
@@ -73,7 +73,7 @@ def left_out(data: ZeroShotData) -> ZeroShotData | None:
     new_label[order] = np.arange(len(order), dtype=np.int32)
     labels = data.train.labels
     unseen = is_validation[labels]
-    fifth = numbers_within_class(labels) % PARTS == PARTS - 1
+    fifth = splits.numbers_within_class(labels) % PARTS == PARTS - 1
 
     def samples(rows):
         rows = np.flatnonzero(rows)

@@ -212,11 +212,7 @@ class Workdir:
         self.check_same_run(config)
         if self.finished():
             return  # nothing will be written
-        parents = (self.path, *self.path.parents)
-        there = next(path for path in parents if path.exists())
-        with files.reporting_write_errors(self.path, flag="--workdir"):
-            if not (there.is_dir() and os.access(there, os.W_OK)):
-                raise OSError(f"{there} is not a folder to write to")
+        files.check_writable(self.path, "--workdir")
 
     def check_same_run(
         self, config: Config, source: dict | None = None

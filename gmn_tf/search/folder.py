@@ -120,7 +120,9 @@ class SearchFolder(Workdir):
         for path in self._result_files():
             name = path.parent.name
             number = 0 if name == PRESET else int(name[6:]) + 1
-            result = self._read_result(path)
+            result = _read(path)
+            if not _is_result(result):
+                raise _changed(path)
             found[number] = {"trial": number or PRESET, **result}
         return [found[number] for number in sorted(found)]
 
@@ -172,12 +174,6 @@ class SearchFolder(Workdir):
         for path in self.path.glob("*/checkpoints"):
             Workdir(path.parent).remove_checkpoints()
 
-    def _read_result(self, path: pathlib.Path) -> dict:
-        result = _read(path)
-        if not _is_result(result):
-            raise _changed(path)
-        return result
-
     def _read_search(self) -> dict:
         match search := self.read_json(SEARCH):
             case {"objective": str() as objective, "space": {"generator": {}}}:
@@ -188,18 +184,17 @@ class SearchFolder(Workdir):
 
 def ranked(results: list[dict], objective: str) -> list[dict]:
     """Those that may be chosen, the best first."""
-    return [one for one in succeeded(results, objective) if is_eligible(one)]
+    return [
+        one
+        for one in succeeded(results, objective)
+        if one.get("eligible", True)
+    ]
 
 
 def succeeded(results: list[dict], objective: str) -> list[dict]:
     """Those that have scores, the best first."""
     scored = [one for one in results if "reason" not in one]
     return sorted(scored, key=lambda one: -one[objective])
-
-
-def is_eligible(result: Mapping) -> bool:
-    """Whether the settings of a trial may be chosen."""
-    return result.get("eligible", True)
 
 
 def was_tried(result: Mapping) -> bool:

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs.report import table_csv, trials_table
+from gmn_tf.runs.report import trials_table
 from gmn_tf.search import figure
 from gmn_tf.search.folder import (
     BEST,
@@ -21,6 +21,7 @@ from gmn_tf.search.folder import (
 from gmn_tf.search.search import AUTO
 from gmn_tf.search.space import as_text
 from gmn_tf.utils import progress
+from gmn_tf.utils.files import csv_text
 
 SHOWN = 10  # trials on the terminal
 
@@ -54,7 +55,7 @@ def write(folder: SearchFolder) -> str:
     rows = {one["trial"]: _row(one, config, names) for one in results}
     folder.write_text(
         "trials.csv",
-        table_csv([rows[one["trial"]] for one in [*succeeded, *others]]),
+        csv_text([rows[one["trial"]] for one in [*succeeded, *others]]),
     )
     title = (
         f"{config.dataset}, {config.variant}, {search['tuner']} search for "
@@ -149,7 +150,7 @@ def _write_choices(folder, config, results, objective: str) -> None:
             if name := choice.get("setting"):
                 row["kept"] = as_text(kept.get(name)) == choice["value"]
             rows.append(row)
-    folder.write_text("choices.csv", table_csv(rows))
+    folder.write_text("choices.csv", csv_text(rows))
     title = f"{config.dataset}: what each choice was worth"
     picture = figure.draw_choices(rows, objective, title)
     folder.save_picture("choices.png", picture)

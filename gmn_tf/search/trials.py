@@ -15,7 +15,6 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs import experiment
-from gmn_tf.runs.report import table_csv
 from gmn_tf.search import classifier_search
 from gmn_tf.search.classifier_search import SCALINGS
 from gmn_tf.search.folder import RESULT, SearchFolder
@@ -25,6 +24,7 @@ from gmn_tf.training import monitoring
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
+from gmn_tf.utils.files import csv_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +113,7 @@ class TrialRunner:
                 "with_preset_classifier": preset
                 and {name: preset[name] for name in SCORES},
             }
-            workdir.write_text("tried.csv", table_csv(rows))
+            workdir.write_text("tried.csv", csv_text(rows))
             metrics = {name: {"mean": best[name]} for name in SCORES}
             metrics["steps"] = steps
             shown = {

@@ -1,10 +1,8 @@
 """Addresses at which processes of several machines meet."""
 
-import contextlib
 import errno
 import re
 import socket
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from gmn_tf.utils.errors import InputError, first_line
@@ -64,11 +62,8 @@ def numbers(address: Address, where: str) -> dict[str, int]:
     return {place[0]: family for family, _, _, _, place in found}
 
 
-@contextlib.contextmanager
-def listening(
-    address: Address, where: str, everywhere: bool
-) -> Iterator[socket.socket]:
-    """A socket that listens at a port of this machine.
+def listening(address: Address, where: str, everywhere: bool) -> socket.socket:
+    """A socket that listens at a port of this machine, to be closed.
 
     Args:
         address: where to listen.
@@ -86,9 +81,7 @@ def listening(
         everywhere and family == socket.AF_INET6 and socket.has_dualstack_ipv6()
     )
     try:
-        listener = socket.create_server(
-            place, family=family, dualstack_ipv6=dual
-        )
+        return socket.create_server(place, family=family, dualstack_ipv6=dual)
     except OSError as error:
         problem, action = {
             errno.EADDRINUSE: (
@@ -113,8 +106,6 @@ def listening(
             f"{address}: {first_line(error)}",
             action,
         ) from error
-    with listener:
-        yield listener
 
 
 def ask(address: Address) -> tuple[bytes, str]:

@@ -1,12 +1,14 @@
-"""Files written whole or not at all; JSON that may be damaged."""
+"""Files written whole or not at all, as CSV too; JSON that may be damaged."""
 
 import contextlib
+import csv
+import io
 import json
 import math
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from gmn_tf.utils.errors import InputError, first_line
 
@@ -125,6 +127,29 @@ def read_json(path: pathlib.Path, expected: str, action: str) -> dict:
             f"Cannot read {path}.", expected, first_line(error), action
         ) from error
     return content
+
+
+def csv_text(rows: Sequence[Mapping]) -> str:
+    """CSV of any columns, in the order in which these first come.
+
+    A list becomes its items with commas; NaN and None an empty cell.
+    """
+    text = io.StringIO()
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        cells = {k: None if v != v else v for k, v in row.items()}  # NaN
+        for name, value in row.items():
+            if isinstance(value, list):
+                cells[name] = ",".join(map(str, value))
+        writer.writerow(cells)
+    return text.getvalue()
+
+
+def write_csv(path: pathlib.Path, rows: Sequence[Mapping]) -> None:
+    """Writes a CSV file, and the folders above it; see `write_text`."""
+    write_text(path, csv_text(rows))
 
 
 def write_json(path: pathlib.Path, content: object) -> None:

@@ -4,9 +4,9 @@ KerasHub is an extra. Nothing here imports it before a preset is opened.
 """
 
 import importlib.util
+import operator
 import os
 import pathlib
-from collections.abc import Callable
 from typing import Any
 
 from gmn_tf.utils import files
@@ -120,37 +120,20 @@ def _check_classes(path: pathlib.Path, content: object) -> None:
         _check_classes(path, item)
 
 
-def load_backbone(source: str | os.PathLike, flag: str) -> Any:
-    """The network of a preset, with its weights.
+def load(
+    source: str | os.PathLike, flag: str, kind: str, **options: Any
+) -> Any:
+    """What a class of KerasHub makes of a preset, with its weights.
+
+    Args:
+        source: as `check` takes it.
+        flag: that names it, for the advice.
+        kind: the class, as in `models.Backbone`.
+        **options: of its `from_preset`.
 
     Raises:
         InputError: for a preset that cannot be had or read.
     """
-    return _opened(source, flag, lambda hub: hub.models.Backbone)
-
-
-def load_image_converter(source: str | os.PathLike, flag: str) -> Any:
-    """What prepares images for the network; raises InputError, too."""
-    return _opened(source, flag, lambda hub: hub.layers.ImageConverter)
-
-
-def load_preprocessor(source: str | os.PathLike, flag: str) -> Any:
-    """What prepares texts for the network; raises InputError, too.
-
-    It prepares no images: that of SigLIP would ask for some with every text.
-    """
-    return _opened(
-        source,
-        flag,
-        lambda hub: hub.models.CausalLMPreprocessor,
-        image_converter=None,
-    )
-
-
-def _opened(
-    source: str | os.PathLike, flag: str, kind: Callable, **options
-) -> Any:
-    """What a class of KerasHub, which `kind` names, makes of a preset."""
     check(source, flag)
     try:
         import keras_hub
@@ -167,7 +150,8 @@ def _opened(
             hint(f"Correct --{flag}.", preset, known),
         )
     try:
-        return kind(keras_hub).from_preset(str(folder or preset), **options)
+        made_by = operator.attrgetter(kind)(keras_hub)
+        return made_by.from_preset(str(folder or preset), **options)
     except ImportError as error:
         raise _not_installed(source, first_line(error)) from error
     except Exception as error:  # a download, or damage, fails in many ways

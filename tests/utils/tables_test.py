@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from etils import epath
 
-from gmn_tf.utils import tables
+from gmn_tf.utils import files, tables
 from gmn_tf.utils.errors import InputError
 
 
@@ -12,7 +12,7 @@ def read(folder, content: str | bytes, *required: str) -> list[tables.Row]:
     """The rows of a file with this content."""
     path = epath.Path(folder) / "a.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return list(tables.read_rows(path, required))
+    return list(tables.Table(path, required))
 
 
 def test_rows_have_cells_by_column_and_a_place(tmp_path):
@@ -193,4 +193,11 @@ def test_a_first_line_of_numbers_is_refused(tmp_path):
 
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InputError, match="FileNotFoundError"):
-        list(tables.read_rows(epath.Path(tmp_path) / "gone.csv"))
+        list(tables.Table(epath.Path(tmp_path) / "gone.csv"))
+
+
+def test_written_tables_have_all_columns_and_no_nan():
+    text = files.csv_text(
+        [{"a": [1, 2], "b": float("nan")}, {"c": None, "a": 0.1}]
+    )
+    assert text == 'a,b,c\n"1,2",,\n0.1,,\n'

@@ -93,7 +93,7 @@ def _read(path: epath.Path, samples: Features) -> np.ndarray:
         )
     split = np.full(len(samples.labels), "", "U5")
     known, places = texts.Names(rows), [*rows.values()]
-    for row in tables.read_rows(path, ("sample", "split")):
+    for row in tables.Table(path, ("sample", "split")):
         sample, value = row.cells["sample"], row.cells["split"].lower()
         # 3.0, as pandas may write a row; \\ between folders of Windows.
         forms = (sample, re.sub(r"^(\d+)\.0+$", r"\1", sample))
