@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from gmn_tf import commands
-from gmn_tf.commands import _train
+from gmn_tf.commands import shared
 
 FIRST_STEP = "tracing, first step"
 
@@ -125,8 +125,8 @@ def watch_imports(clock: Clock) -> None:
         watch_steps(clock)
         clock.turn("everything else")
 
-    original = _train.start_tensorflow
-    _train.start_tensorflow = start_tensorflow
+    original = shared.start_tensorflow
+    shared.start_tensorflow = start_tensorflow
 
 
 def print_table(seconds: dict[str, float]) -> None:

@@ -1,6 +1,8 @@
 """TensorFlow is loaded when something is computed, not before."""
 
 import ast
+import contextlib
+import io
 import pathlib
 import subprocess
 import sys
@@ -9,16 +11,7 @@ import pytest
 
 import gmn_tf
 from gmn_tf import commands
-from gmn_tf.commands import (
-    _demo,
-    _describe,
-    _evaluate,
-    _export,
-    _predict,
-    _prepare_data,
-    _train,
-    _tune,
-)
+from gmn_tf.commands import _tune, shared
 from tests.support.in_process import fail, succeed
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -44,8 +37,10 @@ assert gmn_tf.InputError and gmn_tf.VARIANTS and gmn_tf.Config
 refused(commands.train, ["--datset=cub"])
 refused(commands.train, ["--dataset=cubb"])
 refused(commands.tune, ["--workdir=x", "--space=nois_dim=[1,2]"])
+refused(commands.prepare, ["--dataset=cubb"])
 heavy = {"tensorflow", "keras", "keras_tuner", "matplotlib", "scipy"}
-heavy |= {"flask", "waitress"}
+heavy |= {"flask", "waitress", "tensorflow_datasets", "h5py", "sklearn"}
+heavy |= {"gmn_tf_datasets.zero_shot"}
 assert not heavy & {*sys.modules}, heavy & {*sys.modules}
 """
 
@@ -76,20 +71,10 @@ def test_editors_see_the_public_names():
 
 @pytest.fixture
 def no_tensorflow(monkeypatch):
-    def start(*arguments, **options):
+    def start(*arguments):
         raise AssertionError("TensorFlow starts")
 
-    for module in (
-        _demo,
-        _describe,
-        _evaluate,
-        _export,
-        _predict,
-        _prepare_data,
-        _train,
-        _tune,
-    ):
-        monkeypatch.setattr(module, "start_tensorflow", start)
+    monkeypatch.setattr(shared, "start_tensorflow", start)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +84,8 @@ def no_tensorflow(monkeypatch):
         ("train", ["--dataset=synthetic", "--steps_per_execution=7"]),
         ("train", ["--dataset=cub", "--manual_dir=nowhere"]),
         ("train", ["--dataset=nowhere", "--data_dir=nowhere"]),
+        ("train", ["--dataset=flo", "--data_dir=nowhere"]),
+        ("train", ["--embedding=att+sent", "--data_dir=nowhere"]),
         ("train", ["--preset=auto", "--strategy=multi_worker"]),
         ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
         ("prepare_data", ["--source=nowhere", "--dataset=mine"]),
@@ -127,6 +114,21 @@ def test_a_name_is_checked_before_tensorflow_starts(no_tensorflow, tmp_path):
     (tmp_path / "classes.csv").touch()
     words = f"--source={tmp_path}", "--dataset=cub"
     assert "known data set" in fail(commands.prepare_data, *words)
+
+
+def test_the_first_line_comes_before_tensorflow(no_tensorflow, tmp_path):
+    folder = tmp_path / "run"
+    words = "--dataset=synthetic", "--steps=7", "--seed=3"
+    stderr = io.StringIO()
+    with (
+        contextlib.redirect_stderr(stderr),
+        pytest.raises(AssertionError, match="TensorFlow starts"),
+    ):
+        commands.train([*words, f"--workdir={folder}"])
+    assert stderr.getvalue() == (
+        f"A run of cwgan_gm on synthetic, 7 steps, seed 3, in {folder}.\n"
+    )
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("tuner", _tune.TUNERS)
