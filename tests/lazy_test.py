@@ -12,6 +12,7 @@ import pytest
 import gmn_tf
 from gmn_tf import commands
 from gmn_tf.commands import _tune, shared
+from tests.rooms_test import MODULES
 from tests.support.in_process import fail, succeed
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -52,6 +53,29 @@ def test_names_and_flags_need_no_tensorflow(tmp_path):
         cwd=tmp_path,
         env={"PATH": "", "HOME": str(tmp_path)},
     )
+
+
+def at_import(source: str) -> set[str]:
+    """What a module imports when it is imported itself."""
+    found = set()
+    for node in ast.parse(source).body:  # not in functions, nor if or with
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_a_run_begins_without_what_it_needs_later_or_never():
+    reached, new = set(), {"gmn_tf.api", "gmn_tf.runs.mistakes"}
+    while new:
+        reached |= new
+        sources = [MODULES[name] for name in new if name in MODULES]
+        new = set().union(*map(at_import, sources)) - reached
+    assert {"tensorflow", "gmn_tf.training.fit"} <= reached
+    late = ("scipy.io", "scipy.cluster", "sklearn", "keras_tuner", "jinja2")
+    assert not [name for name in reached if name.startswith(late)]
 
 
 def test_editors_see_the_public_names():
