@@ -112,6 +112,7 @@ def no_tensorflow(monkeypatch):
         ("train", ["--embedding=att+sent", "--data_dir=nowhere"]),
         ("train", ["--preset=auto", "--strategy=multi_worker"]),
         ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
+        ("reproduce", ["--datasets=flo,nowhere"]),
         ("prepare_data", ["--source=nowhere", "--dataset=mine"]),
         ("demo", ["--workdir=nowhere"]),
         ("describe", ["--classes=x", "--encoder=nowhere", "--out=x.csv"]),
