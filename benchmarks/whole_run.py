@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Shows where the time of a whole run of bin/train goes.
+"""Shows how fast bin/train starts, and where the time of a whole run goes.
 
     benchmarks/whole_run.py --steps=100
     benchmarks/whole_run.py --dataset=flo --manual_dir=DIR --steps=100
@@ -9,19 +9,90 @@ results go to a folder that is removed at the end. Every moment counts for one
 phase only, the innermost: the time to draw figures for TensorBoard is not part
 of the training. `finding the data` includes the preparation, if it has not been
 prepared before.
+
+Before that, bin/train is started in processes of its own, and watched as a user
+would: until it has answered, or until a line is there. CPU seconds, which are
+those of user and system on all cores together, depend less on what else the
+machine does.
 """
 
 import contextlib
 import functools
+import os
+import pathlib
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 
 from gmn_tf import commands
-from gmn_tf.commands import _train
+from gmn_tf.commands import shared
 
 FIRST_STEP = "tracing, first step"
+TRAIN = pathlib.Path(__file__).parents[1] / "bin" / "train"
+ANSWERS = ("--help", "--stps=3", "--dataset=cubb", "--variant=cwgan_g")
+ANSWERED = 3  # times each; the fastest counts
+
+
+class Started:
+    """A process of bin/train, from its start on; both streams are one.
+
+    Args:
+        words: its flags.
+    """
+
+    def __init__(self, words: list[str]):
+        self._begun = time.perf_counter()
+        self._process = subprocess.Popen(
+            [sys.executable, str(TRAIN), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def until(self, beginning: str | None) -> tuple[float, float]:
+        """Seconds, and CPU seconds, until a line begins so; None: its end."""
+        for line in self._process.stdout:
+            if beginning is not None and line.startswith(beginning):
+                break
+        else:
+            if beginning is not None:
+                raise SystemExit(f"bin/train printed no line {beginning}...")
+        # Its end is seen before it is waited for, so that it still has times.
+        path = pathlib.Path(f"/proc/{self._process.pid}/stat")
+        fields = path.read_text().rpartition(")")[2].split()
+        ticks = int(fields[11]) + int(fields[12])
+        seconds = time.perf_counter() - self._begun
+        return seconds, ticks / os.sysconf("SC_CLK_TCK")
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+def print_starts(words: list[str]) -> None:
+    """Prints how long bin/train takes to answer, and to begin this run."""
+    print(f"{'until':36}{'seconds':>9}{'CPU s':>9}")
+
+    def show(what, seconds):
+        print("{:36}{:9.2f}{:9.2f}".format(what, *seconds), flush=True)
+
+    for word in ANSWERS:
+        times = []
+        for _ in range(ANSWERED):
+            started = Started([word])
+            times.append(started.until(None))
+            started.stop()
+        show(f"the answer to {word}", min(times))
+    with tempfile.TemporaryDirectory() as folder:
+        defaults = ["--dataset=synthetic", f"--workdir={folder}/run"]
+        started = Started([*defaults, *words])
+        try:
+            show("the first line of the run", started.until("A run of "))
+            show("the line of its first step", started.until("step "))
+        finally:
+            started.stop()
 
 
 class Clock:
@@ -119,14 +190,14 @@ def watch_steps(clock: Clock) -> None:
 def watch_imports(clock: Clock) -> None:
     """Ends the phase of imports when they are done, and watches the rest."""
 
-    def start_tensorflow():
-        original()
+    def start_tensorflow(*arguments):
+        original(*arguments)
         watch_package(clock)
         watch_steps(clock)
         clock.turn("everything else")
 
-    original = _train.start_tensorflow
-    _train.start_tensorflow = start_tensorflow
+    original = shared.start_tensorflow
+    shared.start_tensorflow = start_tensorflow
 
 
 def print_table(seconds: dict[str, float]) -> None:
@@ -138,6 +209,7 @@ def print_table(seconds: dict[str, float]) -> None:
 
 
 def main() -> None:
+    print_starts(sys.argv[1:])
     clock = Clock("importing")
     watch_imports(clock)
     with tempfile.TemporaryDirectory() as folder:

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from gmn_tf.config import Config
 from gmn_tf.configs import systems
-from gmn_tf.data import mat_export, zero_shot_data
+from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones, custom_images, extraction
 from gmn_tf.method.variants import VARIANTS
@@ -203,6 +203,9 @@ def write_mat(
     Raises:
         InputError: for data that cannot be read, or written in this form.
     """
+    # It imports what writes .mat files, which few need.
+    from gmn_tf.data import mat_export
+
     return mat_export.write(name, absolute_data_dir(data_dir), folder)
 
 

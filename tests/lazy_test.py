@@ -1,6 +1,8 @@
 """TensorFlow is loaded when something is computed, not before."""
 
 import ast
+import contextlib
+import io
 import pathlib
 import subprocess
 import sys
@@ -9,16 +11,8 @@ import pytest
 
 import gmn_tf
 from gmn_tf import commands
-from gmn_tf.commands import (
-    _demo,
-    _describe,
-    _evaluate,
-    _export,
-    _predict,
-    _prepare_data,
-    _train,
-    _tune,
-)
+from gmn_tf.commands import _tune, shared
+from tests.rooms_test import MODULES
 from tests.support.in_process import fail, succeed
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -44,8 +38,10 @@ assert gmn_tf.InputError and gmn_tf.VARIANTS and gmn_tf.Config
 refused(commands.train, ["--datset=cub"])
 refused(commands.train, ["--dataset=cubb"])
 refused(commands.tune, ["--workdir=x", "--space=nois_dim=[1,2]"])
+refused(commands.prepare, ["--dataset=cubb"])
 heavy = {"tensorflow", "keras", "keras_tuner", "matplotlib", "scipy"}
-heavy |= {"flask", "waitress"}
+heavy |= {"flask", "waitress", "tensorflow_datasets", "h5py", "sklearn"}
+heavy |= {"gmn_tf_datasets.zero_shot"}
 assert not heavy & {*sys.modules}, heavy & {*sys.modules}
 """
 
@@ -57,6 +53,29 @@ def test_names_and_flags_need_no_tensorflow(tmp_path):
         cwd=tmp_path,
         env={"PATH": "", "HOME": str(tmp_path)},
     )
+
+
+def at_import(source: str) -> set[str]:
+    """What a module imports when it is imported itself."""
+    found = set()
+    for node in ast.parse(source).body:  # not in functions, nor if or with
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def test_a_run_begins_without_what_it_needs_later_or_never():
+    reached, new = set(), {"gmn_tf.api", "gmn_tf.runs.mistakes"}
+    while new:
+        reached |= new
+        sources = [MODULES[name] for name in new if name in MODULES]
+        new = set().union(*map(at_import, sources)) - reached
+    assert {"tensorflow", "gmn_tf.training.fit"} <= reached
+    late = ("scipy.io", "scipy.cluster", "sklearn", "keras_tuner", "jinja2")
+    assert not [name for name in reached if name.startswith(late)]
 
 
 def test_editors_see_the_public_names():
@@ -76,20 +95,10 @@ def test_editors_see_the_public_names():
 
 @pytest.fixture
 def no_tensorflow(monkeypatch):
-    def start(*arguments, **options):
+    def start(*arguments):
         raise AssertionError("TensorFlow starts")
 
-    for module in (
-        _demo,
-        _describe,
-        _evaluate,
-        _export,
-        _predict,
-        _prepare_data,
-        _train,
-        _tune,
-    ):
-        monkeypatch.setattr(module, "start_tensorflow", start)
+    monkeypatch.setattr(shared, "start_tensorflow", start)
 
 
 @pytest.mark.parametrize(
@@ -99,8 +108,11 @@ def no_tensorflow(monkeypatch):
         ("train", ["--dataset=synthetic", "--steps_per_execution=7"]),
         ("train", ["--dataset=cub", "--manual_dir=nowhere"]),
         ("train", ["--dataset=nowhere", "--data_dir=nowhere"]),
+        ("train", ["--dataset=flo", "--data_dir=nowhere"]),
+        ("train", ["--embedding=att+sent", "--data_dir=nowhere"]),
         ("train", ["--preset=auto", "--strategy=multi_worker"]),
         ("prepare", ["--dataset=nowhere", "--data_dir=nowhere"]),
+        ("reproduce", ["--datasets=flo,nowhere"]),
         ("prepare_data", ["--source=nowhere", "--dataset=mine"]),
         ("demo", ["--workdir=nowhere"]),
         ("describe", ["--classes=x", "--encoder=nowhere", "--out=x.csv"]),
@@ -127,6 +139,21 @@ def test_a_name_is_checked_before_tensorflow_starts(no_tensorflow, tmp_path):
     (tmp_path / "classes.csv").touch()
     words = f"--source={tmp_path}", "--dataset=cub"
     assert "known data set" in fail(commands.prepare_data, *words)
+
+
+def test_the_first_line_comes_before_tensorflow(no_tensorflow, tmp_path):
+    folder = tmp_path / "run"
+    words = "--dataset=synthetic", "--steps=7", "--seed=3"
+    stderr = io.StringIO()
+    with (
+        contextlib.redirect_stderr(stderr),
+        pytest.raises(AssertionError, match="TensorFlow starts"),
+    ):
+        commands.train([*words, f"--workdir={folder}"])
+    assert stderr.getvalue() == (
+        f"A run of cwgan_gm on synthetic, 7 steps, seed 3, in {folder}.\n"
+    )
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize("tuner", _tune.TUNERS)

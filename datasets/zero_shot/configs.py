@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import tensorflow_datasets as tfds
 
-from gmn_tf_datasets.zero_shot import names, synthetic
+from gmn_tf.utils import dataset_names
+from gmn_tf_datasets.zero_shot import synthetic
 from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.xlsa17 import download, folders
 
@@ -21,7 +22,8 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     `--config='{"name": "mine", "embedding": "att+sent"}'`.
 
     Attributes:
-        dataset: one of `names.DATASETS`, or any other name; default: `name`.
+        dataset: one of `dataset_names.DATASETS`, or any other name; default:
+            `name`.
         features_file: the .mat file with features and labels; default:
             `res101.mat`, and where that is missing the only other .mat file
             that does not describe classes.
@@ -68,12 +70,12 @@ class ZeroShotConfig(tfds.core.BuilderConfig):
     @property
     def is_drawn(self) -> bool:
         """Whether the data come from no file, but from a random process."""
-        return (self.dataset, self.layout) == (names.SYNTHETIC, XLSA17)
+        return (self.dataset, self.layout) == (dataset_names.SYNTHETIC, XLSA17)
 
 
 def _published(name: str, embedding: str, described: str) -> ZeroShotConfig:
     dataset = name.partition("_")[0]
-    known = names.PUBLISHED[dataset]
+    known = dataset_names.PUBLISHED[dataset]
     return ZeroShotConfig(
         name=name,
         dataset=dataset,
@@ -93,7 +95,7 @@ CONFIGS = [
     _published("apy", "att", "64 attributes"),
     _published("flo", "att", "sentences"),
     ZeroShotConfig(
-        name=names.SYNTHETIC,
+        name=dataset_names.SYNTHETIC,
         description="A small data set drawn from a documented random process: "
         "45 seen and 15 unseen classes.",
     ),

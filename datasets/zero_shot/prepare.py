@@ -12,8 +12,9 @@ from collections.abc import Sequence
 
 from etils import epath
 
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import names, reading, storage, synthetic
+from gmn_tf_datasets.zero_shot import reading, storage, synthetic
 from gmn_tf_datasets.zero_shot.configs import CONFIGS, CUSTOM, ZeroShotConfig
 from gmn_tf_datasets.zero_shot.custom import dataset as custom
 from gmn_tf_datasets.zero_shot.custom import summary
@@ -37,8 +38,8 @@ def prepare(
     """Prepares a data set unless that has been done, and returns its name.
 
     Args:
-        dataset: one of `names.DATASETS`, or any other name for a data set in
-            the same layout, which then needs `manual_dir`.
+        dataset: one of `dataset_names.DATASETS`, or any other name for a data
+            set in the same layout, which then needs `manual_dir`.
         data_dir: where prepared data, and downloads, are kept.
         manual_dir: the unpacked xlsa17 folder, or a folder with the two .mat
             files. Without it the data is downloaded, where that is possible.
@@ -106,7 +107,8 @@ def check(
     config = ZeroShotConfig(
         name=dataset, features_file=features_file, embedding=embedding
     )
-    _at_hand(config, data_dir, manual_dir)
+    if not any(_at_hand(config, data_dir, manual_dir)):
+        reading.check_downloadable(config)
 
 
 def _at_hand(
@@ -121,7 +123,9 @@ def _at_hand(
         _check_nothing_is_read(config.request, manual_dir)
     else:
         # The name as the user wrote it, not as TFDS spells it.
-        names.check_names(config.name, config.features_file, config.embedding)
+        dataset_names.check_names(
+            config.name, config.features_file, config.embedding
+        )
     prepared = functools.partial(_prepared_earlier, config, data_dir)
     found = reading.at_hand(config, data_dir / DOWNLOADS, manual_dir, prepared)
     earlier = None if found else prepared()
@@ -203,7 +207,7 @@ def remove_older(prepared: summary.Prepared) -> None:
 
 def _check_nothing_is_read(request: folders.Request, manual_dir) -> None:
     if manual_dir or request != folders.Request(
-        names.SYNTHETIC, folders.FEATURES_FILE
+        dataset_names.SYNTHETIC, folders.FEATURES_FILE
     ):
         raise InputError(
             "The data set synthetic is drawn, not read from files.",
@@ -220,7 +224,10 @@ def _prepared_earlier(
     """The one preparation that can be meant when its files are not there."""
     dataset, features_file, embedding = config.request
     prefixes = [storage.config_prefix(*config.request)]
-    if dataset not in names.DATASETS and features_file == folders.FEATURES_FILE:
+    if (
+        dataset not in dataset_names.DATASETS
+        and features_file == folders.FEATURES_FILE
+    ):
         prefixes.append(storage.custom_prefix(dataset, embedding))
     named = storage.find_named(data_dir, *prefixes)
     # Those that TFDS's own command has prepared.
@@ -245,7 +252,7 @@ def _prepared_earlier(
             f"Give --manual_dir, or remove all but one from {data_dir}; "
             "prepare custom data again with bin/prepare_data --replace.",
         )
-    if named and not prepared and dataset not in names.DOWNLOADABLE:
+    if named and not prepared and dataset not in dataset_names.DOWNLOADABLE:
         raise InputError(
             f"{dataset} was prepared in an older form by an earlier version of "
             "gmn_tf.",
@@ -261,7 +268,7 @@ def _prepared_earlier(
 def _check_known(config: ZeroShotConfig, data_dir: epath.Path) -> None:
     """Raises InputError for custom data, and for names that no data have."""
     dataset, features_file, embedding = config.request
-    known = storage.custom_names(data_dir)
+    known = dataset_names.custom_names(data_dir)
     if dataset in known:
         there = storage.custom_embeddings(data_dir, dataset)
         raise InputError(
@@ -272,5 +279,5 @@ def _check_known(config: ZeroShotConfig, data_dir: epath.Path) -> None:
             "with bin/prepare_data --embedding, other features under another "
             "name.",
         )
-    if dataset not in names.PUBLISHED:
-        raise names.unknown_dataset(dataset, known)
+    if dataset not in dataset_names.PUBLISHED:
+        raise dataset_names.unknown_dataset(dataset, known)

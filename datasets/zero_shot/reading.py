@@ -9,8 +9,9 @@ import tensorflow_datasets as tfds
 from etils import epath
 from tensorflow_datasets.core.download import checksums
 
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import names, splits, synthetic
+from gmn_tf_datasets.zero_shot import splits, synthetic
 from gmn_tf_datasets.zero_shot.configs import CUSTOM, LAYOUTS, ZeroShotConfig
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom import dataset as custom
@@ -107,7 +108,7 @@ def at_hand(
             repr(config.layout),
             "Correct the configuration.",
         )
-    names.check_names(
+    dataset_names.check_names(
         request.dataset,
         request.features_file or folders.FEATURES_FILE,
         request.embedding,
@@ -115,14 +116,7 @@ def at_hand(
     root, origin = None, "manual"
     if manual_dir:
         root = epath.Path(manual_dir).expanduser()
-        if not root.exists():
-            raise InputError(
-                f"manual_dir {root} does not exist.",
-                "the unpacked xlsa17 folder, or one with the data set's files",
-                "no such folder",
-                "Correct the path, or leave it out to use prepared data or to "
-                "download it.",
-            )
+        dataset_names.check_manual_dir(root)
     elif holds(config, downloads / "manual"):
         root = downloads / "manual"
     elif config.layout != CUSTOM and download.is_unpacked(
@@ -228,11 +222,14 @@ def from_manager(
 
 def check_downloadable(config: ZeroShotConfig) -> None:
     """Raises InputError for what is not in xlsa17.zip."""
-    if config.layout == CUSTOM or config.dataset not in names.DOWNLOADABLE:
+    if (
+        config.layout == CUSTOM
+        or config.dataset not in dataset_names.DOWNLOADABLE
+    ):
         raise InputError(
             f"The data set {config.dataset} cannot be downloaded.",
-            f"one of {', '.join(names.DOWNLOADABLE)}, which are in xlsa17, or "
-            "manual_dir",
+            f"one of {', '.join(dataset_names.DOWNLOADABLE)}, which are in "
+            "xlsa17, or manual_dir",
             config.dataset,
             "Name the folder that holds its features and att_splits.mat with "
             "--manual_dir (in Python: "

@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath, epy
 
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf.utils.progress import progress
 from gmn_tf_datasets.zero_shot import metadata, reading
@@ -20,8 +21,6 @@ from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import Builder
 with epy.lazy_imports():  # it takes seconds
     import tensorflow as tf
 
-# No features file can have such names.
-_CUSTOM = "custom-data"
 _DIGEST_LENGTH = 8
 
 
@@ -34,7 +33,9 @@ def config_prefix(dataset: str, features_file: str, embedding: str) -> str:
 
 def custom_prefix(dataset: str, embedding: str) -> str:
     """The same for custom data."""
-    return config_prefix(dataset, "", embedding).replace("-", f"-{_CUSTOM}", 1)
+    return config_prefix(dataset, "", embedding).replace(
+        "-", f"-{dataset_names.CUSTOM}", 1
+    )
 
 
 def config_name(prefix: str, digest: str) -> str:
@@ -66,7 +67,7 @@ def recorded(data_dir: epath.Path, config: str, entry: str):
 
 def with_digest(data_dir: epath.Path, digest: str) -> str | None:
     """The name of a preparation with that digest, under whatever name."""
-    for name in _names(data_dir):
+    for name in dataset_names.prepared(data_dir):
         if recorded(data_dir, name, "digest") == digest:
             return name
     return None
@@ -76,14 +77,7 @@ def find_named(data_dir: epath.Path, *prefixes: str) -> list[str]:
     """Names, of prepared or older data, that differ in content only."""
     any_prefix = "|".join(map(re.escape, prefixes))
     pattern = re.compile(f"({any_prefix})-[0-9a-f]{{{_DIGEST_LENGTH}}}")
-    return list(filter(pattern.fullmatch, _names(data_dir)))
-
-
-def custom_names(data_dir: epath.Path) -> list[str]:
-    """Names of the custom data sets that have been prepared."""
-    pattern = re.compile(rf"(\w+)-{_CUSTOM}-\w+-\w+")
-    matches = map(pattern.fullmatch, _names(data_dir))
-    return sorted({match[1] for match in matches if match})
+    return list(filter(pattern.fullmatch, dataset_names.prepared(data_dir)))
 
 
 def custom_embeddings(data_dir: epath.Path, dataset: str) -> list[str]:
@@ -92,15 +86,10 @@ def custom_embeddings(data_dir: epath.Path, dataset: str) -> list[str]:
     pattern = re.compile(rf"{prefix}\w+-\w+")
     parts = [
         recorded(data_dir, name, "embeddings") or []
-        for name in filter(pattern.fullmatch, _names(data_dir))
+        for name in filter(pattern.fullmatch, dataset_names.prepared(data_dir))
     ]
     found = {"+".join(part["name"] for part in one) for one in parts}
     return sorted(found - {""}) or ["att"]
-
-
-def _names(data_dir: epath.Path) -> list[str]:
-    folder = data_dir / Builder.name
-    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
 
 
 def remove(data_dir: epath.Path, config: str) -> None:

@@ -19,8 +19,8 @@ import dataclasses
 
 import numpy as np
 
+from gmn_tf.utils.dataset_names import SYNTHETIC
 from gmn_tf_datasets.zero_shot import splits
-from gmn_tf_datasets.zero_shot.names import SYNTHETIC
 from gmn_tf_datasets.zero_shot.source import Embedding, Source, digest_of
 
 FEATURE_FILE = "drawn"

@@ -11,13 +11,12 @@ import tensorflow_datasets as tfds
 from absl import logging
 from etils import epath
 
-from gmn_tf.utils import locks
+from gmn_tf.utils import dataset_names, locks
 from gmn_tf.utils.errors import InputError
 from gmn_tf.utils.progress import logger
 from gmn_tf_datasets.zero_shot import (
     examples,
     metadata,
-    names,
     reading,
     splits,
 )
@@ -57,7 +56,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     def _info(self) -> tfds.core.DatasetInfo:
         features = None  # Those in the folder, once it is there.
         if not (self.data_path / "features.json").exists():
-            known = names.PUBLISHED.get(self.builder_config.dataset)
+            known = dataset_names.PUBLISHED.get(self.builder_config.dataset)
             features = examples.features(
                 _FEATURE_DIM if known else None,
                 num_classes=known and known.seen + known.unseen,

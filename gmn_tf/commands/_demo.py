@@ -6,7 +6,7 @@ import socket
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._describe import ENCODER
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import command
 from gmn_tf.utils.errors import InputError
 
 HOST, PORT = "127.0.0.1", 7860
@@ -45,7 +45,7 @@ def demo(values) -> None:
     log = shared.logger(values)
     shared.check_runs([values.workdir])
     _check_installed()
-    start_tensorflow(log_level=2)
+    shared.begin(values, f"Opening {values.workdir}.", log_level=2)
     from gmn_tf.demo import page
 
     local = values.host in LOCAL

@@ -1,7 +1,7 @@
 """bin/describe."""
 
 from gmn_tf.commands import define, shared
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import command
 
 ENCODER = define.string(
     "encoder",
@@ -76,7 +76,7 @@ def describe(values) -> None:
         classes = class_lists.with_texts(classes, values.texts)
     description_files.check(values.out, classes)
     if encoder_table.kind_of(values.encoder) == encoder_table.TEXT_TOWER:
-        start_tensorflow()
+        shared.begin(values, f"Describing classes by {values.encoder}.")
     options = encoder_table.Options(tuple(values.template or ()), values.rarity)
     found = describing.describe(
         classes.shown,

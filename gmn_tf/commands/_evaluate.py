@@ -1,7 +1,7 @@
 """bin/evaluate."""
 
 from gmn_tf.commands import define, shared
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import command
 from gmn_tf.utils.errors import InputError, check_same
 
 
@@ -61,7 +61,7 @@ def evaluate(values, arguments) -> None:
     log = shared.logger(values)
     tuned = [values.tune_workdir] if values.tune_workdir else []
     shared.check_runs([*folders, *tuned])
-    start_tensorflow()
+    shared.begin(values, f"Evaluating {', '.join([*folders, *tuned])}.")
     from gmn_tf.method import calibration
     from gmn_tf.runs import finished, mistakes, report, separate, text_alone
 

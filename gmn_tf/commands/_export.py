@@ -6,7 +6,6 @@ from gmn_tf.commands import define, shared
 from gmn_tf.commands._predict import PREDICTOR, load_backbone, make_predictor
 from gmn_tf.commands.command_line import (
     command,
-    start_tensorflow,
     without_noise,
 )
 from gmn_tf.inference import format_table
@@ -45,7 +44,8 @@ def export(values) -> None:
     format_table.check(values.format)
     out = pathlib.Path(values.out).expanduser()
     files.check_writable(out, "--out")
-    start_tensorflow(log_level=2)  # converters warn of what is usual
+    # Converters warn of what is usual.
+    shared.begin(values, f"Exporting {values.workdir} to {out}.", log_level=2)
     from gmn_tf.inference import exporting, model_card
     from gmn_tf.runs.workdir import Workdir
 

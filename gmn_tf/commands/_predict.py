@@ -6,7 +6,7 @@ import sys
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._describe import ENCODER
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import command
 from gmn_tf.utils.errors import InputError, counted, listed
 
 SUFFIXES = (".csv", ".json")
@@ -95,7 +95,7 @@ def predict(values) -> None:
     log = shared.logger(values)
     shared.check_runs([values.workdir])
     # TensorFlow warns of each image it cannot read, and does not say which.
-    start_tensorflow(log_level=2)
+    shared.begin(values, f"Predicting with {values.workdir}.", log_level=2)
     from gmn_tf.inference import prediction_files
     from gmn_tf.utils import files
 

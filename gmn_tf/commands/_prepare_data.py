@@ -6,7 +6,7 @@ from etils import epath
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._extract_features import BACKBONE, WEIGHTS
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import command
 from gmn_tf.config import Config
 
 
@@ -62,7 +62,9 @@ def prepare_data(values) -> None:
     dataset.check_name(values.dataset, values.embedding)
     classes.find(epath.Path(values.source).expanduser())
     # TensorFlow warns of each image it cannot read, and does not say which.
-    start_tensorflow(log_level=2)
+    shared.begin(
+        values, f"Data set {values.dataset} from {values.source}.", log_level=2
+    )
     from gmn_tf import api
 
     prepared = api.prepare_data(

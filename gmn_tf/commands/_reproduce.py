@@ -7,6 +7,8 @@ from gmn_tf import configs
 from gmn_tf.commands import define
 from gmn_tf.commands.command_line import command, start_tensorflow
 from gmn_tf.runs.entries import ENTRIES
+from gmn_tf.settings import absolute_data_dir
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError, check_choice, counted, listed
 
 LEADERBOARD = "leaderboard"
@@ -99,6 +101,8 @@ def reproduce(values, arguments) -> None:
     given = [values[n].serialize() for n in values if values[n].present]
     if arguments:
         given += ["--", *arguments]
+    if not values.plan:
+        _check_datasets(values, arguments)
     failed = []
     if of_paper or figures:
         failed += _reproduce_paper(values, of_paper, figures, arguments, given)
@@ -112,6 +116,18 @@ def reproduce(values, arguments) -> None:
             f"Read the logs in {pathlib.Path(values.out) / 'logs'}, and give "
             "the command again.",
         )
+
+
+def _check_datasets(values, arguments) -> None:
+    """Raises InputError for a name of data that no job would find."""
+    from gmn_tf.reproduction import plan
+
+    given = dict(map(plan.read_flag, arguments))
+    if "manual_dir" in given:
+        return
+    data_dir = pathlib.Path(absolute_data_dir(given.get("data_dir")))
+    for dataset in values.datasets:
+        dataset_names.check_known(dataset.partition(":")[0], data_dir)
 
 
 def _reproduce_paper(values, tables, figures, arguments, given) -> list:

@@ -4,8 +4,9 @@ import shlex
 
 from gmn_tf import configs
 from gmn_tf.commands import define, shared
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import command
 from gmn_tf.config import Config
+from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import sharing
 from gmn_tf.training import checks
@@ -75,7 +76,7 @@ def train(values) -> None:
     else:
         workdir.check_settings_match(config)
     shared.check_training(config, values)
-    start_tensorflow()
+    shared.begin(values, _sentence(config, searched, workdir))
     from gmn_tf import api
     from gmn_tf.runs import mistakes, report
 
@@ -103,6 +104,19 @@ def train(values) -> None:
             log("\n" + report.limits_table(run.scores) + "\n")
         watch = shlex.join(["tensorboard", f"--logdir={workdir}"])
         log(f"Results: {workdir}; watch: {watch}")
+
+
+def _sentence(config: Config, searched: bool, workdir: Workdir) -> str:
+    """What will be in the folder of a run."""
+    if searched:
+        return f"A search for settings for {config.dataset}, in {workdir}."
+    steps = f"{config.steps} steps, "
+    if not VARIANTS[config.variant].has_generator:
+        steps = ""
+    return (
+        f"A run of {config.variant} on {config.dataset}, {steps}seed "
+        f"{config.seed}, in {workdir}."
+    )
 
 
 def _default_workdir(config: Config, values) -> str:
@@ -166,7 +180,7 @@ def prepare(values) -> None:
     # Runs choose how to scale embeddings; data fits if any way does.
     config = Config().replace({**chosen, "embedding_norm": "none"})
     shared.check_data(config, values)
-    start_tensorflow()
+    shared.begin(values, f"Data set {config.dataset}, prepared for all runs.")
     from gmn_tf.runs import report
 
     data = shared.load_data(config, values, values.beam_option)

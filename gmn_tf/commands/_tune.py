@@ -4,7 +4,7 @@ import dataclasses
 import sys
 
 from gmn_tf.commands import define, shared
-from gmn_tf.commands.command_line import command, start_tensorflow
+from gmn_tf.commands.command_line import command
 from gmn_tf.search import auto, sharing, space_input
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.search.search import AUTO, TRIALS, Search
@@ -93,7 +93,7 @@ def tune(values) -> None:
     folder = SearchFolder(values.workdir) if values.workdir else None
     if values.summary and not values.show_space:
         folder.read()
-        start_tensorflow()
+        shared.begin(values, f"The search in {folder.path}.")
         from gmn_tf.search import report
 
         print(report.write(folder))
@@ -120,7 +120,10 @@ def tune(values) -> None:
     if values.strategy == "multi_worker":
         raise sharing.not_by_workers(values.strategy)
     shared.check_training(search.config, values)
-    start_tensorflow()
+    shared.begin(
+        values,
+        f"A search for settings for {search.config.dataset}, in {folder.path}.",
+    )
     from gmn_tf.search import report, trials, tuner
     from gmn_tf.training import fit
     from gmn_tf.utils import locks
@@ -169,7 +172,9 @@ def _tune_automatically(values, folder: SearchFolder, log) -> None:
     if values.strategy == "multi_worker":
         raise sharing.not_by_workers(values.strategy)
     shared.check_training(config, values)
-    start_tensorflow()
+    shared.begin(
+        values, f"A search for settings for {config.dataset}, in {folder.path}."
+    )
     from gmn_tf.search import report
 
     options = shared.training_options(values, quiet=values.quiet)

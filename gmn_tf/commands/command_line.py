@@ -19,7 +19,7 @@ from absl import flags
 from absl import logging as absl_logging
 
 from gmn_tf.commands import define
-from gmn_tf.utils import registry
+from gmn_tf.utils import dataset_names, registry
 from gmn_tf.utils.errors import (
     InputError,
     StoppedError,
@@ -159,11 +159,8 @@ def parse(
     except (flags.Error, ValueError) as error:
         _raise_explained(error, values, argv, usage)
     if arguments and not takes_arguments:
-        # It takes half a second.
-        from gmn_tf_datasets.zero_shot.names import DATASETS
-
         word = arguments[0].lstrip("-")
-        is_data = word in DATASETS and "dataset" in values
+        is_data = word in dataset_names.DATASETS and "dataset" in values
         raise InputError(
             f"Unexpected argument: {arguments[0]}",
             "flags alone, as in --dataset=synthetic",

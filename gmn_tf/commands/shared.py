@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from gmn_tf import configs
 from gmn_tf.commands import define
+from gmn_tf.commands.command_line import start_tensorflow
 from gmn_tf.config import Config, read_config_file
 from gmn_tf.settings import absolute_data_dir, unscaled
 from gmn_tf.training import checks, cluster
-from gmn_tf.utils import progress, waiting
-from gmn_tf_datasets.zero_shot.names import DATASETS
+from gmn_tf.utils import dataset_names, progress, waiting
 
 
 def _setting(field):
@@ -187,13 +187,21 @@ def check_training(config: Config, values) -> None:
 
 def check_data(config: Config, values) -> None:
     """Raises InputError for a data set that is not there, nor published."""
-    if config.dataset in DATASETS and not values.manual_dir:
-        return  # which may have to be downloaded
+    data_dir = absolute_data_dir(values.data_dir)
+    dataset_names.check_names(
+        config.dataset, config.features_file, config.embedding
+    )
+    if values.manual_dir:
+        manual_dir = pathlib.Path(values.manual_dir).expanduser()
+        dataset_names.check_manual_dir(manual_dir)
+    else:
+        dataset_names.check_known(config.dataset, pathlib.Path(data_dir))
+    # It takes half a second.
     from gmn_tf_datasets.zero_shot import prepare
 
     prepare.check(
         config.dataset,
-        data_dir=absolute_data_dir(values.data_dir),
+        data_dir=data_dir,
         manual_dir=values.manual_dir,
         features_file=config.features_file,
         embedding=config.embedding,
@@ -281,6 +289,20 @@ def open_run(folder: str, values):
     )
     workdir.check_same_run(config, loaded.source)
     return FinishedRun(workdir, config, loaded)
+
+
+def begin(values, text: str, log_level: int = 1) -> None:
+    """Says on stderr what the command does, and starts TensorFlow for it.
+
+    TensorFlow takes seconds; a reader should know by then what is done, where.
+
+    Args:
+        values: the flags, `QUIET` among them.
+        text: the line.
+        log_level: see `start_tensorflow`.
+    """
+    progress.logger(values.quiet)(text)
+    start_tensorflow(log_level)
 
 
 def logger(values) -> Callable[[str], None]:

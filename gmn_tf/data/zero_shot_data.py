@@ -13,14 +13,10 @@ import functools
 import typing
 
 import numpy as np
-from etils import epy
 
-from gmn_tf.data import data_checks, embeddings, prepared
+from gmn_tf.data import data_checks, embeddings
 from gmn_tf.data.feature_scaling import NONE, UNSCALED, FeatureScaling
 from gmn_tf.utils.errors import InputError
-
-with epy.lazy_imports():  # it takes a second
-    import tensorflow_datasets as tfds
 
 if typing.TYPE_CHECKING:
     from gmn_tf.data import on_disk
@@ -194,7 +190,7 @@ def load(
     # TensorFlow takes seconds, and not all who import this module load data.
     import tensorflow as tf
 
-    from gmn_tf.data import on_disk
+    from gmn_tf.data import on_disk, prepared
 
     opened = prepared.open_prepared(name, data_dir)
     builder, metadata, raw = opened[2:]
@@ -218,6 +214,8 @@ def load(
         (dim,) = info.features["features"].shape
         if info.features["features"].dtype != np.float32:
             raise ValueError("features are not 32-bit numbers")
+        if info.file_format.value != "tfrecord":
+            raise ValueError(f"{info.file_format.value} instead of tfrecord")
         records = sum(one.num_examples for one in splits.values())
     # The builder's labels in the order of the run's.
     order, num_seen = np.array([*seen, *unseen], int), len(seen)
@@ -225,19 +223,15 @@ def load(
     new_label[order] = np.arange(len(order))
     nothing = Samples(np.empty((0, dim), np.float32), np.empty(0, np.int32))
     samples = dict.fromkeys(PARTS, nothing)
-    reading = tfds.ReadConfig(interleave_cycle_length=1)
     errors = (*data_checks.ERRORS, tf.errors.OpError)
+    in_memory = 4 * dim * records <= memory
     for part, one in splits.items():
         classes = order[num_seen:] if part == "unseen" else order[:num_seen]
-        rows = None
-        if 4 * dim * records <= memory:
-            with prepared.reporting_damage(name, data_dir, Exception):
-                rows = builder.as_dataset(split=one.name, read_config=reading)
         with prepared.reporting_damage(name, data_dir, *errors):
             features, labels = (
-                on_disk.open_records(one.filepaths, dim)
-                if rows is None
-                else _read(rows, one.num_examples, dim)
+                on_disk.read_records(one.filepaths, one.num_examples, dim)
+                if in_memory
+                else on_disk.open_records(one.filepaths, dim)
             )
             if len(labels) != one.num_examples:
                 raise ValueError(
@@ -270,15 +264,3 @@ def load(
         feature_scaling=scaling,
         **samples,
     )
-
-
-def _read(rows, count: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """All features and labels of a split, in one pass over its records."""
-    features = np.empty((count, dim), np.float32)
-    labels = np.empty(count, np.int64)
-    stop = 0
-    for batch in rows.batch(512).as_numpy_iterator():
-        start, stop = stop, stop + len(batch["label"])
-        features[start:stop] = batch["features"]
-        labels[start:stop] = batch["label"]
-    return features[:stop], labels[:stop]

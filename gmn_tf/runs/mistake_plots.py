@@ -4,7 +4,6 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.cluster.hierarchy
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
@@ -159,6 +158,9 @@ def worst_pairs(shares: np.ndarray) -> list[tuple[int, int]]:
 
 def order(shares: np.ndarray, num_seen: int) -> np.ndarray:
     """Unseen classes, then seen ones; what is confused stands together."""
+    # Only for those who draw.
+    from scipy.cluster import hierarchy
+
     known = np.nan_to_num(shares)
     near = known + known.T
     groups = np.arange(num_seen, len(near)), np.arange(num_seen)
@@ -167,8 +169,8 @@ def order(shares: np.ndarray, num_seen: int) -> np.ndarray:
         if len(group) > 2:
             inside = near[np.ix_(group, group)]
             rows, columns = np.triu_indices(len(group), 1)
-            tree = scipy.cluster.hierarchy.average(2.0 - inside[rows, columns])
-            group = group[scipy.cluster.hierarchy.leaves_list(tree)]
+            tree = hierarchy.average(2.0 - inside[rows, columns])
+            group = group[hierarchy.leaves_list(tree)]
         found.append(group)
     return np.concatenate(found)
 

@@ -1,11 +1,14 @@
 """Features on disk are the same as features in memory."""
 
+import shutil
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from gmn_tf.data import on_disk, zero_shot_data
 from gmn_tf.method import sampling
+from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
 ROWS = np.array([[3, 0, 7], [7, 1, 2]])
@@ -45,6 +48,21 @@ def test_records_are_read_as_an_array(files):
         np.testing.assert_array_equal(stored[rows], features[rows])
 
 
+def test_records_are_read_into_memory(files):
+    paths, features, labels = files
+    read, read_labels = on_disk.read_records(paths, 9, toys.DX)
+
+    np.testing.assert_array_equal(read, features)
+    np.testing.assert_array_equal(read_labels, labels)
+    assert (read.dtype, read_labels.dtype) == (np.float32, int)
+    assert [len(part) for part in on_disk.read_records(paths, 11, toys.DX)] == [
+        9,
+        9,
+    ]
+    with pytest.raises(ValueError, match="broadcast"):
+        on_disk.read_records(paths, 7, toys.DX)
+
+
 def test_records_are_read_inside_a_graph(files):
     paths, features, _ = files
     stored, _ = on_disk.open_records(paths, toys.DX)
@@ -80,21 +98,27 @@ def test_disk_and_memory_joined(files):
     assert isinstance(on_disk.join(features, more), np.ndarray)
 
 
-def test_a_damaged_file_is_refused(files):
+@pytest.mark.parametrize(
+    "read",
+    [on_disk.open_records, lambda *of: on_disk.read_records(of[0], 4, of[1])],
+)
+def test_a_damaged_file_is_refused(read, files):
     path = files[0][0]
     with open(path, "r+b") as file:
         file.seek(60)
         file.write(b"damaged")
 
     with pytest.raises(tf.errors.DataLossError):
-        on_disk.open_records([path], toys.DX)
+        read([path], toys.DX)
+    with pytest.raises(ValueError, match="records not of"):
+        read(files[0][2:], toys.DX + 1)
 
 
 @pytest.mark.parametrize(
     ("place", "name", "memory"),
     [
         (zero_shot_data.data_checks, "check_files", 0),
-        (zero_shot_data, "_read", float("inf")),
+        (on_disk, "_parsed", float("inf")),
         (on_disk, "Records", 0),
     ],
 )
@@ -137,3 +161,18 @@ def test_a_stream_draws_the_same_from_disk(
         drawn.append(stream.features(rows))
 
     np.testing.assert_array_equal(*drawn)
+
+
+@pytest.mark.parametrize("memory", [0, float("inf")])
+def test_files_of_another_kind_are_refused(
+    memory, tiny_dir, tiny_name, tmp_path
+):
+    shutil.copytree(tiny_dir, tmp_path, dirs_exist_ok=True)
+    (path,) = tmp_path.rglob("dataset_info.json")
+    text = path.read_text("utf-8")
+    kind = '"fileFormat": "tfrecord"'
+    assert kind in text
+    path.write_text(text.replace(kind, '"fileFormat": "riegeli"'), "utf-8")
+
+    with pytest.raises(InputError, match="riegeli instead of tfrecord"):
+        zero_shot_data.load(tiny_name, str(tmp_path), memory=memory)

@@ -10,8 +10,9 @@ import pytest
 import tensorflow_datasets as tfds
 
 from gmn_tf.data import zero_shot_data
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import names, zero_shot_dataset_builder
+from gmn_tf_datasets.zero_shot import zero_shot_dataset_builder
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.zero_shot_dataset_builder import (
     Builder,
@@ -143,7 +144,11 @@ def test_the_catalog_of_tfds(monkeypatch):
 
 def test_every_published_data_set_has_a_configuration():
     configs = Builder.builder_configs
-    assert {*names.DATASETS, "cub_sent", "cub_att_and_sent"} == configs.keys()
+    assert {
+        *dataset_names.DATASETS,
+        "cub_sent",
+        "cub_att_and_sent",
+    } == configs.keys()
     assert len({config.description for config in configs.values()}) == 9
 
 

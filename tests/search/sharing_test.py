@@ -8,7 +8,7 @@ import keras_tuner
 import pytest
 
 from gmn_tf import commands
-from gmn_tf.commands import _tune
+from gmn_tf.commands import shared
 from gmn_tf.search import sharing
 from gmn_tf.utils import waiting
 from gmn_tf.utils.errors import InputError
@@ -56,10 +56,10 @@ def port():
 def test_wrong_variables_are_refused_before_tensorflow_starts(
     values, part, monkeypatch, tmp_path
 ):
-    def start(**options):
+    def start(*arguments):
         raise AssertionError("TensorFlow starts")
 
-    monkeypatch.setattr(_tune, "start_tensorflow", start)
+    monkeypatch.setattr(shared, "start_tensorflow", start)
     set_variables(monkeypatch, *values)
 
     message = fail(

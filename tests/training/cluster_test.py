@@ -12,7 +12,7 @@ import time
 import pytest
 
 from gmn_tf import commands
-from gmn_tf.commands import _train
+from gmn_tf.commands import shared
 from gmn_tf.training import cluster
 from gmn_tf.utils.addresses import Address
 from gmn_tf.utils.errors import InputError
@@ -46,10 +46,10 @@ def config(workers, task=TASK, **jobs):
 
 @pytest.fixture
 def no_tensorflow(monkeypatch):
-    def start(**options):
+    def start(*arguments):
         raise AssertionError("TensorFlow starts")
 
-    monkeypatch.setattr(_train, "start_tensorflow", start)
+    monkeypatch.setattr(shared, "start_tensorflow", start)
 
 
 @pytest.mark.parametrize(

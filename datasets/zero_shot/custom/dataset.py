@@ -8,8 +8,9 @@ import os
 
 from etils import epath
 
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import names, source
+from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom import features as custom_features
 from gmn_tf_datasets.zero_shot.custom import splits as custom_splits
@@ -76,11 +77,11 @@ def read(
 
 def check_name(dataset: str, embedding: str = custom_classes.EMBEDDING) -> None:
     """Raises InputError for names that custom data cannot have."""
-    if dataset in names.DATASETS:
+    if dataset in dataset_names.DATASETS:
         raise InputError(
             f"The name {dataset} is that of a known data set.",
-            f"another name than {', '.join(names.DATASETS)}",
+            f"another name than {', '.join(dataset_names.DATASETS)}",
             dataset,
             "Choose another name with --dataset.",
         )
-    names.check_names(dataset, "custom", embedding)
+    dataset_names.check_names(dataset, "custom", embedding)

@@ -10,12 +10,11 @@ import dataclasses
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import texts
+from gmn_tf.utils import dataset_names, texts
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import (
     counters,
     encoder_records,
-    names,
     source,
 )
 from gmn_tf_datasets.zero_shot.source import Embedding
@@ -67,7 +66,7 @@ def read(
     )
     counting.check_labels(labels, class_names, features_path)
     notes = [*notes, *feature_notes, *class_notes]
-    known = names.PUBLISHED.get(request.dataset)
+    known = dataset_names.PUBLISHED.get(request.dataset)
     seen = len(np.unique(labels[rows["trainval"]]))
     unseen = len(class_names) - seen
     if known and (seen, unseen) != (known.seen, known.unseen):

@@ -20,10 +20,10 @@ import zlib
 from etils import epath
 
 from gmn_tf.utils import files, locks
+from gmn_tf.utils.dataset_names import DOWNLOADABLE, PUBLISHED
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf.utils.progress import logger, progress
 from gmn_tf_datasets.zero_shot import source
-from gmn_tf_datasets.zero_shot.names import DOWNLOADABLE, PUBLISHED
 
 ARCHIVE = "xlsa17.zip"
 URL = "https://datasets.d2.mpi-inf.mpg.de/xian/xlsa17.zip"
@@ -90,7 +90,7 @@ def fetch(
     Beside it, a file `xlsa17.zip.json` records its address, size and SHA-256.
 
     Args:
-        dataset: one of `names.DOWNLOADABLE`.
+        dataset: one of `dataset_names.DOWNLOADABLE`.
         folder: of downloads, such as `data_dir / "downloads"`.
         url: the address.
         sha256: of the archive, if it is known.

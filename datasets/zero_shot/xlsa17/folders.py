@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from etils import epath
 
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError, listed
-from gmn_tf_datasets.zero_shot import names, source
+from gmn_tf_datasets.zero_shot import source
 
 FEATURES_FILE = "res101.mat"  # That of xlsa17.zip.
 EMBEDDING = "att"
@@ -60,7 +61,7 @@ def find(request: Request, root: epath.Path) -> epath.Path:
 def _counted(request: Request, root: epath.Path) -> dict[epath.Path, int]:
     """How many of the files are in each folder where they may be."""
     dataset, wanted = request.dataset, request.file_names
-    known = names.PUBLISHED.get(dataset)
+    known = dataset_names.PUBLISHED.get(dataset)
     folders = (dataset, dataset.upper(), dataset.lower())
     folders = (known.folder,) if known else folders
     places = [

@@ -12,8 +12,9 @@ import shlex
 
 import numpy as np
 
+from gmn_tf.utils import dataset_names
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot import evidence, names
+from gmn_tf_datasets.zero_shot import evidence
 from gmn_tf_datasets.zero_shot.xlsa17.folders import Request
 from gmn_tf_datasets.zero_shot.xlsa17.mat_file import MatFile
 
@@ -59,7 +60,7 @@ def num_classes(file: MatFile, earlier: list, request: Request) -> int:
         return len(file.texts("allclasses_names"))
     if earlier:
         return len(earlier[0].values)
-    known = names.PUBLISHED.get(request.dataset)
+    known = dataset_names.PUBLISHED.get(request.dataset)
     published = known.seen + known.unseen if known else 0
     return published if published in file.numbers("att").shape else 0
 

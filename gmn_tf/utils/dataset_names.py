@@ -1,5 +1,10 @@
-"""Names of data sets: the published ones, and what a name may be."""
+"""Names of data sets: the published ones, prepared ones, and what is a name.
 
+Nothing here imports TensorFlow Datasets, so that a misspelt name is found at
+once.
+"""
+
+import pathlib
 import re
 from collections.abc import Collection
 from typing import NamedTuple
@@ -35,6 +40,8 @@ PUBLISHED = {
 DOWNLOADABLE = ("cub", "sun", "awa", "awa2", "apy")
 SYNTHETIC = "synthetic"
 DATASETS = (*PUBLISHED, SYNTHETIC)
+BUILDER = "zero_shot"  # its folder in that of prepared data
+CUSTOM = "custom-data"  # no features file can have such a name
 _LONGEST = 64  # Bytes of a name.
 
 
@@ -81,3 +88,39 @@ def unknown_dataset(dataset: str, custom: Collection[str] = ()) -> InputError:
         + " For your own data, prepare its folder with bin/prepare_data, or "
         "name the folder of two .mat files with --manual_dir.",
     )
+
+
+def prepared(data_dir: pathlib.Path) -> list[str]:
+    """Names of the folders of all that was prepared."""
+    folder = data_dir / BUILDER
+    return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+
+
+def custom_names(data_dir: pathlib.Path) -> list[str]:
+    """Names of the custom data sets that have been prepared."""
+    pattern = re.compile(rf"(\w+)-{CUSTOM}-\w+-\w+")
+    matches = map(pattern.fullmatch, prepared(data_dir))
+    return sorted({match[1] for match in matches if match})
+
+
+def check_known(dataset: str, data_dir: pathlib.Path) -> None:
+    """Raises InputError for a name that no data can have.
+
+    Whether the data are whole, and what was asked for, is not looked at.
+    """
+    if dataset in DATASETS or (data_dir / "downloads" / "manual").exists():
+        return
+    if not any(name.startswith(f"{dataset}-") for name in prepared(data_dir)):
+        raise unknown_dataset(dataset, custom_names(data_dir))
+
+
+def check_manual_dir(folder: pathlib.Path) -> None:
+    """Raises InputError if the folder of a user's files does not exist."""
+    if not folder.exists():
+        raise InputError(
+            f"manual_dir {folder} does not exist.",
+            "the unpacked xlsa17 folder, or one with the data set's files",
+            "no such folder",
+            "Correct the path, or leave it out to use prepared data or to "
+            "download it.",
+        )
