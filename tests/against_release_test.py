@@ -7,13 +7,15 @@ import sys
 import pytest
 
 from gmn_tf.config import Config
+from gmn_tf.method import metrics
 from gmn_tf.utils.errors import InputError
 from tests.method.plain_step_test import TINY
-from tests.support import toys
+from tests.support import quick, toys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "benchmarks"))
 import against_release
 import operations
+import time_to_score
 import train_step
 
 # What the benchmark uses of PyTorch and of the release, with no step to take.
@@ -209,3 +211,30 @@ def test_rows_have_what_their_columns_say(monkeypatch):
             "share": "31%",
         },
     ]
+
+
+def test_steps_are_counted_until_the_score_is_reached(monkeypatch):
+    heights = iter([10.0, 30.0, 20.0, 40.0])
+    monkeypatch.setattr(
+        time_to_score.experiment, "fit_classifiers", lambda *_: [None]
+    )
+    monkeypatch.setattr(
+        time_to_score.metrics,
+        "score",
+        lambda *_: metrics.Scores(1.0, 2.0, 3.0, next(heights), None),
+    )
+    config = Config(**{**TINY, "variant": "wgan", "critic_steps": 1})
+    lines = []
+
+    with quick.training():
+        found = time_to_score.steps_to_score(
+            config.replace({"steps": 20}),
+            toys.zero_shot_data(),
+            25.0,
+            1,
+            lines.append,
+        )
+
+    assert [(one["step"], one["h"]) for one in found] == [(1, 10.0), (2, 30.0)]
+    assert 0.0 < found[0]["seconds"] < found[1]["seconds"]
+    assert lines[1].startswith("step 2: h 30.0, ")
