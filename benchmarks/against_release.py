@@ -9,14 +9,24 @@ tensorboardX. `release_steps.py` says how it is run. Sizes, settings and samples
 are the same for both, the samples drawn at random; both draw their batches
 within the step that is timed. All takes turns, round after round; a row is made
 of medians over the rounds.
+
+On a machine that does other work, even turns differ. With --cpu_time all have
+one thread, and the CPU time that they use is taken instead of the time.
 """
 
 import contextlib
+import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from gmn_tf.commands import command_line
+
+command_line.start_tensorflow()
 
 import numpy as np
 import operations
@@ -48,17 +58,34 @@ COLUMNS = (
 )
 
 
+class Release(NamedTuple):
+    """The release, which runs beside this.
+
+    Attributes:
+        step: takes one step of it.
+        cpu_seconds: what it has used, and this process.
+    """
+
+    step: Callable[[], tuple]
+    cpu_seconds: Callable[[], float]
+
+
 @contextlib.contextmanager
-def release_form(
-    checkout: str, python: str, settings: str, data: ZeroShotData
-) -> Iterator[Callable]:
-    """A call that takes one step of the release, which runs beside this.
+def started(
+    checkout: str,
+    python: str,
+    settings: str,
+    data: ZeroShotData,
+    threads: int | None = None,
+) -> Iterator[Release]:
+    """Starts the release, and ends it afterwards.
 
     Args:
         checkout: folder of the release.
         python: the program that runs it.
         settings: the data set in the names of the release's scripts.
         data: what it learns from.
+        threads: how many it has; None: as many as there are cores.
 
     Raises:
         InputError: if the release cannot be run.
@@ -70,6 +97,7 @@ def release_form(
         path = pathlib.Path(folder, "data.npz")
         np.savez(path, **arrays(data))
         words = python, str(STEPS), checkout, settings, str(path)
+        limit = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
         try:
             process = subprocess.Popen(
                 words,
@@ -77,17 +105,23 @@ def release_form(
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env=os.environ | limit,
             )
         except OSError as error:
             problem = f"{first_line(error)}: {python}"
             raise _not_run(checkout, problem) from error
 
+        used = 0.0
+
         def wait():
-            if not process.stdout.readline():
+            nonlocal used
+            answer = process.stdout.readline()
+            if not answer:
                 process.wait()
                 log.seek(0)
                 lines = log.read().strip().splitlines() or ["no message"]
                 raise _not_run(checkout, lines[-1])
+            used = float(answer)
             return ()  # no tensor to wait for
 
         def step():
@@ -98,7 +132,7 @@ def release_form(
 
         with process:
             wait()  # the first step is taken without being asked for
-            yield step
+            yield Release(step, lambda: used + time.process_time())
 
 
 def _not_run(checkout: str, message: str) -> InputError:
@@ -128,7 +162,12 @@ def arrays(data: ZeroShotData) -> dict[str, np.ndarray]:
 
 
 def rows(
-    shape: str, configs: list[Config], data: ZeroShotData, release, turns
+    shape: str,
+    configs: list[Config],
+    data: ZeroShotData,
+    release: Callable,
+    turns: tuple[int, int],
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[tuple]:
     """The rows of a shape, one for each precision of `configs`.
 
@@ -138,6 +177,7 @@ def rows(
         data: of this shape.
         release: takes a step of the release.
         turns: numbers of rounds and of steps in each.
+        clock: gives seconds.
     """
     forms = {("release", ""): release}
     for config in configs:
@@ -145,7 +185,7 @@ def rows(
             if name != "step":
                 forms[name, config.precision] = form
     fed = [name for name in forms if name[0] == "fed"]
-    every = train_step.take_turns(forms, *turns, fed)
+    every = train_step.take_turns(forms, *turns, fed, clock)
     theirs = every["release", ""]
     result = []
     for config in configs:
@@ -175,6 +215,10 @@ def line(cells) -> str:
 
 def main(_):
     tf.get_logger().setLevel("ERROR")  # warns that forms are traced again
+    threads = 1 if FLAGS.cpu_time else None
+    if threads:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
     print(line(COLUMNS))
     print(line(["---"] * len(COLUMNS)))
     for shape in FLAGS.shapes:
@@ -183,11 +227,13 @@ def main(_):
         each = [preset.replace({"precision": p}) for p in FLAGS.precision]
         data = train_step.random_data(*sizes)
         try:
-            with release_form(
-                FLAGS.release, FLAGS.release_python, SETTINGS[dataset], data
+            with started(
+                *(FLAGS.release, FLAGS.release_python, SETTINGS[dataset]),
+                *(data, threads),
             ) as release:
+                clock = release.cpu_seconds if threads else time.perf_counter
                 turns = FLAGS.rounds, FLAGS.steps
-                for row in rows(shape, each, data, release, turns):
+                for row in rows(shape, each, data, release.step, turns, clock):
                     print(line(row), flush=True)
         except InputError as error:
             sys.exit(str(error))
@@ -202,5 +248,6 @@ if __name__ == "__main__":
     train_step.define_names(
         "precision", train_step.PRECISIONS, train_step.PRECISIONS
     )
+    flags.DEFINE_boolean("cpu_time", False, "For a machine with other work.")
     train_step.define_turns()
     app.run(main)

@@ -4,11 +4,12 @@
 
 `against_release.py` runs this with the Python of the release. It starts the
 release's own program with the settings of its script for a data set (CUB, SUN
-or AWA1), and interrupts it after each iteration: it prints a line, and waits
-for one. From outside it changes that program in three places: the features
-come from DATA.npz, the device is the CPU, and where they have another size
-than the 2048 dimensions that its networks are written for, it gives their
-outer layers that size.
+or AWA1), and interrupts it after each iteration: it prints the CPU seconds that
+it has used, and waits for a line.
+
+From outside it changes that program in three places: the samples come from
+DATA.npz, the device is the CPU, and where features have another size than the
+2048 dimensions that its networks are written for, their outer layers get it.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import re
 import runpy
 import sys
 import tempfile
+import time
 import types
 
 import numpy as np
@@ -125,7 +127,7 @@ def main(checkout, name, path):
     os.dup2(2, 1)  # whatever else is printed
 
     def pause():
-        print("done", file=answers, flush=True)
+        print(time.process_time(), file=answers, flush=True)
         if not sys.stdin.readline():
             sys.exit()
 

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import sys
+import time
 
 import pytest
 
@@ -115,7 +116,7 @@ def checkout(tmp_path):
 
 
 def started(checkout, python=sys.executable):
-    return against_release.release_form(
+    return against_release.started(
         str(checkout), python, "CUB", toys.zero_shot_data()
     )
 
@@ -124,14 +125,16 @@ def test_the_release_takes_a_step_for_each_call(checkout):
     def record():
         return json.loads((checkout.parent / "record.json").read_text())
 
-    with started(checkout) as step:
-        taken = [record()["steps"]]
+    with started(checkout) as release:
+        taken, seconds = [record()["steps"]], [release.cpu_seconds()]
         for _ in range(2):
-            assert step() == ()
+            assert release.step() == ()
             taken.append(record()["steps"])
+            seconds.append(release.cpu_seconds())
         last = record()
 
     assert taken == [1, 2, 3]
+    assert 0.0 < seconds[0] < seconds[1] < seconds[2]
     assert last["sizes"] == [toys.NUM_SEEN, toys.NUM_UNSEEN, 14, toys.DX]
     assert last["layers"] == [[[3, 11], [11, toys.DX]], [[12, 10], [10, 1]]]
     args = last["args"]
@@ -170,10 +173,10 @@ def test_rows_have_what_their_columns_say(monkeypatch):
         (product, "mixed_bfloat16"): 5e-6,
     }
 
-    def take_turns(forms, rounds, steps, fed):
+    def take_turns(forms, rounds, steps, fed, clock):
         assert forms.keys() == seconds.keys()
         assert forms["release", ""] is release
-        assert (rounds, steps) == (5, 3)
+        assert (rounds, steps, clock) == (5, 3, time.process_time)
         assert fed == [("fed", "float32"), ("fed", "mixed_bfloat16")]
         return seconds
 
@@ -182,7 +185,9 @@ def test_rows_have_what_their_columns_say(monkeypatch):
     monkeypatch.setattr(train_step, "take_turns", take_turns)
     monkeypatch.setattr(operations, "step_operations", lambda *_: 3e8)
 
-    rows = against_release.rows("toy", each, None, release, (5, 3))
+    rows = against_release.rows(
+        "toy", each, None, release, (5, 3), time.process_time
+    )
 
     # 12000 operations in 10 and in 5 microseconds.
     assert [dict(zip(against_release.COLUMNS, row)) for row in rows] == [
