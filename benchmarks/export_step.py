@@ -33,10 +33,12 @@ from gmn_tf.config import Config
 from gmn_tf.training import fit, parts
 from gmn_tf.utils import files
 
-# --precision is that of train_step.py.
 FLAGS = flags.FLAGS
 flags.DEFINE_enum("shape", "cub", list(train_step.SHAPES), "Sizes of the data.")
 flags.DEFINE_enum("variant", "cwgan_gm", train_step.TRAINED, "Its step.")
+flags.DEFINE_enum(
+    "precision", "float32", train_step.PRECISIONS, "As of bin/train."
+)
 flags.DEFINE_string("out", None, "The folder to write; must not exist.")
 flags.mark_flag_as_required("out")
 

@@ -47,6 +47,7 @@ SHAPES = {
     "flo": ("flo", 82, 20, 2304, 1024),
 }
 ROWS_PER_CLASS = 40
+PRECISIONS = ["float32", "mixed_bfloat16"]
 DRAINED = 3  # batches that the pipeline made while others ran
 TRAINED = [
     name
@@ -63,18 +64,30 @@ with data a step fed by the input pipeline, and how much longer that is
 """
 
 FLAGS = flags.FLAGS
-for flag, default, names in (
-    ("shapes", ["cub"], list(SHAPES)),
-    ("variants", ["cwgan_gm"], TRAINED),
-):
+
+
+def define_flags():
+    """Defines the flags, unless another program imports this one's parts."""
+    for flag, default, names in (
+        ("shapes", ["cub"], list(SHAPES)),
+        ("variants", ["cwgan_gm"], TRAINED),
+    ):
+        define_names(flag, default, names)
+    flags.DEFINE_enum("precision", "float32", PRECISIONS, "As of bin/train.")
+    define_turns()
+
+
+def define_names(flag: str, default: list[str], names: list[str]):
+    """Defines a flag that takes some of `names`."""
     text = "one or more, with commas, of " + ", ".join(names)
     flags.DEFINE_list(flag, default, text)
     flags.register_validator(flag, set(names).issuperset, text)
-flags.DEFINE_enum(
-    "precision", "float32", ["float32", "mixed_bfloat16"], "As in bin/train."
-)
-flags.DEFINE_integer("rounds", 5, "Rounds of each form.", 1)
-flags.DEFINE_integer("steps", 3, "Steps in a round.", 1)
+
+
+def define_turns():
+    """Defines the flags of `take_turns`."""
+    flags.DEFINE_integer("rounds", 5, "Rounds of each form.", 1)
+    flags.DEFINE_integer("steps", 3, "Steps in a round.", 1)
 
 
 def random_data(
@@ -103,8 +116,8 @@ def random_data(
     )
 
 
-def measure(config: Config, data: ZeroShotData, rounds: int, steps: int):
-    """Seconds of everything that is compared: name -> one number per round.
+def forms(config: Config, data: ZeroShotData) -> dict:
+    """Everything that is compared: name -> a call that takes one step.
 
     `step` and `plain` take the same batch again and again, `fed` takes what the
     input pipeline gives. The rest are matrix products of the step's shapes, as
@@ -116,25 +129,43 @@ def measure(config: Config, data: ZeroShotData, rounds: int, steps: int):
     batch = next(source)
     step = tf.function(model.train_step)
     plain = tf.function(plain_step.plain(model).train_step)
-    forms = {
+    return {
         "step": lambda: step(batch),
         "plain": lambda: plain(batch),
         "fed": lambda: step(next(source)),
         **{product: product.prepared() for product in products(config, data)},
     }
+
+
+def take_turns(
+    forms: dict,
+    rounds: int,
+    steps: int,
+    fed=("fed",),
+    clock=time.perf_counter,
+) -> dict:
+    """Median seconds of each form, of all rounds; a first call is not timed.
+
+    Args:
+        forms: what to call, by name.
+        rounds: how often all of them have their turn.
+        steps: timed calls in a turn.
+        fed: names of those that the input pipeline feeds.
+        clock: gives seconds.
+    """
     for form in forms.values():
         form()
     seconds = {name: [] for name in forms}
     for _ in range(rounds):
         for name, form in forms.items():
-            for _ in range(DRAINED if name == "fed" else 1):
+            for _ in range(DRAINED if name in fed else 1):
                 form()
-            begun = time.perf_counter()
+            begun = clock()
             for _ in range(steps):
                 result = form()
             tf.nest.map_structure(lambda tensor: tensor.numpy(), result)
-            seconds[name].append((time.perf_counter() - begun) / steps)
-    return seconds
+            seconds[name].append((clock() - begun) / steps)
+    return {name: statistics.median(s) for name, s in seconds.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +202,15 @@ def products(config: Config, data: ZeroShotData) -> list[Product]:
     ]
 
 
+def fastest_product(seconds: dict) -> float:
+    """GFLOP/s of the fastest of the products among what was timed."""
+    return max(
+        form.operations / seconds[form] / 1e9
+        for form in seconds
+        if isinstance(form, Product)
+    )
+
+
 def main(_):
     # TensorFlow warns that each form is traced again for each row.
     tf.get_logger().setLevel("ERROR")
@@ -186,14 +226,10 @@ def main(_):
             "precision": FLAGS.precision,
         }
         config, data = Config().replace(preset), random_data(*sizes)
-        seconds = measure(config, data, FLAGS.rounds, FLAGS.steps)
-        median = {name: statistics.median(s) for name, s in seconds.items()}
+        median = take_turns(forms(config, data), FLAGS.rounds, FLAGS.steps)
         count = operations.step_operations(config, data)
         rate = count / median["step"] / 1e9
-        peak = max(
-            product.operations / median[product] / 1e9
-            for product in products(config, data)
-        )
+        peak = fastest_product(median)
         print(
             f"{shape:14}{variant:22}{count / 1e9:5.0f}"
             f"{1000 * median['step']:9.0f}{rate:9.0f}{peak:7.0f}"
@@ -207,4 +243,5 @@ def main(_):
 
 
 if __name__ == "__main__":
+    define_flags()
     app.run(main)
