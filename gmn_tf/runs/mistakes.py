@@ -57,7 +57,11 @@ def measure(
     curve = probabilities.reject_curve(answers)
     shares = [
         metrics.confusions(
-            held_back.labels, np.concatenate(one).argmax(1), data.num_classes
+            held_back.labels,
+            np.concatenate(
+                [metrics.Best.of(part, data.num_seen).of_all() for part in one]
+            ),
+            data.num_classes,
         )
         for one in predictions
     ]
