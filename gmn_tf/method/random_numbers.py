@@ -78,7 +78,7 @@ def _uniforms(size):
 
 def _transformed(uniform, size):
     """Box and Muller: the radius of the first half, the angle of the second."""
-    half = uniform.shape[-1] // 2
+    half = _uniforms(size) // 2
     radius = tf.sqrt(-2.0 * tf.math.log1p(-uniform[..., :half]))
     angle = 2.0 * math.pi * uniform[..., half:]
     pairs = [radius * tf.cos(angle), radius * tf.sin(angle)]

@@ -119,13 +119,14 @@ class Drawn(on_disk.OnDisk):
     def __init__(
         self, generator, embeddings, counts, seed: int, condition_stddev: float
     ):
-        super().__init__(int(np.sum(counts)), generator.feature_dim)
+        counts = np.asarray(counts, np.int64)
+        super().__init__(int(counts.sum()), generator.feature_dim)
         self._generator, self._stddev = generator, condition_stddev
         self._embeddings = tf.constant(embeddings)
         self._stops = tf.constant(np.cumsum(counts), tf.int64)
         self._starts = self._stops - counts
         # As many rows as `synthesise` draws at once follow from one seed.
-        parts = -(-np.asarray(counts) // ROWS_AT_ONCE)
+        parts = -(-counts // ROWS_AT_ONCE)
         self._first_parts = tf.constant(np.cumsum(parts) - parts, tf.int64)
         labels = np.repeat(np.arange(len(parts)), parts)
         numbers = np.arange(len(labels)) - np.repeat(
