@@ -2,15 +2,19 @@
 """What a training step costs as the data grows: samples, classes, embedding.
 
     benchmarks/scale.py --what=samples --sizes=10000,100000,1000000 --out=scale
+    benchmarks/scale.py --what=unseen --sizes=100,1000,5000,20000 --out=scale
 
 Features of 2048 dimensions are drawn at random when they are read. For
 `samples` they are prepared first, and stay on disk if they are larger than
 --memory_gb, as in bin/train; each size runs in its own process, whose peak
-memory is printed. The networks are those of --preset=cpu. Writes OUT-WHAT.csv
-and OUT-WHAT.png.
+memory is printed. The networks are those of --preset=cpu. For `unseen` it is
+the final classifier that is trained, for a part of an epoch, with 250 synthetic
+features of each unseen class by a generator with the settings of the release.
+Writes OUT-WHAT.csv and OUT-WHAT.png.
 """
 
 import csv
+import dataclasses
 import multiprocessing
 import os
 import pathlib
@@ -33,8 +37,11 @@ from matplotlib.figure import Figure
 
 from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.data import zero_shot_data
+from gmn_tf.data import on_disk, zero_shot_data
+from gmn_tf.data.zero_shot_data import Samples
+from gmn_tf.method import metrics, synthesis
 from gmn_tf.method.classifiers import base, bilinear
+from gmn_tf.runs import experiment
 from gmn_tf.training import fit, parts
 from gmn_tf.utils import figures
 from gmn_tf_datasets.zero_shot import splits, storage
@@ -47,12 +54,30 @@ SIZES = {
     "samples": [10_000, 100_000, 1_000_000],
     "classes": [50, 200, 1000, 5000, 20_000],
     "embedding": [85, 312, 1024, 2048],
+    "unseen": [100, 1000, 5000, 20_000],
 }
+BATCHES, SCORED = 10, 500  # of the classifier, and samples that it scores
 
 LABELS = {
     "samples": "samples",
     "classes": "classes, three quarters of them seen",
     "embedding": "dimensions of the embedding",
+    "unseen": "unseen classes, with 250 synthetic features each",
+}
+# What is drawn: columns and their names; the lowest and highest number.
+STEP = (
+    {"step_ms": "a step", "data_ms": "its data alone"},
+    "milliseconds",
+    (1.0, 1000.0),
+    "Cost of a training step, --preset=cpu",
+)
+LINES = {
+    "unseen": (
+        {"batch_cpu_ms": "a batch, ms", "peak_mb": "peak memory, MB"},
+        "milliseconds of the processor; MB",
+        (10.0, 10_000.0),
+        "Cost of the final classifier",
+    )
 }
 
 FLAGS = flags.FLAGS
@@ -164,6 +189,50 @@ def of_embedding(dim: int, *_) -> dict:
     return step_times(train_step.random_data(SEEN, UNSEEN, FEATURE_DIM, dim))
 
 
+def of_unseen(unseen: int, _, memory_gb: float) -> dict:
+    """Trains f for two equal parts of an epoch, and scores samples with it."""
+    config = Config().replace(configs.preset("cub", "release"))
+    loaded = dataclasses.replace(
+        train_step.random_data(SEEN, unseen, FEATURE_DIM, EMBEDDING_DIM, 1),
+        memory=memory_gb * 2**30,
+    )
+    generator = parts.build_model(config, loaded).synthesiser
+    begun = time.process_time()
+    fake = experiment.draw_synthetic(config, loaded, generator)
+    seconds = {"synthesis_cpu_s": time.process_time() - begun}
+    samples = synthesis.joined(loaded.train, fake)
+    sgd = parts.classifier_settings(config, "bilinear")
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, len(samples), BATCHES * sgd.batch_size)
+    part = Samples(on_disk.chosen(samples.features, rows), samples.labels[rows])
+    task = base.Task(part, loaded.embeddings, SEEN, loaded.num_classes)
+    ends = []
+
+    def on_epoch():
+        ends.append((time.perf_counter(), time.process_time()))
+
+    model = bilinear.fit(task, sgd._replace(epochs=2), 1, on_epoch)
+    wall, processor = 1000.0 * np.diff(ends, axis=0)[0] / BATCHES
+    features = loaded.unseen.features[:SCORED]
+    begun = time.process_time()
+    scores = metrics.Computed(
+        (len(features), loaded.num_classes),
+        lambda rows: model(features[rows]),
+    )
+    metrics.Best.of(scores, SEEN)
+    scoring = time.process_time() - begun
+    return {
+        "synthetic_mb": 4 * len(fake) * FEATURE_DIM / 2**20,
+        "drawn": not isinstance(fake.features, np.ndarray),
+        **seconds,
+        "batches_per_epoch": -(-len(samples) // sgd.batch_size),
+        "batch_ms": float(wall),
+        "batch_cpu_ms": float(processor),
+        "score_cpu_ms": 1000.0 * scoring / len(features),
+        "peak_mb": peak_memory(),
+    }
+
+
 def step_times(loaded) -> dict:
     """Milliseconds of a step with its data and of its data alone; start-up."""
     config = Config().replace(configs.preset("cub", "cpu"))
@@ -206,13 +275,14 @@ def picture(rows: list[dict], what: str) -> Figure:
     """Cost against size, on logarithmic axes."""
     figure, axes = figures.new_figure(5, 3.5)
     sizes = [row[what] for row in rows]
-    for name, label in (("step_ms", "a step"), ("data_ms", "its data alone")):
+    lines, unit, limits, title = LINES.get(what, STEP)
+    for name, label in lines.items():
         axes.loglog(sizes, [row[name] for row in rows], "o-", label=label)
     axes.set_xlabel(LABELS[what])
-    axes.set_ylabel("milliseconds")
-    axes.set_ylim(1.0, 1000.0)
+    axes.set_ylabel(unit)
+    axes.set_ylim(*limits)
     axes.grid(axis="y", color="#dddddd")
-    axes.set_title("Cost of a training step, --preset=cpu", loc="left")
+    axes.set_title(title, loc="left")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
 
@@ -223,6 +293,7 @@ def main(_):
         "samples": of_samples,
         "classes": of_classes,
         "embedding": of_embedding,
+        "unseen": of_unseen,
     }
     rows = []
     for size in sizes:

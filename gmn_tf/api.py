@@ -60,7 +60,8 @@ def load_data(
             ~/tensorflow_datasets.
         manual_dir: the folder with the .mat files; without it the data is
             downloaded, unless it is prepared already.
-        memory_gb: features that need more stay on disk.
+        memory_gb: features that need more stay on disk; synthetic ones are
+            drawn when they are read.
         quiet: whether to print nothing.
         beam_options: flags of the Apache Beam pipeline that prepares it.
 

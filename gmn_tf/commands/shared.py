@@ -57,7 +57,7 @@ MEMORY = define.number(
     "memory_gb",
     0.5,
     "Features that need more memory than this, in GB, stay on disk and are "
-    "read when they are needed.",
+    "read when they are needed; synthetic ones are drawn when they are needed.",
     0.0,
 )
 WRITE_MAT = define.string(

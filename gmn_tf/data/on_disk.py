@@ -44,6 +44,8 @@ def reporting_data_loss() -> Iterator[None]:
 class OnDisk:
     """An array `[n, dx]` of float32 of which rows are read when indexed.
 
+    A subclass defines `_read`: rows `[k]` -> features `[k, dx]`, in a graph.
+
     Attributes:
         shape: (n, dx).
     """
@@ -198,10 +200,14 @@ class Joined(OnDisk):
 
     def __init__(self, first, second):
         super().__init__(len(first) + len(second), first.shape[1])
-        self.parts = first, second
+        # An array would become a constant of each graph that reads it.
+        self.parts = tuple(
+            tf.constant(part) if isinstance(part, np.ndarray) else part
+            for part in (first, second)
+        )
 
     def _read(self, rows):
-        split = len(self.parts[0])
+        split = self.parts[0].shape[0]
         part = tf.cast(rows >= split, tf.int32)
         places = tf.dynamic_partition(tf.range(tf.size(rows)), part, 2)
         rows -= split * tf.cast(part, rows.dtype)

@@ -67,6 +67,8 @@ class ZeroShotData:
         embedding_norm: how the embeddings were scaled; empty if not known.
         scalings: how each part was scaled; empty if it was not prepared.
         feature_scaling: how the features of all samples were scaled.
+        memory: bytes that features may take, and likewise synthetic ones, and
+            scores of all classes; see `load`.
     """
 
     class_names: tuple[str, ...]
@@ -84,6 +86,7 @@ class ZeroShotData:
     embedding_norm: str = ""
     scalings: tuple[embeddings.Scaling, ...] = ()
     feature_scaling: FeatureScaling = UNSCALED
+    memory: float = float("inf")
 
     @property
     def source(self) -> dict:
@@ -179,7 +182,8 @@ def load(
         split: `test` or `tune`.
         embedding_norm: see `gmn_tf.Config`.
         memory: bytes that features may take; if they need more, they stay on
-            disk, and rows are read when they are needed.
+            disk, and rows are read when they are needed. Synthetic features
+            that need more are drawn when they are needed.
         feature_scaling: see `gmn_tf.Config`; by the training samples of the
             split alone.
 
@@ -262,5 +266,6 @@ def load(
         embedding_norm=embedding_norm,
         scalings=scalings,
         feature_scaling=scaling,
+        memory=memory,
         **samples,
     )

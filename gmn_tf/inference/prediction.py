@@ -70,7 +70,31 @@ class Predictor:
         Raises:
             InputError: for features of another size, or that are not finite.
         """
-        features = np.asarray(features, np.float32)
+        return self._in_blocks(lambda found: (found,), features)[0]
+
+    def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
+        """The likeliest classes of each sample with their probabilities.
+
+        Probabilities of all classes are in memory for some samples at once.
+
+        Args:
+            features: `[n, dx]`; see `probabilities`.
+            k: how many classes, or all if there are fewer.
+        """
+        k = min(k, len(self.classes.names))
+        values, places = self._in_blocks(
+            lambda found: tf.math.top_k(found, k), features
+        )
+        names = self.classes.names
+        return [
+            [(names[c], p) for c, p in zip(*both)]
+            for both in zip(places.tolist(), values.tolist())
+        ]
+
+    def _in_blocks(self, read: Callable, features) -> list[np.ndarray]:
+        """What is read off the probabilities of some samples at once."""
+        if not isinstance(features, np.ndarray):  # it may be a file's
+            features = np.asarray(features, np.float32)
         if features.ndim != 2:
             raise InputError(
                 "Features are not a matrix.",
@@ -83,24 +107,13 @@ class Predictor:
         source.check_finite(features, "The array", "samples", action, 0)
         terms = [model.terms for model in self.classifiers]
         scaled, represent = self.classes.feature_scaling, self.represent
-        return metrics.in_blocks(
-            lambda block: mean_probabilities(represent(scaled(block)), terms),
-            features,
-        )
 
-    def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
-        """The likeliest classes of each sample with their probabilities.
+        def of_block(rows):
+            block = scaled(np.asarray(features[rows], np.float32))
+            return read(mean_probabilities(represent(block), terms))
 
-        Args:
-            features: `[n, dx]`.
-            k: how many classes, or all if there are fewer.
-        """
-        probabilities = self.probabilities(features)
-        order = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
-        return [
-            [(self.classes.names[c], float(row[c])) for c in best]
-            for row, best in zip(probabilities, order)
-        ]
+        rows = metrics.blocks(len(features), len(self.classes.names))
+        return [*map(np.concatenate, zip(*map(of_block, rows)))]
 
     def with_classes(self, names: Sequence[str], values) -> "Predictor":
         """Adds classes at once, by f(x, a) of their descriptions.

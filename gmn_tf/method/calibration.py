@@ -27,29 +27,23 @@ def curve(models: Sequence, data: ZeroShotData) -> list[dict]:
         One entry per penalty, the smallest first: `penalty`, and mean and
         standard deviation over classifiers of each score, in percent.
     """
-    predictions = [metrics.predict(model, data) for model in models]
-    num_seen = data.num_seen
-    margins = np.concatenate(
+    best = [
         [
-            scores[:, :num_seen].max(axis=1) - scores[:, num_seen:].max(axis=1)
-            for both in predictions
-            for scores in both
+            metrics.Best.of(scores, data.num_seen)
+            for scores in metrics.predict(model, data)
         ]
+        for model in models
+    ]
+    margins = np.concatenate(
+        [one.seen_scores - one.unseen_scores for both in best for one in both]
     )
     # Equally many predictions change between two of these.
     quantiles = np.quantile(margins, np.linspace(0.0, 1.0, POINTS))
     # Enough digits to tell penalties apart, few enough to give as a flag.
     penalties = np.unique([0.0, *(float(f"{q:.4g}") for q in quantiles)])
-    seen = np.arange(data.num_classes) < num_seen
     rows = []
     for penalty in penalties:
-        lowered = [
-            metrics.Predictions(
-                *(part - (penalty * seen).astype(part.dtype) for part in both)
-            )
-            for both in predictions
-        ]
-        scores = [metrics.score_predictions(one, data) for one in lowered]
+        scores = [metrics.score_best(both, data, penalty) for both in best]
         rows.append({"penalty": float(penalty), **metrics.mean_and_std(scores)})
     return rows
 

@@ -4,7 +4,7 @@ Joint (Table 3): one classifier over all classes gives all four scores.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ JOINT, SEPARATE = "joint", "separate"
 SCORES = {"t1": "T-1", "u": "u", "s": "s", "h": "h"}  # and how they are shown
 BASELINE = "real_only"  # the variant every other is compared with
 ROWS_AT_ONCE = 4096
+NUMBERS_AT_ONCE = 2**24  # scores of a block of rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,21 @@ def harmonic_mean(u: float, s: float) -> float:
     return 2.0 * u * s / (u + s) if u + s else 0.0
 
 
+class Computed:
+    """Scores `[n, C]` that are computed when they are read, some rows at once.
+
+    Args:
+        shape: (n, C).
+        read: the rows of a slice.
+    """
+
+    def __init__(self, shape: tuple[int, int], read: Callable):
+        self.shape, self._read = shape, read
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return np.asarray(self._read(rows))
+
+
 class Predictions(NamedTuple):
     """A classifier's scores of the samples held back, `[n, C]`.
 
@@ -78,8 +94,46 @@ class Predictions(NamedTuple):
         unseen: of samples of unseen classes.
     """
 
+    seen: np.ndarray | Computed
+    unseen: np.ndarray | Computed
+
+
+class Best(NamedTuple):
+    """The likeliest seen and the likeliest unseen class of samples, `[n]`.
+
+    Attributes:
+        seen: numbers of classes.
+        seen_scores: their scores.
+        unseen: numbers of classes.
+        unseen_scores: their scores.
+    """
+
     seen: np.ndarray
+    seen_scores: np.ndarray
     unseen: np.ndarray
+    unseen_scores: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray | Computed, num_seen: int) -> "Best":
+        """By scores `[n, C]`, in blocks of rows."""
+
+        def of_kind(block, first):
+            best = block.argmax(axis=1)
+            return first + best, block[np.arange(len(best)), best]
+
+        found = [
+            (
+                *of_kind(block[:, :num_seen], 0),
+                *of_kind(block[:, num_seen:], num_seen),
+            )
+            for block in (scores[rows] for rows in blocks(*scores.shape))
+        ]
+        return cls(*map(np.concatenate, zip(*found)))
+
+    def of_all(self, penalty: float = 0.0) -> np.ndarray:
+        """The likeliest classes, with a penalty of seen ones."""
+        lowered = self.seen_scores - self.seen_scores.dtype.type(penalty)
+        return np.where(lowered >= self.unseen_scores, self.seen, self.unseen)
 
 
 def score(classifier, data: ZeroShotData) -> Scores:
@@ -92,34 +146,83 @@ def score(classifier, data: ZeroShotData) -> Scores:
 
 
 def predict(classifier, data: ZeroShotData) -> Predictions:
-    """Scores of all classes for all samples held back."""
-    return Predictions(
-        in_blocks(classifier, data.seen.features),
-        in_blocks(classifier, data.unseen.features),
-    )
+    """Scores of all classes for all samples held back.
+
+    Those that need more memory than the data's features may are `Computed`.
+    """
+
+    def scores(features):
+        shape = features.shape[0], data.num_classes
+        if 4 * shape[0] * shape[1] > data.memory:
+            return Computed(shape, lambda rows: classifier(features[rows]))
+        return in_blocks(classifier, features, data.num_classes)
+
+    return Predictions(scores(data.seen.features), scores(data.unseen.features))
 
 
-def in_blocks(scores: Callable, features) -> np.ndarray:
-    """What `scores` returns for features `[n, dx]`, in blocks of rows."""
-    starts = range(0, max(features.shape[0], 1), ROWS_AT_ONCE)
+def blocks(rows: int, width: int = 1) -> Iterator[slice]:
+    """Slices of rows, of which a function makes `width` numbers each."""
+    size = min(ROWS_AT_ONCE, max(NUMBERS_AT_ONCE // width, 1))
+    for start in range(0, max(rows, 1), size):
+        yield slice(start, min(start + size, rows))
+
+
+def in_blocks(scores: Callable, features, width: int = 1) -> np.ndarray:
+    """What `scores` returns for features `[n, dx]`, in blocks of rows.
+
+    Args:
+        scores: function of rows.
+        features: an array or an `on_disk.OnDisk`.
+        width: numbers that it makes of a row.
+    """
     return np.concatenate(
-        [scores(features[start : start + ROWS_AT_ONCE]) for start in starts]
+        [scores(features[rows]) for rows in blocks(features.shape[0], width)]
     )
+
+
+def one_after_another(parts: Sequence, factor: float) -> np.ndarray | Computed:
+    """Scores `[n, C]` of several sets as those of one, multiplied."""
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return factor * np.concatenate(parts)
+    stops = np.cumsum([part.shape[0] for part in parts])
+
+    def read(rows):
+        ranges = [
+            np.clip((rows.start, rows.stop), stop - part.shape[0], stop)
+            - (stop - part.shape[0])
+            for part, stop in zip(parts, stops)
+        ]
+        found = [part[slice(*both)] for part, both in zip(parts, ranges)]
+        return factor * np.concatenate(found)
+
+    return Computed((int(stops[-1]), parts[0].shape[1]), read)
 
 
 def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:
     """T-1, u, s and h of what a classifier predicted."""
+    best = [Best.of(scores, data.num_seen) for scores in predictions]
+    return score_best(best, data)
 
-    def accuracies(samples, scores, first=0):
-        """Of the classes scored, the first of which is the class `first`."""
-        best = first + scores.argmax(axis=1)
-        return class_accuracies(samples.labels, best, data.num_classes)
 
-    seen = accuracies(data.seen, predictions.seen)
-    unseen = accuracies(data.unseen, predictions.unseen)
-    among_unseen = predictions.unseen[:, data.num_seen :]
-    t1 = accuracies(data.unseen, among_unseen, data.num_seen)
-    alone = accuracies(data.seen, predictions.seen[:, : data.num_seen])
+def score_best(
+    best: Sequence[Best], data: ZeroShotData, penalty: float = 0.0
+) -> Scores:
+    """T-1, u, s and h of the likeliest classes.
+
+    Args:
+        best: for the seen samples held back, and for the unseen ones.
+        data: those samples.
+        penalty: of seen classes.
+    """
+    of_seen, of_unseen = best
+
+    def accuracies(samples, found):
+        return class_accuracies(samples.labels, found, data.num_classes)
+
+    seen = accuracies(data.seen, of_seen.of_all(penalty))
+    unseen = accuracies(data.unseen, of_unseen.of_all(penalty))
+    t1 = accuracies(data.unseen, of_unseen.unseen)
+    alone = accuracies(data.seen, of_seen.seen)
     u, s = mean_over_classes(unseen), mean_over_classes(seen)
     return Scores(
         t1=100.0 * mean_over_classes(t1),

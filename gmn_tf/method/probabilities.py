@@ -9,7 +9,7 @@ its kind, and seen and unseen classes count half each. How many samples of which
 kind a user will have, nobody knows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ import scipy.optimize
 import scipy.special
 
 from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method import metrics
 from gmn_tf.method.metrics import Predictions
 
 BINS = 15  # of the expected calibration error, as in the paper
@@ -28,14 +29,14 @@ class HeldBack(NamedTuple):
     """What classifiers say of samples held back.
 
     Attributes:
-        scores: `[k, n, C]` of k classifiers whose probabilities are averaged,
-            at temperature 1.
+        scores: `[n, C]` of each classifier whose probabilities are averaged,
+            at temperature 1; arrays or `metrics.Computed`.
         labels: `[n]`, the right classes.
         weights: `[n]`, see above; their sum is 1.
         num_seen: S, of the classes 0..S-1.
     """
 
-    scores: np.ndarray
+    scores: Sequence
     labels: np.ndarray
     weights: np.ndarray
     num_seen: int
@@ -49,9 +50,9 @@ class HeldBack(NamedTuple):
     ) -> "HeldBack":
         """Of each classifier's predictions, made at a temperature."""
         labels = np.concatenate([data.seen.labels, data.unseen.labels])
-        scores = temperature * np.stack(
-            [np.concatenate(p) for p in predictions]
-        )
+        scores = [
+            metrics.one_after_another(both, temperature) for both in predictions
+        ]
         weights = balanced(labels, data.num_seen)
         return cls(scores, labels, weights, data.num_seen)
 
@@ -60,21 +61,34 @@ class HeldBack(NamedTuple):
         """Those of several runs on the same data, which count the same."""
         first = several[0]
         return cls(
-            np.concatenate([one.scores for one in several], axis=1),
+            [
+                metrics.one_after_another(parts, 1.0)
+                for parts in zip(*(one.scores for one in several))
+            ],
             np.concatenate([one.labels for one in several]),
             np.concatenate([one.weights for one in several]) / len(several),
             first.num_seen,
         )
 
-    def probabilities(self, temperature: float) -> np.ndarray:
-        """`[n, C]`: the mean over classifiers of softmax(scores / T)."""
-        return np.mean(
-            [
-                scipy.special.softmax(one / temperature, axis=-1)
-                for one in self.scores
-            ],
-            axis=0,
-        )
+    def read(self, temperature: float, function: Callable) -> list[np.ndarray]:
+        """What a function reads off the probabilities, in blocks of samples.
+
+        Args:
+            temperature: that of softmax(scores / T), whose mean over the
+                classifiers is meant.
+            function: probabilities `[n, C]`, labels `[n]` -> several `[n]`.
+        """
+        found = []
+        for rows in metrics.blocks(*self.scores[0].shape):
+            probabilities = np.mean(
+                [
+                    scipy.special.softmax(one[rows] / temperature, axis=-1)
+                    for one in self.scores
+                ],
+                axis=0,
+            )
+            found.append(function(probabilities, self.labels[rows]))
+        return [*map(np.concatenate, zip(*found))]
 
 
 def balanced(labels: np.ndarray, num_seen: int) -> np.ndarray:
@@ -96,11 +110,13 @@ def fit_temperature(held_back: HeldBack) -> float:
     count = len(held_back.labels)
     if not count:
         return 1.0
-    rows, doubt = np.arange(count), 1.0 / (count + 2.0)
+    doubt = 1.0 / (count + 2.0)
+
+    def of_labels(found, labels):
+        return (found[np.arange(len(labels)), labels],)
 
     def loss(exponent):
-        found = held_back.probabilities(np.exp(exponent))
-        right = found[rows, held_back.labels]
+        (right,) = held_back.read(np.exp(exponent), of_labels)
         logs = [np.log(np.maximum(p, 1e-30)) for p in (right, 1.0 - right)]
         return -held_back.weights @ ((1.0 - doubt) * logs[0] + doubt * logs[1])
 
@@ -139,9 +155,9 @@ class Answers(NamedTuple):
     @classmethod
     def of(cls, held_back: HeldBack, temperature: float) -> "Answers":
         """The answers at a temperature."""
-        found = held_back.probabilities(temperature)
-        best = found.argmax(axis=1)
-        confidence = found[np.arange(len(best)), best]
+        best, confidence = held_back.read(
+            temperature, lambda found, _: (found.argmax(axis=1), found.max(1))
+        )
         right = best == held_back.labels
         _, labels, weights, num_seen = held_back
         return cls(best, confidence, right, weights, labels, num_seen)

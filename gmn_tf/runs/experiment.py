@@ -274,6 +274,7 @@ def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
         counts,
         config.seed,
         config.synthetic_condition_noise,
+        data.memory,
     )
 
 

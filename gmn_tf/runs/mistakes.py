@@ -21,6 +21,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.files import csv_text
 
 FILES = ("confusions", "reject_curve")
+MOST_CLASSES = 5000  # of a matrix of confusions, which takes C^2 numbers
 
 
 class Mistakes(NamedTuple):
@@ -28,12 +29,13 @@ class Mistakes(NamedTuple):
 
     Attributes:
         record: the block `calibration` of metrics.json.
-        confusions: `[C, C]` shares; see `metrics.confusions`.
+        confusions: `[C, C]` shares; see `metrics.confusions`. None for more
+            than `MOST_CLASSES` classes.
         curve: see `probabilities.reject_curve`.
     """
 
     record: dict
-    confusions: np.ndarray
+    confusions: np.ndarray | None
     curve: list[dict]
 
 
@@ -56,13 +58,25 @@ def measure(
     record |= probabilities.calibration(held_back, temperature)
     answers = Answers.of(held_back, temperature)
     curve = probabilities.reject_curve(answers)
-    shares = [
-        metrics.confusions(
-            held_back.labels, np.concatenate(one).argmax(1), data.num_classes
-        )
-        for one in predictions
-    ]
-    return Mistakes(record, np.mean(shares, axis=0), curve)
+    if data.num_classes > MOST_CLASSES:
+        return Mistakes(record, None, curve)
+    shares = np.mean(
+        [
+            metrics.confusions(
+                held_back.labels,
+                np.concatenate(
+                    [
+                        metrics.Best.of(part, data.num_seen).of_all()
+                        for part in one
+                    ]
+                ),
+                data.num_classes,
+            )
+            for one in predictions
+        ],
+        axis=0,
+    )
+    return Mistakes(record, shares, curve)
 
 
 def written(workdir: Workdir) -> bool:
@@ -76,18 +90,20 @@ def write(
 ) -> dict[str, Figure]:
     """Writes the files; returns the pictures by name."""
     classes = data.class_names, data.num_seen
-    tables = (
-        confusions_csv(*classes, found.confusions),
+    made = {}
+    if found.confusions is not None:
+        made[FILES[0]] = (
+            confusions_csv(*classes, found.confusions),
+            mistake_plots.confusions(*classes, found.confusions, title),
+        )
+    made[FILES[1]] = (
         reject_curve_csv(found.curve),
-    )
-    pictures = (
-        mistake_plots.confusions(*classes, found.confusions, title),
         mistake_plots.reject_curve(found.curve, title),
     )
-    for name, table, picture in zip(FILES, tables, pictures):
+    for name, (table, picture) in made.items():
         workdir.write_text(f"{name}.csv", table)
         workdir.save_picture(f"{name}.png", picture)
-    return dict(zip(FILES, pictures))
+    return {name: picture for name, (_, picture) in made.items()}
 
 
 def confusions_csv(

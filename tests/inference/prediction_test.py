@@ -13,6 +13,7 @@ from gmn_tf.data.feature_scaling import FeatureScaling
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.inference.prediction import Predictor
+from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import base, bilinear, linear
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
@@ -50,6 +51,31 @@ def test_top_names_the_likeliest_first(finished_run, predictor):
         best = finished_run.data.class_names[row.argmax()]
         assert top[0] == (best, row.max())
     assert len(predictor.top(features, 1000)[0]) == 9
+
+
+def test_probabilities_of_few_samples_are_in_memory_at_once(
+    finished_run, predictor, monkeypatch
+):
+    features = finished_run.data.seen.features[:7]
+    expected = predictor.top(features, 3)
+    monkeypatch.setattr(metrics, "NUMBERS_AT_ONCE", 2 * 9)  # two samples
+    sizes = []
+
+    def counted(*arguments):
+        found = mean_probabilities(*arguments)
+        sizes.append(len(found))
+        return found
+
+    mean_probabilities = prediction.mean_probabilities
+    monkeypatch.setattr(prediction, "mean_probabilities", counted)
+    found = predictor.top(features.astype(np.float64), 3)
+
+    assert sizes == [2, 2, 2, 1]
+    for one, other in zip(found, expected, strict=True):
+        assert [name for name, _ in one] == [name for name, _ in other]
+        np.testing.assert_allclose(
+            [p for _, p in one], [p for _, p in other], rtol=1e-4
+        )
 
 
 def test_no_sample_gives_no_prediction(predictor):

@@ -1,5 +1,7 @@
 """Section 4: T-1, u, s and h."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -114,6 +116,31 @@ def test_many_samples_are_scored_in_parts():
     assert scores.s == pytest.approx(100 * 8500 / 9000)
     assert max(sizes) < 9000
     assert sum(sizes) == 9005
+
+
+def test_scores_of_many_classes_are_not_kept(monkeypatch):
+    monkeypatch.setattr(metrics, "NUMBERS_AT_ONCE", 8)  # two rows
+    classifier = looking_up(SEEN_SCORES, UNSEEN_SCORES)
+    data = data_of(SEEN_LABELS, UNSEEN_LABELS)
+    small = dataclasses.replace(data, memory=4 * SEEN_SCORES.size)
+    sizes = []
+
+    def counted(features):
+        sizes.append(len(features))
+        return classifier(features)
+
+    seen, unseen = metrics.predict(counted, small)
+    both = metrics.one_after_another([seen, unseen], 2.0)
+
+    assert isinstance(seen, np.ndarray)
+    assert isinstance(unseen, metrics.Computed)
+    assert max(sizes) == 2
+    for rows in (slice(0, 2), slice(3, 6), slice(5, 9)):
+        expected = 2.0 * np.concatenate([SEEN_SCORES, UNSEEN_SCORES])[rows]
+        np.testing.assert_array_equal(both[rows], expected)
+    assert str(metrics.score(counted, small)) == str(
+        metrics.score(classifier, data)
+    )
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def drawn(samples: int, classes: int, seed: int = 0):
 
 def held_back(scores, labels, num_seen=SEEN):
     weights = probabilities.balanced(labels, num_seen)
-    return HeldBack(np.stack(scores), labels, weights, num_seen)
+    return HeldBack(scores, labels, weights, num_seen)
 
 
 @pytest.mark.parametrize("factor", [0.02, 1.0, 40.0])
@@ -40,9 +40,10 @@ def test_the_temperature_undoes_a_factor(factor):
 
 def test_probabilities_are_the_mean_of_softmaxes():
     scores = np.log([[[1.0, 3.0]], [[9.0, 1.0]]])
-    found = held_back(scores, np.array([1]), 1).probabilities(0.5)
+    one = held_back(scores, np.array([1]), 1)
+    (found,) = one.read(0.5, lambda all_of, labels: (all_of[:, 0],))
     # Divided by 0.5, the odds are squared: 1 to 9, and 81 to 1.
-    np.testing.assert_allclose(found[0, 0], (0.1 + 81 / 82) / 2)
+    np.testing.assert_allclose(found, [(0.1 + 81 / 82) / 2])
 
 
 def test_classes_and_kinds_count_the_same():
@@ -134,6 +135,22 @@ def test_runs_are_joined_as_if_they_were_one():
     assert probabilities.fit_temperature(both) == pytest.approx(
         probabilities.fit_temperature(one), rel=0.01
     )
+
+
+def test_scores_that_are_not_kept_give_the_same(monkeypatch):
+    monkeypatch.setattr(metrics, "NUMBERS_AT_ONCE", 15)  # three rows
+    scores, labels = drawn(20, 5)
+    computed = metrics.Computed(scores.shape, lambda rows: scores[rows])
+    kept, read = (held_back([one], labels) for one in (scores, computed))
+    read = HeldBack.joined([read, read])
+    kept = HeldBack.joined([kept, kept])
+
+    assert isinstance(read.scores[0], metrics.Computed)
+    temperature = probabilities.fit_temperature(kept)
+    assert probabilities.fit_temperature(read) == temperature
+    assert probabilities.calibration(
+        read, temperature
+    ) == probabilities.calibration(kept, temperature)
 
 
 def test_confusions_by_hand():

@@ -1,15 +1,44 @@
 """Section 3.4: synthetic features."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method import synthesis
+from gmn_tf.method import random_numbers, synthesis
+from gmn_tf.method.classifiers import (
+    base,
+    bilinear,
+    discriminant,
+    linear,
+    prototype,
+    sgd,
+)
 from tests.support import toys
 
 EMBEDDINGS = toys.normal(toys.NUM_CLASSES, toys.DA).astype(np.float32)
 COUNTS = np.array([0, 3, 0, 1, 9, 4])
+SGD = sgd.SGD(0.1, 0.5, 0.9, 0.3, batch_size=8, epochs=2)
+SETTINGS = {
+    bilinear: SGD,
+    linear: SGD,
+    discriminant: discriminant.Settings(0.1),
+    prototype: prototype.Settings(
+        units=(7,),
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        epochs=2,
+        batch_size=8,
+        temperature=0.1,
+        mask=0.0,
+        dropout=0.0,
+        prior=0.0,
+        normalisation="none",
+    ),
+}
 
 
 @pytest.fixture
@@ -108,6 +137,60 @@ def test_fewer_samples_are_the_first_of_more():
         )
 
 
+@pytest.mark.usefixtures("few_rows")
+@pytest.mark.parametrize("stddev", [0.0, 0.5])
+@pytest.mark.parametrize("dim", [5, 6, 8])  # rows begin within a block of four
+def test_drawn_when_read_they_are_the_same(stddev, dim):
+    reading = Reading()
+    reading.noise_dim, reading.feature_dim = dim, toys.DA + dim
+    arguments = reading, EMBEDDINGS, COUNTS, 1, stddev
+    size = 4 * COUNTS.sum() * reading.feature_dim
+    expected = synthesis.synthesise(*arguments, memory=size)
+    drawn = synthesis.synthesise(*arguments, memory=size - 1)
+    rows = np.array([[16, 3], [0, 12], [3, 11], [7, 8]])
+
+    assert isinstance(expected.features, np.ndarray)
+    assert isinstance(drawn.features, synthesis.Drawn)
+    assert drawn.features.shape == expected.features.shape
+    np.testing.assert_array_equal(drawn.labels, expected.labels)
+    for some in (rows, slice(None), np.zeros(0, int)):
+        np.testing.assert_allclose(
+            drawn.features[some], expected.features[some], atol=1e-6
+        )
+
+
+def test_a_graph_draws_each_row_that_it_reads():
+    seeds = tf.constant([[3, 4], [5, 6], [3, 4], [-7, 2**31 - 1]])
+    rows = [0, 5, 7, 3]
+    found = tf.function(random_numbers.rows_of_normal)(
+        random_numbers.states(seeds), tf.constant(rows, tf.int64), 6
+    )
+    expected = [
+        random_numbers.standard_normal([9, 6], seed)[row]
+        for seed, row in zip(seeds, rows)
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("few_rows")
+def test_real_samples_before_drawn_ones():
+    real = toys.samples([3, 1])
+    drawn, held = (
+        synthesis.joined(
+            real,
+            synthesis.synthesise(
+                toys.generator(), EMBEDDINGS, COUNTS, 1, memory=memory
+            ),
+        )
+        for memory in (0, float("inf"))
+    )
+    rows = np.array([20, 0, 3, 4, 5])
+    np.testing.assert_array_equal(drawn.labels, held.labels)
+    np.testing.assert_allclose(
+        drawn.features[rows], held.features[rows], atol=1e-5
+    )
+
+
 def test_the_seed_decides():
     first, again, other = (
         synthesis.synthesise(toys.generator(), EMBEDDINGS, COUNTS, seed)
@@ -145,3 +228,37 @@ def test_every_other_embedding_has_noise_on_it():
     np.testing.assert_allclose(
         fewer.features[:1], synthesised[1][:1], rtol=1e-5
     )
+
+
+@pytest.mark.usefixtures("few_rows")
+@pytest.mark.parametrize("kind", [bilinear, linear, prototype, discriminant])
+def test_classifiers_learn_from_drawn_samples(kind):
+    def fit(memory):
+        samples = synthesis.joined(
+            toys.samples([5, 3, 6, 4]),
+            synthesis.synthesise(
+                toys.generator(), EMBEDDINGS, COUNTS, 1, memory=memory
+            ),
+        )
+        settings = SETTINGS[kind]
+        return kind.fit(base.Task(samples, EMBEDDINGS, 4, 6), settings, 1)
+
+    features = toys.normal(9, toys.DX).astype(np.float32)
+    held, drawn = (fit(memory)(features) for memory in (float("inf"), 0))
+    np.testing.assert_allclose(drawn, held, rtol=1e-3, atol=1e-4)
+
+
+def test_a_classifier_lets_go_of_what_the_one_before_was_drawn_from():
+    def fit():
+        drawn = synthesis.synthesise(
+            toys.generator(), EMBEDDINGS, COUNTS, 1, memory=0
+        )
+        samples = synthesis.joined(toys.samples([5, 3, 6, 4]), drawn)
+        task = base.Task(samples, EMBEDDINGS, 4, 6)
+        bilinear.fit(task, SGD, 1)
+        return weakref.ref(samples.features), weakref.ref(drawn.features)
+
+    first, last = fit(), fit()
+    gc.collect()
+    assert [one() for one in first] == [None, None]
+    assert None not in [one() for one in last]

@@ -306,7 +306,7 @@ def test_other_errors_of_tensorflow_stay_what_they_are():
         tf.io.read_file("/nowhere")
 
 
-def test_more_synthetic_features_than_memory_holds():
+def test_more_synthetic_features_than_can_be_counted():
     embeddings = toys.normal(toys.NUM_CLASSES, toys.DA).astype(np.float32)
     counts = np.full(toys.NUM_CLASSES, 2**46)
     with pytest.raises(InputError, match="--synthetic_per_class"):

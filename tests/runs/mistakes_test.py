@@ -18,6 +18,7 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils import figures
+from tests.support import toys
 from tests.support.in_process import call, fail
 
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
@@ -107,6 +108,20 @@ def test_a_run_without_a_generator_calibrates_itself(run):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_confusions_of_too_many_classes_are_left_out(monkeypatch, tmp_path):
+    data = toys.zero_shot_data()
+    scores = [toys.normal(len(p), 6) for p in (data.seen, data.unseen)]
+    arguments = [metrics.Predictions(*scores)], data, 1.0, None
+    assert mistakes.measure(*arguments).confusions.shape == (6, 6)
+    monkeypatch.setattr(mistakes, "MOST_CLASSES", 5)
+    found = mistakes.measure(*arguments)
+
+    assert found.confusions is None
+    mistakes.write(Workdir(str(tmp_path)), data, found, "toy")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"reject_curve.csv", "reject_curve.png"}
 
 
 def test_other_ways_to_predict_are_at_the_same_temperature(run):

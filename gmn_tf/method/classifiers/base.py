@@ -9,13 +9,15 @@ use this formula alone. An `Embedder`, which computes the columns of a class
 from its embedding, is kept for classes that are added later.
 """
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import compatibility, saved
 from gmn_tf.utils.errors import InputError
@@ -45,6 +47,22 @@ class Task(NamedTuple):
         if isinstance(features, np.ndarray):
             features = tf.constant(features)
         return features
+
+
+def epoch_for(features, epoch: Callable) -> Callable:
+    """A graph of an epoch; one of its own for rows that are not in memory.
+
+    A graph keeps what it reads such rows from: one for all classifiers would
+    keep the generators of all.
+    """
+    if isinstance(features, on_disk.OnDisk):
+        return _own_graph(features, epoch)
+    return epoch
+
+
+@functools.lru_cache(maxsize=1)  # classifiers of other seeds come next
+def _own_graph(features, epoch):
+    return tf.function(epoch.python_function)
 
 
 class Term(NamedTuple):

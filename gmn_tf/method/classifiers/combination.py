@@ -20,9 +20,9 @@ from gmn_tf.method.classifiers import base
 def deviation(model: base.Classifier, features) -> float:
     """Standard deviation of a row's scores, for features `[n, dx]`."""
     total, rows = 0.0, features.shape[0]
-    for start in range(0, rows, metrics.ROWS_AT_ONCE):
-        block = model(features[start : start + metrics.ROWS_AT_ONCE])
-        total += np.var(block, axis=1, dtype=np.float64).sum()
+    for block in metrics.blocks(rows, model.sizes["num_classes"]):
+        scores = model(features[block])
+        total += np.var(scores, axis=1, dtype=np.float64).sum()
     return float(np.sqrt(total / max(rows, 1)))
 
 

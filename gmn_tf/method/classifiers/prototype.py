@@ -293,9 +293,10 @@ def fit(
         tf.constant(prior),
     )
     steps = -(-len(labels) // settings.batch_size)
+    run_epoch = base.epoch_for(features, _epoch)
     for epoch in range(settings.epochs):
         late = epoch >= max(settings.epochs // 2, 1)
-        _epoch(
+        run_epoch(
             (dense, statistics, moments),
             data,
             tf.random.experimental.stateless_shuffle(

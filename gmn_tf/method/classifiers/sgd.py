@@ -148,12 +148,13 @@ def train(
     )
     theta = (weights, bias) if with_bias else (weights,)
     velocity = tuple(map(tf.zeros_like, theta))
+    run_epoch = base.epoch_for(features, _epoch)
     for epoch in range(settings.epochs):
         order = tf.random.experimental.stateless_shuffle(
             tf.range(len(task.samples)), [seed, epoch + 1]
         )
         rate = settings.learning_rate * settings.decay**epoch
-        theta, velocity = _epoch(
+        theta, velocity = run_epoch(
             theta,
             velocity,
             (features, labels, embeddings),

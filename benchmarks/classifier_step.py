@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""What a step of a final classifier costs, and what other forms of it would.
+
+    benchmarks/classifier_step.py --rounds=8 --steps=8
+
+For the shapes of FLO and CUB with --preset=release, in turns: a step as it is
+(`now`), and forms that take the same steps:
+
+* closed: the gradient of the cross-entropy in closed form;
+* fused: that, and a kernel that moves momentum and weights in one pass;
+* seeds: that of closed for five seeds at once, in batched products, per seed.
+
+`products` are the two large products of a step alone, and `gather` the rows of
+its batch. Times are those of the processor, summed over its cores, because they
+change less than others on a machine that does other work.
+"""
+
+import os
+import statistics
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from gmn_tf.commands import command_line
+
+command_line.start_tensorflow()
+
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+
+from gmn_tf.method import compatibility
+from gmn_tf.method.classifiers import sgd
+
+SHAPES = {"flo": (2048, 102, 1024), "cub": (2048, 200, 312)}  # dx, C, da
+SEEDS = 5
+SETTINGS = sgd.SGD(0.01, 0.97, 0.9, 0.001, 256, epochs=1)
+RATE = tf.constant(SETTINGS.learning_rate)
+
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("rounds", 8, "Times that each form is timed.", 1)
+flags.DEFINE_integer("steps", 8, "Steps of one of these times.", 1)
+
+
+def gradients(theta, batch, labels, embeddings):
+    """Closed form; leading axes of theta, batch and labels are seeds."""
+    weights, bias = theta
+    scores = tf.einsum(
+        "...br,cr->...bc", tf.matmul(batch, weights) + bias, embeddings
+    )
+    rest = tf.nn.softmax(scores) - tf.one_hot(labels, embeddings.shape[0])
+    rest = tf.einsum("...bc,cr->...br", rest / batch.shape[-2], embeddings)
+    return (
+        tf.matmul(batch, rest, transpose_a=True),
+        tf.reduce_sum(rest, axis=-2, keepdims=True),
+    )
+
+
+@tf.function
+def closed(theta, data, orders):
+    """Orders `[..., n]`, with a leading axis for seeds or without."""
+    features, labels, embeddings = data
+    velocity = tuple(map(tf.zeros_like, theta))
+    for start in tf.range(0, orders.shape[-1], SETTINGS.batch_size):
+        rows = orders[..., start : start + SETTINGS.batch_size]
+        rows = tf.ensure_shape(rows, [*orders.shape[:-1], SETTINGS.batch_size])
+        found = gradients(
+            theta,
+            tf.gather(features, rows),
+            tf.gather(labels, rows),
+            embeddings,
+        )
+        velocity = tuple(
+            SETTINGS.momentum * v + g + SETTINGS.weight_decay * t
+            for v, g, t in zip(velocity, found, theta)
+        )
+        theta = tuple(t - RATE * v for t, v in zip(theta, velocity))
+    return theta
+
+
+@tf.function
+def fused(variables, data, order):
+    """The same on variables, by the kernel of momentum."""
+    features, labels, embeddings = data
+    for start in tf.range(0, order.shape[0], SETTINGS.batch_size):
+        rows = order[start : start + SETTINGS.batch_size]
+        rows = tf.ensure_shape(rows, [SETTINGS.batch_size])
+        theta = [value.read_value() for value, _ in variables]
+        found = gradients(
+            theta,
+            tf.gather(features, rows),
+            tf.gather(labels, rows),
+            embeddings,
+        )
+        for (value, velocity), gradient, old in zip(variables, found, theta):
+            tf.raw_ops.ResourceApplyMomentum(
+                var=value.handle,
+                accum=velocity.handle,
+                lr=RATE,
+                grad=gradient + SETTINGS.weight_decay * old,
+                momentum=SETTINGS.momentum,
+            )
+
+
+@tf.function
+def products(weights, features, order):
+    """The two large products of a step, of the same batch each time."""
+    batch, rest = features[: SETTINGS.batch_size], 0.0
+    for _ in tf.range(0, tf.size(order), SETTINGS.batch_size):
+        projected = tf.matmul(batch + 0.0 * rest, weights)
+        rest = tf.matmul(batch, projected, transpose_a=True)[0, 0]
+    return rest
+
+
+@tf.function
+def gather(features, order):
+    """The rows of each batch."""
+    total = 0.0
+    for start in tf.range(0, tf.size(order), SETTINGS.batch_size):
+        rows = order[start : start + SETTINGS.batch_size]
+        total += tf.gather(features, rows)[0, 0]
+    return total
+
+
+def forms(shape) -> dict:
+    """Name -> a call that takes all steps."""
+    feature_dim, classes, embedding_dim = shape
+    count = FLAGS.steps * SETTINGS.batch_size
+    rng = np.random.default_rng(0)
+    features = tf.abs(tf.random.normal([count, feature_dim]))
+    labels = tf.constant(rng.integers(0, classes, count), tf.int32)
+    embeddings = rng.normal(size=(classes, embedding_dim)).astype(np.float32)
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    embeddings = tf.constant(embeddings @ compatibility.span_basis(embeddings))
+    units = embeddings.shape[1]
+    weights, bias = compatibility.initial_theta(feature_dim, units, [1, 0])
+    theta = weights, bias[tf.newaxis]
+    data = features, labels, embeddings
+    order = tf.random.shuffle(tf.range(count))
+    several = tuple(tf.stack([part] * SEEDS) for part in theta)
+    orders = tf.stack([order] * SEEDS)
+    variables = [
+        (tf.Variable(part), tf.Variable(tf.zeros_like(part))) for part in theta
+    ]
+    still = tuple(map(tf.zeros_like, (weights, bias)))
+
+    def now():
+        return sgd._epoch(
+            (weights, bias),
+            still,
+            data,
+            order,
+            RATE,
+            SETTINGS,
+            sgd.cross_entropy,
+        )[0]
+
+    for one, other in zip(now(), closed(theta, data, order)):
+        error = np.abs(one - tf.reshape(other, one.shape)).max()
+        print(f"  closed is as now to {error:.1e}", flush=True)
+    return {
+        "now": now,
+        "closed": lambda: closed(theta, data, order),
+        "fused": lambda: fused(variables, data, order),
+        "seeds": lambda: closed(several, data, orders),
+        "products": lambda: products(weights, features, order),
+        "gather": lambda: gather(features, order),
+    }
+
+
+def main(_):
+    for name, shape in SHAPES.items():
+        print(name, flush=True)
+        calls = forms(shape)
+        times = {form: [] for form in calls}
+        for turn in range(1 + FLAGS.rounds):
+            for form, call in calls.items():
+                begun = time.process_time()
+                tf.nest.map_structure(np.array, call())
+                steps = FLAGS.steps * (SEEDS if form == "seeds" else 1)
+                if turn:  # the first is tracing
+                    seconds = time.process_time() - begun
+                    times[form].append(1000.0 * seconds / steps)
+        for form, each in times.items():
+            ratios = [a / b for a, b in zip(each, times["now"])]
+            print(
+                f"  {form}: {statistics.median(each):.2f} ms a step, "
+                f"{statistics.median(ratios):.2f} of now",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    app.run(main)
