@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import metrics, probabilities
@@ -72,8 +71,8 @@ def written(workdir: Workdir) -> bool:
 
 def write(
     workdir: Workdir, data: ZeroShotData, found: Mistakes, title: str
-) -> dict[str, Figure]:
-    """Writes the files; returns the pictures by name."""
+) -> None:
+    """Writes the files."""
     classes = data.class_names, data.num_seen
     tables = (
         confusions_csv(*classes, found.confusions),
@@ -86,7 +85,6 @@ def write(
     for name, table, picture in zip(FILES, tables, pictures):
         workdir.write_text(f"{name}.csv", table)
         workdir.save_picture(f"{name}.png", picture)
-    return dict(zip(FILES, pictures))
 
 
 def confusions_csv(
