@@ -129,7 +129,8 @@ def assert_same(weights, variants, one_device):
 
 
 # Each variant on several devices: on four, which takes twice as long to trace,
-# a choice in which every stream, critic and guidance occurs; the rest on two.
+# a choice in which every stream, critic and guidance occurs; the rest on two,
+# and the first of these again.
 @pytest.mark.parametrize(
     ("devices", "names"),
     [(2, [n for n in GENERATORS if n not in PARTS[1:]]), (4, PARTS)],
