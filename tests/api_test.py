@@ -9,6 +9,7 @@ import pytest
 
 import gmn_tf
 from gmn_tf import api
+from tests.support import quick
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = (
@@ -86,6 +87,7 @@ def test_public_names_are_documented_and_typed(name):
         assert not untyped, f"{name}: {untyped}"
 
 
+@quick.training()
 def test_a_run_has_its_scores(tiny_config, tiny_data, tmp_path):
     run = gmn_tf.train(tiny_config, tiny_data, tmp_path / "run")
 

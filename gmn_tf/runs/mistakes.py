@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import metrics, probabilities
@@ -87,8 +86,8 @@ def written(workdir: Workdir) -> bool:
 
 def write(
     workdir: Workdir, data: ZeroShotData, found: Mistakes, title: str
-) -> dict[str, Figure]:
-    """Writes the files; returns the pictures by name."""
+) -> None:
+    """Writes the files."""
     classes = data.class_names, data.num_seen
     made = {}
     if found.confusions is not None:
@@ -103,7 +102,6 @@ def write(
     for name, (table, picture) in made.items():
         workdir.write_text(f"{name}.csv", table)
         workdir.save_picture(f"{name}.png", picture)
-    return {name: picture for name, (_, picture) in made.items()}
 
 
 def confusions_csv(

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
-from matplotlib.figure import Figure
 
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
@@ -137,7 +136,7 @@ class TrainingMonitor(StepCallback):
                     real, fake, self.class_names, title
                 )
                 with self._writer.as_default(self.step):
-                    _write_picture(f"features/{group}", figure)
+                    _write_picture(f"features/{group}", to_png(figure))
         self._drawn_step = self.step
         now = time.perf_counter()
         drawing = now - begun
@@ -159,7 +158,7 @@ def write_result(
     log_dir: str,
     config: Mapping,
     metrics: Mapping,
-    pictures: Mapping[str, Figure] = types.MappingProxyType({}),
+    pictures: Mapping[str, bytes] = types.MappingProxyType({}),
 ) -> None:
     """Writes the final scores as scalars, and lists the run in the HParams tab.
 
@@ -171,7 +170,7 @@ def write_result(
         log_dir: folder for the event file.
         config: all settings, as in config.json.
         metrics: the contents of metrics.json.
-        pictures: of the scores, such as the accuracy of each class, by name.
+        pictures: PNG files by name, such as that of each class's accuracy.
     """
     from tensorboard.plugins.hparams import api, api_pb2, summary
 
@@ -210,8 +209,8 @@ def write_result(
                 if name != "fitted_on" and value is not None
             }
         )
-        for name, figure in pictures.items():
-            _write_picture(f"scores/{name}", figure)
+        for name, picture in pictures.items():
+            _write_picture(f"scores/{name}", picture)
         api.hparams_config(
             [api.HParam(name) for name in settings],
             [api.Metric(tag) for tag in scores],
@@ -234,6 +233,6 @@ def _write_scalars(scalars: Mapping) -> None:
         tf.summary.scalar(tag, value)
 
 
-def _write_picture(tag: str, figure: Figure) -> None:
-    pixels = tf.io.decode_png(to_png(figure), channels=3)
+def _write_picture(tag: str, png: bytes) -> None:
+    pixels = tf.io.decode_png(png, channels=3)
     tf.summary.image(tag, pixels[tf.newaxis])

@@ -18,6 +18,7 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
+from tests.support import quick
 from tests.support.in_process import fail, succeed
 
 DX, DA = 7, 3
@@ -70,7 +71,7 @@ def _folder(tmp_path_factory):
 
 def test_prepared_data_are_trained_on_by_name(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    printed = succeed(commands.train, *QUICK, f"--data_dir={folder / 'data'}")
+    printed = quick.train(*QUICK, f"--data_dir={folder / 'data'}")
     assert "--split=tune estimates" in printed
     run = tmp_path / "runs" / "kinds-cwgan_gm-1"
     metrics = json.loads((run / "metrics.json").read_text())
@@ -84,7 +85,7 @@ def test_prepared_data_are_trained_on_by_name(folder, tmp_path, monkeypatch):
 def test_the_tune_splits_score_all(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data_dir = f"--data_dir={folder / 'data'}"
-    succeed(commands.train, *QUICK, data_dir, "--split=tune")
+    quick.train(*QUICK, data_dir, "--split=tune")
     metrics = tmp_path / "runs" / "kinds-tune-cwgan_gm-1" / "metrics.json"
     scores = json.loads(metrics.read_text())
     assert all(0.0 <= scores[name]["mean"] <= 100.0 for name in SCORES)
@@ -145,7 +146,8 @@ def _run(tiny_config, tiny_data, tmp_path_factory):
     monitoring_options = experiment.MonitoringOptions(
         quiet=True, log_every=1, picture_every=2
     )
-    experiment.run(tiny_config, data, workdir, strategy, monitoring_options)
+    with quick.training():
+        experiment.run(tiny_config, data, workdir, strategy, monitoring_options)
     return FinishedRun(workdir, tiny_config, data)
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from gmn_tf import commands
 from gmn_tf.images import backbones, image_folder, pillow
-from tests.support import image_toys
+from tests.support import image_toys, quick
 from tests.support.in_process import call, fail, succeed
 
 SEEN = ("crow", "finch", "heron", "kite")
@@ -81,7 +81,7 @@ def workdir(folder):
     assert "Next: bin/train --dataset=toybirds" in printed
     workdir = folder / "run"
     place = f"--workdir={workdir}"
-    succeed(commands.train, "--dataset=toybirds", place, data_dir, *SMALL)
+    quick.train("--dataset=toybirds", place, data_dir, *SMALL)
     return workdir
 
 

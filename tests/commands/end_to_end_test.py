@@ -17,12 +17,12 @@ from gmn_tf.configs.systems import SYSTEMS
 from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method.variants import SEEN_AND_UNLABELLED, VARIANTS
-from gmn_tf.runs import experiment, finished
+from gmn_tf.runs import experiment, finished, mistakes
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
-from tests.support import forked
+from tests.support import forked, quick
 from tests.support.in_process import fail, succeed
 
 WATCHING = experiment.MonitoringOptions(
@@ -31,6 +31,7 @@ WATCHING = experiment.MonitoringOptions(
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 
 
+@quick.training()
 def run(config, tiny_data, path):
     workdir = Workdir(path)
     workdir.start(config, SOURCE)
@@ -39,6 +40,7 @@ def run(config, tiny_data, path):
     return workdir, metrics
 
 
+@quick.training()
 def generator_weights(config, tiny_data):
     model = fit.train(config, tiny_data, fit.make_strategy("one"))
     return np.concatenate([w.ravel() for w in model.generator.get_weights()])
@@ -87,6 +89,7 @@ def test_every_variant_runs_and_repeats(variant, run_of):
     assert list(pathlib.Path(workdir.logs).rglob("*tfevents*"))
 
 
+@quick.training()
 def test_without_its_baseline_a_run_scores_the_same(run_of, tmp_path):
     tiny_config, tiny_data, _, both = run_of("cwgan_gm")
     workdir = Workdir(tmp_path / "alone")
@@ -105,6 +108,7 @@ def test_without_its_baseline_a_run_scores_the_same(run_of, tmp_path):
     assert not list(workdir.path.glob("baseline*"))
 
 
+@quick.training()
 def test_limits_are_measured_beside_the_scores_or_not_at_all(run_of, tmp_path):
     tiny_config, tiny_data, _, metrics = run_of("cwgan_gm")
     limits = metrics["limits"]
@@ -232,6 +236,7 @@ def test_tuning_reads_no_test_record(
 
 
 @pytest.mark.parametrize("every, steps", [(1, [1, 2, 3]), (2, [2, 3])])
+@quick.training()
 def test_validation_during_training(every, steps, run_of, tmp_path):
     config, loaded, plain, metrics = run_of(
         "cwgan_gm", split="tune", classifier_seeds=1
@@ -290,6 +295,7 @@ def test_damaged_data_is_refused(tiny_name, tiny_dir, tmp_path):
         zero_shot_data.load(tiny_name, tmp_path / "data")
 
 
+@quick.training()
 def test_the_curve_has_a_row_per_count(run_of):
     config, tiny_data, workdir, metrics = run_of("cwgan_gm")
     rows = finished.synthetic_count_curve(
@@ -348,6 +354,8 @@ def test_commands_train_and_evaluate(train, tmp_path):
     stored = json.loads((workdir / "config.json").read_text())
     assert stored["config"]["steps"] == 2
     assert stored["data"]["split_fingerprint"]
+    for name in ("class_accuracy", *mistakes.FILES):  # drawn in full
+        assert (workdir / f"{name}.png").stat().st_size > 10_000
 
     evaluated = succeed(commands.evaluate, f"--workdir={workdir}")
     assert "The same as recorded" in evaluated
@@ -360,6 +368,7 @@ def test_commands_train_and_evaluate(train, tmp_path):
     assert "batch_size=128" in message
 
 
+@quick.training()
 def test_commands_calibrate_over_seeds(train, tmp_path):
     folders = [tmp_path / "1", tmp_path / "2"]
     for seed, folder in enumerate(folders, start=1):
@@ -382,10 +391,13 @@ def test_commands_calibrate_over_seeds(train, tmp_path):
     assert "Give at most one of --tune_workdir, --synthetic_per" in message
 
 
+@quick.training()
 def test_killed_and_stopped_runs_end_like_another(train, data_dir, tmp_path):
     def words(name):
         return (
             *QUICK,
+            "--variant=cwgan",
+            "--critic_steps=1",
             "--steps=40",
             "--checkpoint_every=7",
             "--nobaseline",

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from gmn_tf import commands
 from tests.commands.scaling_command_test import source_folder
-from tests.support import plugins
+from tests.support import plugins, quick
 from tests.support.in_process import fail, succeed
 
 # A classifier with a layer of its own.
@@ -78,7 +78,7 @@ def test_a_run_finds_its_plugins_again(scene, tmp_path, monkeypatch):
     )
     assert "Unknown value for --classifier" in fail(commands.train, *given)
     scene.forget()
-    trained = succeed(commands.train, *given, "--plugins=plugin_mine")
+    trained = quick.train(*given, "--plugins=plugin_mine")
     assert "cwgan_sparse" in trained
 
     def again(command, *words):

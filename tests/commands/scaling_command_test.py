@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from gmn_tf import commands
 from gmn_tf.runs import experiment
+from tests.support import quick
 from tests.support.in_process import fail, succeed
 from tests.training.checkpoints_test import StopAfter
 
@@ -77,7 +78,7 @@ def words(folder, name):
 @pytest.fixture(scope="module", name="run")
 def _run(folder):
     """The folder of a run on it, and what bin/train printed."""
-    printed = succeed(commands.train, *words(folder, "run"))
+    printed = quick.train(*words(folder, "run"))
     return folder / "run", printed
 
 
@@ -112,8 +113,8 @@ def test_stopped_and_resumed_it_is_the_same(folder, run, flag, monkeypatch):
             lambda *each: (*callbacks(*each), StopAfter(2)),
         )
         with pytest.raises(RuntimeError, match="crashed"):
-            succeed(commands.train, *given)
-    assert "Continuing after step" in succeed(commands.train, *given)
+            quick.train(*given)
+    assert "Continuing after step" in quick.train(*given)
     for name in ("metrics.json", "classes.json"):
         found = (folder / f"resumed{flag[-1]}" / name).read_text()
         assert found == (run[0] / name).read_text()

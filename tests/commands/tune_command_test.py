@@ -26,6 +26,7 @@ SMALL = (
     "--classifier_learning_rate=0.1",
     "--space=synthetic_per_class=[2,5]",
 )
+pytestmark = pytest.mark.usefixtures("quick_training")
 
 
 def start(*words, **environment):

@@ -17,7 +17,7 @@ from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit
-from tests.support import image_toys
+from tests.support import image_toys, quick
 
 NAMES = ("001.Red_one", "green", "yellow", "purple", "blue")
 COLOURS = np.array(
@@ -87,13 +87,14 @@ def finished_run(tiny_config, tiny_data, tmp_path_factory):
     workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
     source = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
     workdir.start(config, source)
-    experiment.run(
-        config,
-        tiny_data,
-        workdir,
-        fit.make_strategy("one"),
-        experiment.MonitoringOptions(quiet=True),
-    )
+    with quick.training():
+        experiment.run(
+            config,
+            tiny_data,
+            workdir,
+            fit.make_strategy("one"),
+            experiment.MonitoringOptions(quiet=True),
+        )
     return FinishedRun(workdir, config, tiny_data)
 
 

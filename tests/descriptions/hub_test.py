@@ -14,7 +14,7 @@ from gmn_tf.descriptions.encoder_table import Options
 from gmn_tf.images import backbones
 from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError
-from tests.support import hub_toys, image_toys
+from tests.support import hub_toys, image_toys, quick
 from tests.support.in_process import fail, succeed
 
 NAMES = (
@@ -176,8 +176,7 @@ def run(clip, tmp_path_factory):
         data_dir,
     )
     assert "made from words" in printed and "hub:tiny_clip" in printed
-    succeed(
-        commands.train,
+    quick.train(
         "--dataset=birds",
         f"--workdir={place / 'run'}",
         data_dir,

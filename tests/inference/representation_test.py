@@ -13,6 +13,7 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit, parts
 from tests.inference.conftest import SOURCE
+from tests.support import quick
 
 SETTINGS = {
     "tfvaegan": {
@@ -36,15 +37,16 @@ def run(request, tiny_config, tiny_data, tmp_path_factory):
     config = tiny_config.replace({**small, **settings})
     workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
     workdir.start(config, SOURCE)
-    experiment.run(
-        config,
-        tiny_data,
-        workdir,
-        fit.make_strategy("one"),
-        experiment.MonitoringOptions(quiet=True),
-        with_baseline=False,
-        with_limits=False,
-    )
+    with quick.training():
+        experiment.run(
+            config,
+            tiny_data,
+            workdir,
+            fit.make_strategy("one"),
+            experiment.MonitoringOptions(quiet=True),
+            with_baseline=False,
+            with_limits=False,
+        )
     return FinishedRun(workdir, config, tiny_data)
 
 

@@ -85,7 +85,9 @@ def test_twenty_steps_agree_in_double_precision(options):
     data = toys.zero_shot_data()
     data = dataclasses.replace(data, embeddings=data.embeddings.astype(float))
     # Keras rounds 0.999 to single precision; this one is exact in both.
-    config = Config(**{**TINY, "beta_2": 1.0 - 2.0**-10, **options})
+    exact = {"beta_2": 1.0 - 2.0**-10}
+    # One step of the critic takes less time to trace than two.
+    config = Config(**{**TINY, "critic_steps": 1, **exact, **options})
     losses, ours, plain, moves = train(config, data)
 
     assert losses[0] == pytest.approx(losses[1], rel=1e-8)

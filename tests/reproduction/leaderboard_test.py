@@ -15,7 +15,7 @@ from gmn_tf.reproduction.leaderboard_results import Results, rows_of
 from gmn_tf.runs.entries import ENTRIES, TRIALS, Entry
 from gmn_tf.utils.errors import InputError
 from tests.commands.scaling_command_test import source_folder
-from tests.support import in_process
+from tests.support import in_process, quick
 
 SOURCE = {"name": "tiny", "split_fingerprint": "f00d"}
 ASKED = ("cwgan_cls", "cwgan_cls_devise", "discriminant")
@@ -313,6 +313,7 @@ def test_the_plan_and_wrong_jobs_need_no_tensorflow(tmp_path, monkeypatch):
     assert "No settings of cwgan_gm were chosen" in message
 
 
+@quick.training()
 def test_a_whole_leaderboard_is_made_and_continued(tmp_path, monkeypatch):
     """Each job in this process, on data prepared in a moment."""
     source = source_folder(tmp_path / "source")

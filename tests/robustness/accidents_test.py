@@ -26,7 +26,13 @@ from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.prepare import prepare
 from gmn_tf_datasets.zero_shot.xlsa17 import mat73, on_disk_matrix
 from tests.method import plain_step_test
-from tests.support import full_disk, in_process, make_dummy_data, toys
+from tests.support import (
+    full_disk,
+    in_process,
+    make_dummy_data,
+    quick,
+    toys,
+)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
@@ -58,7 +64,8 @@ def finished_run(config, tiny_data, tmp_path_factory):
     """The folder of a run that met with no accident."""
     workdir = Workdir(tmp_path_factory.mktemp("finished") / "run")
     workdir.start(config, SOURCE)
-    run(config, tiny_data, workdir)
+    with quick.training():
+        run(config, tiny_data, workdir)
     return workdir
 
 
@@ -141,6 +148,7 @@ def test_a_source_that_is_still_open_at_the_end_does_no_harm(tmp_path):
     assert (ended.returncode, ended.stdout) == (0, "[[1. 0. 0.]]\n")
 
 
+@quick.training()
 def test_a_disk_that_is_full_during_a_run(
     config, tiny_data, finished_run, tmp_path
 ):
@@ -166,6 +174,7 @@ def test_a_disk_that_is_full_during_a_run(
     assert workdir.read_json("metrics.json") == expected
 
 
+@quick.training()
 def test_a_full_disk_ends_a_command_in_a_clear_error(synthetic_flags, tmp_path):
     flags = ("--variant=wgan", "--steps=2", "--checkpoint_every=1")
     workdir = f"--workdir={tmp_path / 'run'}"
@@ -320,6 +329,7 @@ def test_numbers_that_cannot_be_counted_are_refused(number):
             Config().replace({name: number})
 
 
+@quick.training()
 def test_a_list_of_checkpoints_that_is_damaged(tmp_path):
     settings = {**plain_step_test.TINY, "variant": "wgan", "steps": 2}
     config = Config(**settings)

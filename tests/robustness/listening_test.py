@@ -67,10 +67,11 @@ def port(address: str) -> int:
     return int(address.rpartition(":")[2], 16)
 
 
-def start(data_dir, name, *flags, **environment):
+def start(data_dir, name, *flags, quick=True, **environment):
     return forked.start(
         name,
         *(*QUICK, *flags),
+        quick=quick,
         environment={"TFDS_DATA_DIR": str(data_dir), **environment},
         new_session=True,
     )
@@ -171,6 +172,7 @@ def test_a_worker_listens_at_its_port_alone(data_dir, tmp_path):
         "--nobaseline",
         "--strategy=multi_worker",
         f"--workdir={tmp_path / 'run'}",
+        quick=False,
         TF_CONFIG=json.dumps(cluster),
     )
     found, printed = watch(process)

@@ -7,6 +7,7 @@ fork of it: signals, exit statuses, output and devices are its own. That a
 command starts from nothing too, is seen where `sys.executable` is called.
 """
 
+import contextlib
 import multiprocessing
 import os
 import pathlib
@@ -17,15 +18,21 @@ import sys
 import threading
 from collections.abc import Callable
 
+from tests.support import quick
+
 BIN = pathlib.Path(__file__).parents[2] / "bin"
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
     [
         "tensorflow",
+        "tensorflow_datasets",
         "keras",
         "matplotlib.backends.backend_agg",
+        "sklearn.decomposition",
+        "tensorboard.plugins.hparams.api",
         "gmn_tf.api",
         "gmn_tf.search.tuner",
+        "tests.support.quick",
     ]
 )
 
@@ -108,16 +115,24 @@ class Forked:
         self.send_signal(signal.SIGKILL)
 
 
-def start(name: str, *words: object, **options) -> Forked:
-    """Starts `bin/NAME` with these words; for `options` see `Forked`."""
-    return Forked(_command, name, list(map(str, words)), **options)
+def start(name: str, *words: object, quick: bool = True, **options) -> Forked:
+    """Starts `bin/NAME` with these words.
+
+    Args:
+        name: of the command.
+        *words: what follows it on a terminal.
+        quick: whether steps run without a graph; see `quick`.
+        **options: of `Forked`.
+    """
+    return Forked(_command, name, list(map(str, words)), quick, **options)
 
 
-def _command(name: str, words: list[str]) -> None:
+def _command(name: str, words: list[str], quickly: bool) -> None:
     path = BIN / name
     sys.argv = [str(path), *words]
     sys.path.insert(0, str(path.parent))
-    runpy.run_path(str(path), run_name="__main__")
+    with quick.training() if quickly else contextlib.nullcontext():
+        runpy.run_path(str(path), run_name="__main__")
 
 
 def _run(function, arguments, environment, folder, new_session, output):

@@ -18,8 +18,12 @@ from tests.support import toys
 ONE = fit.make_strategy("one")
 
 
+# Less to trace and to compile.
+TINY = {**plain_step_test.TINY, "critic_steps": 1, "steps": 6}
+
+
 def trained(execution=fit.DEFAULT_EXECUTION, **settings):
-    config = Config(**{**plain_step_test.TINY, "steps": 6, **settings})
+    config = Config(**{**TINY, **settings})
     keras.utils.set_random_seed(1)
     return fit.train(config, toys.zero_shot_data(), ONE, execution=execution)
 
@@ -70,7 +74,7 @@ def test_xla_takes_the_same_steps(variant):
     "variant", ["cwgan_gm", "wgan_gm_transductive", "tfvaegan", "cadavae"]
 )
 def test_a_step_is_one_program_without_the_host(variant):
-    config = Config(**plain_step_test.TINY, variant=variant)
+    config = Config(**TINY, variant=variant)
     data = toys.zero_shot_data()
     model = parts.build_model(config, data)
     batch = next(iter(parts.make_batches(config, data, ONE)))
