@@ -344,10 +344,10 @@ def _write_scores(config, data, workdir, models, source, with_limits) -> dict:
         *classes, *accuracies, title=report.heading(record)
     )
     workdir.save_picture("class_accuracy.png", figure)
-    mistakes.write(workdir, data, found, report.heading(record))
+    drawn = mistakes.write(workdir, data, found, report.heading(record))
     pictures = {
         name: (workdir.path / f"{name}.png").read_bytes()
-        for name in ("class_accuracy", *mistakes.FILES)
+        for name in ("class_accuracy", *drawn)
     }
     monitoring.write_result(workdir.logs, config.to_dict(), record, pictures)
     workdir.write_json("metrics.json", record)

@@ -86,8 +86,8 @@ def written(workdir: Workdir) -> bool:
 
 def write(
     workdir: Workdir, data: ZeroShotData, found: Mistakes, title: str
-) -> None:
-    """Writes the files."""
+) -> list[str]:
+    """Writes the files; returns their names."""
     classes = data.class_names, data.num_seen
     made = {}
     if found.confusions is not None:
@@ -102,6 +102,7 @@ def write(
     for name, (table, picture) in made.items():
         workdir.write_text(f"{name}.csv", table)
         workdir.save_picture(f"{name}.png", picture)
+    return list(made)
 
 
 def confusions_csv(
