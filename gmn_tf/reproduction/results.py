@@ -14,6 +14,7 @@ import numpy as np
 from gmn_tf.method.metrics import JOINT, SCORES, SEPARATE
 from gmn_tf.reproduction import plan
 from gmn_tf.runs import report, tables
+from gmn_tf.runs.workdir import as_begun
 from gmn_tf.utils import files
 from gmn_tf.utils import tables as csv_tables
 from gmn_tf.utils.errors import check_same
@@ -97,7 +98,7 @@ class Results:
             check_same(
                 f"{self.out} holds results of other settings ({job.name}).",
                 found,
-                job.settings,
+                as_begun(job.settings, found),
                 "Choose another --out, or give the flags of these results.",
             )
 

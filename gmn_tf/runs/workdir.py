@@ -21,6 +21,7 @@ import contextlib
 import os
 import pathlib
 import shutil
+from collections.abc import Mapping
 
 from etils import epy
 
@@ -81,17 +82,17 @@ class Workdir:
         The run in this folder decides, so that it continues as it began even
         on another machine; for a new one this machine does.
         """
+        found = {"precision": precision.decided(config.precision)}
         if (self.path / "config.json").exists():
-            return _as_begun(config, self.read_config()[0])
-        return config.replace(
-            {"precision": precision.decided(config.precision)}
-        )
+            there = self.read_config()[0].to_dict()
+            found = as_begun({"precision": config.precision}, there)
+        return config.replace(found)
 
     def start(self, config: Config, source: dict) -> None:
         """Makes the folder and writes config.json.
 
         Args:
-            config: the settings.
+            config: the settings, which are written as `decided`.
             source: what the data is, with the entries of `SOURCE`.
 
         Raises:
@@ -106,7 +107,8 @@ class Workdir:
             if not os.path.exists(self.checkpoints):
                 # It starts again; old entries would be shown beside new ones.
                 shutil.rmtree(self.logs, ignore_errors=True)
-            content = {"config": config.to_dict(), "data": source}
+            settings = self.decided(config).to_dict()
+            content = {"config": settings, "data": source}
             self.write_json("config.json", {**content, "versions": versions()})
 
     def read_config(self) -> tuple[Config, dict]:
@@ -225,19 +227,21 @@ class Workdir:
             return
         state = "a" if self.finished() else "an unfinished"
         there = self.read_config()
+        found = identity(*there)
         check_same(
             f"{self.path} holds {state} run with other settings.",
-            identity(*there),
-            identity(_as_begun(config, there[0]), source or there[1]),
+            found,
+            as_begun(identity(config, source or there[1]), found),
             "Choose another --workdir, or remove that folder.",
         )
 
 
-def _as_begun(config: Config, there: Config) -> Config:
-    """The settings, with `--precision=auto` as the run there has it."""
-    if config.precision != "auto":
-        return config
-    return config.replace({"precision": there.precision})
+def as_begun(settings: Mapping, there: Mapping) -> dict:
+    """The settings, with `--precision=auto` as those there have it."""
+    begun = dict(settings)
+    if begun.get("precision") == "auto":
+        begun["precision"] = there["precision"]
+    return begun
 
 
 def identity(config: Config, source: dict) -> dict:

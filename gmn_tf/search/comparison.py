@@ -80,7 +80,8 @@ class Generators:
         workdir = Workdir(str(self.folder / name))
         if not (workdir.path / TRAINED).exists():
             workdir.start(config, self.data.source)
-            workdir.write_json(TRAINED, self._train(workdir, config))
+            decided = workdir.decided(config)
+            workdir.write_json(TRAINED, self._train(workdir, decided))
             workdir.remove_checkpoints()
         workdir.check_same_run(config, self.data.source)
         record = workdir.read_json(TRAINED)

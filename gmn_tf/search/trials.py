@@ -82,7 +82,8 @@ class TrialRunner:
         begun = time.monotonic()
         workdir.path.mkdir(parents=True, exist_ok=True)
         result = {**recorded, "steps": steps, "generator": settings}
-        config = self.search.config.replace({**settings, "steps": steps})
+        config = self.folder.decided(self.search.config)
+        config = config.replace({**settings, "steps": steps})
         try:
             choices = []
             rows = self._try(

@@ -1,6 +1,7 @@
 """Rows, curves and the page that come of finished jobs."""
 
 import csv
+import dataclasses
 import shutil
 
 import numpy as np
@@ -231,3 +232,15 @@ def test_tables_of_other_settings_are_refused(name, old, new, match, tmp_path):
 
     with pytest.raises(InputError, match=match):
         Results(tmp_path).check_same_settings(plan.plan(asked))
+
+
+def test_results_of_another_precision_are_refused(tmp_path):
+    asked = request(tmp_path, datasets=("flo",), figures=(), seeds=1)
+    finish(asked)
+    found = collected(asked)
+    found.check_same_settings(plan.plan(asked))  # auto, as the preset has it
+
+    flags = ("--steps=100", "--manual_dir=there", "--precision=float32")
+    other = dataclasses.replace(asked, flags=flags)
+    with pytest.raises(InputError, match="precision"):
+        found.check_same_settings(plan.plan(other))

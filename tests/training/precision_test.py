@@ -6,9 +6,11 @@ import tensorflow as tf
 from gmn_tf import api, configs
 from gmn_tf.config import Config
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import precision
 
 SOURCE = {"name": "toy", "data_dir": "there", "split_fingerprint": "0"}
+SEARCH = {"objective": "h", "space": {"generator": {}}}
 
 
 @pytest.fixture
@@ -94,6 +96,18 @@ def test_a_run_continues_as_it_began_on_another_machine(machine, tmp_path):
     workdir.check_same_run(config, SOURCE)
     with pytest.raises(ValueError, match="precision"):
         workdir.check_same_run(Config(precision="float32"), SOURCE)
+
+
+def test_what_began_a_folder_is_written_as_decided(machine, tmp_path):
+    """That of a search, too, whose trials follow it on any machine."""
+    folder, config = SearchFolder(tmp_path / "search"), Config(precision="auto")
+    machine("amx_bf16")
+    folder.start_search(config, SOURCE, SEARCH)
+    machine("")
+    folder.start_search(config, SOURCE, SEARCH)
+
+    assert folder.read_config()[0].precision == "mixed_bfloat16"
+    assert folder.decided(config).precision == "mixed_bfloat16"
 
 
 @pytest.mark.usefixtures("quick_training")
