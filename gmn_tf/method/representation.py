@@ -60,6 +60,16 @@ class Representation(keras.Model):
             return on_disk.Mapped(features, self, self.dim)
         return metrics.in_blocks(self, features)
 
+    def in_full_precision(self) -> "Representation":
+        """The same without bfloat16, which not all runtimes have."""
+        network = self.network
+        if network.compute_dtype == network.variable_dtype:
+            return self
+        config = {**network.get_config(), "dtype": network.variable_dtype}
+        full = type(network).from_config(config)
+        full.set_weights(network.get_weights())
+        return type(self)(full)
+
     def get_config(self):
         network = saving.serialize_keras_object(self.network)
         return {**super().get_config(), "network": network}

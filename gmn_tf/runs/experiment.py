@@ -188,10 +188,8 @@ def fit_classifiers(
         for several in zip(*of_parts)
     ]
     if generator is not None and generator.representation is not None:
-        models = [
-            assemble(one.terms, one.embedders, generator.representation)
-            for one in models
-        ]
+        full = generator.representation.in_full_precision()
+        models = [assemble(one.terms, one.embedders, full) for one in models]
     for model in models:
         model.penalise_seen(data.num_seen, config.seen_penalty)
     return models

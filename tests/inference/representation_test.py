@@ -111,6 +111,21 @@ def test_classes_are_added_by_descriptions_and_by_samples(run):
     )
 
 
+def test_classifiers_see_it_in_float32(run):
+    """LiteRT has no bfloat16, and final classifiers compute in float32."""
+    config = run.config.replace({"precision": "mixed_bfloat16"})
+    generator = parts.build_model(config, run.data).synthesiser
+    classifier, _ = experiment.fit_classifiers(config, run.data, generator)
+    made, found = generator.representation, classifier.representation
+
+    assert made.network.compute_dtype == "bfloat16"
+    assert found.network.compute_dtype == "float32"
+    features = run.data.unseen.features
+    np.testing.assert_allclose(
+        found(features), made(features), rtol=0.03, atol=0.03
+    )
+
+
 def test_without_it_classifiers_see_features(run):
     config = run.config.replace({"representation": "features"})
     model = parts.build_model(config, run.data)
