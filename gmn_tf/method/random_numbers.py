@@ -65,7 +65,8 @@ def rows_of_normal(row_states, rows, size: int):
 
     with tf.device("CPU"):  # where so small operations cost least
         found = tf.map_fn(row, row_states, fn_output_signature=tf.float32)
-    found = tf.ensure_shape(found, [None, width + rest])
+    # Of no row, eagerly, `map_fn` does not know the size.
+    found = tf.reshape(found, [-1, width + rest])
     begins_inside = (first % BLOCK > 0)[:, tf.newaxis]
     found = tf.where(begins_inside, found[:, rest:], found[:, :width])
     return _transformed(found, size)

@@ -170,6 +170,10 @@ def test_a_graph_draws_each_row_that_it_reads():
         for seed, row in zip(seeds, rows)
     ]
     np.testing.assert_allclose(found, expected, atol=1e-6)
+    none = random_numbers.rows_of_normal(
+        random_numbers.states(seeds[:2])[:0], tf.zeros(0, tf.int64), 6
+    )
+    assert none.shape == (0, 6)  # without a graph, too
 
 
 @pytest.mark.usefixtures("few_rows")
