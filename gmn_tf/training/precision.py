@@ -7,7 +7,7 @@ classifiers.
 
 import os
 import pathlib
-import platform
+import sys
 
 import tensorflow as tf
 
@@ -44,7 +44,7 @@ def multiplies_bfloat16() -> bool:
         )
     if os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "0":
         return False
-    if platform.system() != "Linux" or not CPU_INFO.exists():
+    if sys.platform != "linux" or not CPU_INFO.exists():
         return False
     return not INSTRUCTIONS.isdisjoint(CPU_INFO.read_text().split())
 

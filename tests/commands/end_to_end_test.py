@@ -128,6 +128,13 @@ def test_limits_are_measured_beside_the_scores_or_not_at_all(run_of, tmp_path):
     assert limits["seen_alone"] >= metrics["s"]["mean"] - 0.05
 
 
+def rounded(record):
+    """Scores to five digits."""
+    return json.loads(
+        json.dumps(record), parse_float=lambda text: round(float(text), 5)
+    )
+
+
 @pytest.mark.parametrize("variant", ["cwgan_gm", "wgan_gm_transductive"])
 @pytest.mark.parametrize("split", ["test", "tune"])
 def test_features_on_disk_give_the_same_scores(
@@ -137,10 +144,11 @@ def test_features_on_disk_give_the_same_scores(
     on_disk = zero_shot_data.load(tiny_name, tiny_dir, split, memory=0)
     workdir, metrics = run(config, on_disk, tmp_path / "on_disk")
 
-    assert metrics == expected
+    # Synthetic ones are drawn when they are read: equal but for rounding.
+    assert rounded(metrics) == rounded(expected)
     for place, loaded in ((folder, in_memory), (workdir, on_disk)):
         found = finished.evaluate(FinishedRun(place, config, loaded))
-        assert found == metrics
+        assert rounded(found) == rounded(metrics)
 
 
 def test_linear_compatibility_runs(tiny_config, tiny_data, tmp_path):

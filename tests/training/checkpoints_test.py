@@ -272,7 +272,6 @@ def test_a_run_keeps_what_it_has_watched(
     )
 
 
-@quick.training()
 def test_no_checkpoints_if_none_are_wanted(tiny_config, tiny_data, tmp_path):
     workdir = Workdir(tmp_path)
     workdir.start(tiny_config, SOURCE)

@@ -17,11 +17,11 @@ SEARCH = {"objective": "h", "space": {"generator": {}}}
 def machine(monkeypatch, tmp_path):
     """Makes this machine one with these instructions, and these GPUs."""
 
-    def make(flags="", gpus=(), system="Linux"):
+    def make(flags="", gpus=(), system="linux"):
         info = tmp_path / "cpuinfo"
         info.write_text(f"processor : 0\nflags\t\t: fpu {flags} sse2\n")
         monkeypatch.setattr(precision, "CPU_INFO", info)
-        monkeypatch.setattr(precision.platform, "system", lambda: system)
+        monkeypatch.setattr(precision.sys, "platform", system)
         monkeypatch.setattr(
             tf.config, "list_physical_devices", lambda kind="GPU": list(gpus)
         )
@@ -41,7 +41,7 @@ def machine(monkeypatch, tmp_path):
         ({"flags": "avx512f avx512_bf16"}, True),
         ({"flags": "amx_bf16 amx_tile"}, True),
         ({"flags": "avx512f avx512_vnni"}, False),
-        ({"flags": "avx512_bf16", "system": "Darwin"}, False),
+        ({"flags": "avx512_bf16", "system": "darwin"}, False),
         ({"gpus": [(8, 0), (9, 0)]}, True),
         ({"gpus": [(7, 5)], "flags": "avx512_bf16"}, False),
         ({"gpus": [(8, 0), (7, 0)]}, False),
