@@ -24,11 +24,11 @@ from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
 from tests.support import forked, quick
 from tests.support.in_process import fail, succeed
+from tests.support.runs import SOURCE
 
 WATCHING = experiment.MonitoringOptions(
     quiet=True, log_every=1, picture_every=2
 )
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 
 
 @quick.training()

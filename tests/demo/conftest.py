@@ -13,11 +13,7 @@ from gmn_tf.demo.answering import Demo
 from gmn_tf.demo.catalogue import Catalogue
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import base, discriminant
-from gmn_tf.runs import experiment
-from gmn_tf.runs.finished import FinishedRun
-from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit
-from tests.support import image_toys, quick
+from tests.support import image_toys, quick, runs
 
 NAMES = ("001.Red_one", "green", "yellow", "purple", "blue")
 COLOURS = np.array(
@@ -84,18 +80,9 @@ def finished_run(tiny_config, tiny_data, tmp_path_factory):
     """A run of the tiny set without a generator; its data is elsewhere."""
     changes = {"variant": "real_only", "steps": 1, "classifier_seeds": 1}
     config = tiny_config.replace(changes)
-    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
-    source = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
-    workdir.start(config, source)
+    folder = tmp_path_factory.mktemp("runs") / "run"
     with quick.training():
-        experiment.run(
-            config,
-            tiny_data,
-            workdir,
-            fit.make_strategy("one"),
-            experiment.MonitoringOptions(quiet=True),
-        )
-    return FinishedRun(workdir, config, tiny_data)
+        return runs.finished_run(config, tiny_data, folder)
 
 
 @pytest.fixture(scope="session")

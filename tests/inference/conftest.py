@@ -3,30 +3,16 @@
 import pytest
 
 from gmn_tf.inference.prediction import Predictor
-from gmn_tf.runs import experiment
-from gmn_tf.runs.finished import FinishedRun
-from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit
-from tests.support import quick
-
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
+from tests.support import quick, runs
 
 
 @pytest.fixture(scope="session")
 def finished_run(tiny_config, tiny_data, tmp_path_factory):
     """A run of the tiny set, made in a moment."""
     config = tiny_config.replace({"seen_penalty": 0.25})
-    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
-    workdir.start(config, SOURCE)
+    folder = tmp_path_factory.mktemp("runs") / "run"
     with quick.training():
-        experiment.run(
-            config,
-            tiny_data,
-            workdir,
-            fit.make_strategy("one"),
-            experiment.MonitoringOptions(quiet=True),
-        )
-    return FinishedRun(workdir, config, tiny_data)
+        return runs.finished_run(config, tiny_data, folder)
 
 
 @pytest.fixture(scope="session")

@@ -9,11 +9,8 @@ from gmn_tf.inference import exporting, format_table, prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
 from gmn_tf.runs import experiment, finished
-from gmn_tf.runs.finished import FinishedRun
-from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit, parts
-from tests.inference.conftest import SOURCE
-from tests.support import quick
+from gmn_tf.training import parts
+from tests.support import quick, runs
 
 SETTINGS = {
     "tfvaegan": {
@@ -35,19 +32,10 @@ def run(request, tiny_config, tiny_data, tmp_path_factory):
     }
     settings = {"variant": request.param, **SETTINGS[request.param]}
     config = tiny_config.replace({**small, **settings})
-    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
-    workdir.start(config, SOURCE)
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    alone = {"with_baseline": False, "with_limits": False}
     with quick.training():
-        experiment.run(
-            config,
-            tiny_data,
-            workdir,
-            fit.make_strategy("one"),
-            experiment.MonitoringOptions(quiet=True),
-            with_baseline=False,
-            with_limits=False,
-        )
-    return FinishedRun(workdir, config, tiny_data)
+        return runs.finished_run(config, tiny_data, folder, **alone)
 
 
 def test_a_run_is_scored_again_and_predicts(run):

@@ -11,13 +11,10 @@ from gmn_tf.data.zero_shot_data import PARTS, Samples
 from gmn_tf.inference import exporting, model_card, prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
-from gmn_tf.runs import experiment, finished, report
-from gmn_tf.runs.finished import FinishedRun
-from gmn_tf.runs.workdir import Workdir
+from gmn_tf.runs import finished, report
 from gmn_tf.training import fit, parts
 from gmn_tf.utils.errors import InputError
-from tests.inference.conftest import SOURCE
-from tests.support import quick
+from tests.support import quick, runs
 
 ONE = fit.make_strategy("one")
 
@@ -37,12 +34,8 @@ def with_features(data, change):
 def trained(config, raw, path):
     """A finished run of a configuration, on raw data that it scales."""
     data = raw.rescaled(config.feature_scaling, config.embedding_norm)
-    workdir = Workdir(path)
-    workdir.start(config, SOURCE)
-    options = experiment.MonitoringOptions(quiet=True)
     with quick.training():
-        experiment.run(config, data, workdir, ONE, options)
-    return FinishedRun(workdir, config, data)
+        return runs.finished_run(config, data, path)
 
 
 @pytest.fixture(scope="module")

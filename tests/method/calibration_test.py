@@ -9,10 +9,9 @@ import pytest
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method import calibration
 from gmn_tf.method import metrics as evaluation
-from gmn_tf.runs import experiment, finished, plots, report
+from gmn_tf.runs import finished, plots, report
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
 from tests.method.metrics_test import (
     SEEN_LABELS,
@@ -22,8 +21,8 @@ from tests.method.metrics_test import (
     data_of,
     looking_up,
 )
+from tests.support.runs import SOURCE, finished_run
 
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 pytestmark = pytest.mark.usefixtures("quick_training")
 
 
@@ -81,16 +80,8 @@ def make_run(tiny_config, tiny_name, tiny_dir, tmp_path_factory):
 
     def make(**changes):
         config = tuned.replace(changes)
-        workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
-        workdir.start(config, SOURCE)
-        experiment.run(
-            config,
-            held_back,
-            workdir,
-            fit.make_strategy("one"),
-            experiment.MonitoringOptions(quiet=True),
-        )
-        return FinishedRun(workdir, config, held_back)
+        folder = tmp_path_factory.mktemp("runs") / "run"
+        return finished_run(config, held_back, folder)
 
     return make
 

@@ -33,9 +33,9 @@ from tests.support import (
     quick,
     toys,
 )
+from tests.support.runs import SOURCE
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 WATCHING = experiment.MonitoringOptions(
     quiet=True, log_every=1, checkpoint_every=1
 )

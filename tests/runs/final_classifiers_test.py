@@ -1,5 +1,7 @@
 """Each final classifier through a run: rows, seeds, files, predictions."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -15,8 +17,8 @@ from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import fit, parts
 from gmn_tf.utils.errors import InputError
+from tests.support.runs import SOURCE
 
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
 QUIET = experiment.MonitoringOptions(quiet=True)
 pytestmark = pytest.mark.usefixtures("quick_training")
 NEW = ["new", "newer"]
@@ -236,3 +238,18 @@ def test_rows_that_cannot_be_had_are_noted(config, tiny_data, tmp_path):
     assert any("choose a variant such as cwgan_gm" in line for line in printed)
     assert not parts.note_on_rows(config.replace({"variant": "wgan"}))
     assert not parts.note_on_rows(config.replace({"classifier_rows": "both"}))
+
+
+def test_features_that_are_drawn_in_each_epoch_are_noted(config, tiny_data):
+    few = dataclasses.replace(tiny_data, memory=0)
+
+    note = parts.note_on_memory(config, few)
+
+    count = 3 * config.synthetic_per_class  # of unseen classes
+    assert note.startswith(f"{count} synthetic features need ")
+    assert "--memory_gb=0:" in note
+    assert not parts.note_on_memory(config, tiny_data)
+    alone = config.replace({"classifier_rows": "real"})
+    assert not parts.note_on_memory(alone, few)
+    plain = config.replace({"variant": "real_only"})
+    assert not parts.note_on_memory(plain, few)

@@ -16,28 +16,17 @@ from gmn_tf.runs import experiment, finished, mistake_plots, mistakes
 from gmn_tf.runs import temperature as temperatures
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit
 from gmn_tf.utils import figures
-from tests.support import toys
+from tests.support import runs, toys
 from tests.support.in_process import call, fail
-
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f00d"}
 
 
 @pytest.fixture(scope="module")
 def run(tiny_config, tiny_data, tmp_path_factory):
     """A run without a generator, which finds its temperature by itself."""
     config = tiny_config.replace({"variant": "real_only", "steps": 1})
-    workdir = Workdir(tmp_path_factory.mktemp("runs") / "run")
-    workdir.start(config, SOURCE)
-    experiment.run(
-        config,
-        tiny_data,
-        workdir,
-        fit.make_strategy("one"),
-        experiment.MonitoringOptions(quiet=True),
-    )
-    return FinishedRun(workdir, config, tiny_data)
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return runs.finished_run(config, tiny_data, folder)
 
 
 def rows_of(run, name):

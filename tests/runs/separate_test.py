@@ -11,12 +11,10 @@ from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import metrics as scoring
 from gmn_tf.runs import experiment, separate
 from gmn_tf.runs.candidates import candidates
-from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit
 from gmn_tf.utils.errors import InputError
+from tests.support.runs import SOURCE, finished_run
 
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 QUIET = experiment.MonitoringOptions(quiet=True)
 pytestmark = pytest.mark.usefixtures("quick_training")
 
@@ -31,13 +29,10 @@ def runs(quick_training, tiny_config, tiny_name, tiny_dir, tmp_path_factory):
         for split in ("test", "tune"):
             config = tiny_config.replace({"variant": variant, "split": split})
             loaded = zero_shot_data.load(tiny_name, tiny_dir, split)
-            workdir = Workdir(tmp_path_factory.mktemp(variant) / split)
-            workdir.start(config, SOURCE)
-            strategy = fit.make_strategy("one")
-            experiment.run(
-                config, loaded, workdir, strategy, QUIET, with_baseline=False
+            folder = tmp_path_factory.mktemp(variant) / split
+            made.append(
+                finished_run(config, loaded, folder, with_baseline=False)
             )
-            made.append(FinishedRun(workdir, config, loaded))
         return *made, separate.run(*made, quiet=True)
 
     return make

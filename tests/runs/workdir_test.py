@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 from gmn_tf.config import Config
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
-
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
+from tests.support.runs import SOURCE
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from gmn_tf.runs import experiment
 from gmn_tf.search import space, trials, tuner
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import fit
+from tests.support.runs import SOURCE
 
 MONITORING = experiment.MonitoringOptions(quiet=True, checkpoint_every=2)
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 SPACE = {
     "noise_dim": [2, 3, 4, 5],
     "learning_rate": {"min": 1e-4, "max": 1e-2, "log": True},

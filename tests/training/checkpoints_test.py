@@ -21,6 +21,7 @@ from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import StoppedError
 from tests.method import plain_step_test
 from tests.support import quick, toys
+from tests.support.runs import SOURCE
 
 ONE = fit.make_strategy("one")
 STEPS = 7
@@ -31,7 +32,6 @@ SMALL = {
     "critic_steps": 1,
     "steps": STEPS,
 }
-SOURCE = {"name": "tiny", "data_dir": "here", "split_fingerprint": "f"}
 
 
 class StopAfter(keras.callbacks.Callback):
