@@ -259,7 +259,11 @@ def train(
             log(report.data_summary(data))
             if VARIANTS[config.variant].has_generator:
                 log(precision.note(config.precision))
-            notes = parts.note_on_rows(config), parts.note_on_output(config)
+            notes = (
+                parts.note_on_rows(config),
+                parts.note_on_output(config),
+                parts.note_on_memory(config, data),
+            )
             for note in filter(None, notes):
                 log(f"Note: {note}")
             beside = with_baseline, with_limits

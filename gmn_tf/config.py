@@ -19,6 +19,7 @@ from gmn_tf.utils.errors import InputError, check_choice, nearest
 
 # A count is positive, and TensorFlow counts many things in 32 bits.
 BOUNDS = {int: (1, 2**31), tuple: (1, 2**31), float: (0.0, None)}
+AUTO, SINGLE, MIXED = PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 BOTH, REAL = ROWS = ("both", "real")  # samples of a classifier
 
 
@@ -103,12 +104,12 @@ class Config:
     )
 
     precision: str = setting(
-        "float32",
+        SINGLE,
         "Numbers that networks compute with; weights, sums and losses stay "
         "float32 with mixed_bfloat16, and so do final classifiers; auto: "
         "mixed_bfloat16 where the machine has instructions for it, else "
         "float32.",
-        ("auto", "float32", "mixed_bfloat16"),
+        PRECISIONS,
     )
 
     # --- Generator (3.1) ----------------------------------------------------

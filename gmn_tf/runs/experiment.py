@@ -259,17 +259,10 @@ def _task(config: Config, data: ZeroShotData, generator, with_fake) -> Task:
 
 def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
     """D_fake: as many synthetic samples of each class as the settings say."""
-    counts = synthesis.synthetic_counts(
-        data.train,
-        data.num_seen,
-        data.num_classes,
-        config.synthetic_per_class,
-        config.seen_floor,
-    )
     return synthesis.synthesise(
         generator,
         data.embeddings,
-        counts,
+        parts.synthetic_counts(config, data),
         config.seed,
         config.synthetic_condition_noise,
         data.memory,

@@ -25,7 +25,7 @@ from collections.abc import Mapping
 
 from etils import epy
 
-from gmn_tf.config import Config
+from gmn_tf.config import AUTO, Config
 from gmn_tf.utils import files, locks, registry
 from gmn_tf.utils.errors import InputError, check_same, first_line
 from gmn_tf.utils.versions import versions
@@ -239,7 +239,7 @@ class Workdir:
 def as_begun(settings: Mapping, there: Mapping) -> dict:
     """The settings, with `--precision=auto` as those there have it."""
     begun = dict(settings)
-    if begun.get("precision") == "auto":
+    if begun.get("precision") == AUTO:
         begun["precision"] = there["precision"]
     return begun
 

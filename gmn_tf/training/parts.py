@@ -7,12 +7,13 @@ no loss knows of `Config`.
 from typing import NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from gmn_tf.config import Config
+from gmn_tf.config import BOTH, Config
 from gmn_tf.data.feature_scaling import SIGNED
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import guidance, sampling, variants
+from gmn_tf.method import guidance, sampling, synthesis, variants
 from gmn_tf.method.adam import Adam
 from gmn_tf.method.classifiers import base, bilinear, linear, table
 from gmn_tf.method.critic import Critic
@@ -229,6 +230,36 @@ def note_on_output(config: Config) -> str:
     return (
         f"--feature_scaling={config.feature_scaling} gives signed features, "
         "which a generator with --generator_output=relu cannot make; auto can."
+    )
+
+
+def synthetic_counts(config: Config, data: ZeroShotData) -> np.ndarray:
+    """How many synthetic samples each class gets, `[C]`."""
+    return synthesis.synthetic_counts(
+        data.train,
+        data.num_seen,
+        data.num_classes,
+        config.synthetic_per_class,
+        config.seen_floor,
+    )
+
+
+def note_on_memory(config: Config, data: ZeroShotData) -> str:
+    """Where synthetic samples are drawn again in each epoch, which takes time.
+
+    Samples of which a classifier sees a representation may need less or more.
+    """
+    uses = any(part.rows == BOTH for part in config.classifier_parts)
+    if not (variants.VARIANTS[config.variant].has_generator and uses):
+        return ""
+    counts = synthetic_counts(config, data)
+    size = 4 * int(counts.sum()) * data.feature_dim
+    if size <= data.memory:
+        return ""
+    return (
+        f"{counts.sum()} synthetic features need {size / 2**30:.1f} GB, more "
+        f"than --memory_gb={data.memory / 2**30:g}: they are drawn again in "
+        "each epoch of the final classifiers. More memory makes these faster."
     )
 
 

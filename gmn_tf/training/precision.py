@@ -11,14 +11,15 @@ import sys
 
 import tensorflow as tf
 
-AUTO, SINGLE, MIXED = PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+from gmn_tf.config import AUTO, MIXED, SINGLE
+
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
 COMPUTE_CAPABILITY = (8, 0)  # of NVIDIA's GPUs since Ampere
 
 
 def decided(precision: str) -> str:
-    """One of `PRECISIONS`, with `auto` decided by this machine."""
+    """A `--precision`, with `auto` decided by this machine."""
     if precision != AUTO:
         return precision
     return MIXED if multiplies_bfloat16() else SINGLE
@@ -50,7 +51,7 @@ def multiplies_bfloat16() -> bool:
 
 
 def note(precision: str) -> str:
-    """A line for the user: what was decided, and why."""
+    """A line for the user: what was decided."""
     if precision == MIXED:
         return (
             "Networks compute in bfloat16, with weights and losses in float32 "
