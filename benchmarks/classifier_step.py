@@ -16,7 +16,6 @@ change less than others on a machine that does other work.
 """
 
 import os
-import statistics
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -27,19 +26,18 @@ command_line.start_tensorflow()
 
 import numpy as np
 import tensorflow as tf
+import train_step
 from absl import app, flags
 
 from gmn_tf.method import compatibility
 from gmn_tf.method.classifiers import sgd
 
-SHAPES = {"flo": (2048, 102, 1024), "cub": (2048, 200, 312)}  # dx, C, da
+SHAPES = ("flo", "cub")
 SEEDS = 5
 SETTINGS = sgd.SGD(0.01, 0.97, 0.9, 0.001, 256, epochs=1)
 RATE = tf.constant(SETTINGS.learning_rate)
 
 FLAGS = flags.FLAGS
-flags.DEFINE_integer("rounds", 8, "Times that each form is timed.", 1)
-flags.DEFINE_integer("steps", 8, "Steps of one of these times.", 1)
 
 
 def gradients(theta, batch, labels, embeddings):
@@ -100,6 +98,7 @@ def fused(variables, data, order):
                 grad=gradient + SETTINGS.weight_decay * old,
                 momentum=SETTINGS.momentum,
             )
+    return variables[0][0][0, 0]
 
 
 @tf.function
@@ -122,9 +121,10 @@ def gather(features, order):
     return total
 
 
-def forms(shape) -> dict:
+def forms(shape: str) -> dict:
     """Name -> a call that takes all steps."""
-    feature_dim, classes, embedding_dim = shape
+    _, seen, unseen, feature_dim, embedding_dim = train_step.SHAPES[shape]
+    classes = seen + unseen
     count = FLAGS.steps * SETTINGS.batch_size
     rng = np.random.default_rng(0)
     features = tf.abs(tf.random.normal([count, feature_dim]))
@@ -169,26 +169,21 @@ def forms(shape) -> dict:
 
 
 def main(_):
-    for name, shape in SHAPES.items():
+    for name in SHAPES:
         print(name, flush=True)
-        calls = forms(shape)
-        times = {form: [] for form in calls}
-        for turn in range(1 + FLAGS.rounds):
-            for form, call in calls.items():
-                begun = time.process_time()
-                tf.nest.map_structure(np.array, call())
-                steps = FLAGS.steps * (SEEDS if form == "seeds" else 1)
-                if turn:  # the first is tracing
-                    seconds = time.process_time() - begun
-                    times[form].append(1000.0 * seconds / steps)
-        for form, each in times.items():
-            ratios = [a / b for a, b in zip(each, times["now"])]
+        seconds = train_step.take_turns(
+            forms(name), FLAGS.rounds, 1, clock=time.process_time
+        )
+        for form, each in seconds.items():
+            steps = FLAGS.steps * (SEEDS if form == "seeds" else 1)
+            seconds[form] = each / steps
             print(
-                f"  {form}: {statistics.median(each):.2f} ms a step, "
-                f"{statistics.median(ratios):.2f} of now",
+                f"  {form}: {1000.0 * seconds[form]:.2f} ms a step, "
+                f"{seconds[form] / seconds['now']:.2f} of now",
                 flush=True,
             )
 
 
 if __name__ == "__main__":
+    train_step.define_turns()
     app.run(main)
