@@ -107,8 +107,8 @@ class Config:
         SINGLE,
         "Numbers that networks compute with; weights, sums and losses stay "
         "float32 with mixed_bfloat16, and so do final classifiers; auto: "
-        "mixed_bfloat16 where the machine has instructions for it, else "
-        "float32.",
+        "mixed_bfloat16 where the machine has instructions for it and "
+        "--feature_scaling centres features, else float32.",
         PRECISIONS,
     )
 

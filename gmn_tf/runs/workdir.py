@@ -82,7 +82,7 @@ class Workdir:
         The run in this folder decides, so that it continues as it began even
         on another machine; for a new one this machine does.
         """
-        found = {"precision": precision.decided(config.precision)}
+        found = {"precision": precision.decided(config)}
         if (self.path / "config.json").exists():
             there = self.read_config()[0].to_dict()
             found = as_begun({"precision": config.precision}, there)

@@ -46,7 +46,7 @@ def build_model(
             config.critic_units,
             config.activation,
             variant.critic == variants.CONDITIONAL,
-            dtype=precision.policy(config.precision),
+            dtype=precision.policy(config),
         )
         critic.build((None, data.feature_dim), (None, data.embeddings.shape[1]))
     guidances = [
@@ -83,7 +83,7 @@ def build_model(
 
 def build_generator(config: Config, data: ZeroShotData) -> Generator:
     """The generator of a configuration, built for a data set."""
-    dtype = precision.policy(config.precision)
+    dtype = precision.policy(config)
     dim = system_parts.noise_dim(config, data)
     if config.noise == "concat":
         noise = ConcatenatedNoise(dim, dtype=dtype)

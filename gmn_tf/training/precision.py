@@ -11,23 +11,29 @@ import sys
 
 import tensorflow as tf
 
-from gmn_tf.config import AUTO, MIXED, SINGLE
+from gmn_tf.config import AUTO, MIXED, SINGLE, Config
+from gmn_tf.data.feature_scaling import SIGNED
 
 CPU_INFO = pathlib.Path("/proc/cpuinfo")
 INSTRUCTIONS = {"avx512_bf16", "amx_bf16"}  # as Linux names them
 COMPUTE_CAPABILITY = (8, 0)  # of NVIDIA's GPUs since Ampere
 
 
-def decided(precision: str) -> str:
-    """A `--precision`, with `auto` decided by this machine."""
-    if precision != AUTO:
-        return precision
-    return MIXED if multiplies_bfloat16() else SINGLE
+def decided(config: Config) -> str:
+    """The precision of a run, with `auto` decided: by this machine and data.
+
+    Of numbers that are far from 0 beside their spread, as features that are
+    not centred may be, bfloat16 keeps too few digits.
+    """
+    if config.precision != AUTO:
+        return config.precision
+    centred = config.feature_scaling in SIGNED
+    return MIXED if centred and multiplies_bfloat16() else SINGLE
 
 
-def policy(precision: str) -> str | None:
-    """Keras's name of a precision; None is Keras's default."""
-    name = decided(precision)
+def policy(config: Config) -> str | None:
+    """Keras's name of the precision; None is Keras's default."""
+    name = decided(config)
     return None if name == SINGLE else name
 
 

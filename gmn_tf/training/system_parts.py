@@ -87,7 +87,7 @@ def autoencoder(config: Config, data: ZeroShotData):
         noise_dim(config, data),
         config.vae_units,
         config.activation,
-        dtype=policy(config.precision),
+        dtype=policy(config),
     )
     return autoencoding.Autoencoding(
         encoder,
@@ -107,7 +107,7 @@ def regression(config: Config, data: ZeroShotData):
         data.embeddings.shape[1],
         config.regressor_units,
         config.activation,
-        dtype=policy(config.precision),
+        dtype=policy(config),
     )
     decoded = _representation(config) == variants.DECODED
     return Regression(
@@ -133,7 +133,7 @@ def with_feedback(config: Config, generator, guidances: list):
 def aligned_codes(config: Config, data: ZeroShotData):
     """The guidance of CADA-VAE."""
     dim, embedding_dim = noise_dim(config, data), data.embeddings.shape[1]
-    last = config.activation, policy(config.precision)
+    last = config.activation, policy(config)
     encoder = Encoder(
         data.feature_dim, 0, dim, config.alignment_units, last[0], dtype=last[1]
     )

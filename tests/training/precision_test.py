@@ -5,10 +5,12 @@ import tensorflow as tf
 
 from gmn_tf import api, configs
 from gmn_tf.config import Config
+from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import precision
 
+CENTRED = Config(precision="auto", feature_scaling="unit")
 SOURCE = {"name": "toy", "data_dir": "there", "split_fingerprint": "0"}
 SEARCH = {"objective": "h", "space": {"generator": {}}}
 
@@ -53,8 +55,8 @@ def test_the_machine_decides(machine, made, native):
 
     assert precision.multiplies_bfloat16() is native
     decided = "mixed_bfloat16" if native else "float32"
-    assert precision.decided("auto") == decided
-    assert precision.policy("auto") == (decided if native else None)
+    assert precision.decided(CENTRED) == decided
+    assert precision.policy(CENTRED) == (decided if native else None)
 
 
 def test_not_without_the_library_that_uses_the_instructions(
@@ -63,14 +65,25 @@ def test_not_without_the_library_that_uses_the_instructions(
     machine("avx512_bf16")
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
 
-    assert precision.decided("auto") == "float32"
+    assert precision.decided(CENTRED) == "float32"
+
+
+@pytest.mark.parametrize("scaling", FEATURE_SCALINGS)
+def test_features_far_from_zero_keep_single_precision(machine, scaling):
+    machine("avx512_bf16")
+    config = CENTRED.replace({"feature_scaling": scaling})
+
+    far = scaling in ("none", "rms", "minmax")
+    assert precision.decided(config) == ("float32" if far else "mixed_bfloat16")
+    asked = config.replace({"precision": "mixed_bfloat16"})
+    assert precision.decided(asked) == "mixed_bfloat16"
 
 
 @pytest.mark.parametrize("given", ["float32", "mixed_bfloat16"])
 def test_what_is_asked_for_is_done(machine, given):
     machine("avx512_bf16" if given == "float32" else "")
 
-    assert precision.decided(given) == given
+    assert precision.decided(CENTRED.replace({"precision": given})) == given
 
 
 def test_presets_of_the_authors_have_single_precision():
@@ -84,7 +97,7 @@ def test_presets_of_the_authors_have_single_precision():
 
 
 def test_a_run_continues_as_it_began_on_another_machine(machine, tmp_path):
-    workdir, config = Workdir(tmp_path / "run"), Config(precision="auto")
+    workdir, config = Workdir(tmp_path / "run"), CENTRED
     machine("avx512_bf16")
     begun = workdir.decided(config)
     workdir.start(begun, SOURCE)
@@ -95,12 +108,13 @@ def test_a_run_continues_as_it_began_on_another_machine(machine, tmp_path):
     assert workdir.decided(config) == begun
     workdir.check_same_run(config, SOURCE)
     with pytest.raises(ValueError, match="precision"):
-        workdir.check_same_run(Config(precision="float32"), SOURCE)
+        single = CENTRED.replace({"precision": "float32"})
+        workdir.check_same_run(single, SOURCE)
 
 
 def test_what_began_a_folder_is_written_as_decided(machine, tmp_path):
     """That of a search, too, whose trials follow it on any machine."""
-    folder, config = SearchFolder(tmp_path / "search"), Config(precision="auto")
+    folder, config = SearchFolder(tmp_path / "search"), CENTRED
     machine("amx_bf16")
     folder.start_search(config, SOURCE, SEARCH)
     machine("")
@@ -112,11 +126,13 @@ def test_what_began_a_folder_is_written_as_decided(machine, tmp_path):
 
 @pytest.mark.usefixtures("quick_training")
 def test_it_is_printed_and_recorded(machine, tiny_data, tiny_config, tmp_path):
-    config, printed = tiny_config.replace({"precision": "auto"}), []
+    centred = {"precision": "auto", "feature_scaling": "unit"}
+    config, printed = tiny_config.replace(centred), []
+    data = tiny_data.rescaled("unit", config.embedding_norm)
     options = {"with_baseline": False, "with_limits": False}
     machine("avx512_bf16")
     run = api.train(
-        config, tiny_data, tmp_path / "run", log=printed.append, **options
+        config, data, tmp_path / "run", log=printed.append, **options
     )
 
     assert "Networks compute in bfloat16" in "\n".join(printed)
