@@ -105,8 +105,8 @@ class Config:
 
     precision: str = setting(
         SINGLE,
-        "Numbers that networks compute with; weights, sums and losses stay "
-        "float32 with mixed_bfloat16, and so do final classifiers; auto: "
+        "Numbers that are multiplied in training; weights, sums, losses and "
+        "what was trained stay float32 with mixed_bfloat16; auto: "
         "mixed_bfloat16 where the machine has instructions for it and "
         "--feature_scaling centres features, else float32.",
         PRECISIONS,

@@ -49,7 +49,7 @@ def scores(features, theta, embeddings=None):
     """f(x, a) of every sample with every class.
 
     Args:
-        features: `[..., dx]`.
+        features: `[..., dx]`, of the type in which `product` multiplies.
         theta: W and b.
         embeddings: `[C, da]`, or None for the linear form.
 
@@ -57,10 +57,23 @@ def scores(features, theta, embeddings=None):
         `[..., C]` scores.
     """
     weights, bias = theta
-    projection = tf.tensordot(features, weights, 1) + bias
+    projection = product(features, weights) + bias
     if embeddings is None:
         return projection
     return tf.tensordot(projection, embeddings, [[-1], [1]])
+
+
+def product(features, weights):
+    """x^T W in the type of `features`, as a tensor of the type of `weights`.
+
+    So weights keep all their digits where products have fewer, as bfloat16.
+
+    Args:
+        features: `[..., dx]`.
+        weights: `[dx, units]`.
+    """
+    found = tf.tensordot(features, tf.cast(weights, features.dtype), 1)
+    return tf.cast(found, weights.dtype)
 
 
 def times(theta, matrix):

@@ -32,6 +32,7 @@ from gmn_tf.training import (
     monitored_samples,
     monitoring,
     parts,
+    precision,
     validation,
     workers,
 )
@@ -249,12 +250,15 @@ def fit_parts(
 def _task(config: Config, data: ZeroShotData, generator, with_fake) -> Task:
     """What a part learns from: real samples, and those of a generator."""
     real = representation.represented(data.train, generator, config.seed)
+    dtype = precision.of_products(config)
     if not with_fake:
         seen = data.num_seen
-        return Task(real, data.embeddings, seen, seen)
+        return Task(real, data.embeddings, seen, seen, dtype)
     fake = draw_synthetic(config, data, generator)
     samples = synthesis.joined(real, fake)
-    return Task(samples, data.embeddings, data.num_seen, data.num_classes)
+    return Task(
+        samples, data.embeddings, data.num_seen, data.num_classes, dtype
+    )
 
 
 def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:

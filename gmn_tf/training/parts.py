@@ -127,7 +127,8 @@ def gradient_matching(config: Config, data: ZeroShotData):
 
 def classification(config: Config, data: ZeroShotData):
     seen = data.embeddings[: data.num_seen]
-    task = base.Task(data.train, seen, data.num_seen, data.num_seen)
+    dtype = precision.of_products(config)
+    task = base.Task(data.train, seen, data.num_seen, data.num_seen, dtype)
     sgd_settings = classifier_settings(config, "bilinear")
     if config.compatibility == "linear":
         (term,) = linear.fit(task, sgd_settings, config.seed).terms

@@ -1,8 +1,8 @@
 """Which numbers networks compute with: float32, or bfloat16 where it is fast.
 
-With `mixed_bfloat16`, products of activations and weights have 16 bits;
-weights, sums, losses, penalties, norms and Adam keep 32, and so do final
-classifiers.
+With `mixed_bfloat16`, products of activations and weights have 16 bits, in the
+training of networks and of final classifiers; weights, sums, losses, penalties,
+norms and Adam keep 32, and so do final classifiers once they are trained.
 """
 
 import os
@@ -35,6 +35,11 @@ def policy(config: Config) -> str | None:
     """Keras's name of the precision; None is Keras's default."""
     name = decided(config)
     return None if name == SINGLE else name
+
+
+def of_products(config: Config) -> str:
+    """The type in which final classifiers multiply while they are trained."""
+    return "bfloat16" if decided(config) == MIXED else "float32"
 
 
 def multiplies_bfloat16() -> bool:

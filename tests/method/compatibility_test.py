@@ -62,6 +62,19 @@ def test_scores_of_several_classes_at_once(embedding_dim):
         )
 
 
+def test_product_in_the_type_of_the_features():
+    features = toys.normal(9, toys.DX)
+    weights = tf.constant(theta(4)[0], tf.float32)
+    rough = tf.cast(features, tf.bfloat16)
+    expected = tf.cast(rough, tf.float64).numpy() @ weights.numpy()
+
+    found = compatibility.product(rough, weights)
+
+    assert found.dtype == tf.float32
+    error = np.abs(found - expected).max() / np.abs(expected).max()
+    assert 1e-4 < error < 2**-6  # rounded, to 8 bits
+
+
 def test_cross_entropy_by_hand():
     scores, labels = toys.normal(2, 9, 4), np.arange(18).reshape(2, 9) % 4
     expected = [

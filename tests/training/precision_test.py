@@ -6,9 +6,11 @@ import tensorflow as tf
 from gmn_tf import api, configs
 from gmn_tf.config import Config
 from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
+from gmn_tf.method.classifiers import bilinear
+from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search.folder import SearchFolder
-from gmn_tf.training import precision
+from gmn_tf.training import parts, precision
 
 CENTRED = Config(precision="auto", feature_scaling="unit")
 SOURCE = {"name": "toy", "data_dir": "there", "split_fingerprint": "0"}
@@ -57,6 +59,8 @@ def test_the_machine_decides(machine, made, native):
     decided = "mixed_bfloat16" if native else "float32"
     assert precision.decided(CENTRED) == decided
     assert precision.policy(CENTRED) == (decided if native else None)
+    products = "bfloat16" if native else "float32"
+    assert precision.of_products(CENTRED) == products
 
 
 def test_not_without_the_library_that_uses_the_instructions(
@@ -139,3 +143,20 @@ def test_it_is_printed_and_recorded(machine, tiny_data, tiny_config, tmp_path):
     recorded = Workdir(tmp_path / "run").read_config()[0]
     assert recorded == run.config
     assert recorded.precision == "mixed_bfloat16"
+
+
+def test_classifiers_are_trained_with_its_products(tiny_data, monkeypatch):
+    dtypes, fit = [], bilinear.fit
+
+    def fit_and_note(task, *arguments):
+        dtypes.append(task.dtype)
+        return fit(task, *arguments)
+
+    monkeypatch.setattr(bilinear, "fit", fit_and_note)
+    changes = {"classifier_epochs": 1, "classifier_seeds": 1}
+    for name in ("float32", "mixed_bfloat16"):
+        config = Config().replace({**changes, "precision": name})
+        experiment.fit_classifiers(config, tiny_data, None)
+        parts.classification(config, tiny_data)
+
+    assert dtypes == ["float32"] * 2 + ["bfloat16"] * 2

@@ -33,12 +33,15 @@ class Task(NamedTuple):
         num_competing: the loss runs over the classes 0..n-1 with this n. Real
             samples alone must compete among the seen classes: against unseen
             ones, which never occur, f would only learn never to choose those.
+        dtype: of the large products in training, float32 or bfloat16; all
+            else is float32.
     """
 
     samples: Samples
     embeddings: np.ndarray
     num_seen: int
     num_competing: int
+    dtype: str = "float32"
 
     @property
     def features(self):

@@ -55,6 +55,7 @@ def prototypes(
     seed=None,
     activation: str = "leaky_relu",
     output: str = "linear",
+    dtype: str = "float32",
 ):
     """P(a) at unit length.
 
@@ -67,6 +68,7 @@ def prototypes(
         seed: `[2]` integers for that; None outside of training.
         activation: of hidden layers, `leaky_relu` or `relu`.
         output: of the last layer, `linear` or `relu`.
+        dtype: of products, float32 or bfloat16.
 
     Returns:
         `[k, dx]`.
@@ -75,7 +77,7 @@ def prototypes(
     hidden = math.sqrt(embeddings.shape[1]) * embeddings
     *hidden_layers, (last_kernel, last_bias) = dense
     for place, (kernel, bias) in enumerate(hidden_layers):
-        hidden = tf.matmul(hidden, kernel) + bias
+        hidden = compatibility.product(tf.cast(hidden, dtype), kernel) + bias
         before, after = (), ()
         if statistics and place == len(hidden_layers) - 1:
             before, after = statistics
@@ -85,7 +87,8 @@ def prototypes(
             hidden = tf.nn.experimental.stateless_dropout(
                 hidden, dropout, tf.random.fold_in(seed, place)
             )
-    found = tf.matmul(hidden, last_kernel) + last_bias
+    hidden = tf.cast(hidden, dtype)
+    found = compatibility.product(hidden, last_kernel) + last_bias
     if output == "relu":
         found = tf.nn.relu(found)
     return tf.math.l2_normalize(found, axis=1)
@@ -308,6 +311,7 @@ def fit(
             ),
             tf.random.fold_in([seed, 0], epoch),
             settings,
+            task.dtype,
         )
         on_epoch()
     base.check_converged(embedder.get_weights(), "prototype_learning_rate")
@@ -321,7 +325,14 @@ def fit(
 
 @tf.function
 def _epoch(
-    weights, data, order, steps_before, learning_rate, seed, settings: Settings
+    weights,
+    data,
+    order,
+    steps_before,
+    learning_rate,
+    seed,
+    settings: Settings,
+    dtype: str,
 ):
     """One pass of AdamW over the samples."""
     dense, statistics, moments = weights
@@ -340,8 +351,11 @@ def _epoch(
                 step_seed,
                 settings.activation,
                 settings.output,
+                dtype,
             )
-            cosines = tf.matmul(batch, prototype_rows, transpose_b=True)
+            cosines = compatibility.product(
+                tf.cast(batch, dtype), tf.transpose(prototype_rows)
+            )
             losses = compatibility.cross_entropy(
                 cosines / settings.temperature + prior, tf.gather(labels, rows)
             )

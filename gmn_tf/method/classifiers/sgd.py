@@ -162,6 +162,7 @@ def train(
             tf.constant(rate, tf.float32),
             settings,
             losses,
+            task.dtype,
         )
         on_epoch()
     base.check_converged(theta, "classifier_learning_rate")
@@ -169,12 +170,14 @@ def train(
 
 
 @tf.function
-def _epoch(theta, velocity, data, order, learning_rate, settings, losses):
+def _epoch(
+    theta, velocity, data, order, learning_rate, settings, losses, dtype
+):
     """One pass of SGD with momentum and (coupled) L2 weight decay."""
     features, labels, embeddings = data
     for start in tf.range(0, tf.size(order), settings.batch_size):
         rows = order[start : start + settings.batch_size]
-        batch = on_disk.gather(features, rows)
+        batch = tf.cast(on_disk.gather(features, rows), dtype)
         with tf.GradientTape() as tape:
             tape.watch(theta)
             pair = theta if len(theta) == 2 else (*theta, 0.0)

@@ -74,6 +74,19 @@ def test_scores_are_cosines_over_the_temperature(units):
     np.testing.assert_allclose(model(FEATURES), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("normalisation", ["none", "class"])
+def test_training_with_products_in_bfloat16(normalisation):
+    changes = {"normalisation": normalisation, "learning_rate": 1e-3}
+    models = [
+        fit(given=task()._replace(dtype=dtype), **changes)
+        for dtype in ("float32", "bfloat16")
+    ]
+    full, rough = (np.array(model.kernels[0]) for model in models)
+
+    assert {model.kernels[0].dtype for model in models} == {"float32"}
+    assert 0.0 < np.abs(rough - full).max() < 0.05 * np.abs(full).max()
+
+
 def loss_of(layers, features, labels, settings, prior):
     """The mean cross-entropy of a batch, sample by sample."""
     losses = []

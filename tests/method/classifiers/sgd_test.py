@@ -50,12 +50,14 @@ def embeddings_of(dim, rows=toys.NUM_CLASSES):
     return toys.normal(rows, dim).astype(np.float32)
 
 
-def fit(embeddings, settings=SGD, seed=1, counts=COUNTS, **kwargs):
+def fit(
+    embeddings, settings=SGD, seed=1, counts=COUNTS, dtype="float32", **kwargs
+):
     """A classifier trained on signed features; linear without embeddings."""
     kind, rows = bilinear, embeddings
     if embeddings is None:
         kind, rows = linear, np.zeros([len(COUNTS), 2], np.float32)
-    task = base.Task(toys.samples(counts), rows, 4, len(counts))
+    task = base.Task(toys.samples(counts), rows, 4, len(counts), dtype)
     return kind.fit(task, settings, seed, **kwargs)
 
 
@@ -101,6 +103,18 @@ def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
         np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
     moved = np.abs(expected[0] - np.array(recorded[0].results[0][0]) @ basis.T)
     assert moved.max() > 0.05
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_training_with_products_in_bfloat16(dim):
+    models = [
+        fit(embeddings_of(dim), dtype=dtype)
+        for dtype in ("float32", "bfloat16")
+    ]
+    full, rough = (np.array(theta_of(model)[0]) for model in models)
+
+    assert {model.kernels[0].dtype for model in models} == {"float32"}
+    assert 0.0 < np.abs(rough - full).max() < 0.03 * np.abs(full).max()
 
 
 @pytest.mark.parametrize("dim", [8, 4])
