@@ -3,16 +3,18 @@
 
     benchmarks/classifier_step.py --rounds=8 --steps=8
 
-For the shapes of FLO and CUB with --preset=release, in turns: a step as it is
-(`now`), and forms that take the same steps:
+For the shapes of FLO and CUB with --preset=release, in turns: a step of
+`bilinear` as it is in float32 (`now`) and with products in `bfloat16`, and
+forms that take the same steps as `now`:
 
 * closed: the gradient of the cross-entropy in closed form;
 * fused: that, and a kernel that moves momentum and weights in one pass;
 * seeds: that of closed for five seeds at once, in batched products, per seed.
 
 `products` are the two large products of a step alone, and `gather` the rows of
-its batch. Times are those of the processor, summed over its cores, because they
-change less than others on a machine that does other work.
+its batch. `prototype` is a step of that classifier, in float32 and with
+products in bfloat16. Times are those of the processor, summed over its cores,
+because they change less than others on a machine that does other work.
 """
 
 import os
@@ -29,8 +31,11 @@ import tensorflow as tf
 import train_step
 from absl import app, flags
 
+from gmn_tf.config import Config
+from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import compatibility
-from gmn_tf.method.classifiers import sgd
+from gmn_tf.method.classifiers import base, prototype, sgd
+from gmn_tf.training import parts
 
 SHAPES = ("flo", "cub")
 SEEDS = 5
@@ -131,7 +136,8 @@ def forms(shape: str) -> dict:
     labels = tf.constant(rng.integers(0, classes, count), tf.int32)
     embeddings = rng.normal(size=(classes, embedding_dim)).astype(np.float32)
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    embeddings = tf.constant(embeddings @ compatibility.span_basis(embeddings))
+    embedded = embeddings
+    embeddings = tf.constant(embedded @ compatibility.span_basis(embedded))
     units = embeddings.shape[1]
     weights, bias = compatibility.initial_theta(feature_dim, units, [1, 0])
     theta = weights, bias[tf.newaxis]
@@ -143,8 +149,11 @@ def forms(shape: str) -> dict:
         (tf.Variable(part), tf.Variable(tf.zeros_like(part))) for part in theta
     ]
     still = tuple(map(tf.zeros_like, (weights, bias)))
+    settings = parts.classifier_settings(Config(), "prototype")
+    settings = settings._replace(epochs=1)
+    samples = Samples(features, labels.numpy())
 
-    def now():
+    def now(dtype="float32"):
         return sgd._epoch(
             (weights, bias),
             still,
@@ -153,18 +162,26 @@ def forms(shape: str) -> dict:
             RATE,
             SETTINGS,
             sgd.cross_entropy,
+            dtype,
         )[0]
+
+    def prototype_fit(dtype):
+        task = base.Task(samples, embedded, seen, classes, dtype)
+        return prototype.fit(task, settings, 1).kernels[0]
 
     for one, other in zip(now(), closed(theta, data, order)):
         error = np.abs(one - tf.reshape(other, one.shape)).max()
         print(f"  closed is as now to {error:.1e}", flush=True)
     return {
         "now": now,
+        "bfloat16": lambda: now("bfloat16"),
         "closed": lambda: closed(theta, data, order),
         "fused": lambda: fused(variables, data, order),
         "seeds": lambda: closed(several, data, orders),
         "products": lambda: products(weights, features, order),
         "gather": lambda: gather(features, order),
+        "prototype": lambda: prototype_fit("float32"),
+        "prototype_bfloat16": lambda: prototype_fit("bfloat16"),
     }
 
 

@@ -1,6 +1,7 @@
 """Data shared by tests: a tiny set through the real builder and pipeline."""
 
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
 # Several processes share the cores; threads of BLAS would wait for each other.
@@ -24,6 +25,32 @@ LONGEST = (
 def pytest_collection_modifyitems(items):
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
+
+
+def optimise_graphs(choice: bool):
+    """Whether TensorFlow optimises graphs before it runs them."""
+    if "tensorflow" in sys.modules:
+        import tensorflow as tf
+
+        options = {"disable_meta_optimizer": not choice}
+        tf.config.optimizer.set_experimental_options(options)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs_as_traced():
+    """Leaves graphs as they are: to optimise one takes longer than a toy does.
+
+    Those of commands in processes of their own are optimised as a user's are.
+    """
+    optimise_graphs(False)
+
+
+@pytest.fixture(scope="module")
+def optimised_graphs():
+    """For tests of what a graph computes."""
+    optimise_graphs(True)
+    yield
+    optimise_graphs(False)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from gmn_tf.method.variants import CLASSIFICATION, CYCLE, MATCHING, VARIANTS
 from gmn_tf.training import fit, parts
 from tests.support import plain_step, toys
 
+pytestmark = pytest.mark.usefixtures("optimised_graphs")
 STEPS = 20
 TINY = {
     "noise_dim": toys.DZ,
@@ -53,30 +54,24 @@ OPTIONS = [
 ]
 
 
-# Without DEEP: there 20 steps of Adam carry roundings to 2.6e-4. They carry
-# that of a gradient near 0 to a whole step, here of one weight in a hundred.
+# L_CLS comes from a classifier in single precision; all else is compared in
+# double precision, which is sharper.
 @pytest.mark.parametrize(
-    ("options", "farthest"),
-    [({"variant": name}, 2e-4) for name in VARIANT_NAMES]
-    + [(option, 2e-3) for option in OPTIONS],
-    ids=str,
+    "name", ["cwgan_gm", *(name for name in VARIANT_NAMES if "_cls" in name)]
 )
-def test_twenty_steps_agree_within_rounding(options, farthest):
-    config = Config(**{**TINY, **options})
+def test_twenty_steps_agree_within_rounding(name):
+    config = Config(**{**TINY, "variant": name})
     losses, ours, plain, moves = train(config, toys.zero_shot_data())
 
     assert losses[0] == pytest.approx(losses[1], rel=2e-3, abs=2e-3)
     for weights, expected in zip(ours, plain):
-        np.testing.assert_allclose(weights, expected, atol=farthest)
-    away = [np.abs(one - other).ravel() for one, other in zip(ours, plain)]
-    assert np.quantile(np.concatenate(away), 0.99) < 2e-4
+        np.testing.assert_allclose(weights, expected, atol=2e-4)
     assert min(moves) > 5e-3
 
 
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
     "options",
-    # L_CLS comes from a classifier in single precision.
     [{"variant": name} for name in VARIANT_NAMES if "_cls" not in name]
     + [*OPTIONS[:3], {**OPTIONS[3], **DEEP}],
     ids=str,

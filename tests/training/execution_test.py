@@ -15,6 +15,8 @@ from gmn_tf.utils.errors import InputError
 from tests.method import plain_step_test
 from tests.support import toys
 
+pytestmark = pytest.mark.usefixtures("optimised_graphs")
+
 ONE = fit.make_strategy("one")
 
 
