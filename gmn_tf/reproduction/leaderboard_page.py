@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.reproduction import leaderboard, page
-from gmn_tf.reproduction.leaderboard import NAME, Request
-from gmn_tf.reproduction.leaderboard_results import Results, rows_of
+from gmn_tf.reproduction.leaderboard import NAME, TUNE, Request
+from gmn_tf.reproduction.leaderboard_results import FILES, Results, rows_of
 from gmn_tf.runs import report
 from gmn_tf.runs.entries import TRIALS
 from gmn_tf.utils import figures
@@ -29,11 +29,11 @@ def write(request: Request, results: Results, command: Sequence[str]) -> None:
     results.collect(jobs)
     results.write()
     tables, pictures = [], []
-    for dataset in request.datasets:
+    for dataset in results.datasets(request.datasets):
         rows = rows_of(results, request, dataset)
         if not rows:
             continue
-        tables.append(_table(dataset, rows))
+        tables.append(_table(dataset, rows, dataset in request.datasets))
         for key, title, draw in (
             ("minutes", "h against minutes of training", against_minutes),
             ("peeked", "h, chosen cleanly and on test", against_peeked),
@@ -74,7 +74,7 @@ def reading(request: Request) -> str:
     )
 
 
-def _table(dataset: str, rows) -> page.Table:
+def _table(dataset: str, rows, asked: bool) -> page.Table:
     lines = []
     for row in rows:
         memory = FROM_MEMORY * row["from_memory"]
@@ -110,6 +110,11 @@ def _table(dataset: str, rows) -> page.Table:
         note = (
             f"Choosing on test adds {mean:.1f} to h on average over "
             f"{counted(len(gains), 'system')}, {max(gains):.1f} at most."
+        )
+    if not asked:
+        note += (
+            " Measured by another command; its settings are in "
+            f"{NAME}/{FILES[TUNE]}.csv."
         )
     return page.Table(
         number=NAME,

@@ -59,6 +59,12 @@ class Results:
             key = row["dataset"], row["entry"]
             self.tried.setdefault(key, []).append(row)
 
+    def datasets(self, asked: Sequence[str]) -> list[str]:
+        """Those that are asked for, then others of which there are results."""
+        return [
+            *dict.fromkeys((*asked, *(name for name, *_ in self.rows[TUNE])))
+        ]
+
     def _read(self, name: str) -> list[dict]:
         path = self.place / f"{name}.csv"
         return csv_tables.read(path) if path.exists() else []

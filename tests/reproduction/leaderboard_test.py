@@ -1,5 +1,6 @@
 """The leaderboard: its plan, its results and its page."""
 
+import csv
 import dataclasses
 import json
 import pathlib
@@ -235,6 +236,26 @@ def test_the_page_needs_nothing_beside_it(tmp_path):
     assert "adds 4.0 to h on average over 5 systems" in markdown
     for name in ("leaderboard.csv", "leaderboard-peeked-flo.png"):
         assert (tmp_path / name).stat().st_size
+
+
+def test_data_of_other_commands_stays_on_the_page(tmp_path):
+    """Data sets may need other flags: each then has a command of its own."""
+    first = request(tmp_path, datasets=("flo",), flags=("--steps=7",))
+    second = request(tmp_path, datasets=("mybirds",), preset="auto")
+    for asked in (first, second):
+        finish(asked)
+        results = Results(asked)
+        leaderboard_page.write(asked, results, ["bin/reproduce"])
+
+    text = (tmp_path / "leaderboard.md").read_text()
+    own, _, other = text.partition("## Systems on flo")
+    assert "## Systems on mybirds" in own
+    assert "Measured by another command" in other
+    assert "Measured by another command" not in own
+    with open(tmp_path / "leaderboard.csv", encoding="utf-8") as lines:
+        found = [row["dataset"] for row in csv.DictReader(lines)]
+    assert set(found) == {"flo", "mybirds"}
+    results.check_same_settings(leaderboard.jobs(second))
 
 
 def test_tables_stand_in_for_the_folders(tmp_path):
