@@ -134,31 +134,32 @@ def _table(dataset: str, rows, asked: bool) -> page.Table:
 
 
 def against_minutes(rows, title: str) -> Figure | None:
-    """h against the minutes of training."""
+    """h against the minutes of training; the names in a column beside it."""
     rows = [row for row in rows if "h" in row]
     if not rows:
         return None
-    figure, axes = figures.new_figure(9.0, 5.5)
-    for row in rows:
-        colour = figures.COLOURS[0 if row["generator"] else 1]
-        axes.errorbar(
-            max(row["minutes"], 0.01),
-            row["h"],
-            row["h_std"],
-            fmt="o" if row["generator"] else "s",
-            color=colour,
-        )
-        axes.annotate(
-            figures.plain_text(row["title"]),
-            (max(row["minutes"], 0.01), row["h"]),
-            xytext=(5, 3),
-            textcoords="offset points",
-            fontsize=8,
-        )
+    figure, axes = figures.new_figure(9.0, max(4.0, 1.2 + 0.2 * len(rows)))
     axes.set_xscale("log")
+    for place, row in enumerate(rows):
+        point = max(row["minutes"], 0.01), row["h"]
+        colour = figures.COLOURS[0 if row["generator"] else 1]
+        form = "o" if row["generator"] else "s"
+        axes.errorbar(*point, row["h_std"], fmt=form, color=colour)
+        axes.annotate(
+            figures.plain_text(row["title"], 45),
+            point,
+            xytext=(1.05, 1.0 - (place + 0.5) / len(rows)),
+            textcoords="axes fraction",
+            verticalalignment="center",
+            fontsize=8,
+            color=colour,
+            arrowprops={
+                **{"arrowstyle": "-", "relpos": (0.0, 0.5)},
+                **{"color": "#bbbbbb", "lw": 0.6},
+            },
+        )
     axes.set_xlabel("Minutes of training (squares: no generator)")
     axes.set_ylabel("h (%)")
-    axes.margins(x=0.2)
     axes.set_title(figures.plain_text(title, 90), loc="left")
     return figure
 
