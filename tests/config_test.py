@@ -68,6 +68,10 @@ def test_best_is_searched_where_nothing_was_measured():
         "mybirds": True,
     }
     assert configs.preset("sun", "best") == configs.preset("sun", "auto")
+    assert configs.is_searched("flo", "best", "att+names")
+    assert not configs.is_searched("cub", "best", "att")
+    names = {"embedding": "names"}
+    assert configs.preset("cub", "best", names) == configs.preset("cub", "auto")
     assert configs.is_searched("flo", "auto")
     assert not configs.is_searched("sun", "cpu")
 
@@ -102,14 +106,23 @@ def test_the_cpu_preset_is_the_release_made_small():
     assert configs.preset("synthetic", "cpu")["generator_units"] == (256,)
 
 
-def test_the_best_preset_differs_in_what_was_found():
-    for dataset in ("cub", "flo"):
-        cpu = Config().replace(configs.preset(dataset, "cpu"))
-        best = Config().replace(configs.preset(dataset, "best"))
+@pytest.mark.parametrize(
+    ("dataset", "chosen", "embedding"),
+    [
+        ("cub", {}, "att+sent"),
+        ("cub", {"embedding": "att"}, "att"),
+        ("flo", {}, "att"),
+    ],
+)
+def test_the_best_preset_differs_in_what_was_found(dataset, chosen, embedding):
+    cpu = Config().replace(configs.preset(dataset, "cpu"))
+    best = Config().replace(configs.preset(dataset, "best", chosen))
 
-        assert len(best.classifier_parts) == 3
-        assert best.seen_penalty > cpu.seen_penalty == 0.0
-        assert (best.noise_dim, best.critic_units) == (128, (256,))
+    assert best.embedding == embedding
+    assert len(best.classifier_parts) == 3
+    assert best.seen_penalty > cpu.seen_penalty == 0.0
+    assert best.temperature > cpu.temperature == 0.0
+    assert (best.noise_dim, best.critic_units) == (128, (256,))
 
 
 def own_settings(variant, dataset="flo", preset="release", **chosen):

@@ -61,7 +61,9 @@ def train(values) -> None:
     config = shared.resolve(values)
     checks.check_tune_split(config, values.validate_every)
     workdir = Workdir(values.workdir or _default_workdir(config, values))
-    searched = configs.is_searched(config.dataset, values.preset)
+    searched = configs.is_searched(
+        config.dataset, values.preset, config.embedding
+    )
     if values.minutes is not None and not searched:
         raise InputError(
             f"--preset=best has all settings for {config.dataset}.",
@@ -122,7 +124,7 @@ def _sentence(config: Config, searched: bool, workdir: Workdir) -> str:
 def _default_workdir(config: Config, values) -> str:
     """A folder in runs/ that is named after what the run is."""
     variant = config.variant
-    if configs.is_searched(config.dataset, values.preset):
+    if configs.is_searched(config.dataset, values.preset, config.embedding):
         # Which variant it will be is not known yet.
         variant = shared.chosen_settings(values).get("variant", "auto")
     differing = [

@@ -3,10 +3,10 @@
 `release` are the settings of the authors' release, the only ones that give
 the published numbers for every data set; `paper` puts the paper's own
 definitions in their place wherever the two differ; `cpu` makes the release's
-networks and batches small enough to train in minutes on two CPU cores; `best`
-adds to `cpu` what raised h most on the validation classes of FLO and CUB; with
-`auto`, and with `best` for any other data set, a short search on the validation
-classes decides (`gmn_tf.search.auto`).
+networks and batches small enough to train in minutes on two CPU cores; with
+`auto` a short search on the validation classes decides (`gmn_tf.search.auto`);
+`best` adds to `cpu` what it decided for FLO and CUB, with either embedding, and
+is `auto` for all else.
 
 Variants by other authors, and their classifiers, have settings of their own:
 see `systems`.
@@ -77,7 +77,8 @@ def preset(
     """
     check_choice("preset", name, PRESETS)
     system = systems.settings(dataset, chosen or {}, name)
-    if is_searched(dataset, name):
+    embedding = (chosen or {}).get("embedding")
+    if is_searched(dataset, name, embedding):
         return {"dataset": dataset, **AUTO, **system}
     own = _own(dataset)
     settings = {"dataset": dataset, **own.get("RELEASE", {})}
@@ -86,13 +87,29 @@ def preset(
     if name in ("cpu", "best"):
         settings |= CPU | own.get("CPU", {})
     if name == "best":
-        settings |= own["BEST"]
+        settings |= _best(dataset, embedding)
     return settings | system
 
 
-def is_searched(dataset: str, name: str) -> bool:
-    """Whether a search completes the preset: `auto`, or `best` of others."""
-    return name == "auto" or (name == "best" and "BEST" not in _own(dataset))
+def is_searched(dataset: str, name: str, embedding: str | None = None) -> bool:
+    """Whether a search completes the preset: `auto`, or `best` of other data.
+
+    Args:
+        dataset: as for `preset`.
+        name: as for `preset`.
+        embedding: that is chosen already; None for what `best` would take.
+    """
+    searched = name == "best" and not _best(dataset, embedding)
+    return name == "auto" or searched
+
+
+def _best(dataset: str, embedding: str | None) -> dict:
+    """What was found for a data set and an embedding; empty if nothing was."""
+    found = _own(dataset).get("BEST", {})
+    embedding = embedding or next(iter(found), "")
+    if embedding not in found:
+        return {}
+    return {"embedding": embedding, **found[embedding]}
 
 
 def _own(dataset: str) -> dict:
