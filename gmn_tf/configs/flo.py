@@ -16,7 +16,8 @@ CPU = {
     "embedding_norm": "standard_l2",
 }
 
-# Chosen on the tune splits by --preset=auto with seed 1.
+# Chosen on the tune splits by --preset=auto with seed 1; the penalty by three
+# seeds.
 BEST = {
     "att": {
         "synthetic_per_class": 100,
@@ -26,7 +27,7 @@ BEST = {
         "classifier_decay": 0.9711,
         "classifier_epochs": 41,
         "prototype_epochs": 41,
-        "seen_penalty": 3.534,
+        "seen_penalty": 3.85,
         "temperature": 1.75,
     },
 }
