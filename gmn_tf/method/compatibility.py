@@ -45,34 +45,37 @@ def span_basis(embeddings: np.ndarray) -> np.ndarray:
     return basis.astype(embeddings.dtype)
 
 
-def scores(features, theta, embeddings=None):
+def scores(features, theta, embeddings=None, dtype=None):
     """f(x, a) of every sample with every class.
 
     Args:
-        features: `[..., dx]`, of the type in which `product` multiplies.
+        features: `[..., dx]`.
         theta: W and b.
         embeddings: `[C, da]`, or None for the linear form.
+        dtype: in which x^T W is multiplied; None: that of W.
 
     Returns:
         `[..., C]` scores.
     """
     weights, bias = theta
-    projection = product(features, weights) + bias
+    projection = product(features, weights, dtype) + bias
     if embeddings is None:
         return projection
     return tf.tensordot(projection, embeddings, [[-1], [1]])
 
 
-def product(features, weights):
-    """x^T W in the type of `features`, as a tensor of the type of `weights`.
+def product(features, weights, dtype=None):
+    """x^T W `[..., units]`, multiplied in `dtype`, in the type of W.
 
-    So weights keep all their digits where products have fewer, as bfloat16.
+    So W keeps all its digits where products have fewer, as in bfloat16.
 
     Args:
         features: `[..., dx]`.
-        weights: `[dx, units]`.
+        weights: W, `[dx, units]`.
+        dtype: of the product; None: that of W.
     """
-    found = tf.tensordot(features, tf.cast(weights, features.dtype), 1)
+    dtype = dtype or weights.dtype
+    found = tf.tensordot(tf.cast(features, dtype), tf.cast(weights, dtype), 1)
     return tf.cast(found, weights.dtype)
 
 

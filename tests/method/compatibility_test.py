@@ -1,5 +1,6 @@
 """Eq. 6: the compatibility f."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -62,17 +63,28 @@ def test_scores_of_several_classes_at_once(embedding_dim):
         )
 
 
-def test_product_in_the_type_of_the_features():
+@pytest.mark.parametrize("kind", [np.asarray, tf.constant, keras.Variable])
+def test_product_in_bfloat16(kind):
     features = toys.normal(9, toys.DX)
-    weights = tf.constant(theta(4)[0], tf.float32)
-    rough = tf.cast(features, tf.bfloat16)
-    expected = tf.cast(rough, tf.float64).numpy() @ weights.numpy()
+    weights = theta(4)[0].astype(np.float32)
+    expected = features @ weights
 
-    found = compatibility.product(rough, weights)
+    found = compatibility.product(features, kind(weights), "bfloat16")
 
     assert found.dtype == tf.float32
     error = np.abs(found - expected).max() / np.abs(expected).max()
     assert 1e-4 < error < 2**-6  # rounded, to 8 bits
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float64", "bfloat16"])
+def test_scores_have_the_type_of_theta(dtype):
+    features = np.arange(9 * toys.DX).reshape(9, -1) % 7
+    weights, bias = (part.astype(np.float32) for part in theta(4))
+
+    found = compatibility.scores(tf.cast(features, dtype), (weights, bias))
+
+    assert found.dtype == tf.float32
+    np.testing.assert_allclose(found, features @ weights + bias, rtol=1e-5)
 
 
 def test_cross_entropy_by_hand():

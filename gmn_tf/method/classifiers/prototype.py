@@ -55,7 +55,7 @@ def prototypes(
     seed=None,
     activation: str = "leaky_relu",
     output: str = "linear",
-    dtype: str = "float32",
+    dtype: str | None = None,
 ):
     """P(a) at unit length.
 
@@ -68,7 +68,7 @@ def prototypes(
         seed: `[2]` integers for that; None outside of training.
         activation: of hidden layers, `leaky_relu` or `relu`.
         output: of the last layer, `linear` or `relu`.
-        dtype: of products, float32 or bfloat16.
+        dtype: see `compatibility.product`.
 
     Returns:
         `[k, dx]`.
@@ -77,7 +77,7 @@ def prototypes(
     hidden = math.sqrt(embeddings.shape[1]) * embeddings
     *hidden_layers, (last_kernel, last_bias) = dense
     for place, (kernel, bias) in enumerate(hidden_layers):
-        hidden = compatibility.product(tf.cast(hidden, dtype), kernel) + bias
+        hidden = compatibility.product(hidden, kernel, dtype) + bias
         before, after = (), ()
         if statistics and place == len(hidden_layers) - 1:
             before, after = statistics
@@ -87,8 +87,7 @@ def prototypes(
             hidden = tf.nn.experimental.stateless_dropout(
                 hidden, dropout, tf.random.fold_in(seed, place)
             )
-    hidden = tf.cast(hidden, dtype)
-    found = compatibility.product(hidden, last_kernel) + last_bias
+    found = compatibility.product(hidden, last_kernel, dtype) + last_bias
     if output == "relu":
         found = tf.nn.relu(found)
     return tf.math.l2_normalize(found, axis=1)
@@ -354,7 +353,7 @@ def _epoch(
                 dtype,
             )
             cosines = compatibility.product(
-                tf.cast(batch, dtype), tf.transpose(prototype_rows)
+                batch, tf.transpose(prototype_rows), dtype
             )
             losses = compatibility.cross_entropy(
                 cosines / settings.temperature + prior, tf.gather(labels, rows)

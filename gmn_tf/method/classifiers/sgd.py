@@ -177,11 +177,11 @@ def _epoch(
     features, labels, embeddings = data
     for start in tf.range(0, tf.size(order), settings.batch_size):
         rows = order[start : start + settings.batch_size]
-        batch = tf.cast(on_disk.gather(features, rows), dtype)
+        batch = on_disk.gather(features, rows)
         with tf.GradientTape() as tape:
             tape.watch(theta)
             pair = theta if len(theta) == 2 else (*theta, 0.0)
-            class_scores = compatibility.scores(batch, pair, embeddings)
+            class_scores = compatibility.scores(batch, pair, embeddings, dtype)
             loss = tf.reduce_mean(
                 losses(class_scores, tf.gather(labels, rows), settings)
             )
