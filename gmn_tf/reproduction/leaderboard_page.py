@@ -21,6 +21,8 @@ HEADING = (
     *("minutes", "parameters", "seeds", "from", "classifier", "note"),
 )
 FROM_MEMORY = " †"
+# From a point of a figure to its name.
+LINE = {"arrowstyle": "-", "relpos": (0, 0.5), "color": "#bbbbbb", "lw": 0.6}
 
 
 def write(request: Request, results: Results, command: Sequence[str]) -> None:
@@ -113,8 +115,8 @@ def _table(dataset: str, rows, asked: bool) -> page.Table:
         )
     if not asked:
         note += (
-            " Measured by another command; its settings are in "
-            f"{NAME}/{FILES[TUNE]}.csv."
+            " Measured by another command, perhaps with other minutes; its "
+            f"settings are in {NAME}/{FILES[TUNE]}.csv."
         )
     return page.Table(
         number=NAME,
@@ -153,10 +155,7 @@ def against_minutes(rows, title: str) -> Figure | None:
             verticalalignment="center",
             fontsize=8,
             color=colour,
-            arrowprops={
-                **{"arrowstyle": "-", "relpos": (0.0, 0.5)},
-                **{"color": "#bbbbbb", "lw": 0.6},
-            },
+            arrowprops=LINE,
         )
     axes.set_xlabel("Minutes of training (squares: no generator)")
     axes.set_ylabel("h (%)")

@@ -61,9 +61,8 @@ class Results:
 
     def datasets(self, asked: Sequence[str]) -> list[str]:
         """Those that are asked for, then others of which there are results."""
-        return [
-            *dict.fromkeys((*asked, *(name for name, *_ in self.rows[TUNE])))
-        ]
+        others = [name for name, *_ in self.rows[TUNE]]
+        return [*dict.fromkeys([*asked, *others])]
 
     def _read(self, name: str) -> list[dict]:
         path = self.place / f"{name}.csv"
@@ -205,12 +204,13 @@ def _typed(row: Mapping) -> dict:
     for name in ("settings", "peeked_settings"):
         if row.get(name):
             row[name] = json.loads(row[name])
-    for name in (*SCORES, "minutes", "peeked_h"):
-        if row.get(name):
-            row[name] = float(row[name])
-    for name in ("parameters", "trials"):
-        if row.get(name):
-            row[name] = int(row[name])
+    for kind, names in (
+        (float, (*SCORES, "minutes", "peeked_h")),
+        (int, ("parameters", "trials")),
+    ):
+        for name in names:
+            if name in row:  # empty where an entry has failed
+                row[name] = kind(row[name]) if row[name] != "" else None
     if "second" in row:
         row["second"] = row["second"] in (True, "True")
     if not row.get("reason"):
@@ -229,8 +229,13 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
         deviation, and the `reason` of a failure, or the `peeked_reason` if it
         concerns that column alone.
     """
+    names = [name for group in request.groups().values() for name in group]
+    seeds = range(1, request.seeds + 1)
+    if dataset not in request.datasets:  # all that another command has found
+        names = list(ENTRIES)
+        seeds = sorted({seed for *_, seed in results.rows[TEST]})
     rows = []
-    for name in (n for names in request.groups().values() for n in names):
+    for name in names:
         entry = ENTRIES[name]
         row = {
             "dataset": dataset,
@@ -247,7 +252,7 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
         scored, peeked = (
             [
                 results.rows[stage][dataset, name, seed]
-                for seed in range(1, request.seeds + 1)
+                for seed in seeds
                 if (dataset, name, seed) in results.rows[stage]
             ]
             for stage in (TEST, PEEK)

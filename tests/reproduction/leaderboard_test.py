@@ -241,9 +241,10 @@ def test_the_page_needs_nothing_beside_it(tmp_path):
 def test_data_of_other_commands_stays_on_the_page(tmp_path):
     """Data sets may need other flags: each then has a command of its own."""
     first = request(tmp_path, datasets=("flo",), flags=("--steps=7",))
-    second = request(tmp_path, datasets=("mybirds",), preset="auto")
+    fewer = {"preset": "auto", "seeds": 1, "entries": ASKED[:1]}
+    second = request(tmp_path, datasets=("mybirds",), **fewer)
     for asked in (first, second):
-        finish(asked)
+        finish(asked, failed={(TUNE, "discriminant")})
         results = Results(asked)
         leaderboard_page.write(asked, results, ["bin/reproduce"])
 
@@ -252,6 +253,11 @@ def test_data_of_other_commands_stays_on_the_page(tmp_path):
     assert "## Systems on mybirds" in own
     assert "Measured by another command" in other
     assert "Measured by another command" not in own
+    assert other.count("failed: Training diverged.") == 1
+    rows = rows_of(results, second, "flo")
+    assert {row["entry"]: row["seeds"] for row in rows} == dict.fromkeys(
+        ASKED, 2
+    )
     with open(tmp_path / "leaderboard.csv", encoding="utf-8") as lines:
         found = [row["dataset"] for row in csv.DictReader(lines)]
     assert set(found) == {"flo", "mybirds"}
