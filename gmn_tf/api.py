@@ -257,8 +257,7 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
-            if VARIANTS[config.variant].has_generator:
-                log(precision.note(config.precision))
+            log(precision.note(config.precision))
             notes = (
                 parts.note_on_rows(config),
                 parts.note_on_output(config),

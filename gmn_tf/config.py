@@ -105,10 +105,11 @@ class Config:
 
     precision: str = setting(
         SINGLE,
-        "Numbers that are multiplied in training; weights, sums, losses and "
-        "what was trained stay float32 with mixed_bfloat16; auto: "
-        "mixed_bfloat16 where the machine has instructions for it and "
-        "--feature_scaling centres features, else float32.",
+        "Numbers that networks, and final classifiers in training, multiply; "
+        "weights, losses and trained classifiers stay float32 with "
+        "mixed_bfloat16; auto: mixed_bfloat16 where the machine has "
+        "instructions for it and --feature_scaling centres features, else "
+        "float32.",
         PRECISIONS,
     )
 

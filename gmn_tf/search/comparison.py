@@ -87,6 +87,10 @@ class Generators:
         record = workdir.read_json(TRAINED)
         return record, lambda step: workdir.load_model(f"generator_{step}")
 
+    def decided(self, name: str, config: Config) -> Config:
+        """The settings with the precision of a generator, or this machine's."""
+        return Workdir(str(self.folder / name)).decided(config)
+
     def _train(self, workdir: Workdir, config: Config) -> dict:
         every, done_before = max(1, config.steps // SNAPSHOTS), 0
 
@@ -213,7 +217,9 @@ def _trained(entry, config, generators, drawn: Mapping):
     """The settings of a generator, and the generator as `trained` gives it."""
     own = config.replace(drawn)
     named = [f"{name}={value}" for name, value in _texts(drawn).items()]
-    return own, *generators.trained("-".join([entry.group, *named]), own)
+    folder = "-".join([entry.group, *named])
+    found = generators.trained(folder, own)
+    return generators.decided(folder, own), *found
 
 
 def score(

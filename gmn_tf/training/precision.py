@@ -1,7 +1,7 @@
-"""Which numbers networks compute with: float32, or bfloat16 where it is fast.
+"""Which numbers training multiplies: float32, or bfloat16 where it is fast.
 
-With `mixed_bfloat16`, products of activations and weights have 16 bits, in the
-training of networks and of final classifiers; weights, sums, losses, penalties,
+With `mixed_bfloat16`, products of activations and weights have 16 bits, in
+networks and in the training of final classifiers; weights, losses, penalties,
 norms and Adam keep 32, and so do final classifiers once they are trained.
 """
 
@@ -65,7 +65,7 @@ def note(precision: str) -> str:
     """A line for the user: what was decided."""
     if precision == MIXED:
         return (
-            "Networks compute in bfloat16, with weights and losses in float32 "
-            "(--precision)."
+            "Steps of training multiply in bfloat16, with weights and losses "
+            "in float32 (--precision)."
         )
-    return "Networks compute in float32 (--precision)."
+    return "Steps of training multiply in float32 (--precision)."

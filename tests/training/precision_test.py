@@ -9,6 +9,7 @@ from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
 from gmn_tf.method.classifiers import bilinear
 from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.search.comparison import Generators
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import parts, precision
 
@@ -128,6 +129,17 @@ def test_what_began_a_folder_is_written_as_decided(machine, tmp_path):
     assert folder.decided(config).precision == "mixed_bfloat16"
 
 
+def test_a_generator_decides_for_the_classifiers_compared(machine, tmp_path):
+    generators = Generators(None, tmp_path)
+    machine("avx512_bf16")
+    Workdir(tmp_path / "trained").start(CENTRED, SOURCE)
+    machine("")
+
+    found = [generators.decided(n, CENTRED) for n in ("trained", "none")]
+
+    assert [one.precision for one in found] == ["mixed_bfloat16", "float32"]
+
+
 @pytest.mark.usefixtures("quick_training")
 def test_it_is_printed_and_recorded(machine, tiny_data, tiny_config, tmp_path):
     centred = {"precision": "auto", "feature_scaling": "unit"}
@@ -139,7 +151,7 @@ def test_it_is_printed_and_recorded(machine, tiny_data, tiny_config, tmp_path):
         config, data, tmp_path / "run", log=printed.append, **options
     )
 
-    assert "Networks compute in bfloat16" in "\n".join(printed)
+    assert "Steps of training multiply in bfloat16" in "\n".join(printed)
     recorded = Workdir(tmp_path / "run").read_config()[0]
     assert recorded == run.config
     assert recorded.precision == "mixed_bfloat16"
