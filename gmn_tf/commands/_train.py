@@ -66,7 +66,8 @@ def train(values) -> None:
     )
     if values.minutes is not None and not searched:
         raise InputError(
-            f"--preset=best has all settings for {config.dataset}.",
+            f"--preset=best has all settings for {config.dataset} with "
+            f"--embedding={config.embedding}.",
             "--minutes with a preset that searches, such as auto",
             f"--minutes={values.minutes:g}",
             "Leave --minutes out, or give --preset=auto.",
@@ -152,8 +153,8 @@ def _choose_settings(config, workdir, values, options, log) -> Config:
     """The settings found by a search in the run's folder."""
     if values.preset != "auto":
         log(
-            f"Nothing was measured for {config.dataset}: --preset=best "
-            "searches, as --preset=auto does."
+            f"--preset=best has no settings for {config.dataset} with "
+            f"--embedding={config.embedding}: it searches, as --preset=auto."
         )
     folder = workdir.path / SEARCH
     found = shared.choose_settings(config, folder, values, options, log)

@@ -106,7 +106,7 @@ def is_searched(dataset: str, name: str, embedding: str | None = None) -> bool:
 def _best(dataset: str, embedding: str | None) -> dict:
     """What was found for a data set and an embedding; empty if nothing was."""
     found = _own(dataset).get("BEST", {})
-    embedding = embedding or next(iter(found), "")
+    embedding = str(embedding or next(iter(found), ""))
     if embedding not in found:
         return {}
     return {"embedding": embedding, **found[embedding]}
