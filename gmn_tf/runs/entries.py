@@ -120,11 +120,13 @@ CLSWGAN = {
 }
 
 
-def _with_matching(variant: str, title: str, paper: str, **more) -> dict:
+def _with_matching(
+    variant: str, title: str, paper: str, second: Mapping = SLOWER, **more
+) -> dict:
     """A system with a softmax, and the same with L_GM, by their variants."""
     more = {**SOFTMAX, **more}
     return {
-        variant: Entry(title, paper, variant, second=SLOWER, **more),
+        variant: Entry(title, paper, variant, second=second, **more),
         f"{variant}_gm": Entry(
             f"{title} + L_GM",
             f"{paper}, {OURS}",
@@ -241,7 +243,12 @@ ENTRIES.register(
         # Since then.
         **_with_matching("fvaegan", "f-VAEGAN-D2", "Xian et al. 2019"),
         **_with_matching("tfvaegan", "TF-VAEGAN", "Narayan et al. 2020"),
-        **_with_matching("cadavae", "CADA-VAE", "Schönfeld et al. 2019"),
+        **_with_matching(
+            "cadavae",
+            "CADA-VAE",
+            "Schönfeld et al. 2019",
+            {"learning_rate": 1.5e-4},
+        ),
         "cwgan_gm_noise": Entry(
             "GMN, noise on conditions",
             OURS,
