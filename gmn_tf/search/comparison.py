@@ -155,22 +155,22 @@ def choose(
 
 def _choose(entry, config, generators, minutes) -> dict:
     limit, seconds = 60.0 * minutes, 0.0
-    best, tried = None, []
+    best, tried, left = None, [], entry.tried
     settings = entry.classifier_settings()
-    for drawn, values in (({}, entry.tried), (entry.second, {})):
-        if best and not drawn:
-            break  # there is no second generator
+    for drawn in ({}, entry.second) if entry.second else ({},):
 
         def note(choice, drawn=drawn):
             tried.append({**choice, "generator": _texts(drawn)})
 
-        if best and seconds >= limit:
+        if tried and seconds >= limit:
             note({"reason": classifier_search.NO_TIME})
             break
         try:
             own, record, load = _trained(entry, config, generators, drawn)
             seconds += record["seconds"]
             begun = time.monotonic()
+            # With the first generator that trains.
+            values, left = left, {}
             top = classifier_search.search(
                 own.replace(settings),
                 generators.data,
@@ -184,13 +184,11 @@ def _choose(entry, config, generators, minutes) -> dict:
         except LostDataError:
             raise
         except InputError as error:
-            if best is None:
-                raise
-            # This trial alone has failed: its generator, or its classifier,
-            # which is noted then.
-            if tried[-1]["generator"] != _texts(drawn):
+            failure = error
+            # Its generator has failed, or its classifiers, which are noted.
+            if not tried or tried[-1]["generator"] != _texts(drawn):
                 note({"reason": first_line(error)})
-            break
+            continue
         seconds += time.monotonic() - begun
         settings |= {name: top[name] for name in values}
         if best is None or top[OBJECTIVE] > best[OBJECTIVE] + MARGIN:
@@ -200,6 +198,8 @@ def _choose(entry, config, generators, minutes) -> dict:
                 "second": bool(drawn),
                 "settings": _texts({**found, PENALTY: top[PENALTY]}),
             }
+    if best is None:
+        raise failure
     began = config.replace(entry.classifier_settings())
     scored = [
         one for one in tried if one["reason"] != classifier_search.NO_TIME

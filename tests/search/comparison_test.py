@@ -242,6 +242,37 @@ def test_an_entry_that_fails_leaves_the_others(splits, config, tmp_path):
         assert "reason" not in found["discriminant"]
 
 
+def test_where_the_first_generator_fails_the_second_is_searched(
+    splits, config, tmp_path
+):
+    class Failing(comparison.Generators):
+        def trained(self, name, config):
+            if config.learning_rate != 7.0:
+                raise InputError("Training diverged.", "", "", "")
+            return super().trained(name, config)
+
+    tried = {"discriminant_shrinkage": (3.0, 1.0, 10.0, 0.3, 30.0)}
+    entry = dataclasses.replace(
+        REAL["discriminant"], tried=tried, second={"learning_rate": 7.0}
+    )
+    found = comparison.choose(
+        {"one": entry},
+        real_only(config["tune"]),
+        Failing(splits["tune"], tmp_path),
+        LONG,
+    )["one"]
+
+    assert found["second"] and found["h"] > 0.0
+    assert found["trials"] == len(found["tried"]) == TRIALS
+    assert found["tried"][0] == {
+        "reason": "Training diverged.",
+        "generator": {},
+    }
+    assert {
+        one["generator"]["learning_rate"] for one in found["tried"][1:]
+    } == {7.0}
+
+
 @pytest.mark.parametrize("in_classifier", [False, True])
 def test_a_second_generator_that_fails_leaves_the_first(
     in_classifier, splits, config, tmp_path, monkeypatch
