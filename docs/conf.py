@@ -32,6 +32,7 @@ include_patterns = [
     "docs/api/*.md",
     "docs/notebooks/*.ipynb",
     "results/*.md",
+    "results/leaderboard/*.md",
     "results/paper/*.md",
     "datasets/zero_shot/*.md",
 ]

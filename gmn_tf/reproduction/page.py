@@ -37,9 +37,8 @@ TITLE = "Gradient matching networks: results"
 READING = (
     "Scores in percent, mean ± standard deviation over generator seeds. T-1: "
     "unseen classes among unseen candidates; u, s: unseen and seen classes "
-    "among all candidates; h: harmonic mean of u and s. Grey rows are for "
-    "comparison: numbers of the paper, on its ResNet-101 features, or of the "
-    "named source."
+    "among all candidates; h: harmonic mean of u and s. Rows from the paper, "
+    "on its ResNet-101 features, or from another source are for comparison."
 )
 FIGURE_TITLES = {
     "3": "scores against the number of synthetic features",
@@ -142,7 +141,8 @@ def publish(
     command_line = _command_line(command)
     common = _command_line([f"--preset={request.preset}", *request.flags])
     settings = f"All runs: {common}."
-    markdown = ["# Tables", "", f"Made by `{command_line}`. {settings}", ""]
+    made = f"Made by `{command_line}`. {settings}"
+    markdown = [f"# {title}", "", made, "", reading, ""]
     records = {}
     for table in tables:
         markdown += [f"## {table.title}", "", table.note, ""]
