@@ -13,8 +13,9 @@ def configure(dataset: str, preset: str = "release", **settings) -> Config:
     Args:
         dataset: its name.
         preset: what to start from: `release`, `paper`, `cpu`, `best` or `auto`.
-            With `auto`, and with `best` where nothing was found for the data
-            and its embedding, `gmn_tf.choose_settings` completes them.
+            With `auto`, and with `best` where nothing was found for the data,
+            its embedding, the variant and the classifier,
+            `gmn_tf.choose_settings` completes them.
         **settings: what differs, by the names of `gmn_tf.Config`.
 
     Raises:

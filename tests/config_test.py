@@ -46,7 +46,10 @@ def test_defaults_are_those_of_the_release_for_cub():
     assert config.synthetic_per_class == 250
 
 
-@pytest.mark.parametrize("dataset", ["cub", "sun", "awa", "flo", "mybirds"])
+DATASETS = ("cub", "sun", "awa", "flo", "mybirds")
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
 @pytest.mark.parametrize("preset", configs.PRESETS)
 def test_presets_are_valid(dataset, preset):
     config = Config().replace(configs.preset(dataset, preset))
@@ -55,9 +58,18 @@ def test_presets_are_valid(dataset, preset):
     assert config.theta_reset_steps == (100 if preset == "paper" else 1)
 
 
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("preset", ["cpu", "best", "auto"])
+def test_small_presets_know_no_unit_of_features(dataset, preset):
+    config = Config().replace(configs.preset(dataset, preset))
+
+    assert config.feature_scaling == "unit"
+    assert config.generator_output == "auto"
+
+
 def test_best_is_searched_where_nothing_was_measured():
     searched = {
-        dataset: configs.is_searched(dataset, "best")
+        dataset: configs.is_searched(dataset, "best", {})
         for dataset in ("cub", "flo", "sun", "mybirds")
     }
 
@@ -68,12 +80,29 @@ def test_best_is_searched_where_nothing_was_measured():
         "mybirds": True,
     }
     assert configs.preset("sun", "best") == configs.preset("sun", "auto")
-    assert configs.is_searched("flo", "best", "att+names")
-    assert not configs.is_searched("cub", "best", "att")
+    assert configs.is_searched("flo", "best", {"embedding": "att+names"})
+    assert not configs.is_searched("cub", "best", {"embedding": "att"})
     names = {"embedding": "names"}
     assert configs.preset("cub", "best", names) == configs.preset("cub", "auto")
-    assert configs.is_searched("flo", "auto")
-    assert not configs.is_searched("sun", "cpu")
+    assert configs.is_searched("flo", "auto", {})
+    assert not configs.is_searched("sun", "cpu", {})
+
+
+@pytest.mark.parametrize(
+    ("chosen", "searched"),
+    [
+        ({"variant": "cwgan_gm", "seed": 2}, False),
+        ({"classifier": "bilinear+discriminant+prototype"}, False),
+        ({"variant": "cwgan"}, True),
+        ({"variant": "zlap"}, True),
+        ({"classifier": "discriminant"}, True),
+    ],
+)
+def test_what_best_found_is_for_one_variant_and_classifier(chosen, searched):
+    assert configs.is_searched("flo", "best", chosen) == searched
+    start = configs.preset("flo", "best", chosen)
+    assert ("seen_penalty" in start) != searched
+    Config().replace({**start, **chosen})
 
 
 def test_presets_of_the_release():
@@ -136,7 +165,9 @@ def own_settings(variant, dataset="flo", preset="release", **chosen):
 def test_systems_have_settings_of_their_own(variant, preset):
     for dataset in ("cub", "sun", "awa", "mybirds"):
         config = own_settings(variant, dataset, preset)
-        plain = Config().replace(configs.preset(dataset, preset))
+        # What `best` knows is for cwgan_gm.
+        start = "auto" if preset == "best" else preset
+        plain = Config().replace(configs.preset(dataset, start))
         system = systems.SYSTEMS[variant]
         if preset != "release" and not (system.always or system.small):
             assert config == plain.replace({"variant": variant})

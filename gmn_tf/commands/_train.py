@@ -61,9 +61,7 @@ def train(values) -> None:
     config = shared.resolve(values)
     checks.check_tune_split(config, values.validate_every)
     workdir = Workdir(values.workdir or _default_workdir(config, values))
-    searched = configs.is_searched(
-        config.dataset, values.preset, config.embedding
-    )
+    searched = _is_searched(config, values)
     if values.minutes is not None and not searched:
         raise InputError(
             f"--preset=best has all settings for {config.dataset} with "
@@ -122,10 +120,15 @@ def _sentence(config: Config, searched: bool, workdir: Workdir) -> str:
     )
 
 
+def _is_searched(config: Config, values) -> bool:
+    chosen = shared.chosen_settings(values)
+    return configs.is_searched(config.dataset, values.preset, chosen)
+
+
 def _default_workdir(config: Config, values) -> str:
     """A folder in runs/ that is named after what the run is."""
     variant = config.variant
-    if configs.is_searched(config.dataset, values.preset, config.embedding):
+    if _is_searched(config, values):
         # Which variant it will be is not known yet.
         variant = shared.chosen_settings(values).get("variant", "auto")
     differing = [
@@ -152,9 +155,16 @@ def _check_own_search(workdir: Workdir, values) -> None:
 def _choose_settings(config, workdir, values, options, log) -> Config:
     """The settings found by a search in the run's folder."""
     if values.preset != "auto":
+        chosen = shared.chosen_settings(values)
+        flags = [
+            f"--{name}={chosen[name]}"
+            for name in configs.FOUND_FOR
+            if name in chosen
+        ]
         log(
-            f"--preset=best has no settings for {config.dataset} with "
-            f"--embedding={config.embedding}: it searches, as --preset=auto."
+            f"--preset=best has no settings for {config.dataset}"
+            f"{' with ' * bool(flags)}{', '.join(flags)}: it searches, as "
+            "--preset=auto."
         )
     folder = workdir.path / SEARCH
     found = shared.choose_settings(config, folder, values, options, log)

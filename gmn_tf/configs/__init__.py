@@ -6,7 +6,7 @@ definitions in their place wherever the two differ; `cpu` makes the release's
 networks and batches small enough to train in minutes on two CPU cores; with
 `auto` a short search on the validation classes decides (`gmn_tf.search.auto`);
 `best` adds to `cpu` what it decided for FLO and CUB, with either embedding, and
-is `auto` for all else.
+is `auto` for all else, other variants and classifiers too.
 
 Variants by other authors, and their classifiers, have settings of their own:
 see `systems`.
@@ -50,6 +50,9 @@ CPU = {
     "classifier_seeds": 2,
 }
 
+# What `best` was found for: its penalty, weights and temperature fit no other.
+FOUND_FOR = ("embedding", "variant", "classifier")
+
 # For any data: `cpu` on data that is scaled. What is left of these settings,
 # and others, the search decides.
 AUTO = {
@@ -69,16 +72,17 @@ def preset(
         dataset: name of a data set; one without a file of its own gets the
             defaults.
         name: one of `PRESETS`.
-        chosen: settings that are chosen already; those `variant` and
-            `classifier` may have others of their own (`systems`).
+        chosen: settings that are chosen already. A `variant` and a
+            `classifier` may have others of their own (`systems`), and decide
+            with the `embedding` whether `best` knows anything.
 
     Raises:
         InputError: for an unknown preset.
     """
     check_choice("preset", name, PRESETS)
-    system = systems.settings(dataset, chosen or {}, name)
-    embedding = (chosen or {}).get("embedding")
-    if is_searched(dataset, name, embedding):
+    chosen = chosen or {}
+    system = systems.settings(dataset, chosen, name)
+    if is_searched(dataset, name, chosen):
         return {"dataset": dataset, **AUTO, **system}
     own = _own(dataset)
     settings = {"dataset": dataset, **own.get("RELEASE", {})}
@@ -87,29 +91,33 @@ def preset(
     if name in ("cpu", "best"):
         settings |= CPU | own.get("CPU", {})
     if name == "best":
-        settings |= _best(dataset, embedding)
+        settings |= _best(dataset, chosen)
     return settings | system
 
 
-def is_searched(dataset: str, name: str, embedding: str | None = None) -> bool:
+def is_searched(dataset: str, name: str, chosen: Mapping) -> bool:
     """Whether a search completes the preset: `auto`, or `best` of other data.
 
     Args:
         dataset: as for `preset`.
         name: as for `preset`.
-        embedding: that is chosen already; None for what `best` would take.
+        chosen: as for `preset`.
     """
-    searched = name == "best" and not _best(dataset, embedding)
+    searched = name == "best" and not _best(dataset, chosen)
     return name == "auto" or searched
 
 
-def _best(dataset: str, embedding: str | None) -> dict:
-    """What was found for a data set and an embedding; empty if nothing was."""
+def _best(dataset: str, chosen: Mapping) -> dict:
+    """What was found for the data and what is chosen; empty if nothing was."""
     found = _own(dataset).get("BEST", {})
-    embedding = str(embedding or next(iter(found), ""))
+    embedding = str(chosen.get("embedding") or next(iter(found), ""))
     if embedding not in found:
         return {}
-    return {"embedding": embedding, **found[embedding]}
+    found = {"embedding": embedding, **found[embedding]}
+    same = all(
+        found[name] == chosen.get(name, found[name]) for name in FOUND_FOR
+    )
+    return found if same else {}
 
 
 def _own(dataset: str) -> dict:

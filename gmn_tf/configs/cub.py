@@ -21,6 +21,7 @@ CPU = {
 
 # Chosen on the tune splits by --preset=auto with seed 1, for each embedding.
 _BOTH = {
+    "variant": "cwgan_gm",
     "synthetic_per_class": 25,
     "classifier": "bilinear+discriminant+prototype",
     "classifier_rows": "both,real,real",

@@ -20,6 +20,7 @@ CPU = {
 # seeds.
 BEST = {
     "att": {
+        "variant": "cwgan_gm",
         "synthetic_per_class": 100,
         "classifier": "bilinear+discriminant+prototype",
         "classifier_rows": "both,real,real",
