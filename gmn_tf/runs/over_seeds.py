@@ -17,8 +17,11 @@ MOST_COLUMNS = 3  # of settings that distinguish rows, in a Markdown table
 _SCORE_COLUMNS = {f"{s}{end}" for s in metrics.SCORES for end in ("", "_std")}
 _DATA = ("dataset", "embedding", "features_file", "split")
 SHOWN = ("dataset", "embedding", "features_file", "variant", "split", "steps")
-PLUGINS = ("plugins", "plugin_settings")
-SCALINGS = ("feature_scaling", "embedding_norm")
+# What else a classifier on real samples depends on, beside its own settings.
+OF_BASELINE = (
+    *("feature_scaling", "embedding_norm", "seen_penalty", "precision"),
+    *("data", "plugins", "plugin_settings"),
+)
 
 
 def table(paths: list[str]) -> list[dict]:
@@ -175,7 +178,7 @@ def _of_baseline(settings: dict) -> dict:
     return {
         name: value
         for name, value in settings.items()
-        if name in (*SHOWN, *SCALINGS, "seen_penalty", "data", *PLUGINS)
+        if name in (*SHOWN, *OF_BASELINE)
         or name.startswith(("classifier", *all_prefixes()))
     } | {"variant": metrics.BASELINE, "steps": 0, "classifier_rows": REAL}
 

@@ -107,7 +107,12 @@ def test_runs_calibrated_together_show_their_best_h(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"classifier_epochs": 3}, {"feature_scaling": "unit"}]
+    "change",
+    [
+        {"classifier_epochs": 3},
+        {"feature_scaling": "unit"},
+        {"precision": "mixed_bfloat16"},
+    ],
 )
 def test_baselines_of_other_classifiers_stay_apart(change, tmp_path):
     rows = over_seeds.table(
