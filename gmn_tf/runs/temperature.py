@@ -24,7 +24,6 @@ from gmn_tf_datasets.zero_shot import splits
 SETTING = "settings: --temperature, or a search on the tune splits"
 TUNE, LEFT_OUT = "tune splits", "left-out classes and rows"
 FEWEST_KEPT = 2  # classes that are left to learn from
-PARTS = 5  # every fifth row of a class is left out
 
 
 def choose(
@@ -61,8 +60,8 @@ def fitted(models: Sequence[Classifier], data: ZeroShotData) -> float:
 def left_out(data: ZeroShotData) -> ZeroShotData | None:
     """Training samples divided like the tune splits; None for too few classes.
 
-    The validation classes take the place of the unseen ones, and every fifth
-    row of another class that of the samples to score.
+    The validation classes take the place of the unseen ones, and a fifth of the
+    rows of each other class that of the samples to score.
     """
     is_validation = np.isin(np.arange(data.num_seen), data.validation_classes)
     kept, held = np.flatnonzero(~is_validation), np.flatnonzero(is_validation)
@@ -73,7 +72,7 @@ def left_out(data: ZeroShotData) -> ZeroShotData | None:
     new_label[order] = np.arange(len(order), dtype=np.int32)
     labels = data.train.labels
     unseen = is_validation[labels]
-    fifth = splits.numbers_within_class(labels) % PARTS == PARTS - 1
+    fifth = splits.a_fifth(labels)
 
     def samples(rows):
         rows = np.flatnonzero(rows)

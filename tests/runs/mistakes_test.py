@@ -9,6 +9,7 @@ import pytest
 
 from gmn_tf import commands
 from gmn_tf.data import on_disk
+from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.inference import prediction, prediction_files, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
@@ -17,6 +18,7 @@ from gmn_tf.runs import temperature as temperatures
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils import figures
+from gmn_tf_datasets.zero_shot import splits
 from tests.support import runs, toys
 from tests.support.in_process import call, fail
 
@@ -63,6 +65,15 @@ def test_training_samples_are_left_out_like_the_tune_splits(tiny_data):
     assert (inner.unseen.labels >= inner.num_seen).all()
     none = dataclasses.replace(tiny_data, validation_classes=np.array([], int))
     assert temperatures.left_out(none) is None
+
+
+def test_of_few_rows_one_is_left_out_too(tiny_data):
+    few = np.flatnonzero(
+        splits.numbers_within_class(tiny_data.train.labels) < 3
+    )
+    train = Samples(tiny_data.train.features[few], tiny_data.train.labels[few])
+    inner = temperatures.left_out(dataclasses.replace(tiny_data, train=train))
+    assert np.bincount(inner.seen.labels).tolist() == [1] * inner.num_seen
 
 
 def test_rows_on_disk_stay_there(tiny_name, tiny_dir, tiny_data):
