@@ -96,7 +96,9 @@ class TrialRunner:
             )
         except LostDataError:
             raise
-        except (InputError, tf.errors.ResourceExhaustedError) as error:
+        except (
+            *(InputError, MemoryError, tf.errors.ResourceExhaustedError),
+        ) as error:
             result["reason"] = first_line(error)
             workdir.remove_checkpoints()
         else:

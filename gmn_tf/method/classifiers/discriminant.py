@@ -13,9 +13,12 @@ and the covariance E of those errors,
 
 so that what cannot be predicted counts less. A class of few samples has a mean
 between theirs and the predicted one. Everything is in closed form: nothing is
-random, and it takes seconds.
+random, and it takes seconds. Where there are fewer samples than dimensions, V
+is never written out, as large as it would be: V^-1 follows from the products of
+samples (Woodbury).
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -74,6 +77,15 @@ def scatter_within(samples: Samples, means: np.ndarray) -> np.ndarray:
 def columns(means: np.ndarray, covariance: np.ndarray):
     """Weights `[dx, C]` and biases `[C]` for means `[C, dx]` and V."""
     weights = scipy.linalg.solve(covariance, means.T, assume_a="pos")
+    return weights, -0.5 * np.sum(means.T * weights, axis=0)
+
+
+def columns_in_span(means: np.ndarray, factors: np.ndarray, level: float):
+    """`columns` for V = A^T A + level I, with the factors A `[m, dx]`."""
+    products = factors @ factors.T
+    products.flat[:: len(factors) + 1] += level
+    inner = scipy.linalg.solve(products, factors @ means.T, assume_a="pos")
+    weights = (means.T - factors.T @ inner) / level
     return weights, -0.5 * np.sum(means.T * weights, axis=0)
 
 
@@ -186,14 +198,12 @@ class DiscriminantEmbedder(base.Embedder):
         self.built = True
 
     @classmethod
-    def of(cls, found: Regression, covariance: np.ndarray):
-        """The embedder of a regression and V."""
+    def of(cls, found: Regression, columns_of: Callable):
+        """The embedder of a regression; its columns are those of its means."""
         rows = np.vstack([found.centre, found.coefficients])
         count, dim = found.landmarks.shape
         made = cls(dim, rows.shape[1], count, float(found.width))
-        made.set_weights(
-            [found.landmarks, rows, columns(rows, covariance)[0].T]
-        )
+        made.set_weights([found.landmarks, rows, columns_of(rows)[0].T])
         return made
 
     def term(self, embeddings) -> base.Term:
@@ -236,23 +246,39 @@ def fit(
     known = np.flatnonzero(counts)
     embeddings = np.asarray(task.embeddings, np.float64)
     means = class_means(samples, len(counts))
-    freedom = max(len(samples) - len(known), 1)
-    within = scatter_within(samples, means).astype(np.float64) / freedom
-    means = means.astype(np.float64)
     spread = np.linspace(0, len(known) - 1, min(len(known), MOST_CLASSES))
     learned = known[spread.round().astype(int)]
+    freedom = max(len(samples) - len(known), 1)
+    dim = means.shape[1]
+    in_span = len(samples) + len(learned) < dim
+    if in_span:
+        rest = samples.features[: len(samples)] - means[samples.labels]
+        rest = rest.astype(np.float64) / np.sqrt(freedom)
+        within_size = np.sum(np.square(rest))
+    else:
+        within = scatter_within(samples, means).astype(np.float64) / freedom
+        within_size = np.trace(within)
+    means = means.astype(np.float64)
     found = regression(embeddings[learned], means[learned])
-    errors = found.errors.T @ found.errors / len(learned)
-    trust = _trust(np.trace(errors), np.trace(within), counts[learned])
+    errors = found.errors / np.sqrt(len(learned))
+    error_size = np.sum(np.square(errors))
+    trust = _trust(error_size, within_size, counts[learned])
     # Of the same classes as the errors: others keep their own means.
     means[learned] -= (1.0 - trust)[:, np.newaxis] * found.errors
-    size = (np.trace(within) or np.trace(errors) or 1.0) / len(within)
-    covariance = within + errors
-    covariance.flat[:: len(within) + 1] += settings.shrinkage * size
-    embedder = DiscriminantEmbedder.of(found, covariance)
+    level = settings.shrinkage * (within_size or error_size or 1.0) / dim
+    if in_span:
+        factors = np.vstack([rest, errors])
+        columns_of = functools.partial(
+            columns_in_span, factors=factors, level=level
+        )
+    else:
+        covariance = within + errors.T @ errors
+        covariance.flat[:: dim + 1] += level
+        columns_of = functools.partial(columns, covariance=covariance)
+    embedder = DiscriminantEmbedder.of(found, columns_of)
     means[counts == 0] = found(embeddings[counts == 0])
     on_epoch()
-    return base.assemble([_term(*columns(means, covariance))], [embedder])
+    return base.assemble([_term(*columns_of(means))], [embedder])
 
 
 def _trust(errors: float, within: float, counts: np.ndarray) -> np.ndarray:

@@ -15,12 +15,12 @@ EMBEDDINGS = toys.normal(SEEN + UNSEEN, toys.DA).astype(np.float32)
 FEATURES = toys.normal(11, toys.DX).astype(np.float32)
 
 
-def task(counts=COUNTS, embeddings=EMBEDDINGS):
+def task(counts=COUNTS, embeddings=EMBEDDINGS, dim=toys.DX):
     """Samples around means that follow from the embeddings, but for noise."""
     labels = np.repeat(np.arange(len(counts)), counts)
-    means = embeddings @ toys.normal(embeddings.shape[1], toys.DX)
-    means += 0.3 * toys.normal(len(embeddings), toys.DX, seed=2)
-    noise = 0.8 * toys.normal(len(labels), toys.DX, seed=3)
+    means = embeddings @ toys.normal(embeddings.shape[1], dim)
+    means += 0.3 * toys.normal(len(embeddings), dim, seed=2)
+    noise = 0.8 * toys.normal(len(labels), dim, seed=3)
     features = (means[labels] + noise).astype(np.float32)
     return base.Task(
         Samples(features, labels.astype(np.int32)), embeddings, SEEN, SEEN
@@ -103,8 +103,11 @@ def test_the_best_kernel_and_ridge_are_chosen(monkeypatch):
             assert np.sum(other**2) >= best * (1.0 - 1e-9)
 
 
-def test_scores_are_those_of_normal_distributions():
-    given = task()
+# Of fewer dimensions than samples, and of more.
+@pytest.mark.parametrize("dim", [toys.DX, sum(COUNTS) + SEEN + 1])
+def test_scores_are_those_of_normal_distributions(dim):
+    given = task(dim=dim)
+    new = toys.normal(11, dim).astype(np.float32)
     model = fit(given)
     x = given.samples.features.astype(float)
     y = given.samples.labels
@@ -121,16 +124,21 @@ def test_scores_are_those_of_normal_distributions():
     means -= (noise / (error + noise))[:, None] * found.errors
     means = np.vstack([means, found(embeddings[SEEN:])])
     covariance = within + errors
-    covariance += SHRINKAGE * np.trace(within) / toys.DX * np.eye(toys.DX)
-    away = FEATURES[:, None].astype(float) - means
+    covariance += SHRINKAGE * np.trace(within) / dim * np.eye(dim)
+    away = new[:, None].astype(float) - means
     expected = -0.5 * np.einsum(
         "nkd,de,nke->nk", away, np.linalg.inv(covariance), away
     )
 
     # But for what is the same for all classes of a row.
-    scores = np.asarray(model(FEATURES), float)
+    scores = np.asarray(model(new), float)
     np.testing.assert_allclose(
-        scores - scores[:, :1], expected - expected[:, :1], rtol=1e-4, atol=1e-4
+        scores - scores[:, :1], expected - expected[:, :1], rtol=1e-3, atol=1e-3
+    )
+    # And classes to come have the columns of their means, too.
+    found = base.with_classes(model, EMBEDDINGS[SEEN:])(new)
+    np.testing.assert_allclose(
+        found[:, -UNSEEN:], scores[:, SEEN:], rtol=1e-3, atol=1e-3
     )
 
 
@@ -162,6 +170,8 @@ def test_classes_with_synthetic_samples_have_their_mean():
 @pytest.mark.parametrize("counts", [[1] * SEEN, [1], [4], [0, 3, 0, 5]])
 def test_few_samples_and_few_classes(counts):
     counts = [*counts, *[0] * (SEEN - len(counts))]
+    wide = fit(task(counts, dim=99))(toys.normal(11, 99).astype(np.float32))
+    assert np.isfinite(wide).all()
     scores = np.asarray(fit(task(counts))(FEATURES))
     assert scores.shape == (11, SEEN + UNSEEN)
     assert np.isfinite(scores).all()
