@@ -63,6 +63,10 @@ def signed(features, rng):
     return features * rng.choice([-1.0, 1.0], features.shape[1])
 
 
+def own_units(features, rng):
+    return features * 10.0 ** rng.uniform(-3.0, 3.0, features.shape[1])
+
+
 def standardised(features, rng):
     stddev = features.std(axis=0)
     return (features - features.mean(axis=0)) / np.where(stddev, stddev, 1.0)
@@ -158,6 +162,7 @@ DISGUISES = {
     "shifted": {FEATURES: shifted},
     "rotated": {FEATURES: rotated},
     "signed": {FEATURES: signed},
+    "own units": {FEATURES: own_units},
     "standardised": {FEATURES: standardised},
     "logarithms": {FEATURES: logarithms},
     "heavy tails": {FEATURES: heavy_tails},

@@ -69,17 +69,31 @@ DISGUISES = {
     "small": lambda features: features * 1e-3,
     "large": lambda features: features * 1e3,
     "shifted": lambda features: features + np.linspace(-30, 30, 14),
+    "signed": lambda features: features * np.resize([1, -1, -1], 14),
+    "own units": lambda features: features * np.logspace(-3, 3, 14),
+}
+# A generator draws other samples where signs differ: without one.
+CLOSED_FORM = {
+    "variant": "real_only",
+    "classifier": "discriminant",
+    "classifier_rows": "real",
 }
 
 
 @pytest.mark.parametrize(
-    ("kind", "names"), [("unit", DISGUISES), ("standard", ["shifted"])]
+    ("changes", "names"),
+    [
+        ({}, ["small", "large", "shifted"]),
+        ({"feature_scaling": "standard"}, ["shifted", "own units"]),
+        (CLOSED_FORM, ["signed"]),
+        ({**CLOSED_FORM, "feature_scaling": "arcsinh"}, ["own units"]),
+    ],
 )
 def test_scores_predictions_and_export_know_no_unit(
-    kind, names, config, run, tiny_data, tmp_path
+    changes, names, config, run, tiny_data, tmp_path
 ):
-    config = config.replace({"feature_scaling": kind})
-    if kind != "unit":
+    config = config.replace(changes)
+    if changes:
         run = trained(config, tiny_data, tmp_path / "plain")
     raw = tiny_data.unseen.features
     expected = Predictor.load(run.workdir).probabilities(raw)
