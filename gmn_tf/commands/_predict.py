@@ -1,6 +1,7 @@
 """bin/predict."""
 
 import collections
+import contextlib
 import pathlib
 import sys
 
@@ -97,37 +98,56 @@ def predict(values) -> None:
     # TensorFlow warns of each image it cannot read, and does not say which.
     shared.begin(values, f"Predicting with {values.workdir}.", log_level=2)
     from gmn_tf.inference import prediction_files
-    from gmn_tf.utils import files
+    from gmn_tf.utils import files, progress
 
     predictor = make_predictor(values)
     features, samples = _features(predictor, values)
-    tops = predictor.top(features, values.top_k)
-    if values.min_probability:
-        tops = _rejected(tops, samples, values)
+    tops = predictor.each_top(features, values.top_k)
     out = pathlib.Path(values.out).expanduser() if values.out else None
     write = prediction_files.WRITERS[out.suffix if out else ".csv"]
-    text = write(samples, tops, predictor.classes)
+    rejected = []
+    with contextlib.ExitStack() as stack:
+        file = sys.stdout
+        if out:
+            path = stack.enter_context(files.replacing(out))
+            file = stack.enter_context(path.open("w", encoding="utf-8"))
+        # No bar between answers on the terminal.
+        bar = progress.progress(
+            "predictions", len(samples), values.quiet or not out, "sample"
+        )
+        advance = stack.enter_context(bar)
+        tops = _answers(tops, samples, values, rejected, advance)
+        write(file, samples, tops, predictor.classes)
+    if values.min_probability:
+        _say_rejected(rejected, len(samples), values)
     if not out:
-        sys.stdout.write(text)
         return
-    files.write_text(out, text)
     kinds = collections.Counter(predictor.classes.kinds)
     classes = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
-    predictions = counted(len(tops), "prediction")
+    predictions = counted(len(samples), "prediction")
     log(f"{predictions} over {classes} classes: {out}")
 
 
-def _rejected(tops, samples, values):
-    """The answers without those that are too unlikely, which are counted."""
+def _answers(tops, samples, values, rejected, advance):
+    """Answers, one by one; samples without one are added to `rejected`."""
     from gmn_tf.inference import prediction_files
+
+    tops = prediction_files.without_unlikely(tops, values.min_probability)
+    for sample, top in zip(samples, tops):
+        if top[0][0] is None:
+            rejected.append(sample)
+        yield top
+        advance(1)
+
+
+def _say_rejected(rejected, count, values) -> None:
+    """Says on the error stream which samples have no answer, and why."""
     from gmn_tf.runs import mistakes
     from gmn_tf.runs.workdir import Workdir
 
     least = values.min_probability
-    tops = prediction_files.without_unlikely(tops, least)
-    rejected = [s for s, top in zip(samples, tops) if top[0][0] is None]
     lines = [
-        f"{len(rejected)} of {counted(len(tops), 'sample')} "
+        f"{len(rejected)} of {counted(count, 'sample')} "
         f"{'has' if len(rejected) == 1 else 'have'} no answer, because no "
         f"class has a probability of {least:g}"
         + (f": {listed(rejected, 3)}." if rejected else ".")
@@ -142,7 +162,6 @@ def _rejected(tops, samples, values):
         )
     for line in lines:
         print(line, file=sys.stderr)
-    return tops
 
 
 def make_predictor(values):

@@ -1,7 +1,7 @@
 """Predicting with a finished run, over its classes and those added later."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -70,28 +70,34 @@ class Predictor:
         Raises:
             InputError: for features of another size, or that are not finite.
         """
-        return self._in_blocks(lambda found: (found,), features)[0]
+        blocks = self._in_blocks(lambda found: found, features)
+        return np.concatenate([*blocks])
 
     def top(self, features, k: int = 5) -> list[list[tuple[str, float]]]:
         """The likeliest classes of each sample with their probabilities.
-
-        Probabilities of all classes are in memory for some samples at once.
 
         Args:
             features: `[n, dx]`; see `probabilities`.
             k: how many classes, or all if there are fewer.
         """
+        return [*self.each_top(features, k)]
+
+    def each_top(
+        self, features, k: int = 5
+    ) -> Iterator[list[tuple[str, float]]]:
+        """`top` of one sample after another, in bounded memory."""
         k = min(k, len(self.classes.names))
-        values, places = self._in_blocks(
+        blocks = self._in_blocks(
             lambda found: tf.math.top_k(found, k), features
         )
         names = self.classes.names
-        return [
+        return (
             [(names[c], p) for c, p in zip(*both)]
-            for both in zip(places.tolist(), values.tolist())
-        ]
+            for values, places in blocks
+            for both in zip(places.numpy().tolist(), values.numpy().tolist())
+        )
 
-    def _in_blocks(self, read: Callable, features) -> list[np.ndarray]:
+    def _in_blocks(self, read: Callable, features) -> Iterator:
         """What is read off the probabilities of some samples at once."""
         if not isinstance(features, np.ndarray):  # it may be a file's
             features = np.asarray(features, np.float32)
@@ -113,7 +119,7 @@ class Predictor:
             return read(mean_probabilities(represent(block), terms))
 
         rows = metrics.blocks(len(features), len(self.classes.names))
-        return [*map(np.concatenate, zip(*map(of_block, rows)))]
+        return map(of_block, rows)
 
     def with_classes(self, names: Sequence[str], values) -> "Predictor":
         """Adds classes at once, by f(x, a) of their descriptions.

@@ -1,72 +1,71 @@
-"""Predictions as CSV or JSON."""
+"""Predictions as CSV or JSON, written as they are made."""
 
+import csv
 import json
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TextIO
 
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.utils.files import csv_text
 
 Top = Sequence[tuple[str | None, float]]
 
 
-def without_unlikely(tops: Sequence[Top], least: float) -> list[Top]:
+def without_unlikely(tops: Iterable[Top], least: float) -> Iterator[Top]:
     """Answers, of which those below a probability lose all their classes.
 
     Returns:
         Of each sample its classes, or one pair of None and the probability of
         the likeliest class, for no answer.
     """
-    return [top if top[0][1] >= least else [(None, top[0][1])] for top in tops]
+    for top in tops:
+        yield top if top[0][1] >= least else [(None, top[0][1])]
 
 
-def to_csv(
-    samples: Sequence[str],
-    tops: Sequence[Top],
+def write_csv(
+    file: TextIO,
+    samples: Iterable[str],
+    tops: Iterable[Top],
     classes: LabelMap,
-) -> str:
+) -> None:
     """One line per sample and class, likeliest first.
 
     No answer is one line without a class, with the largest probability.
 
     Args:
+        file: open for writing.
         samples: `n` names.
         tops: of each, classes and probabilities, as `Predictor.top` gives.
         classes: the label map, with the kind of each class.
     """
     kinds = {None: None, **dict(zip(classes.names, classes.kinds))}
-    return csv_text(
-        [
-            {
-                "sample": sample,
-                "rank": rank,
-                "class": name,
-                "kind": kinds[name],
-                "probability": f"{probability:.6f}",
-            }
-            for sample, top in zip(samples, tops)
-            for rank, (name, probability) in enumerate(top, start=1)
-        ]
-    )
+    lines = csv.writer(file, lineterminator="\n")
+    lines.writerow(["sample", "rank", "class", "kind", "probability"])
+    for sample, top in zip(samples, tops):
+        for rank, (name, probability) in enumerate(top, start=1):
+            shown = f"{probability:.6f}"
+            lines.writerow([sample, rank, name, kinds[name], shown])
 
 
-def to_json(
-    samples: Sequence[str],
-    tops: Sequence[Top],
+def write_json(
+    file: TextIO,
+    samples: Iterable[str],
+    tops: Iterable[Top],
     classes: LabelMap,
-) -> str:
+) -> None:
     """The same as a list with one object per sample."""
     kinds = {None: None, **dict(zip(classes.names, classes.kinds))}
-    content = [
-        {
-            "sample": sample,
-            "classes": [
-                {"class": name, "kind": kinds[name], "probability": probability}
-                for name, probability in top
-            ],
-        }
-        for sample, top in zip(samples, tops)
-    ]
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    before = "[\n"
+    for sample, top in zip(samples, tops):
+        found = [
+            {"class": name, "kind": kinds[name], "probability": probability}
+            for name, probability in top
+        ]
+        one = {"sample": sample, "classes": found}
+        text = json.dumps(one, indent=1, ensure_ascii=False)
+        file.write(before + textwrap.indent(text, " "))
+        before = ",\n"
+    file.write("[]\n" if before == "[\n" else "\n]\n")
 
 
-WRITERS = {".csv": to_csv, ".json": to_json}
+WRITERS = {".csv": write_csv, ".json": write_json}

@@ -71,6 +71,8 @@ def test_probabilities_of_few_samples_are_in_memory_at_once(
     found = predictor.top(features.astype(np.float64), 3)
 
     assert sizes == [2, 2, 2, 1]
+    next(predictor.each_top(features, 3))
+    assert sizes == [2, 2, 2, 1, 2]  # the others are not computed yet
     for one, other in zip(found, expected, strict=True):
         assert [name for name, _ in one] == [name for name, _ in other]
         np.testing.assert_allclose(
