@@ -229,7 +229,7 @@ ENTRIES.register(
         ),
         "cwgan_cls_cycle": Entry(
             "cycle-CLSWGAN",
-            FELIX,
+            f"{FELIX}; Zhang et al. 2018",
             "cwgan_cls_cycle",
             second=WEAKER_CYCLE,
             **GAN,
@@ -242,7 +242,9 @@ ENTRIES.register(
         ),
         # Since then.
         **_with_matching("fvaegan", "f-VAEGAN-D2", "Xian et al. 2019"),
-        **_with_matching("tfvaegan", "TF-VAEGAN", "Narayan et al. 2020"),
+        **_with_matching(
+            "tfvaegan", "TF-VAEGAN (no feedback)", "Narayan et al. 2020"
+        ),
         **_with_matching(
             "cadavae",
             "CADA-VAE",
