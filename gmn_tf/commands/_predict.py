@@ -136,8 +136,8 @@ def _answers(tops, samples, values, rejected, advance):
     for sample, top in zip(samples, tops):
         if top[0][0] is None:
             rejected.append(sample)
-        yield top
         advance(1)
+        yield top
 
 
 def _say_rejected(rejected, count, values) -> None:

@@ -96,12 +96,15 @@ def preset(
 
 
 def is_searched(dataset: str, name: str, chosen: Mapping) -> bool:
-    """Whether a search completes the preset: `auto`, or `best` of other data.
+    """Whether a search completes the preset.
+
+    It does for `auto`, and for `best` of data, an embedding, a variant or a
+    classifier that it was not found for.
 
     Args:
         dataset: as for `preset`.
         name: as for `preset`.
-        chosen: as for `preset`.
+        chosen: settings that are chosen already.
     """
     searched = name == "best" and not _best(dataset, chosen)
     return name == "auto" or searched
@@ -113,11 +116,9 @@ def _best(dataset: str, chosen: Mapping) -> dict:
     embedding = str(chosen.get("embedding") or next(iter(found), ""))
     if embedding not in found:
         return {}
-    found = {"embedding": embedding, **found[embedding]}
-    same = all(
-        found[name] == chosen.get(name, found[name]) for name in FOUND_FOR
-    )
-    return found if same else {}
+    settings = {"embedding": embedding, **found[embedding]}
+    same = all(chosen.get(n) in (None, settings[n]) for n in FOUND_FOR)
+    return settings if same else {}
 
 
 def _own(dataset: str) -> dict:

@@ -85,7 +85,15 @@ class Predictor:
     def each_top(
         self, features, k: int = 5
     ) -> Iterator[list[tuple[str, float]]]:
-        """`top` of one sample after another, in bounded memory."""
+        """`top` of one sample after another, of which it keeps none.
+
+        Args:
+            features: `[n, dx]`; see `probabilities`.
+            k: how many classes, or all if there are fewer.
+
+        Raises:
+            InputError: as of `probabilities`, before the first answer.
+        """
         k = min(k, len(self.classes.names))
         blocks = self._in_blocks(
             lambda found: tf.math.top_k(found, k), features

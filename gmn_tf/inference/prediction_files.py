@@ -2,7 +2,6 @@
 
 import csv
 import json
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
@@ -63,7 +62,7 @@ def write_json(
         ]
         one = {"sample": sample, "classes": found}
         text = json.dumps(one, indent=1, ensure_ascii=False)
-        file.write(before + textwrap.indent(text, " "))
+        file.write(before + " " + text.replace("\n", "\n "))
         before = ",\n"
     file.write("[]\n" if before == "[\n" else "\n]\n")
 

@@ -9,6 +9,8 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
+import tensorflow as tf
+
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics
@@ -21,6 +23,8 @@ from gmn_tf.utils.errors import InputError, LostDataError, first_line
 # Settings of the data, which may be in the space if there is no generator.
 SCALINGS = {"feature_scaling", "embedding_norm"}
 NO_TIME = "no time left"  # why a value has no scores
+# What ends one of several attempts, which may diverge or need too much memory.
+FAILURES = (InputError, MemoryError, tf.errors.ResourceExhaustedError)
 
 
 def search(
@@ -93,7 +97,7 @@ def search(
             )
         except LostDataError:
             raise
-        except InputError as error:  # it diverged; other settings may not
+        except FAILURES as error:  # other settings may not
             reasons.append(first_line(error))
             on_choice(chosen(name, settings.get(name), reason=reasons[-1]))
             return []

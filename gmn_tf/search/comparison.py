@@ -183,7 +183,7 @@ def _choose(entry, config, generators, minutes) -> dict:
             )[0]
         except LostDataError:
             raise
-        except InputError as error:
+        except classifier_search.FAILURES as error:
             failure = error
             # Its generator has failed, or its classifiers, which are noted.
             if not tried or tried[-1]["generator"] != _texts(drawn):
@@ -325,7 +325,7 @@ def _with_reason(measure: Callable, entry: Entry, *arguments) -> dict:
         return measure(entry, *arguments)
     except LostDataError:
         raise
-    except InputError as error:
+    except classifier_search.FAILURES as error:
         return {"reason": first_line(error)}
 
 

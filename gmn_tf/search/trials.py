@@ -23,7 +23,7 @@ from gmn_tf.search.space import as_text
 from gmn_tf.training import monitoring
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import InputError, LostDataError, first_line
+from gmn_tf.utils.errors import LostDataError, first_line
 from gmn_tf.utils.files import csv_text
 
 
@@ -96,9 +96,7 @@ class TrialRunner:
             )
         except LostDataError:
             raise
-        except (
-            *(InputError, MemoryError, tf.errors.ResourceExhaustedError),
-        ) as error:
+        except classifier_search.FAILURES as error:
             result["reason"] = first_line(error)
             workdir.remove_checkpoints()
         else:

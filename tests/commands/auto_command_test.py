@@ -151,7 +151,9 @@ def test_the_default_folder_does_not_name_a_variant(
     assert succeed(commands.train, *quick, "--split=tune", "--quiet") == ""
     config = read(tmp_path / "runs" / "kinds-tune-auto-1" / "config.json")
     assert config["config"]["split"] == "tune"
-    succeed(commands.train, *quick, "--variant=real_only")
+    best = "--preset=best", "--variant=real_only"
+    printed = succeed(commands.train, *quick, *best)
+    assert f"no settings for kinds with {best[1]}: it searches" in printed
     found = tmp_path / "runs" / "kinds-real_only-1"
     assert read(found / "config.json")["config"]["variant"] == "real_only"
 

@@ -1,8 +1,11 @@
 """What the answers of a run are worth: its files, and its temperature."""
 
+import contextlib
 import csv
 import dataclasses
+import io
 import json
+import types
 
 import numpy as np
 import pytest
@@ -17,7 +20,7 @@ from gmn_tf.runs import experiment, finished, mistake_plots, mistakes
 from gmn_tf.runs import temperature as temperatures
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils import figures
+from gmn_tf.utils import figures, progress
 from gmn_tf_datasets.zero_shot import splits
 from tests.support import runs, toys
 from tests.support.in_process import call, fail
@@ -229,6 +232,42 @@ def test_unlikely_answers_are_left_out(run, tmp_path):
     assert "min_probability" in fail(
         commands.predict, *words[:2], "--min_probability=2"
     )
+
+
+def test_json_has_names_and_answers_as_they_are():
+    names = ["a\u2028b", 'c"d\n', "e\x85"]
+    tops = [[("f\u2029", 0.5), ("g", 0.25)], [(None, 0.125)], [("g", 1.0)]]
+    classes = types.SimpleNamespace(names=("f\u2029", "g"), kinds=("seen", "x"))
+    file = io.StringIO()
+    prediction_files.write_json(file, names, iter(tops), classes)
+
+    found = json.loads(file.getvalue())
+    assert [one["sample"] for one in found] == names
+    assert [
+        [(c["class"], c["probability"]) for c in one["classes"]]
+        for one in found
+    ] == tops
+    assert (
+        file.getvalue()
+        == json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+    )
+    empty = io.StringIO()
+    prediction_files.write_json(empty, [], [], classes)
+    assert json.loads(empty.getvalue()) == []
+
+
+def test_the_progress_ends_with_the_last_sample(run, tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr(
+        progress,
+        "progress",
+        lambda *_: contextlib.nullcontext(done.append),
+    )
+    features = run.data.unseen.features
+    np.save(tmp_path / "some.npy", features)
+    words = f"--workdir={run.workdir}", f"--features={tmp_path / 'some.npy'}"
+    call(commands.predict, *words, f"--out={tmp_path / 'out.csv'}")
+    assert sum(done) == len(features)
 
 
 def test_all_stay_without_a_least_probability():

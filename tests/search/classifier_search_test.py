@@ -126,6 +126,27 @@ def test_classifiers_that_diverge_are_left_out(trained, tune_data):
         )
 
 
+def test_what_needs_too_much_memory_is_left_out(
+    trained, tune_data, monkeypatch
+):
+    config, generator = trained
+    fit_classifiers = experiment.fit_classifiers
+
+    def limited(changed, *others):
+        if changed.synthetic_per_class == 9:
+            raise MemoryError
+        return fit_classifiers(changed, *others)
+
+    monkeypatch.setattr(experiment, "fit_classifiers", limited)
+    choices = []
+    rows = classifier_search.search(
+        *(config, tune_data, generator, {"synthetic_per_class": (2, 9)}, "h"),
+        on_choice=choices.append,
+    )
+    assert {row["synthetic_per_class"] for row in rows} == {2, 5}
+    assert [c["reason"] for c in choices if c["reason"]] == ["MemoryError"]
+
+
 def test_no_value_is_begun_too_late(trained, tune_data, monkeypatch):
     """Each classifier takes ten seconds, of which there are 25."""
     config, generator = trained

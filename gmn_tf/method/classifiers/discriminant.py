@@ -13,9 +13,9 @@ and the covariance E of those errors,
 
 so that what cannot be predicted counts less. A class of few samples has a mean
 between theirs and the predicted one. Everything is in closed form: nothing is
-random, and it takes seconds. Where there are fewer samples than dimensions, V
-is never written out, as large as it would be: V^-1 follows from the products of
-samples (Woodbury).
+random, and it takes seconds. Where samples and classes together are fewer than
+dimensions, V is never written out, as large as it would be: V^-1 follows from
+the products of samples (Woodbury).
 """
 
 import functools
