@@ -197,6 +197,9 @@ def f():
     assert (
         len(upward({"gmn_tf.search.tuner": {"gmn_tf.inference.serving"}})) == 1
     )
+    names = named('ROW = "gmn_tf.training.parts:cycle"; TEXT = "gmn_tf: x"')
+    assert names == {"gmn_tf.training.parts"}
+    assert len(upward({"gmn_tf.method.metrics": names})) == 1
     with pytest.raises(graphlib.CycleError):
         graphlib.TopologicalSorter({"a": {"b"}, "b": {"a"}}).prepare()
     graph = {"p.a": {"p.b.x"}, "p.b.x": set(), "p.b.y": {"p.a"}}
