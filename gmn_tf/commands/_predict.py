@@ -260,6 +260,11 @@ def _account_for(folder, paths, others, found) -> None:
     if found.turned:
         turned = counted(len(found.turned), "image")
         lines.append(f"{turned} turned upright, as EXIF orientation says.")
+    if found.transparent:
+        count = counted(len(found.transparent), "image")
+        lines.append(
+            f"{count} transparent in parts, where white shows through."
+        )
     left_out = len(others) + len(found.unreadable)
     if left_out:
         lines.append(

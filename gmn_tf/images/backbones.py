@@ -16,14 +16,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.images import backbone_table, decoding, hub_backbones
+from gmn_tf.images import (
+    backbone_table,
+    decoding,
+    hub_backbones,
+    orientation,
+)
 from gmn_tf.images.backbone_table import BACKBONES, IMAGENET, RANDOM
 from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
 _UNNAMED = re.compile(r"variable(_\d+)?")  # as Keras calls such a weight
 # What `Backbone.image` does, for `Backbone.description`.
-_TURNED = {"exif_orientation": "applied"}
+_READ = {"exif_orientation": "applied", "transparency": "on white"}
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
 
@@ -36,8 +41,9 @@ class Backbone:
             `[n, dx]` features.
         description: what it is, for JSON: `name`, `weights` (the name of
             their file; then `weights_path` is where it was), `weights_sha256`,
-            `image_size`, `preprocessing`, `exif_orientation`, `feature_dim`;
-            of a preset of KerasHub, `model_sha256` of all its towers.
+            `image_size`, `preprocessing`, `exif_orientation`, `transparency`,
+            `feature_dim`; of a preset of KerasHub, `model_sha256` of all its
+            towers.
         tower: of a preset, which prepares images in its own way.
     """
 
@@ -59,13 +65,17 @@ class Backbone:
         Raises:
             tf.errors.InvalidArgumentError: see `decoding.decode`.
         """
-        return self.image_and_orientation(content)[0]
+        return self.image_and_remarks(content)[0]
 
-    def image_and_orientation(self, content: tf.Tensor | bytes) -> tuple:
-        """The same, with EXIF's number of the orientation before."""
-        pixels = self.resized(decoding.decode(content))
-        orientation = decoding.exif_orientation(content)
-        return decoding.turned(pixels, orientation), orientation
+    def image_and_remarks(self, content: tf.Tensor | bytes) -> tuple:
+        """The same, EXIF's number of the orientation before, and transparency.
+
+        That is, whether some pixels were transparent.
+        """
+        pixels, transparent = decoding.decode(content)
+        number = orientation.exif_orientation(content)
+        upright = orientation.turned(self.resized(pixels), number)
+        return upright, number, transparent
 
     def resized(self, pixels: tf.Tensor | np.ndarray) -> tf.Tensor:
         """`[rows, columns, 3]` -> float32 `[size, size, 3]`, for `features`."""
@@ -126,7 +136,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         image_size=size,
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
-        **_TURNED,
+        **_READ,
     )
     if weights != IMAGENET and kind.module == "efficientnet":
         _normalise_as_imagenet(model)
@@ -148,7 +158,7 @@ def _load_preset(name: str, weights: str) -> Backbone:
         "image_size": tower.image_size,
         "preprocessing": tower.preprocessing,
         "feature_dim": int(tower.model.output_shape[-1]),
-        **_TURNED,
+        **_READ,
     }
     return Backbone(tower.model, description, tower)
 
@@ -189,7 +199,7 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
 def identity(description: dict) -> dict:
     """The part of a description that features of one kind have in common."""
     names = ("name", "weights_sha256", "image_size", "preprocessing")
-    return {name: description.get(name) for name in (*names, *_TURNED)}
+    return {name: description.get(name) for name in (*names, *_READ)}
 
 
 def _build(name: str, size: int, weights: str) -> keras.Model:

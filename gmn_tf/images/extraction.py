@@ -28,6 +28,7 @@ UNREADABLE = ("stop", "skip")
 REMARKS = {
     "unreadable": "Unreadable images, left out (see unreadable.csv)",
     "turned": "Turned upright, as EXIF orientation says",
+    "transparent": "Transparent in parts, where white shows through",
 }
 
 
@@ -39,11 +40,13 @@ class Features(NamedTuple):
         unreadable: reasons of the others, by path.
         turned: EXIF's numbers of the orientations that images were turned
             from, by path.
+        transparent: those of which some was transparent.
     """
 
     values: np.ndarray
     unreadable: dict[str, str]
     turned: dict[str, int]
+    transparent: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,15 +115,16 @@ def features_of(
             none of them can be.
     """
     features = [np.empty((0, backbone.description["feature_dim"]), np.float32)]
-    reasons, turned = {}, {}
+    reasons, turned, transparent = {}, {}, []
     for batch in batches(paths, backbone, batch_size, quiet):
         features += [i.feature[None] for i in batch if not i.reason]
         reasons |= {str(i.path): i.reason for i in batch if i.reason}
         turned |= {str(i.path): i.turned for i in batch if i.turned}
+        transparent += [str(i.path) for i in batch if i.transparent]
         if unreadable == "stop":
             _check_readable(reasons)
     check_some_readable(len(features) - 1, reasons)
-    return Features(np.concatenate(features), reasons, turned)
+    return Features(np.concatenate(features), reasons, turned, transparent)
 
 
 def run(

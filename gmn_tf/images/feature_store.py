@@ -45,12 +45,14 @@ class Stored(NamedTuple):
         row: the row in that file.
         reason: see `Image`.
         turned: see `Image`.
+        transparent: see `Image`.
     """
 
     path: pathlib.Path
     row: int
     reason: str
     turned: int
+    transparent: bool
 
 
 def key(root: pathlib.Path, file: str, backbone: dict) -> str:
@@ -123,7 +125,7 @@ class FeatureStore:
                 contextlib.suppress(*_DAMAGE),
                 np.load(path, allow_pickle=False) as part,
             ):
-                names = ("keys", "reasons", "turned")
+                names = ("keys", "reasons", "turned", "transparent")
                 notes = (part[name].tolist() for name in names)
                 found |= _index(path, part["features"], *notes)
         # Meanwhile a library may have been installed.
@@ -137,8 +139,10 @@ class FeatureStore:
             keys = record["keys"].values()
             reasons = [record["unreadable"].get(f, "") for f in record["keys"]]
             turned = [record["turned"].get(f, 0) for f in record["keys"]]
+            transparent = [f in record["transparent"] for f in record["keys"]]
+            notes = keys, reasons, turned, transparent
             (self._path / "labels.csv").stat()
-            return _index(path, _load(path), keys, reasons, turned)
+            return _index(path, _load(path), *notes)
         except (*_DAMAGE, AttributeError):
             return {}
 
@@ -151,6 +155,7 @@ class FeatureStore:
             "keys": list(images),
             "reasons": [image.reason for image in images.values()],
             "turned": [image.turned for image in images.values()],
+            "transparent": [image.transparent for image in images.values()],
         }
         with files.replacing(path) as temporary:
             np.savez(temporary, features=np.array(features, "f4"), **notes)
@@ -185,6 +190,7 @@ class FeatureStore:
             "classes": {name: counts[name] for name in listing.classes},
             "unreadable": unreadable,
             "turned": {f: i.turned for f, i in images.items() if i.turned},
+            "transparent": [f for f, i in images.items() if i.transparent],
             "left_out": listing.left_out,
             "keys": keys,
         }
@@ -255,10 +261,13 @@ def _load(path: pathlib.Path) -> np.ndarray:
     return content if path.suffix == ".npy" else content["features"]
 
 
-def _index(path, features, keys, reasons, turned) -> dict[str, Stored]:
+def _index(
+    path, features, keys, reasons, turned, transparent
+) -> dict[str, Stored]:
     """Images by key; `features` has a row for each that has no reason."""
     rows = (np.cumsum([not reason for reason in reasons]) - 1).tolist()
     if len(features) != rows[-1] + 1:
         raise ValueError(f"{path} is damaged.")
-    images = map(Stored, itertools.repeat(path), rows, reasons, turned)
+    places = itertools.repeat(path)
+    images = map(Stored, places, rows, reasons, turned, transparent)
     return dict(zip(keys, images))

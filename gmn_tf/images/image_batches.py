@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from gmn_tf.images import pillow
 from gmn_tf.images.backbones import Backbone
-from gmn_tf.images.decoding import UPRIGHT
+from gmn_tf.images.orientation import UPRIGHT
 from gmn_tf.utils.errors import first_line
 from gmn_tf.utils.progress import progress
 
@@ -29,12 +29,14 @@ class Image(NamedTuple):
         reason: why there is no feature; empty if there is one.
         turned: EXIF's number of the orientation that it was turned from; 0 if
             it was upright.
+        transparent: whether some of it was.
     """
 
     path: pathlib.Path
     feature: np.ndarray | None
     reason: str = ""
     turned: int = 0
+    transparent: bool = False
 
 
 def batches(
@@ -96,24 +98,24 @@ def decode(path: pathlib.Path, backbone: Backbone, read) -> tuple:
     if not content:
         return Image(path, None, "an empty file"), None
     try:
-        pixels, orientation = read(content)
+        pixels, orientation, transparent = read(content)
     except tf.errors.OpError:
         try:
-            pixels, orientation = pillow.decode(content)
+            pixels, orientation, transparent = pillow.decode(content)
         except ValueError as error:
             return Image(path, None, str(error)), None
         with tf.device("CPU:0"):
             pixels = backbone.resized(pixels)
-    turned = int(orientation)
-    return Image(path, None, turned=turned if turned != UPRIGHT else 0), pixels
+    turned = int(orientation) if orientation != UPRIGHT else 0
+    return Image(path, None, "", turned, bool(transparent)), pixels
 
 
 def reader(backbone: Backbone):
-    """Content of a file -> the network's pixels, and EXIF's orientation."""
+    """Content of a file -> what `Backbone.image_and_remarks` gives."""
 
     @tf.function(input_signature=[tf.TensorSpec([], tf.string)])
     def read(content):
         with tf.device("CPU:0"):
-            return backbone.image_and_orientation(content)
+            return backbone.image_and_remarks(content)
 
     return read

@@ -46,12 +46,12 @@ def needed(ending: str) -> str:
     return ""
 
 
-def decode(content: bytes) -> tuple[np.ndarray, int]:
-    """The first image of a file, turned upright.
+def decode(content: bytes) -> tuple[np.ndarray, int, bool]:
+    """The first image of a file, turned upright, on white.
 
     Returns:
         `[rows, columns, 3]` red, green and blue, 0..255; EXIF's number of its
-        orientation before.
+        orientation before; whether some of it was transparent.
 
     Raises:
         ValueError: with the reason, if it cannot be read.
@@ -61,7 +61,13 @@ def decode(content: bytes) -> tuple[np.ndarray, int]:
             exif = image.getexif()
             orientation = exif.get(PIL.ExifTags.Base.Orientation, 1)
             upright = _with_8_bits(PIL.ImageOps.exif_transpose(image))
-            return np.asarray(upright.convert("RGB")), orientation
+            if not upright.has_transparency_data:
+                return np.asarray(upright.convert("RGB")), orientation, False
+            layers = upright.convert("RGBA")
+            page = PIL.Image.new("RGBA", layers.size, "white")
+            page.alpha_composite(layers)
+            transparent = layers.getextrema()[-1][0] < 255
+            return np.asarray(page.convert("RGB")), orientation, transparent
     except PIL.UnidentifiedImageError as error:
         is_heif = content[4:8] == b"ftyp" and pillow_heif is None
         reason = NEEDS_HEIF if is_heif else "not an image that can be read"

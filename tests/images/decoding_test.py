@@ -10,7 +10,7 @@ import PIL.ImageOps
 import pytest
 import tensorflow as tf
 
-from gmn_tf.images import decoding, pillow
+from gmn_tf.images import decoding, orientation, pillow
 from gmn_tf_datasets.zero_shot.custom.features import IMAGES
 from tests.support import image_toys
 
@@ -56,7 +56,7 @@ def by_pillow(content) -> np.ndarray:
 def test_the_graph_reads_what_pillow_reads(mode, kind, smooth):
     options = {"lossless": True} if kind == "WEBP" else {}
     content = encoded(smooth.convert(mode), kind, **options)
-    pixels = decoding.decode(content).numpy().astype(int)
+    pixels = decoding.decode(content)[0].numpy().astype(int)
 
     difference = np.abs(pixels - by_pillow(content)).max()
     assert difference <= (25 if kind == "JPEG" else 0)
@@ -68,7 +68,7 @@ def test_the_first_of_several_frames_counts(smooth):
     for kind in ("GIF", "PNG"):
         content = encoded(smooth, kind, **several)
         np.testing.assert_array_equal(
-            decoding.decode(content), by_pillow(content)
+            decoding.decode(content)[0], by_pillow(content)
         )
     for kind in ("TIFF", "WEBP"):
         options = {"lossless": True} if kind == "WEBP" else {}
@@ -76,17 +76,74 @@ def test_the_first_of_several_frames_counts(smooth):
         np.testing.assert_array_equal(pillow.decode(content)[0], smooth)
 
 
+@pytest.mark.parametrize(
+    ("mode", "kind", "options"),
+    [
+        ("RGBA", "PNG", {}),
+        ("LA", "PNG", {}),
+        ("RGBA", "WEBP", {"lossless": True, "exact": True}),
+        ("RGB", "PNG", {"transparency": (90, 90, 90)}),
+        ("L", "PNG", {"transparency": 90}),
+        ("P", "PNG", {"transparency": 0}),
+        ("P", "GIF", {"transparency": 0}),
+        ("RGBA", "TIFF", {}),
+        ("LA", "JPEG2000", {}),
+    ],
+)
+def test_white_shows_through_transparent_pixels(mode, kind, options, smooth):
+    """By the definition of a mixture, whatever colour lies beneath."""
+    opacity = PIL.Image.linear_gradient("L").resize(smooth.size)
+    opacity.paste(0, (0, 0, 8, 8))
+    image = smooth.copy()
+    image.paste((90, 90, 90), (0, 0, 8, 8))
+    image = image.convert(mode)
+    if mode in ("RGBA", "LA"):
+        image.putalpha(opacity)
+    content = encoded(image, kind, **options)
+    with PIL.Image.open(io.BytesIO(content)) as read:
+        layers = np.asarray(read.convert("RGBA")).astype(float)
+    share = layers[..., 3:] / 255
+    expected = layers[..., :3] * share + 255 * (1 - share)
+    assert (share < 1).any()
+
+    readers = [pillow.decode]
+    if kind in ("PNG", "WEBP"):
+        readers += [lambda content: (decoding.decode(content)[0], 1, True)]
+    else:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            decoding.decode(content)
+    for reader in readers:
+        pixels, _, transparent = reader(content)
+        assert transparent
+        np.testing.assert_allclose(pixels, expected, atol=1)
+
+
+def test_full_opacity_is_no_transparency(smooth):
+    for bits in (1, 2, 4):  # of which TensorFlow gives another opacity
+        image = smooth.convert("P", palette=PIL.Image.ADAPTIVE, colors=2**bits)
+        content = encoded(image, "PNG", bits=bits)
+        pixels, transparent = decoding.decode(content)
+        assert not transparent
+        np.testing.assert_array_equal(pixels, by_pillow(content))
+    for kind in ("PNG", "WEBP"):
+        content = encoded(smooth.convert("RGBA"), kind)
+        assert not decoding.decode(content)[1]
+        assert not pillow.decode(content)[2]
+    assert not decoding.decode(encoded(smooth, "JPEG"))[1]
+
+
 def test_sixteen_bits_become_eight_alike():
     values = np.arange(0, 65536, 1000, np.uint16).reshape(6, 11)
     image = PIL.Image.fromarray(values)
     expected = np.repeat((values >> 8)[..., None], 3, axis=2)
     png, tiff = encoded(image, "PNG"), encoded(image, "TIFF")
-    np.testing.assert_array_equal(decoding.decode(png), expected)
+    np.testing.assert_array_equal(decoding.decode(png)[0], expected)
     np.testing.assert_array_equal(pillow.decode(tiff)[0], expected)
 
 
 def test_jpeg_xl_is_read_by_tensorflow():
-    pixels = decoding.decode(base64.b64decode(JPEG_XL))
+    pixels, transparent = decoding.decode(base64.b64decode(JPEG_XL))
+    assert not transparent
     np.testing.assert_array_equal(pixels, [[[10, 200, 90]]])
 
 
@@ -126,9 +183,9 @@ def test_a_bmp_that_would_be_misread_is_refused(content):
 def test_a_bmp_of_a_common_form_is_read():
     body = bytes(range(64))
     usual = bmp(body=body[:48])
-    np.testing.assert_array_equal(decoding.decode(usual), by_pillow(usual))
+    np.testing.assert_array_equal(decoding.decode(usual)[0], by_pillow(usual))
     wide = bmp(32, compression=3, masks=MASKS, body=body)
-    np.testing.assert_array_equal(decoding.decode(wide), by_pillow(wide))
+    np.testing.assert_array_equal(decoding.decode(wide)[0], by_pillow(wide))
 
 
 @pytest.mark.parametrize("big", [False, True])
@@ -137,9 +194,9 @@ def test_orientation_is_that_of_exif(kind, big, smooth):
     for number in range(10):
         content = with_orientation(smooth, kind, number, big)
         expected = number if 1 <= number <= 8 else 1
-        assert decoding.exif_orientation(content).numpy() == expected
+        assert orientation.exif_orientation(content).numpy() == expected
     for other in (encoded(smooth, kind), encoded(smooth, "GIF"), b""):
-        assert decoding.exif_orientation(other).numpy() == 1
+        assert orientation.exif_orientation(other).numpy() == 1
 
 
 def test_orientation_is_found_behind_other_parts(smooth):
@@ -147,7 +204,7 @@ def test_orientation_is_found_behind_other_parts(smooth):
     comment = b"\xff\xfe" + struct.pack(">H", 60000) + bytes(59998)
     padded = first[:2] + comment + b"\xff\xff" + first[2:]
     assert by_pillow(padded).shape == (30, 24, 3)
-    assert decoding.exif_orientation(padded).numpy() == 6
+    assert orientation.exif_orientation(padded).numpy() == 6
 
 
 def test_damaged_exif_data_is_upright_or_right(smooth):
@@ -159,7 +216,7 @@ def test_damaged_exif_data_is_upright_or_right(smooth):
             spoilt = spoilt.copy()
             places = rng.integers(0, max(min(len(spoilt), 90), 1), 3)
             spoilt[places[places < len(spoilt)]] = rng.choice([0, 7, 255])
-            found = decoding.exif_orientation(spoilt.tobytes()).numpy()
+            found = orientation.exif_orientation(spoilt.tobytes()).numpy()
             assert 1 <= found <= 8
 
 
@@ -172,9 +229,9 @@ def test_images_are_turned_as_pillow_turns_them(number):
     content = with_orientation(image, "PNG", number)
     upright = backbone.resized(by_pillow(content))
     np.testing.assert_allclose(backbone.image(content), upright, atol=0.01)
-    found, orientation = pillow.decode(content)
+    found, before, _ = pillow.decode(content)
     np.testing.assert_array_equal(found, by_pillow(content))
-    assert orientation == number
+    assert before == number
 
 
 @pytest.mark.parametrize("number", [1, 6])
@@ -186,7 +243,7 @@ def test_pillow_reads_the_rest(kind, number, smooth):
     turned = number != 1 and kind in ("TIFF", "AVIF", "HEIF")
     if turned:
         content = with_orientation(smooth, kind, number)
-    found, _ = pillow.decode(content)
+    found, *_ = pillow.decode(content)
     with PIL.Image.open(io.BytesIO(content)) as image:
         assert image.format == kind
     upright = smooth.transpose(PIL.Image.ROTATE_270) if turned else smooth

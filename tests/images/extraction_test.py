@@ -99,7 +99,7 @@ def test_features_of_paths_are_those_extracted(
     extract()
     names = ["owl/0.png", "finch/3.jpg", "owl/2.png"]
     (images / "owl/1.jpg").write_bytes(b"")
-    found, unreadable, turned = extraction.features_of(
+    found, unreadable, turned, transparent = extraction.features_of(
         [images / names[0], images / "owl/1.jpg"]
         + [images / name for name in names[1:]],
         backbone,
@@ -109,13 +109,13 @@ def test_features_of_paths_are_those_extracted(
     expected = np.stack([by_file(tmp_path / "out")[name] for name in names])
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
     assert unreadable == {str(images / "owl/1.jpg"): "an empty file"}
-    assert turned == {}
+    assert turned == {} and transparent == []
 
     with pytest.raises(InputError, match=r"owl/1.jpg \(an empty file\)"):
         extraction.features_of([images / "owl/1.jpg"], backbone)
     with pytest.raises(InputError, match="None of the images can be read"):
         extraction.features_of([images / "owl/1.jpg"], backbone, "skip")
-    found, unreadable, _ = extraction.features_of([], backbone)
+    found, unreadable, *_ = extraction.features_of([], backbone)
     assert found.shape == (0, DIM) and unreadable == {}
 
 
@@ -346,12 +346,16 @@ def test_the_summary_says_what_is_turned_or_no_image(extract, images, tmp_path):
     exif = PIL.Image.Exif()
     exif[PIL.ExifTags.Base.Orientation] = 6
     image_toys.draw(1).save(images / "owl" / "camera.jpg", exif=exif)
+    cut_out = image_toys.draw(1)
+    cut_out.putalpha(0)
+    cut_out.save(images / "owl" / "cut_out.png")
     (images / "owl" / "notes.txt").write_text("x", encoding="utf-8")
     (images / "owl" / ".hidden.jpg").write_text("x", encoding="utf-8")
     image_toys.draw(1).save(images / "loose.png")
     (images / "nobody").mkdir()
     summary = extract()
     assert summary.record["turned"] == {"owl/camera.jpg": 6}
+    assert summary.record["transparent"] == ["owl/cut_out.png"]
     assert summary.record["left_out"] == {
         "loose.png": image_folder.NO_CLASS,
         "owl/.hidden.jpg": image_folder.HIDDEN,
@@ -359,6 +363,8 @@ def test_the_summary_says_what_is_turned_or_no_image(extract, images, tmp_path):
     }
     text = str(summary)
     assert "Turned upright, as EXIF orientation says: 1: owl/camera.jpg" in text
+    assert "Transparent in parts, where white shows through: 1: owl/cut" in text
+    assert extract().record == summary.record
     assert "Left out: in no folder of a class: 1: loose.png." in text
     assert "Left out: no image by its ending (.txt): 1: owl/notes.txt." in text
     assert "Left out: hidden, because the name begins with a dot: 1:" in text
@@ -435,7 +441,7 @@ def test_real_photographs_have_the_features_of_the_same_network():
         for column, name in enumerate(known["image_files"].ravel())
     }
     names = [name for _, name in image_folder.scan(source).images][::200]
-    found, unreadable, _ = extraction.features_of(
+    found, unreadable, *_ = extraction.features_of(
         [source / name for name in names],
         backbones.load("mobilenet", str(weights)),
     )

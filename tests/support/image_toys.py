@@ -62,6 +62,7 @@ def backbone() -> Backbone:
         "image_size": SIDE,
         "preprocessing": "keras.applications.mobilenet.preprocess_input",
         "exif_orientation": "applied",
+        "transparency": "on white",
         "feature_dim": DIM,
     }
     return Backbone(model, description)
