@@ -180,10 +180,10 @@ def check_finite(
         lowest = min(lowest, block.min())
     if wrong:
         raise InputError(
-            f"{name} has values that are not finite.",
-            f"finite numbers (as float32) for all {rows}",
-            f"NaN or infinity for {len(wrong)} {rows}, counted from {first}: "
-            f"{listed(wrong)}",
+            f"{name} has values that are not finite as float32.",
+            f"numbers up to {np.finfo(np.float32).max:.1e} for all {rows}",
+            f"NaN, infinity or more for {len(wrong)} {rows}, counted from "
+            f"{first}: {listed(wrong)}",
             action,
         )
     return float(lowest)

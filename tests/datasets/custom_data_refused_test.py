@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.sparse
 from etils import epath
 
 from gmn_tf.utils.errors import InputError
@@ -246,6 +247,15 @@ def test_archive_without_labels(tmp_path):
         label=[0],
     )
     assert_refused(tmp_path, ["lacks the array 'labels'", "mean 'label'"])
+
+
+@pytest.mark.parametrize("kind", ["csr", "coo"])
+def test_a_sparse_matrix_is_named(tmp_path, kind):
+    custom_data.write(tmp_path / "source")
+    (tmp_path / "source" / "features.npy").unlink()
+    sparse = scipy.sparse.csr_array(custom_data.FEATURES).asformat(kind)
+    scipy.sparse.save_npz(tmp_path / "source" / "features.npz", sparse)
+    assert_refused(tmp_path, ["is a sparse matrix of SciPy", "toarray()"])
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"\x93NUMPY"])

@@ -15,6 +15,9 @@ from gmn_tf.utils import file_kinds
 from gmn_tf.utils.errors import InputError, first_line, hint, listed
 from gmn_tf_datasets.zero_shot.custom import object_arrays
 
+# What scipy.sparse.save_npz calls the arrays of every kind of matrix.
+_SPARSE = {"data", "format", "shape"}
+
 
 def only(folder: epath.Path, names: Iterable[str]) -> epath.Path | None:
     """The one of these files in a folder, or None; InputError for several."""
@@ -65,6 +68,16 @@ def load_arrays(
     except Exception as error:
         # A damaged archive makes zipfile, zlib and NumPy raise almost anything.
         raise _unreadable(path, error) from error
+    if set(found) >= _SPARSE:
+        raise InputError(
+            f"{path} is a sparse matrix of SciPy.",
+            f"plain arrays called {' and '.join(names)}",
+            f"{', '.join(sorted(_SPARSE))}",
+            "Save it as a plain array: python -c 'import sys, numpy, "
+            'scipy.sparse as s; numpy.save("features.npy", '
+            's.load_npz(sys.argv[1]).toarray().astype("f4"))\' '
+            f"{shlex.quote(os.fspath(path))}",
+        )
     for name in names:
         if name not in arrays:
             raise InputError(

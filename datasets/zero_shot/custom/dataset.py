@@ -13,8 +13,8 @@ from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom import features as custom_features
+from gmn_tf_datasets.zero_shot.custom import remarks
 from gmn_tf_datasets.zero_shot.custom import splits as custom_splits
-from gmn_tf_datasets.zero_shot.custom import summary
 
 LINEAR = (
     "Some features are negative, which the generator does not make by default: "
@@ -45,7 +45,15 @@ def read(
     rows, split_source, split_paths = custom_splits.make(
         folder, classes, samples
     )
-    notes = [*classes.notes, *samples.notes, *summary.notes_on_similar(classes)]
+    notes = [
+        *classes.notes,
+        *samples.notes,
+        *remarks.on_similar(classes),
+        *remarks.on_descriptions(classes),
+        *remarks.on_samples(samples, rows, classes.names),
+    ]
+    if not split_paths:
+        notes += remarks.on_rule(samples, rows)
     if samples.lowest < 0.0:
         notes.append(LINEAR)
     if not len(rows["test_unseen"]):

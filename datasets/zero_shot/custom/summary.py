@@ -6,10 +6,7 @@ import numpy as np
 
 from gmn_tf.utils.errors import counted, listed
 from gmn_tf_datasets.zero_shot import source, splits
-from gmn_tf_datasets.zero_shot.custom.classes import Classes
 
-_NEAR = 1e-6  # Distance of rows of length 1: what float32 can tell.
-_MOST = 5  # notes
 # What each split is for.
 PURPOSES = {
     "train": "learned from",
@@ -78,54 +75,3 @@ class Prepared:
             [f"{name.ljust(width)}{text}" for name, text in lines.items()]
             + [f"Note: {note}" for note in data.notes]
         )
-
-
-def notes_on_similar(classes: Classes) -> list[str]:
-    """A sentence for each class that is described as another one is."""
-    raw, notes, identical = classes.embeddings, [], {}
-    # Seen classes first, so that the sentence is about an unseen one.
-    seen = np.setdiff1d(np.arange(len(raw)), classes.unseen)
-    order = np.concatenate([seen, classes.unseen])
-    # As --embedding_norm=l2 does, which is the default.
-    lengths = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
-    first = _first_similar((raw / lengths)[order])
-    for number, similar in zip(order, order[first]):
-        same = identical.setdefault(raw[number].tobytes(), number)
-        if number == similar:
-            continue
-        kind, is_same = classes.kinds[number], same != number
-        notes.append(
-            f"The {kind} class {classes.names[number]} is described as "
-            f"{classes.names[same if is_same else similar]} is"
-            + ("" if is_same else ", apart from the length of the description")
-            + (
-                ": nothing can tell them apart"
-                if kind == "unseen"
-                else ": their synthetic features are the same"
-            )
-            + ("." if is_same else ", unless --embedding_norm=none is given.")
-        )
-    more = len(notes) - _MOST
-    if more > 1:
-        notes[_MOST:] = [f"{more} more classes are described as others are."]
-    return notes
-
-
-def _first_similar(rows: np.ndarray) -> np.ndarray:
-    """For each row, the first one that is nearly the same, perhaps itself."""
-    # Trees and radius searches of SciPy and scikit-learn compare far more
-    # pairs in so many dimensions; all products take a hundred times longer.
-    direction = np.random.default_rng(0).normal(size=rows.shape[1])
-    # No two points are nearer than their shadows on a line.
-    shadows = rows @ (direction / np.linalg.norm(direction))
-    order = np.argsort(shadows)
-    gaps = np.flatnonzero(np.diff(shadows[order]) > _NEAR) + 1
-    first = np.arange(len(rows))
-    for near in np.split(order, gaps):
-        near = np.sort(near)
-        while len(near) > 1:
-            distances = np.linalg.norm(rows[near] - rows[near[0]], axis=1)
-            same = distances <= _NEAR
-            first[near[same]] = near[0]
-            near = near[~same]
-    return first

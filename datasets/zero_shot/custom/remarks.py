@@ -1,0 +1,185 @@
+"""Remarks on a user's data: what to know before trusting a score."""
+
+import hashlib
+import pathlib
+from collections import Counter
+
+import numpy as np
+
+from gmn_tf.utils.errors import counted, listed
+from gmn_tf_datasets.zero_shot.custom.classes import Classes
+from gmn_tf_datasets.zero_shot.custom.features import Features
+
+_NEAR = 1e-6  # Distance of rows of length 1: what float32 can tell.
+_MOST = 5  # notes
+_BLOCK = 1024  # rows looked at together
+
+
+def on_samples(
+    samples: Features, rows: dict[str, np.ndarray], class_names: tuple[str, ...]
+) -> list[str]:
+    """Remarks on features: copies of a sample, digits that float32 loses.
+
+    Args:
+        samples: with labels.
+        rows: of each split, as in `Source`.
+        class_names: by label.
+    """
+    values, digests, exact, stored = samples.values, [], [], []
+    for start in range(0, len(values), _BLOCK):
+        block = np.ascontiguousarray(values[start : start + _BLOCK])
+        written = block.astype(np.float32)
+        digests += [_digest(row) for row in written]
+        exact.append((block.min(axis=0), block.max(axis=0)))
+        stored.append((written.min(axis=0), written.max(axis=0)))
+    notes = _on_copies(np.array(digests), samples, rows, class_names)
+    (low, high), (stored_low, stored_high) = map(_range, (exact, stored))
+    lost = np.flatnonzero((low < high) & (stored_low == stored_high))
+    if len(lost):
+        notes.append(
+            f"{counted(len(lost), 'column')} of the features differ by less "
+            "than float32 can tell, in which they are kept, and are constant "
+            f"there (from 0: {listed(lost)}). Subtract a common number from "
+            "each, such as its mean, to keep them."
+        )
+    return notes
+
+
+def _digest(row: np.ndarray) -> int:
+    return int.from_bytes(hashlib.blake2b(row.data, digest_size=8).digest())
+
+
+def _range(blocks) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest and the highest of each column."""
+    low, high = map(np.array, zip(*blocks))
+    return low.min(axis=0), high.max(axis=0)
+
+
+def _on_copies(digests, samples, rows, class_names) -> list[str]:
+    """A remark on samples that have the same features."""
+    _, first, groups = np.unique(
+        digests, return_index=True, return_inverse=True
+    )
+    original = first[groups]  # of each row, the first that is the same
+    copies = np.flatnonzero(original != np.arange(len(original)))
+    if not len(copies):
+        return []
+    labels = samples.labels
+    others = copies[labels[copies] != labels[original[copies]]]
+    learned = np.isin(groups, groups[rows["trainval"]])
+    tested = np.concatenate([rows["test_seen"], rows["test_unseen"]])
+    known = np.count_nonzero(learned[tested])
+
+    def named(row):
+        name = samples.names[row] if samples.names else f"row {row}"
+        return f"{name} of {class_names[labels[row]]}"
+
+    example = (others if len(others) else copies)[0]
+    text = (
+        f"{counted(len(copies), 'sample')} "
+        f"{'has' if len(copies) == 1 else 'have'} the same features as an "
+        f"earlier one"
+    )
+    if len(others):
+        text += f", {len(others)} of them in another class"
+    text += f" (the first: {named(example)}, as {named(original[example])})."
+    if known:
+        text += (
+            f" {counted(known, 'sample')} to score "
+            f"{'is' if known == 1 else 'are'} also among those to learn from, "
+            "which makes scores too high."
+        )
+    return [text + " If they are copies, keep one of each."]
+
+
+def on_rule(samples: Features, rows: dict[str, np.ndarray]) -> list[str]:
+    """A remark if the rule of a fifth takes files of one name for testing.
+
+    Such as `front.jpg` of each class: what they share is then learned from in
+    no class. Numbers as names say nothing.
+    """
+    stems = [pathlib.PurePath(name).stem for name in samples.names]
+    tested = Counter(stems[row] for row in rows["test_seen"] if stems)
+    name, count = tested.most_common(1)[0] if tested else ("", 0)
+    if (
+        len(set(stems)) == 1
+        or 2 * count <= tested.total()
+        or any(map(str.isdigit, name))
+    ):
+        return []
+    return [
+        f"{count} of the {tested.total()} samples of seen classes to score are "
+        f"called {name}. If that is where they come from, s measures one "
+        "origin only: say in splits.csv which samples are for testing."
+    ]
+
+
+def on_descriptions(classes: Classes) -> list[str]:
+    """Remarks on numbers that no seen class, or no class, tells apart."""
+    values = classes.embeddings
+    seen = np.setdiff1d(np.arange(len(values)), classes.unseen)
+    constant = np.ptp(values[seen], axis=0) == 0.0
+    if not constant.any() or constant.all():
+        return []
+    count = np.count_nonzero(constant)
+    names = [
+        classes.columns[column] if classes.columns else str(column)
+        for column in np.flatnonzero(constant)
+    ]
+    return [
+        f"{count} of {len(constant)} numbers of a description "
+        f"{'is' if count == 1 else 'are'} the same for all seen classes, so "
+        f"that nothing can be learned of {'it' if count == 1 else 'them'}: "
+        f"{listed(names)}."
+    ]
+
+
+def on_similar(classes: Classes) -> list[str]:
+    """A sentence for each class that is described as another one is."""
+    raw, notes, identical = classes.embeddings, [], {}
+    # Seen classes first, so that the sentence is about an unseen one.
+    seen = np.setdiff1d(np.arange(len(raw)), classes.unseen)
+    order = np.concatenate([seen, classes.unseen])
+    # As --embedding_norm=l2 does, which is the default.
+    lengths = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
+    first = _first_similar((raw / lengths)[order])
+    for number, similar in zip(order, order[first]):
+        same = identical.setdefault(raw[number].tobytes(), number)
+        if number == similar:
+            continue
+        kind, is_same = classes.kinds[number], same != number
+        notes.append(
+            f"The {kind} class {classes.names[number]} is described as "
+            f"{classes.names[same if is_same else similar]} is"
+            + ("" if is_same else ", apart from the length of the description")
+            + (
+                ": nothing can tell them apart"
+                if kind == "unseen"
+                else ": their synthetic features are the same"
+            )
+            + ("." if is_same else ", unless --embedding_norm=none is given.")
+        )
+    more = len(notes) - _MOST
+    if more > 1:
+        notes[_MOST:] = [f"{more} more classes are described as others are."]
+    return notes
+
+
+def _first_similar(rows: np.ndarray) -> np.ndarray:
+    """For each row, the first one that is nearly the same, perhaps itself."""
+    # Trees and radius searches of SciPy and scikit-learn compare far more
+    # pairs in so many dimensions; all products take a hundred times longer.
+    direction = np.random.default_rng(0).normal(size=rows.shape[1])
+    # No two points are nearer than their shadows on a line.
+    shadows = rows @ (direction / np.linalg.norm(direction))
+    order = np.argsort(shadows)
+    gaps = np.flatnonzero(np.diff(shadows[order]) > _NEAR) + 1
+    first = np.arange(len(rows))
+    for near in np.split(order, gaps):
+        near = np.sort(near)
+        while len(near) > 1:
+            distances = np.linalg.norm(rows[near] - rows[near[0]], axis=1)
+            same = distances <= _NEAR
+            first[near[same]] = near[0]
+            near = near[~same]
+    return first

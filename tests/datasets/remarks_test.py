@@ -1,0 +1,90 @@
+"""Remarks on a user's data: copies, lost digits, constant numbers."""
+
+import numpy as np
+
+from gmn_tf_datasets.zero_shot import source
+from gmn_tf_datasets.zero_shot.custom import remarks
+from gmn_tf_datasets.zero_shot.custom.classes import Classes
+from gmn_tf_datasets.zero_shot.custom.features import Features
+
+NAMES = ("owl", "finch", "swan")
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+ROWS = {
+    "trainval": np.array([0, 1, 3]),
+    "test_seen": np.array([2, 4]),
+    "test_unseen": np.array([5]),
+}
+
+
+def remarks_on(values, names=()):
+    samples = Features(values, LABELS, names, 0.0, None, ())
+    return remarks.on_samples(samples, ROWS, NAMES)
+
+
+def distinct(dtype=np.float32):
+    return np.arange(12, dtype=dtype).reshape(6, 2)
+
+
+def test_samples_that_differ_need_no_remark(monkeypatch):
+    monkeypatch.setattr(remarks, "_BLOCK", 2)  # several blocks
+    assert remarks_on(distinct()) == []
+    assert remarks_on(distinct(np.int64)) == []
+
+
+def test_copies_of_a_class_between_training_and_test():
+    values = distinct()
+    values[2] = values[1]
+    (note,) = remarks_on(values)
+    assert note.startswith(
+        "1 sample has the same features as an earlier one (the first: row 2 "
+        "of owl, as row 1 of owl). 1 sample to score is also among"
+    )
+
+
+def test_copies_in_another_class_are_named():
+    values = distinct()
+    values[1], values[5] = values[0], values[3]
+    files = tuple(f"{row}.jpg" for row in range(6))
+    (note,) = remarks_on(values, files)
+    assert "2 samples have the same" in note and "1 of them in another" in note
+    assert "the first: 5.jpg of swan, as 3.jpg of finch" in note
+    assert "1 sample to score is also" in note
+
+
+def test_digits_that_float32_loses_are_told():
+    values = distinct(np.float64)
+    values[:, 1] += 1e12
+    (note,) = remarks_on(values)
+    assert note.startswith("1 column of the features") and "from 0: 1)" in note
+    values[:, 1] = distinct()[:, 1] * 1e12  # a unit alone loses nothing
+    assert remarks_on(values) == []
+
+
+def test_files_of_one_name_that_are_all_for_testing_are_told():
+    def remarks_with(name):
+        names = [f"a/{row}.jpg" for row in range(6)]
+        names[2], names[4] = f"owl/{name}.jpg", f"finch/{name}.png"
+        samples = Features(distinct(), LABELS, tuple(names), 0.0, None, ())
+        return remarks.on_rule(samples, ROWS)
+
+    (note,) = remarks_with("front")
+    assert note.startswith("2 of the 2 samples of seen classes to score are")
+    assert "called front." in note
+    assert remarks_with("0003") == []
+    unnamed = Features(distinct(), LABELS, (), 0.0, None, ())
+    assert remarks.on_rule(unnamed, ROWS) == []
+
+
+def test_what_is_constant_over_seen_classes_is_told():
+    values = np.array([[1, 5, 0], [2, 5, 0], [3, 6, 0]], np.float32)
+    part = source.Embedding("att", values, ("size", "legs", "fins"))
+    classes = Classes(NAMES, ("seen", "validation", "unseen"), (part,), ())
+    (note,) = remarks.on_descriptions(classes)
+    assert note == (
+        "2 of 3 numbers of a description are the same for all seen classes, so "
+        "that nothing can be learned of them: legs, fins."
+    )
+    part = source.Embedding("att", values[:, :1], ("size",))
+    assert not remarks.on_descriptions(
+        Classes(NAMES, classes.kinds, (part,), ())
+    )
