@@ -245,9 +245,9 @@ def check_downloadable(config: ZeroShotConfig) -> None:
     if config.embedding != folders.EMBEDDING and config.url == download.URL:
         _, *wanted = config.request.file_names
         raise InputError(
-            f"{' and '.join(wanted)} cannot be downloaded together.",
-            f"the embedding {folders.EMBEDDING}, which is in xlsa17, or "
-            "manual_dir",
+            f"The embedding {config.embedding} cannot be downloaded.",
+            f"{folders.EMBEDDING}, which is in xlsa17, or manual_dir with "
+            f"{' and '.join(wanted)}",
             config.embedding,
             "Name the folder that holds the files with --manual_dir.",
         )
