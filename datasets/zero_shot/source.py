@@ -195,7 +195,7 @@ def check_class_name(name: object, place: str, others: Collection[str]) -> None:
     # Letters that nobody sees, and spaces of any width, are part of a line.
     is_text = is_text and all(
         letter.isprintable() or unicodedata.category(letter) in ("Cf", "Zs")
-        for letter in name
+        for letter in texts.visible(name)
     )
     if not is_text or name in others:
         raise InputError(

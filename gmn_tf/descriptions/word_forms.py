@@ -47,13 +47,18 @@ def readable(name: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text in its order: letters and digits of any script."""
-    letters = (
-        # With the vowel signs of scripts that have them.
-        c if unicodedata.category(c)[0] in "LNM" or c in _SIGNS else " "
-        for c in texts.plain(text)
-    )
-    found = (word.strip(_SIGNS) for word in "".join(letters).split())
+    """The words of a text in its order: letters and digits of any script.
+
+    Marks on a letter, such as vowel signs, belong to it. Those on anything
+    else are no words, nor are those that enclose, as in a keycap.
+    """
+    letters = " "
+    for c in texts.plain(text):
+        kind = unicodedata.category(c)
+        is_mark = kind in ("Mn", "Mc") and letters[-1] not in f" {_SIGNS}"
+        is_part = kind[0] in "LN" or c in _SIGNS or is_mark
+        letters += c if is_part else " " * (kind != "Me")
+    found = (word.strip(_SIGNS) for word in letters.split())
     return [re.sub("['\u2019]s$", "", word) for word in found if word]
 
 

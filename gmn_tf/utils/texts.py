@@ -7,18 +7,34 @@ in another case. What is written keeps the form that the user gave it.
 
 import collections
 import functools
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
+
+# Unicode's Default_Ignorable_Code_Point (DerivedCoreProperties.txt of 16.0),
+# variation selectors among them. Tags after a black flag tell England's from
+# Scotland's, and stay.
+_HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e001f\U000e0080-\U000e0fff]"
+    "|(?<![\U0001f3f4\U000e0020-\U000e007f])[\U000e0020-\U000e007f]+"
+)
+
+
+def visible(text: str) -> str:
+    """The text without letters that nobody sees."""
+    return text if text.isascii() else _HIDDEN.sub("", text)
 
 
 def plain(text: str) -> str:
     """The text composed (NFC), with single plain spaces, none at its ends.
 
-    Invisible letters (of Unicode's category Cf) are left out.
+    Letters that nobody sees are left out.
     """
     if not text.isascii():
-        visible = (c for c in text if unicodedata.category(c) != "Cf")
-        text = unicodedata.normalize("NFC", "".join(visible))
+        text = unicodedata.normalize("NFC", visible(text))
     return " ".join(text.split())
 
 

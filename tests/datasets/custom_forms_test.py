@@ -319,6 +319,8 @@ def test_names_are_found_as_people_see_them(tmp_path):
         ("mönch", unicodedata.normalize("NFD", "mönch")),
         ("blue jay", "blue\u00a0 jay"),
         ("wren", "wren\u200b"),
+        ("❄", "❄\ufe0f"),
+        ("wren", "wren\u2065"),  # hidden, and not assigned
     ],
 )
 def test_names_that_look_the_same_are_refused(others, tmp_path):

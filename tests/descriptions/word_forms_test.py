@@ -41,6 +41,10 @@ def test_names_become_readable(name, expected):
         ("- a 4x4, in 2 parts -", "a 4x4 in 2 parts"),
         ("किताब घर", "किताब घर"),  # with vowel signs
         ("...", ""),
+        ("❄\ufe0f", ""),  # with a variation selector
+        ("☀\u0308 owl", "owl"),  # a mark on no letter
+        ("-\u0308 x\u0325", "x\u0325"),
+        ("1\ufe0f\u20e3 a\u20ddb", "1 ab"),  # enclosed
     ],
 )
 def test_words(text, expected):
