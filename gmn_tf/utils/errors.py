@@ -1,9 +1,13 @@
 """Errors that the user can correct, and that of a run which was stopped."""
 
 import difflib
+import itertools
+import re
 from collections.abc import Collection, Iterable, Mapping
 
 from gmn_tf.utils import texts
+
+_NEARLY = 0.84  # of difflib: two letters of twelve
 
 
 class InputError(ValueError):
@@ -50,24 +54,76 @@ class StoppedError(Exception):
 
 def nearest(name: str, candidates: Collection[str]) -> str:
     """The candidate closest in spelling to `name`."""
-    return _near(name, candidates, 0.0)
+    return _same(name, candidates) or _closest(name, candidates, 0.0)
 
 
 def hint(advice: str, name: str, candidates: Collection[str]) -> str:
-    """Advice, with the nearest candidate, if any is near, as a question."""
-    near = _near(name, candidates, 0.6)
+    """Advice, with the candidate that `name` is a likely slip for, if any.
+
+    A slip is another case, a letter or two, or a word more or less: `Seen`,
+    `sen` and `is_seen` for `seen`, but not `seg_e`.
+    """
+    near = _same(name, candidates) or _slip(name, candidates)
     return f"{advice} Did you mean {near!r}?" if near else advice
 
 
-def _near(name: str, candidates: Collection[str], cutoff: float) -> str:
-    """The nearest candidate; one that differs in case alone is nearer."""
+def _same(name: str, candidates: Collection[str]) -> str:
+    """The candidate that is the same to people, the same case preferred."""
     for form in (texts.plain, texts.folded):
         for candidate in candidates:
             if form(candidate) == form(name):
                 return candidate
+    return ""
+
+
+def _closest(name: str, candidates: Collection[str], cutoff: float) -> str:
     by_form = {texts.folded(one): one for one in candidates}
     matches = difflib.get_close_matches(texts.folded(name), by_form, 1, cutoff)
     return by_form[matches[0]] if matches else ""
+
+
+def _slip(name: str, candidates: Collection[str]) -> str:
+    near = _closest(name, candidates, 0.6)
+    if near and _is_slip(texts.folded(name), texts.folded(near)):
+        return near
+    form = texts.folded(name)
+    around = [
+        one
+        for one in candidates
+        if form in _words(one) or texts.folded(one) in _words(name)
+    ]
+    return around[0] if len(around) == 1 else ""
+
+
+def _is_slip(one: str, other: str) -> bool:
+    """Whether texts are nearly the same, or the same but for a letter.
+
+    Two neighbours may also have changed places. In up to three letters,
+    another one makes another word.
+    """
+    if difflib.SequenceMatcher(None, one, other).ratio() >= _NEARLY:
+        return True
+    if max(len(one), len(other)) < 4:
+        return False
+    start = _common(one, other)
+    one, other = one[start:], other[start:]
+    end = _common(one[::-1], other[::-1])
+    one, other = one[: len(one) - end], other[: len(other) - end]
+    is_turned = len(one) == 2 and one == other[::-1]
+    return is_turned or max(len(one), len(other)) == 1
+
+
+def _common(one: str, other: str) -> int:
+    """How many letters two texts have in common at their beginning."""
+    pairs = zip(one, other)
+    return sum(1 for _ in itertools.takewhile(lambda p: p[0] == p[1], pairs))
+
+
+def _words(text: str) -> set[str]:
+    """The words of a name such as `is_seen`, `isSeen` or `seen (0/1)`."""
+    divided = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
+    words = set(re.findall(r"[^\W_]+", texts.folded(divided)))
+    return words | {re.sub("e?s$", "", word) for word in words}
 
 
 def check_choice(flag: str, value: str, choices: Collection[str]) -> None:
@@ -89,10 +145,23 @@ def first_line(error: BaseException, longest: int = 200) -> str:
 
 
 def listed(names: Iterable[object], most: int = 5) -> str:
-    """The first names with commas, dots for more of them; `none` for none."""
-    written = [str(name) for name in names]
+    """The first names with commas, dots for more of them; `none` for none.
+
+    In quotation marks are those that have commas of their own; see `quoted`.
+    """
+    written = [*map(quoted, names)]
     more = ["..."] if len(written) > most else []
     return ", ".join(written[:most] + more) or "none"
+
+
+def quoted(name: object) -> str:
+    """A name as a list of names has it.
+
+    It is in quotation marks if it contains a comma or has a space at an end,
+    so that it can be told from those beside it.
+    """
+    text = str(name)
+    return repr(text) if "," in text or text != text.strip() else text
 
 
 def counted(number: int, one: str, several: str = "") -> str:

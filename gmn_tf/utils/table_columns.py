@@ -13,6 +13,12 @@ from gmn_tf.utils.errors import InputError, hint, listed
 _UNNAMED = re.compile(r"(Unnamed: \d+(_level_\d+)?)?")
 _WHOLE = re.compile(r"-?\d+(\.0*)?")
 _EMPTY = re.compile("")
+# What other programs and people call columns.
+_OTHER_NAMES = {
+    "class": ("label", "labels", "species", "category", "name"),
+    "seen": ("train", "training", "trained"),
+    "text": ("description", "sentence", "caption"),
+}
 
 
 class Columns:
@@ -138,8 +144,18 @@ def _check_required(
             f"{path} lacks the column {column!r}.",
             f"a first line with {', '.join(required)}, between commas",
             listed(names or ["an empty file"], 6),
-            hint(advice, column, names) if names else "Write the table.",
+            _advice(advice, column, names) if names else "Write the table.",
         )
+
+
+def _advice(advice: str, column: str, names: list[str]) -> str:
+    """Advice, with the name that is meant, if it is a slip or a usual one."""
+    found = hint(advice, column, names)
+    others = texts.found(names, _OTHER_NAMES.get(column, ()))
+    for one in others if found == advice else ():
+        if one in names:
+            return hint(advice, one, names)
+    return found
 
 
 def _check_names(path: epath.Path, names: list[str]) -> None:

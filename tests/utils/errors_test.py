@@ -1,6 +1,6 @@
 import pytest
 
-from gmn_tf.utils.errors import counted, first_line, hint
+from gmn_tf.utils.errors import counted, first_line, hint, listed
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,47 @@ def test_a_hint_names_a_near_candidate_alone():
     assert hint("Correct it.", "x", ["wren", "kite"]) == "Correct it."
     found = hint("Correct it.", "wrem", ["wren", "kite"])
     assert found == "Correct it. Did you mean 'wren'?"
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        *(("seen", other) for other in ("Seen", "SEEN", "is_seen", "isSeen")),
+        *(("seen", other) for other in ("sen", "seem", "sene", "seen (0/1)")),
+        *(("class", other) for other in ("classes", "Klass", "class_name")),
+        ("prototype", "protype"),
+        ("text", "texts"),
+        ("is seen", "seen"),
+    ],
+)
+def test_likely_slips_are_hinted_at(name, other):
+    found = hint("No.", name, ["seg_e", other, "tail"])
+    assert found == f"No. Did you mean {other!r}?"
+
+
+@pytest.mark.parametrize(
+    ("name", "others"),
+    [
+        ("seen", ["seg_e", "green", "screen", "head", "sea", "teeth"]),
+        ("class", ["glass_eye", "claw", "lace"]),
+        ("text", ["texture", "tail", "tent_a"]),
+        ("red", ["bed", "rod"]),
+        ("owl", ["barn owl", "eagle owl"]),  # may be either
+        ("", ["a"]),
+        ("seen", []),
+    ],
+)
+def test_other_words_are_no_slips(name, others):
+    assert hint("No.", name, others) == "No."
+
+
+def test_names_with_commas_are_told_apart():
+    names = ["German, Standard (1996)", "Saxon, Low", "Danish", " x"]
+    assert listed(names) == (
+        "'German, Standard (1996)', 'Saxon, Low', Danish, ' x'"
+    )
+    assert listed(names, 1) == "'German, Standard (1996)', ..."
+    assert listed([]) == "none"
 
 
 def test_one_of_a_kind_is_in_the_singular():

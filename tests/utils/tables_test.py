@@ -201,3 +201,23 @@ def test_written_tables_have_all_columns_and_no_nan():
         [{"a": [1, 2], "b": float("nan")}, {"c": None, "a": 0.1}]
     )
     assert text == 'a,b,c\n"1,2",,\n0.1,,\n'
+
+
+@pytest.mark.parametrize(
+    ("first_line", "meant"),
+    [
+        ("class,Is_Seen,seg_e", "Is_Seen"),
+        ("class,seg_e,Train", "Train"),
+        ("class,seg_e,green", ""),
+        ("label,seen", "label"),
+    ],
+)
+def test_a_column_is_suggested_only_where_it_is_likely(
+    first_line, meant, tmp_path
+):
+    path = epath.Path(tmp_path) / "classes.csv"
+    path.write_text(f"{first_line}\n")
+    with pytest.raises(InputError) as error:
+        [*tables.Table(path, ("class", "seen"))]
+    asked = f"Did you mean {meant!r}?"
+    assert error.value.action.endswith(asked if meant else "the column.")
