@@ -98,12 +98,12 @@ def _slip(name: str, candidates: Collection[str]) -> str:
 def _is_slip(one: str, other: str) -> bool:
     """Whether texts are nearly the same, or the same but for a letter.
 
-    Two neighbours may also have changed places. In up to three letters,
-    another one makes another word.
+    Two neighbours may also have changed places. Of one or two letters, each
+    makes another word.
     """
     if difflib.SequenceMatcher(None, one, other).ratio() >= _NEARLY:
         return True
-    if max(len(one), len(other)) < 4:
+    if max(len(one), len(other)) < 3:
         return False
     start = _common(one, other)
     one, other = one[start:], other[start:]

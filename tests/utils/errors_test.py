@@ -30,6 +30,7 @@ def test_a_hint_names_a_near_candidate_alone():
         *(("seen", other) for other in ("sen", "seem", "sene", "seen (0/1)")),
         *(("class", other) for other in ("classes", "Klass", "class_name")),
         ("prototype", "protype"),
+        ("cpu", "cpo"),
         ("text", "texts"),
         ("is seen", "seen"),
     ],
@@ -45,7 +46,7 @@ def test_likely_slips_are_hinted_at(name, other):
         ("seen", ["seg_e", "green", "screen", "head", "sea", "teeth"]),
         ("class", ["glass_eye", "claw", "lace"]),
         ("text", ["texture", "tail", "tent_a"]),
-        ("red", ["bed", "rod"]),
+        ("a1", ["a2", "b"]),
         ("owl", ["barn owl", "eagle owl"]),  # may be either
         ("", ["a"]),
         ("seen", []),
