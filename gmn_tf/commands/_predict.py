@@ -193,7 +193,7 @@ def _new_classes(known, values):
     path = values.classes
     added = new_classes.read(path, known, values.encoder, values.quiet)
     for note in added.notes:
-        print(note, file=sys.stderr)
+        print(f"Note: {note}", file=sys.stderr)
     names = texts.Names(known.names)
     taken = [name for name in added.names if names.find(name) is not None]
     if taken:
@@ -237,7 +237,7 @@ def _features(predictor, values):
         size = found.values.shape[1]
         predictor.classes.check_features_match(size, found.backbone)
         for note in found.notes:
-            print(note, file=sys.stderr)
+            print(f"Note: {note}", file=sys.stderr)
         names = found.names or [*map(str, range(len(found.values)))]
         return found.values, names
     folder = pathlib.Path(values.images).expanduser()

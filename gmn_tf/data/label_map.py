@@ -141,11 +141,15 @@ class LabelMap:
         if None not in (backbone, self.backbone):
             expected |= backbones.identity(self.backbone)
             received |= backbones.identity(backbone)
+        name = (self.backbone or {}).get("name", "without a name")
         check_same(
             "These features are not like those the run was trained on.",
             expected,
             received,
-            "Extract them with the backbone of the run.",
+            f"Make them as those of the training, {self.feature_dim} numbers "
+            "for each sample in the same order."
+            if self.backbone is None
+            else f"Extract them with the backbone of the run, {name}.",
         )
 
     def in_order(self, new: Descriptions) -> Descriptions:

@@ -345,6 +345,16 @@ def test_features_of_another_backbone_are_refused():
         classes.check_features_match(7, {**known, "weights_sha256": "2"})
     with pytest.raises(InputError, match="received: name='vgg16'"):
         classes.check_features_match(7, {**known, "name": "vgg16"})
+    with pytest.raises(InputError, match="backbone of the run, mobilenet"):
+        classes.check_features_match(6, None)
+
+
+def test_features_of_no_backbone_are_to_be_made_alike():
+    classes = LabelMap(("a",), ("seen",), 7, (), None)
+    with pytest.raises(InputError, match="dimensions=6") as error:
+        classes.check_features_match(6, {"name": "vgg16"})
+    assert "7 numbers for each sample" in error.value.action
+    assert "backbone" not in error.value.action
 
 
 def test_descriptions_are_brought_into_the_order_of_the_run():
