@@ -13,6 +13,7 @@ from gmn_tf.images.image_folder import scan
 from gmn_tf.utils.errors import InputError, counted
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom import features as custom_features
+from gmn_tf_datasets.zero_shot.custom import folder_names
 
 
 def features_folder(
@@ -47,6 +48,17 @@ def features_folder(
     if images is None:
         return None
     # Folders and classes have to fit before features are computed.
+    for name, kind in zip(classes.names, classes.kinds):
+        if kind == "unseen" or not folder_names.obstacle(name):
+            continue
+        raise InputError(
+            f"No folder of images can have the name of the seen class {name}.",
+            "names that folders can have, for seen classes",
+            f"{name!r}: {folder_names.obstacle(name)}",
+            "Give the class and its folder another name, such as "
+            f"{folder_names.possible(name)!r}. Or give features with labels, "
+            "which may have any name.",
+        )
     listing = scan(images)
     numbers = {
         name: classes.number(name, f"The folder {images / name}")

@@ -68,12 +68,19 @@ def hint(advice: str, name: str, candidates: Collection[str]) -> str:
 
 
 def _same(name: str, candidates: Collection[str]) -> str:
-    """The candidate that is the same to people, the same case preferred."""
-    for form in (texts.plain, texts.folded):
+    """The candidate that is the same to people, the same case preferred.
+
+    The last to differ in are signs, as between `a/b`, `a_b` and `A b`.
+    """
+    for form in (texts.plain, texts.folded, _letters):
         for candidate in candidates:
-            if form(candidate) == form(name):
+            if form(candidate) == form(name) != "":
                 return candidate
     return ""
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]", "", texts.folded(text))
 
 
 def _closest(name: str, candidates: Collection[str], cutoff: float) -> str:

@@ -8,7 +8,7 @@ from etils import epath
 
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.custom import classes, features
+from gmn_tf_datasets.zero_shot.custom import classes, features, folder_names
 from tests.datasets import custom_data_test as custom_data
 
 DX = custom_data.DX
@@ -350,6 +350,36 @@ def test_folders_of_images_are_found_as_people_see_them(tmp_path):
     (folder / "1.jpg").touch()
     source = epath.Path(tmp_path) / "source"
     assert features.find_images(source, found) == source
+
+
+@pytest.mark.parametrize(
+    ("name", "why", "instead"),
+    [
+        *((name, "", name) for name in ("U.S.", "a b", "é" * 127)),
+        ("a/b", "contains '/'", "a_b"),
+        (".", "stands for", "class"),
+        ("..", "stands for", "class"),
+        (".NET", "begins with a dot", "NET"),
+        ("é" * 128, "255 bytes", "é" * 127),
+    ],
+)
+def test_names_that_no_folder_can_have(name, why, instead):
+    assert why in folder_names.obstacle(name)
+    assert bool(why) == bool(folder_names.obstacle(name))
+    assert not folder_names.obstacle(folder_names.possible(name))
+    assert not why or folder_names.possible(name) == instead
+
+
+def test_classes_of_features_may_have_any_name(tmp_path):
+    names = {"a/b": "1", ".NET": "1", "..": "0"}
+    table = custom_data.classes_csv(
+        embeddings=np.random.rand(3, 3), kinds=names
+    )
+    labels = "class,file\n" + "".join(f"{n},{n}/1\n" * 8 for n in names)
+    folder = custom_data.write(
+        tmp_path / "source", classes_csv=table, labels_csv=labels
+    )
+    assert custom_data.read(folder).class_names == tuple(names)
 
 
 @pytest.mark.parametrize(

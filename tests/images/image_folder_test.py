@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from gmn_tf.images import image_folder, pillow
+from gmn_tf.images import custom_images, image_folder, pillow
 from gmn_tf.images.image_folder import (
     ABOVE,
     AGAIN,
@@ -178,3 +178,29 @@ def test_folders_without_images_are_refused(make):
     for read in (find, scan):
         with pytest.raises(InputError, match="names in UTF-8"):
             read(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "advised"),
+    [
+        ("a/b", "a_b", "'a_b'"),
+        ("and/or/not", "and_or_not", "'and_or_not'"),
+        ("a/b", "a", "'a_b'"),  # with b in it
+        (".NET", "NET", "'NET'"),
+        ("x" * 256, "x" * 255, repr("x" * 255)),
+    ],
+)
+@pytest.mark.parametrize("kind", ["seen", "unseen"])
+def test_a_class_that_no_folder_can_be_called_is_explained(
+    name, folder, advised, kind, tmp_path
+):
+    lines = "class,seen,f\nowl,seen,7\nkite,seen,2\nwren,unseen,3\n"
+    (tmp_path / "classes.csv").write_text(f"{lines}{name},{kind},5\n")
+    for one in ("owl", "kite", folder):
+        (tmp_path / one).mkdir()
+        (tmp_path / one / "1.jpg").touch()
+    arguments = ("none", "random", "stop", "att", True, None)
+    with pytest.raises(InputError) as error:
+        custom_images.features_folder(tmp_path, "x", "data", *arguments)
+    assert "No folder of images can have" in str(error.value)
+    assert advised in error.value.action

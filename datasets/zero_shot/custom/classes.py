@@ -24,7 +24,7 @@ from gmn_tf_datasets.zero_shot import (
     evidence,
     source,
 )
-from gmn_tf_datasets.zero_shot.custom import arrays
+from gmn_tf_datasets.zero_shot.custom import arrays, folder_names
 
 CLASSES_FILE = "classes.csv"
 EMBEDDING = "att"  # the part that classes.csv itself may hold
@@ -111,9 +111,24 @@ class Classes:
                 f"{place} names a class that {CLASSES_FILE} lacks.",
                 f"one of the {len(self.names)} classes in {CLASSES_FILE}",
                 repr(name),
-                hint("Add the class, or correct its name.", name, self.names),
+                self._advice(name),
             )
         return number
+
+    def _advice(self, name: str) -> str:
+        """What to do about a name that no class has."""
+        advice = "Add the class, or correct its name."
+        advised = hint(advice, name, self.names)
+        for near in filter(folder_names.obstacle, self.names):
+            if advised.endswith(f"Did you mean {near!r}?"):
+                advised += (
+                    " No folder of images can have that name, because "
+                    f"{folder_names.obstacle(near)}: where images are in "
+                    f"folders, call the class {folder_names.possible(near)!r} "
+                    f"in {CLASSES_FILE}, and its folder."
+                )
+                break
+        return advised
 
 
 def find(folder: epath.Path) -> epath.Path:
