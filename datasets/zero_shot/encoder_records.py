@@ -1,7 +1,8 @@
 """How descriptions were made from words: the record of bin/describe.
 
 A table NAME.csv has it in NAME.encoder.json, a .mat file in a variable. The
-builder reads, keeps and compares it, and knows nothing of encoders.
+builder reads, keeps and compares it, and knows nothing of encoders. What
+bin/describe has to say of the classes is in NAME.notes.csv, for people alone.
 """
 
 import os
@@ -14,6 +15,7 @@ from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError, first_line
 
 VARIABLE = "encoder"  # of a .mat file
+NOTES = ".notes.csv"
 _ENDING = ".encoder.json"
 _NEEDED = ("encoder", "source", "sha256", "dim")
 _EXPECTED = "the record that bin/describe wrote with the descriptions"
@@ -23,6 +25,12 @@ def path_of(table: str | os.PathLike) -> pathlib.Path:
     """The file beside a table that says how it was made, if there is one."""
     path = pathlib.Path(table)
     return path.with_name(path.stem + _ENDING)
+
+
+def notes_of(file: str | os.PathLike) -> pathlib.Path:
+    """The file beside descriptions that has all notes on them, if any."""
+    path = pathlib.Path(file)
+    return path.with_name(path.stem + NOTES)
 
 
 def beside(

@@ -84,13 +84,14 @@ def describe(values) -> None:
         classes.texts,
         options,
         quiet=values.quiet,
+        labels=classes.names,
     )
-    for note in found.notes:
-        log(f"Note: {note}")
-    if classes.columns:
-        count = len(classes.columns)
-        log(f"Note: {count} other columns of {values.classes} are not read.")
     paths = description_files.write(values.out, classes, found)
+    for note in (*classes.notes, *found.notes):
+        log(f"Note: {note}")
+    if not all(note.is_short for note in found.notes):
+        count = sum(len(note.details) for note in found.notes)
+        log(f"Note: all {count} of these, class by class, are in {paths[-1]}.")
     count, dim = found.values.shape
     log(
         f"{count} classes, {dim} numbers each, by {found.record['source']}: "

@@ -4,11 +4,12 @@ import os
 import pathlib
 from typing import Any, NamedTuple
 
+import numpy as np
 from etils import epath
 
 from gmn_tf.images import image_folder
-from gmn_tf.utils import tables, texts
-from gmn_tf.utils.errors import InputError, hint
+from gmn_tf.utils import cell_numbers, tables, texts
+from gmn_tf.utils.errors import InputError, counted, hint, listed
 from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
 
@@ -34,6 +35,7 @@ class ClassList(NamedTuple):
         variables: of a .mat file, what belongs to every description of its
             classes.
         columns: other columns of a table, such as attributes.
+        notes: which columns are not read, one sentence for each table.
     """
 
     names: tuple[str, ...]
@@ -42,6 +44,7 @@ class ClassList(NamedTuple):
     seen: tuple[str, ...] = ()
     variables: dict[str, Any] = {}  # noqa: RUF012 - is not changed
     columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read(path: str | os.PathLike) -> ClassList:
@@ -79,7 +82,16 @@ def with_texts(classes: ClassList, path: str | os.PathLike) -> ClassList:
     path = epath.Path(path).expanduser()
     known = texts.Names(classes.names)
     shown, about = list(classes.shown), list(classes.texts)
-    for row in tables.Table(path, (CLASS,), COLUMNS):
+    rows = list(tables.Table(path, (CLASS,), COLUMNS))
+    columns = [*rows[0].cells] if rows else []
+    if rows and not {NAME, TEXT} & {*columns}:
+        raise InputError(
+            f"{path} has neither names nor texts of classes.",
+            f"a column {NAME}, {TEXT} or both, beside {CLASS}",
+            listed(columns),
+            f"Call the column with words about the classes `{TEXT}`.",
+        )
+    for row in rows:
         name = row.cells[CLASS]
         place = known.find(name)
         if place is None:
@@ -91,7 +103,29 @@ def with_texts(classes: ClassList, path: str | os.PathLike) -> ClassList:
             )
         shown[place] = row.cells.get(NAME) or shown[place]
         about[place] = row.cells.get(TEXT) or about[place]
-    return classes._replace(shown=tuple(shown), texts=tuple(about))
+    return classes._replace(
+        shown=tuple(shown),
+        texts=tuple(about),
+        notes=(*classes.notes, *_notes([row.cells for row in rows], path)),
+    )
+
+
+def _notes(rows: list[dict[str, str]], path: epath.Path) -> tuple[str, ...]:
+    """A sentence on the columns of a table that are not read, or none."""
+    others = [name for name in rows[0] if name not in COLUMNS] if rows else []
+    if not others:
+        return ()
+    count = counted(len(others), "column")
+    are = "is" if len(others) == 1 else "are"
+    note = f"{count} of {path} {are} not read: {listed(others)}."
+    cells = [row[name] for row in rows for name in others]
+    words = [cell for cell in cells if any(map(str.isalpha, cell))]
+    if not np.isfinite(cell_numbers.plain(words)).all():
+        note += (
+            f" Only {CLASS}, {NAME}, {TEXT} and {SEEN} are; words about a "
+            f"class have to be in the column `{TEXT}`."
+        )
+    return (note,)
 
 
 def _of_names(names: list[str], path: epath.Path) -> ClassList:
@@ -111,6 +145,7 @@ def _of_table(path: epath.Path) -> ClassList:
         tuple(one.get(TEXT, "") for one in cells),
         tuple(one[SEEN] for one in cells) if SEEN in columns else (),
         columns=tuple(name for name in cells[0] if name not in COLUMNS),
+        notes=_notes(cells, path),
     )
 
 

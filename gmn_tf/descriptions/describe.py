@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gmn_tf.descriptions import encoder_table
-from gmn_tf.descriptions.encoder_table import Description, Options
+from gmn_tf.descriptions.encoder_table import Description, Note, Options
 from gmn_tf.utils.errors import InputError, check_same, counted, listed
 
 # What has to be the same for two descriptions to be comparable.
@@ -20,6 +20,7 @@ def describe(
     options: Options = Options(),  # noqa: B008 - is not changed
     *,
     quiet: bool = True,
+    labels: Sequence[str] = (),
 ) -> Description:
     """Describes classes in numbers, by what they are called.
 
@@ -32,6 +33,7 @@ def describe(
         texts: a free text about each class, perhaps empty; none for no text.
         options: templates, and how much rare words count.
         quiet: whether to show no progress.
+        labels: what notes and errors call the classes; default: their names.
 
     Raises:
         InputError: for an encoder that cannot be used, or classes of which no
@@ -48,9 +50,11 @@ def describe(
             "Give a list of names, and as many texts or none.",
         )
     _check_templates(options.templates)
-    found = encoder_table.encode(encoder, names, texts, options, quiet)
-    _check_values(encoder, names, found.values)
-    return found._replace(notes=(*found.notes, *_notes_on_same(names, found)))
+    labels = labels or names
+    found = encoder_table.encode(encoder, names, texts, options, quiet, labels)
+    _check_values(encoder, labels, found.values)
+    same = _notes_on_same(labels, texts, found.values)
+    return found._replace(notes=(*same, *found.notes))
 
 
 def describe_alike(
@@ -142,25 +146,37 @@ def _check_values(encoder, names: Sequence[str], values: np.ndarray) -> None:
         )
 
 
-def _notes_on_same(names: Sequence[str], found: Description) -> list[str]:
-    """A sentence on classes with the same description.
+def _notes_on_same(
+    labels: Sequence[str], texts: Sequence[str], values: np.ndarray
+) -> list[Note]:
+    """A note on classes with the same description.
 
     Raises:
         InputError: if all of several classes have the same.
     """
-    alike = {}
-    for name, row in zip(names, found.values):
-        alike.setdefault(row.tobytes(), []).append(name)
-    if len(alike) == 1 < len(names):
+    groups = {}
+    for place, row in enumerate(values):
+        groups.setdefault(row.tobytes(), []).append(place)
+    same = [group for group in groups.values() if len(group) > 1]
+    complete = [all(texts[one].strip() for one in group) for group in same]
+    advice = "Give a text to those without one, in a column `text`."
+    if all(complete):
+        advice = "Their texts lack known words that differ: add some."
+    elif any(complete):
+        advice += " Where all have one, add known words that differ."
+    if len(groups) == 1 < len(labels):
         raise InputError(
             "All classes have the same description.",
             "names or texts that differ in known words",
-            listed(names),
-            "Describe them by a text each, in a column `text` of the table.",
+            listed(labels),
+            advice,
         )
-    return [
-        f"{listed(those, 10)} have the same description: nothing can tell them "
-        "apart. Give them a text."
-        for those in alike.values()
-        if len(those) > 1
-    ]
+    details = [[labels[place] for place in group] for group in same]
+    have = counted(len(same), "group of classes has", "groups of classes have")
+    note = Note(
+        f"{have} the same description, so that nothing can tell them apart",
+        "has the description of",
+        tuple((first, tuple(others)) for first, *others in details),
+        advice,
+    )
+    return [note] if same else []

@@ -4,17 +4,19 @@ import json
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.io
 
 from gmn_tf.descriptions.class_lists import CLASS, SEEN, SPLITS_FILE, ClassList
-from gmn_tf.descriptions.encoder_table import Description
+from gmn_tf.descriptions.encoder_table import Description, Note
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import encoder_records
 
 TABLE = ".csv"
+_NOTES = ("class", "finding", "words")  # the columns of a table of notes
 
 
 def check(out: str | os.PathLike, classes: ClassList) -> None:
@@ -41,13 +43,18 @@ def check(out: str | os.PathLike, classes: ClassList) -> None:
             "a list of classes without them",
             "Name that file with --classes, or write a .csv file.",
         )
-    if path.exists() and not _is_ours(path):
-        raise InputError(
-            f"{path} exists, and bin/describe did not write it.",
-            "a new file, or one that bin/describe wrote",
-            "a file without a record of an encoder",
-            "Choose another --out, or remove the file.",
-        )
+    notes = encoder_records.notes_of(path)
+    for file, is_ours, received in (
+        (path, _is_ours, "a file without a record of an encoder"),
+        (notes, _is_ours_too, "a file of other columns"),
+    ):
+        if file.exists() and not is_ours(file):
+            raise InputError(
+                f"{file} exists, and bin/describe did not write it.",
+                "a new file, or one that bin/describe wrote",
+                received,
+                "Choose another --out, or remove the file.",
+            )
     files.check_writable(path.parent, "--out")
 
 
@@ -61,12 +68,18 @@ def _is_ours(path: pathlib.Path) -> bool:
     return any(name == encoder_records.VARIABLE for name, *_ in found)
 
 
+def _is_ours_too(path: pathlib.Path) -> bool:
+    with open(path, "rb") as file:
+        return file.readline().strip() == ",".join(_NOTES).encode()
+
+
 def write(
     out: str | os.PathLike, classes: ClassList, found: Description
 ) -> list[pathlib.Path]:
     """Writes descriptions, and how they were made.
 
     A table has its record in a file beside it, a .mat file has it inside.
+    All notes are in a table beside either.
 
     Returns:
         The files.
@@ -77,7 +90,8 @@ def write(
     check(out, classes)
     path = pathlib.Path(out).expanduser()
     if path.suffix == TABLE:
-        return _write_table(path, classes, found)
+        paths = _write_table(path, classes, found)
+        return paths + _write_notes(path, found.notes)
     described = {
         "att": found.values.T.astype(float),
         "original_att": found.values.T.astype(float),
@@ -88,7 +102,7 @@ def write(
         scipy.io.savemat(
             temporary, described | classes.variables, do_compression=True
         )
-    return [path]
+    return [path, *_write_notes(path, found.notes)]
 
 
 def _write_table(path, classes, found) -> list[pathlib.Path]:
@@ -103,3 +117,18 @@ def _write_table(path, classes, found) -> list[pathlib.Path]:
     files.write_json(record, {**found.record, "columns": columns})
     files.write_csv(path, rows)
     return [path, record]
+
+
+def _write_notes(path, notes: Sequence[Note]) -> list[pathlib.Path]:
+    """Writes a table of all notes; without any, removes an older one."""
+    file = encoder_records.notes_of(path)
+    rows = [
+        dict(zip(_NOTES, (name, note.finding, "; ".join(words))))
+        for note in notes
+        for name, words in note.details
+    ]
+    if not rows:
+        file.unlink(missing_ok=True)
+        return []
+    files.write_csv(file, rows)
+    return [file]

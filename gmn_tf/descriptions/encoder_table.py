@@ -13,9 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gmn_tf.utils import hub_presets
+from gmn_tf.utils.errors import listed, quoted
 
 WORDS, TEXT_TOWER = "words", "hub"
 NAME, TEXT = "{name}", "{text}"  # what a template stands around
+_MOST = 3  # examples of a note
 
 
 class Options(NamedTuple):
@@ -32,6 +34,41 @@ class Options(NamedTuple):
     rarity: float = 1e-4
 
 
+class Note(NamedTuple):
+    """What a person should know of some classes; as a text, with examples.
+
+    Attributes:
+        summary: what is found, and of how many classes.
+        finding: the same as a verb between a class and words.
+        details: all classes that it is found of, and words to each; an empty
+            text for a class where it is about words alone.
+        advice: what to do about it; empty for nothing.
+    """
+
+    summary: str
+    finding: str
+    details: tuple[tuple[str, tuple[str, ...]], ...]
+    advice: str = ""
+
+    def __str__(self) -> str:
+        examples = [
+            f"{quoted(name)} {self.finding} {listed(words, _MOST)}"
+            if name and words
+            else quoted(name) or listed(words, _MOST)
+            for name, words in self.details[:_MOST]
+        ]
+        examples += ["..."] if len(self.details) > _MOST else []
+        shown = "; ".join(examples)
+        end = "" if shown.endswith("...") else "."
+        return f"{self.summary}: {shown}{end} {self.advice}".strip()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the text has all of it."""
+        sizes = [len(words) for _, words in self.details]
+        return max(len(sizes), *sizes) <= _MOST
+
+
 class Description(NamedTuple):
     """Descriptions of classes.
 
@@ -40,12 +77,12 @@ class Description(NamedTuple):
         record: how they were made, for JSON: `describe_alike` describes other
             classes in the same way. `encoder` names the kind, `source` the
             file or preset, `path` where it was, `sha256` its content.
-        notes: what a person should know, one sentence each.
+        notes: what a person should know, the most important first.
     """
 
     values: np.ndarray
     record: dict
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -77,10 +114,11 @@ def encode(
     texts: Sequence[str],
     options: Options,
     quiet: bool,
+    labels: Sequence[str],
 ) -> Description:
     """Descriptions of classes by the encoder that `source` names."""
     module = _module(kind_of(source))
-    return module.encode(source, names, texts, options, quiet)
+    return module.encode(source, names, texts, options, quiet, labels)
 
 
 def _module(kind: str):

@@ -18,10 +18,11 @@ from gmn_tf.descriptions.encoder_table import (
     TEXT,
     TEXT_TOWER,
     Description,
+    Note,
     Options,
 )
 from gmn_tf.utils import hub_presets
-from gmn_tf.utils.errors import InputError, counted, first_line, listed
+from gmn_tf.utils.errors import InputError, counted, first_line
 from gmn_tf.utils.progress import progress
 from gmn_tf.version import __version__
 
@@ -41,6 +42,7 @@ def encode(
     texts: Sequence[str],
     options: Options,
     quiet: bool = True,
+    labels: Sequence[str] = (),
 ) -> Description:
     """Descriptions of classes from a preset with a text tower.
 
@@ -50,6 +52,7 @@ def encode(
         texts: a free text about each, perhaps empty.
         options: templates.
         quiet: whether to show no progress.
+        labels: what notes call the classes; default: their names.
 
     Raises:
         InputError: for a preset that cannot be opened, or without such a tower.
@@ -87,7 +90,8 @@ def encode(
                 model, preprocessor, sentences, advance
             )
             total = total + _unit(values)
-            long |= {n: None for n, cut in zip(names, is_long) if cut}
+            labelled = zip(labels or names, is_long)
+            long |= {label: None for label, cut in labelled if cut}
     vocabulary = "\n".join(preprocessor.tokenizer.get_vocabulary())
     weights = backbones.checksum(model)
     digest = hashlib.sha256(f"{weights}\n{vocabulary}".encode())
@@ -136,11 +140,15 @@ def _unit(values: np.ndarray) -> np.ndarray:
     return values / np.where(lengths > 0.0, lengths, 1.0)
 
 
-def _notes(long: dict, most: int) -> tuple[str, ...]:
+def _notes(long: dict, most: int) -> tuple[Note, ...]:
     if not long:
         return ()
     sentences = counted(len(long), "class has", "classes have")
     return (
-        f"{sentences} a sentence of {most} tokens or more, of which the model "
-        f"reads no more: {listed(long)}.",
+        Note(
+            f"{sentences} a sentence of {most} tokens or more, of which the "
+            "model reads no more",
+            "has a sentence that is cut off",
+            tuple((label, ()) for label in long),
+        ),
     )

@@ -8,7 +8,7 @@ order: by Zipf's law, the word at place r of n has p = 1 / (r (ln n + 0.577)).
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from etils import epath
@@ -19,10 +19,11 @@ from gmn_tf.descriptions.encoder_table import (
     TEXT,
     WORDS,
     Description,
+    Note,
     Options,
 )
 from gmn_tf.descriptions.word_forms import Match
-from gmn_tf.utils.errors import InputError, counted, listed
+from gmn_tf.utils.errors import InputError, counted, quoted
 from gmn_tf.version import __version__
 
 TEMPLATES = (f"{NAME} {TEXT}",)
@@ -49,6 +50,7 @@ def encode(
     texts: Sequence[str],
     options: Options,
     quiet: bool = True,
+    labels: Sequence[str] = (),
 ) -> Description:
     """Descriptions of classes from a file of word vectors.
 
@@ -58,6 +60,7 @@ def encode(
         texts: a free text about each, perhaps empty.
         options: templates and rarity.
         quiet: whether to show no progress.
+        labels: what notes and errors call the classes; default: their names.
 
     Raises:
         InputError: for a file that cannot be read, or classes of which no word
@@ -65,7 +68,7 @@ def encode(
     """
     check(source)
     templates = options.templates or TEMPLATES
-    readable = map(word_forms.readable, names)
+    labels, readable = labels or names, [*map(word_forms.readable, names)]
     words = [
         [
             word
@@ -88,7 +91,7 @@ def encode(
             "Let all words weigh the same, with --rarity=0.",
         )
     matches = [[word_forms.match(w, found.ranks) for w in one] for one in words]
-    _check_known(source, names, words, matches)
+    _check_known(source, labels, words, matches)
     values = [
         _mean([u for m in one for u in m.used], found, options.rarity)
         for one in matches
@@ -105,7 +108,8 @@ def encode(
         "rarity": float(options.rarity),
         "version": __version__,
     }
-    notes = (*_notes(names, matches), *_notes_on_file(found))
+    own = [*map(word_forms.words, readable)]
+    notes = (*_notes(labels, own, matches, found.ranks), *_notes_on_file(found))
     return Description(np.array(values, np.float32), record, notes)
 
 
@@ -118,11 +122,11 @@ def _mean(words: Sequence[str], found, rarity: float) -> np.ndarray:
     return weights @ vectors / weights.sum()
 
 
-def _check_known(source, names, words, matches) -> None:
+def _check_known(source, labels, words, matches) -> None:
     """Raises InputError for classes of which nothing is known."""
     unknown = {
-        name: one
-        for name, one, found in zip(names, words, matches)
+        label: one
+        for label, one, found in zip(labels, words, matches)
         if not any(match.used for match in found)
     }
     if unknown:
@@ -131,8 +135,8 @@ def _check_known(source, names, words, matches) -> None:
             f"with a vector in {source}.",
             "at least one known word for every class",
             "; ".join(
-                f"{name} ({', '.join(one) or 'no word at all'})"
-                for name, one in list(unknown.items())[:_MOST]
+                f"{quoted(label)} ({', '.join(one) or 'no word at all'})"
+                for label, one in list(unknown.items())[:_MOST]
             )
             + "; ..." * (len(unknown) > _MOST),
             "Describe these classes by other words, in a column `text` of "
@@ -140,31 +144,70 @@ def _check_known(source, names, words, matches) -> None:
         )
 
 
-def _notes(names: Sequence[str], matches: Sequence[list[Match]]) -> list[str]:
-    """What was not found, and what was used instead, class by class."""
-    lines = []
-    for name, found in zip(names, matches):
-        # Single letters say nothing; those of other scripts may be words.
-        different = [
-            m
-            for m in found
-            if not m.is_same and (len(m.word) > 1 or not m.word.isascii())
-        ]
-        parts = dict.fromkeys(
-            f"{match.word!r} as {' + '.join(match.used)}"
-            if match.used
-            else f"without {match.word!r}, which has no vector"
-            for match in different
-        )
-        if parts:
-            lines.append(f"{name}: {', '.join(parts)}.")
-    return lines
+def _notes(
+    labels: Sequence[str],
+    own: Sequence[list[str]],
+    matches: Sequence[list[Match]],
+    ranks: Mapping[str, int],
+) -> list[Note]:
+    """What was not found, and what was used instead, by class.
+
+    Args:
+        labels: of the classes.
+        own: the words of the name of each.
+        matches: of all its words.
+        ranks: of words with a vector; the rarest say most.
+    """
+    by_others, lacking, changed = [], [], []
+    for label, name, found in zip(labels, own, matches):
+        name = [*filter(_says_something, name)] or name
+        known = dict.fromkeys(used for match in found for used in match.used)
+        if not any(match.used for match in found if match.word in name):
+            rarest = sorted(known, key=ranks.get, reverse=True)
+            by_others.append((label, tuple(rarest)))
+        different = {
+            match.word: match.used
+            for match in found
+            if not match.is_same and _says_something(match.word)
+        }
+        lacking.append((label, tuple(w for w, u in different.items() if not u)))
+        forms = [f"{w} as {' + '.join(u)}" for w, u in different.items() if u]
+        changed.append((label, tuple(forms)))
+    # Names that are known first: of the others, more is said before.
+    lacking.sort(key=lambda detail: detail[0] in dict(by_others))
+    found = (
+        (
+            "no known word in the name; other words alone describe such a "
+            "class",
+            "is described by",
+            by_others,
+            "Check what these words say.",
+        ),
+        ("words without a vector, which are left out", "lacks", lacking, ""),
+        ("words that are read in another form", "reads", changed, ""),
+    )
+    notes = []
+    for text, finding, details, advice in found:
+        some = [detail for detail in details if detail[1]]
+        share = f"{len(some)} of {counted(len(labels), 'class', 'classes')}"
+        text = f"{share} {'has' if len(some) == 1 else 'have'} {text}"
+        notes += [Note(text, finding, tuple(some), advice)] if some else []
+    return notes
 
 
-def _notes_on_file(found: vector_files.WordVectors) -> list[str]:
+def _says_something(word: str) -> bool:
+    """Whether it is more than a single letter; of other scripts, these are."""
+    return len(word) > 1 or not word.isascii()
+
+
+def _notes_on_file(found: vector_files.WordVectors) -> list[Note]:
     if not found.again:
         return []
+    count = counted(len(found.again), "word has", "words have")
     return [
-        f"{counted(len(found.again), 'word has', 'words have')} several lines "
-        f"in the file, of which the first counts: {listed(found.again)}."
+        Note(
+            f"{count} several lines in the file, of which the first counts",
+            "several lines in the file",
+            (("", found.again),),
+        )
     ]

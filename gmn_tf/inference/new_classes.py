@@ -65,10 +65,7 @@ def read(
         )
         notes, numbers = read.notes, rest.in_order(read).values
     elif found.columns:
-        notes = (
-            f"{path}: {len(found.columns)} columns are not read; the classes "
-            "are described by their names.",
-        )
+        notes = found.notes
     values, more = _joined(
         known, numbers, found.shown, found.texts, encoder, quiet
     )
@@ -145,5 +142,10 @@ def _joined(known, numbers, names, texts, encoder, quiet):
         place = None if is_other else encoder
         found = describe_alike(names, part.encoder, texts, place, quiet=quiet)
         parts.append(found.values)
-        notes += found.notes
+        notes += map(str, found.notes)
+        if not all(note.is_short for note in found.notes):
+            notes.append(
+                "bin/describe writes all of these, class by class, into a "
+                "table."
+            )
     return np.concatenate(parts, axis=1), tuple(dict.fromkeys(notes))

@@ -50,9 +50,13 @@ def test_texts_and_templates(vectors):
         Options(rarity=0.0),
     )
     np.testing.assert_allclose(one.values[1], [0.5, 0, 2])
-    assert one.notes == (
-        "nobody knows: without 'nobody', which has no vector, without 'knows', "
-        "which has no vector.",
+    others, lacking = one.notes
+    assert others.details == (("nobody knows", ("albatross", "black")),)
+    assert str(others).startswith("1 of 2 classes has no known word in the")
+    assert lacking.details == (("nobody knows", ("nobody", "knows")),)
+    assert str(lacking) == (
+        "1 of 2 classes has words without a vector, which are left out: "
+        "nobody knows lacks nobody, knows."
     )
     options = Options(("a black {name}",), 0.0)
     other = describe.describe(["heron"], vectors, options=options)
@@ -76,19 +80,64 @@ def test_a_class_of_which_nothing_is_known_is_named(vectors):
 
 
 def test_every_word_that_is_left_out_is_told(vectors):
-    names = [f"heron {'x' * number}" for number in range(2, 22)]
-    found = describe.describe([*names, "black 象", "albatross"], vectors)
-    for name in names:
-        text = f"{name}: without {name.split()[1]!r}, which has no vector."
-        assert text in found.notes
-    assert "black 象: without '象', which has no vector." in found.notes
+    words = ["x" * number for number in range(2, 22)] + ["象"]
+    names = [f"heron {word}" for word in words]
+    found = describe.describe(
+        [*names, "unicorn", "albatross", "herons"],
+        vectors,
+        [*[""] * len(names), "a black heron with qq", "", ""],
+    )
+    same, others, lacking, changed = found.notes
+    assert same.details == ((names[0], (*names[1:], "herons")),)
+    assert others.details == (("unicorn", ("heron", "black")),)
+    # What is known by its name comes first: of the other, more is said.
+    expected = [(name, (word,)) for name, word in zip(names, words)]
+    expected.append(("unicorn", ("unicorn", "with", "qq")))
+    assert lacking.details == tuple(expected)
+    assert changed.details == (("herons", ("herons as heron",)),)
+    # A screen has examples.
+    shown = [str(note) for note in found.notes]
+    assert shown[0].endswith(
+        "apart: heron xx has the description of heron xxx, heron xxxx, heron "
+        "xxxxx, ... Give a text to those without one, in a column `text`."
+    )
+    assert shown[2] == (
+        "22 of 24 classes have words without a vector, which are left out: "
+        "heron xx lacks xx; heron xxx lacks xxx; heron xxxx lacks xxxx; ..."
+    )
+    assert [note.is_short for note in found.notes] == [False, True, False, True]
+
+
+def test_notes_and_errors_call_classes_by_their_labels(vectors):
+    names = ["Heron", "heron", "albatross xx"]
+    labels = ["❄\ufe0f", "a, b", "3"]
+    found = describe.describe(names, vectors, labels=labels)
+    assert found.notes[0].details == (("❄\ufe0f", ("a, b",)),)
+    assert "of 'a, b'." in str(found.notes[0])
+    assert found.notes[1].details == (("3", ("xx",)),)
+    names[1] = "❄\ufe0f"
+    with pytest.raises(InputError, match=r"'a, b' \(no word at all\)"):
+        describe.describe(names, vectors, labels=labels)
 
 
 def test_classes_that_nothing_tells_apart(vectors):
-    found = describe.describe(["heron", "a Heron", "black"], vectors)
-    assert "heron, a Heron have the same description" in found.notes[-1]
-    with pytest.raises(InputError, match="All classes have the same"):
-        describe.describe(["heron", "herons"], vectors)
+    names = ["heron", "a Heron", "black", "Black"]
+    unknown = "with long legs"
+    give, differ = "Give a text to those without", "known words that differ"
+    for texts, advised, not_advised in (
+        ([""] * 4, give, differ),
+        ([unknown] * 4, differ, give),
+        ([unknown, unknown, "", unknown], f"{give} one", None),
+    ):
+        note = describe.describe(names, vectors, texts).notes[0]
+        assert note.details == (("heron", ("a Heron",)), ("black", ("Black",)))
+        assert str(note).startswith("2 groups of classes have the same")
+        assert advised in note.advice
+        assert (differ if not_advised is None else advised) in note.advice
+        assert not_advised is None or not_advised not in note.advice
+        with pytest.raises(InputError, match="All classes have the") as error:
+            describe.describe(names[:2], vectors, texts[:2])
+        assert (give in error.value.action) == (not texts[0])
 
 
 def test_later_classes_are_described_alike(vectors, tmp_path):
@@ -126,7 +175,34 @@ def test_lists_of_classes(content, shown, texts, tmp_path):
     found = class_lists.read(path)
     assert found.shown == tuple(shown.split())
     assert list(found.texts) == (texts or ["long legs", ""])
-    assert not found.seen and not found.columns
+    assert not found.seen and not found.columns and not found.notes
+
+
+@pytest.mark.parametrize(
+    ("content", "note"),
+    [
+        ("keywords\nlegs\n", "1 column of PATH is not read: keywords. Only"),
+        (
+            "keywords,a\nlegs,1\n",
+            "2 columns of PATH are not read: keywords, a.",
+        ),
+        ("a,b\n1,1e-5\n", "2 columns of PATH are not read: a, b."),
+    ],
+)
+def test_columns_that_are_not_read_are_named(content, note, tmp_path):
+    path = tmp_path / "names.csv"
+    first, line = content.splitlines()
+    path.write_text(f"class,{first}\nheron,{line}\n")
+    (found,) = class_lists.read(path).notes
+    assert found.startswith(note.replace("PATH", str(path)))
+    assert ("have to be in the column `text`" in found) == ("keyword" in note)
+    # Of a table of texts, too.
+    path.write_text(f"class,text,{first}\nheron,x,{line}\n")
+    classes = class_lists.ClassList(("heron",), ("heron",), ("",))
+    assert class_lists.with_texts(classes, path).notes == (found,)
+    path.write_text(f"class,{first}\nheron,{line}\n")
+    with pytest.raises(InputError, match="neither names nor texts"):
+        class_lists.with_texts(classes, path)
 
 
 def test_texts_of_some_classes(tmp_path):
@@ -176,6 +252,30 @@ def test_files_of_descriptions(vectors, tmp_path):
     name, seen, *numbers = lines[2].split(",")
     assert (name, seen) == (NAMES[1], "0")
     np.testing.assert_allclose([*map(float, numbers)], found.values[1])
+
+
+def test_all_notes_are_in_a_table(vectors, tmp_path):
+    names = ["heron xx", "Heron", "black, yy and zz"]
+    classes = class_lists.ClassList(tuple(names), tuple(names), ("",) * 3)
+    out = tmp_path / "classes.csv"
+    notes = tmp_path / "classes.notes.csv"
+    found = describe.describe(names, vectors)
+    assert description_files.write(out, classes, found)[-1] == notes
+    assert notes.read_text().splitlines() == [
+        "class,finding,words",
+        "heron xx,has the description of,Heron",
+        "heron xx,lacks,xx",
+        '"black, yy and zz",lacks,yy; and; zz',
+    ]
+    # Without any, no older one stays.
+    good = describe.describe(NAMES, vectors)
+    classes = class_lists.ClassList(NAMES, NAMES, ("", ""))
+    assert len(description_files.write(out, classes, good)) == 2
+    assert not notes.exists()
+    notes.write_text("my notes\n")
+    with pytest.raises(InputError, match="bin/describe did not write it"):
+        description_files.write(out, classes, good)
+    assert notes.read_text() == "my notes\n"
 
 
 def test_a_mat_file_keeps_the_rows(vectors, tmp_path):

@@ -106,7 +106,7 @@ def test_texts_are_embedded_as_by_keras_hub(kind, presets):
 
 def test_long_sentences_are_told(clip):
     found = describe.describe(["owl", "kite"], clip, ["", "long " * 30])
-    assert "of which the model reads no more: kite" in found.notes[0]
+    assert "of which the model reads no more: kite." in str(found.notes[0])
 
 
 def moved(preset, place):

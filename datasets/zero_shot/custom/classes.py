@@ -232,6 +232,7 @@ def _advice(folder: epath.Path) -> str:
             file.stem.removeprefix(f"{_STEM}_")
             for ending in _READERS
             for file in folder.glob(f"{_STEM}_*{ending}")
+            if not file.name.endswith(encoder_records.NOTES)
         }
     )
     if others:
