@@ -75,6 +75,8 @@ def describe(values) -> None:
     if values.texts:
         classes = class_lists.with_texts(classes, values.texts)
     description_files.check(values.out, classes)
+    for note in classes.notes:
+        log(f"Note: {note}")
     if encoder_table.kind_of(values.encoder) == encoder_table.TEXT_TOWER:
         shared.begin(values, f"Describing classes by {values.encoder}.")
     options = encoder_table.Options(tuple(values.template or ()), values.rarity)
@@ -87,7 +89,7 @@ def describe(values) -> None:
         labels=classes.names,
     )
     paths = description_files.write(values.out, classes, found)
-    for note in (*classes.notes, *found.notes):
+    for note in found.notes:
         log(f"Note: {note}")
     if not all(note.is_short for note in found.notes):
         count = sum(len(note.details) for note in found.notes)

@@ -73,8 +73,9 @@ def _same(name: str, candidates: Collection[str]) -> str:
     The last to differ in are signs, as between `a/b`, `a_b` and `A b`.
     """
     for form in (texts.plain, texts.folded, _letters):
-        for candidate in candidates:
-            if form(candidate) == form(name) != "":
+        wanted = form(name)
+        for candidate in candidates if wanted else ():
+            if form(candidate) == wanted:
                 return candidate
     return ""
 

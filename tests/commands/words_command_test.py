@@ -3,13 +3,14 @@
 import csv
 import dataclasses
 import shutil
+import types
 
 import numpy as np
 import pytest
 from etils import epath
 
 from gmn_tf import commands
-from gmn_tf.commands import _demo, command_line
+from gmn_tf.commands import _demo, _predict, command_line
 from gmn_tf.data import mat_export
 from gmn_tf.descriptions import describe
 from gmn_tf.inference import new_classes, prediction
@@ -18,10 +19,11 @@ from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import encoder_records
 from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
 from tests.support import quick
-from tests.support.in_process import fail, succeed
+from tests.support.in_process import call, fail, succeed
 
 NAMES = ("001.Crow", "002.Finch", "003.Heron", "004.Kite", "005.Owl", "Wren")
 WORDS = ("crow", "finch", "heron", "kite", "owl", "wren", "ibis", "black")
+VALUES = np.ones((1, 5), np.float32)
 TRAINING = (
     "--variant=real_only",
     "--classifier=discriminant",
@@ -130,6 +132,51 @@ def test_new_classes_are_described_by_their_names(runs, source, tmp_path):
     flags = f"--features={source / 'features.npy'}", f"--classes={names}"
     message = fail(commands.predict, f"--workdir={runs['words']}", *flags)
     assert "in the run already" in message
+
+
+def test_notes_of_bin_describe_are_counted_by_kind(vectors, tmp_path):
+    names = [f"owl {'x' * size}" for size in range(2, 7)] + ["Kites, 2 x", "q"]
+    rows = [[name, "heron" * (name == "q"), "soars"] for name in names]
+    header = ["class", "text", "keywords"]
+    out = tmp_path / "embeddings_words.csv"
+    printed = succeed(
+        commands.describe,
+        f"--classes={table(tmp_path / 'names.csv', header, *rows)}",
+        f"--encoder={vectors}",
+        f"--out={out}",
+    ).splitlines()
+    expected = [
+        "Note: 1 column of",
+        "Note: 1 group of classes has the same description",
+        "Note: 1 of 7 classes has no known word in the name",
+        "Note: 5 of 7 classes have words without a vector",
+        "Note: 1 of 7 classes has words that are read in another form: 'Kites,",
+        "Note: all 8 of these, class by class, are in",
+        "7 classes, 5 numbers each",
+    ]
+    assert len(printed) == len(expected)
+    assert all(map(str.startswith, printed, expected)), printed
+    notes = out.with_name("embeddings_words.notes.csv")
+    assert str(notes) in printed[-1] and str(notes) in printed[-2]
+    assert len(notes.read_text().splitlines()) == 1 + 8
+
+
+def test_a_column_that_is_not_read_is_named_before_an_error(vectors, tmp_path):
+    rows = [["class", "keywords"], ["❄\ufe0f", "snow"], ["owl", "night"]]
+    path = table(tmp_path / "names.csv", *rows)
+    flags = f"--encoder={vectors}", f"--out={tmp_path / 'classes.csv'}"
+    outcome = call(commands.describe, f"--classes={path}", *flags)
+    assert "❄\ufe0f (no word at all)" in outcome.stderr
+    assert "is not read: keywords. Only" in outcome.stdout
+
+
+def test_notes_on_new_classes_are_called_notes(monkeypatch, capsys):
+    found = new_classes.Descriptions(("ibis",), VALUES, (), ("It lacks x.",))
+    monkeypatch.setattr(new_classes, "read", lambda *_: found)
+    values = types.SimpleNamespace(classes="new", encoder=None, quiet=True)
+    known = types.SimpleNamespace(names=("owl",))
+    assert _predict._new_classes(known, values) is found
+    assert capsys.readouterr().err == "Note: It lacks x.\n"
 
 
 def test_joined_descriptions_need_their_numbers(runs, source, tmp_path):
