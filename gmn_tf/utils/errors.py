@@ -128,9 +128,9 @@ def _common(one: str, other: str) -> int:
 
 
 def _words(text: str) -> set[str]:
-    """The words of a name such as `is_seen`, `isSeen` or `seen (0/1)`."""
+    """The words of a name such as `is_seen`, `isSeen` or `seen01`."""
     divided = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text)
-    words = set(re.findall(r"[^\W_]+", texts.folded(divided)))
+    words = set(re.findall(r"[^\W\d_]+|\d+", texts.folded(divided)))
     return words | {re.sub("e?s$", "", word) for word in words}
 
 

@@ -31,6 +31,8 @@ def test_a_hint_names_a_near_candidate_alone():
         *(("class", other) for other in ("classes", "Klass", "class_name")),
         ("prototype", "protype"),
         ("cpu", "cpo"),
+        ("cub200", "cub"),
+        ("a/b/c", "a_b c"),
         ("text", "texts"),
         ("is seen", "seen"),
     ],
