@@ -158,7 +158,7 @@ def test_without_files_it_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match="flo cannot be downloaded") as refused:
         builder.download_and_prepare()
     assert "manual_dir" in str(refused.value)
-    with pytest.raises(InputError, match="embedding .* cannot be downloaded"):
+    with pytest.raises(InputError, match=r"embedding .* cannot be downloaded"):
         tfds.load("zero_shot/cub_sent", data_dir=tmp_path)
 
 
