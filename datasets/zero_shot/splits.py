@@ -11,6 +11,7 @@ of a test split is in any.
 import dataclasses
 import hashlib
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -18,7 +19,15 @@ from gmn_tf.utils.errors import InputError, counted, listed
 from gmn_tf_datasets.zero_shot.source import Source
 
 _TESTS = ("test_seen", "test_unseen")
+_BLOCK = 1024  # rows that are compared at once
+_NEARLY = 1e-6  # of a number: what rounding to float32 may change
 NAMES = ("train", *_TESTS, "tune_train", "tune_seen", "tune_unseen")
+# With fewer classes, scores are mostly chance. Accuracies of the unseen classes
+# of FLO and CUB have standard deviations of 12 to 28 points, and their mean
+# over two classes 8 to 20, far more than settings differ by.
+FEWEST_CLASSES = 10
+# Points of T-1 that one sample may decide.
+MOST_POINTS = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +100,7 @@ def make(source: Source) -> Splits:
     rows = source.rows
     _check_rows({name: rows[name] for name in ("trainval", *_TESTS)})
     seen = _checked_seen(source)
+    _check_differ(source)
     unseen = np.setdiff1d(np.arange(len(source.class_names)), seen)
     validation, validation_source = _validation_classes(source, seen)
     train = np.sort(rows["trainval"])
@@ -133,6 +143,38 @@ def make(source: Source) -> Splits:
     )
 
 
+def cautions(
+    names: Sequence[str], counts: Sequence[int], num_kept: int
+) -> list[str]:
+    """Sentences on validation by few classes, or by few samples of one.
+
+    Args:
+        names: the validation classes.
+        counts: how many training samples each has.
+        num_kept: seen classes that --split=tune learns from.
+    """
+    found = []
+    if min(len(names), num_kept) < FEWEST_CLASSES:
+        found.append(
+            f"--split=tune and --preset=auto learn from "
+            f"{counted(num_kept, 'class', 'classes')} and are scored on "
+            f"{counted(len(names), 'validation class', 'validation classes')}; "
+            f"with fewer than {FEWEST_CLASSES} of either, their scores are "
+            "mostly chance."
+        )
+    points = [100.0 / (len(names) * max(count, 1)) for count in counts]
+    few = [place for place, each in enumerate(points) if each > MOST_POINTS]
+    if few:
+        listing = listed(f"{names[one]} ({counts[one]})" for one in few)
+        found.append(
+            f"Some validation classes have few training samples: {listing}; "
+            f"one sample decides up to {max(points):.0f} points of the T-1 "
+            "that settings are chosen by. Give them more, or choose other "
+            "validation classes."
+        )
+    return found
+
+
 def a_fifth(labels: np.ndarray) -> np.ndarray:
     """Marks the third, eighth, thirteenth, ... row of each class."""
     return numbers_within_class(labels) % 5 == 2
@@ -146,6 +188,26 @@ def numbers_within_class(labels: np.ndarray) -> np.ndarray:
     numbers = np.empty(len(labels), int)
     numbers[order] = np.arange(len(labels)) - firsts
     return numbers
+
+
+def _check_differ(source: Source) -> None:
+    """Raises InputError if all training samples have the same features."""
+    rows = np.sort(source.rows["trainval"])
+    first = None
+    for start in range(0, len(rows), _BLOCK):
+        block = source.features[rows[start : start + _BLOCK]]
+        block = np.asarray(block, np.float32)
+        first = block[0] if first is None else first
+        if np.any(np.abs(block - first) > _NEARLY * np.abs(first)):
+            return
+    raise InputError(
+        f"All training samples in {source.feature_file} have the same "
+        "features.",
+        "at least one dimension that differs between samples",
+        f"{counted(len(rows), 'sample')} with numbers from {first.min():g} to "
+        f"{first.max():g}",
+        "Check how the features were extracted.",
+    )
 
 
 def _check_rows(published: dict[str, np.ndarray]) -> None:

@@ -77,6 +77,26 @@ def statistics(rows) -> Statistics:
     )
 
 
+def check_differ(features) -> None:
+    """Raises InputError if all rows `[n, dx]` have nearly the same features."""
+    for rows in (features[:BLOCK], features):  # mostly, the first tell
+        found = statistics(rows)
+        if found.varies.any():
+            return
+    raise _same_features(found, "")
+
+
+def _same_features(found: Statistics, start: str) -> InputError:
+    whose = "all training samples have the same features."
+    return InputError(
+        start + whose if start else whose.capitalize(),
+        "at least one dimension that differs between samples",
+        f"{len(found.mean)} constant dimensions, numbers from "
+        f"{found.least.min():g} to {found.most.max():g}",
+        "Check how the features were extracted, and prepare them again.",
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class FeatureScaling:
     """How features are scaled: those of the data, and those predicted on.
@@ -129,15 +149,8 @@ class FeatureScaling:
         found = statistics(features)
         usable = found.largest > 0.0 if kind == RMS else found.varies
         if not usable.any():
-            raise InputError(
-                f"--feature_scaling={kind} is not possible: all training "
-                "samples have the same features.",
-                "at least one dimension that differs between samples",
-                f"{len(usable)} constant dimensions, numbers from "
-                f"{found.least.min():g} to {found.most.max():g}",
-                "Check how the features were extracted, and prepare them "
-                "again.",
-            )
+            start = f"--feature_scaling={kind} is not possible: "
+            raise _same_features(found, start)
         if kind == ARCSINH:
             offset, deviation = _medians(features)
             factor = found.inverse(np.where(deviation, deviation, found.std))

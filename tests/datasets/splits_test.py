@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.source import Embedding, Source
 
@@ -21,7 +22,7 @@ TRAIN = np.setdiff1d(TRAINVAL, VAL)
 def _source(validation_names=(), **rows) -> Source:
     return Source(
         dataset="birds",
-        features=np.zeros((len(LABELS), 2)),
+        features=np.arange(2.0 * len(LABELS)).reshape(-1, 2),
         labels=LABELS,
         class_names=tuple("abcdefg"),
         embeddings=(Embedding("att", np.ones((7, 3), np.float32)),),
@@ -102,6 +103,38 @@ def test_where_validation_classes_come_from(names, rows, expected, origin):
     assert made.validation == expected
     assert made.validation_source.startswith(origin)
     assert made.validation_source in made.notes[-1]
+
+
+@pytest.mark.parametrize("value", [3.0, 0.0, -1e-9])
+def test_features_that_are_all_the_same_are_refused(value, monkeypatch):
+    monkeypatch.setattr(splits, "_BLOCK", 4)
+    features = np.full((len(LABELS), 2), value)
+    features[TEST_SEEN] = features[TEST_UNSEEN] = 7.0  # no matter
+    source = dataclasses.replace(_source(), features=features)
+    with pytest.raises(InputError, match=r"res101\.mat have the same features"):
+        splits.make(source)
+    features[TRAINVAL[-1], 1] += 1.0
+    splits.make(source)
+
+
+@pytest.mark.parametrize(
+    ("counts", "kept", "words"),
+    [
+        ([20] * 10, 20, []),
+        ([3] * 100, 200, []),  # 0.3 points
+        ([20] * 9, 20, ["learn from 20 classes", "on 9 validation classes"]),
+        ([20] * 10, 9, ["learn from 9 classes"]),
+        ([40], 1, ["learn from 1 class and are scored on 1 validation class;"]),
+        ([1, 30], 40, ["on 2 valid", "c0 (1); one sample decides up to 50 "]),
+        ([1] * 12, 40, ["c0 (1), c1 (1), c2 (1), c3 (1), c4 (1), ...; one"]),
+    ],
+)
+def test_validation_by_little_is_noted(counts, kept, words):
+    names = [f"c{number}" for number in range(len(counts))]
+    notes = splits.cautions(names, counts, kept)
+
+    assert all(word in " ".join(notes) for word in words)
+    assert bool(notes) == bool(words)
 
 
 def test_fingerprint_depends_on_every_split():

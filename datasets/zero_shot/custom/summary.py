@@ -70,8 +70,16 @@ class Prepared:
                 f"{samples:>15} of {counted(distinct, 'class', 'classes')}, "
                 f"{PURPOSES[name]}"
             )
+        counts = np.bincount(
+            data.labels[made.rows["train"]], minlength=len(data.class_names)
+        )
+        cautions = splits.cautions(
+            [data.class_names[label] for label in made.validation],
+            counts[list(made.validation)],
+            len(made.seen) - len(made.validation),
+        )
         width = max(map(len, splits.NAMES)) + 2
         return "\n".join(
             [f"{name.ljust(width)}{text}" for name, text in lines.items()]
-            + [f"Note: {note}" for note in data.notes]
+            + [f"Note: {note}" for note in (*data.notes, *cautions)]
         )
