@@ -198,5 +198,7 @@ def prepare(values) -> None:
 
     data = shared.load_data(config, values, values.beam_option)
     log(report.data_summary(data))
+    for note in report.cautions(data):
+        log(f"Note: {note}")
     log(f"Prepared: {data.name} in {data.data_dir}")
     shared.write_mat(data.name, data.data_dir, values, log)

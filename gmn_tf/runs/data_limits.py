@@ -16,7 +16,7 @@ predicted from descriptions it knows classes without a sample. All follow from
 sums, in seconds; logistic regression takes a minute for similar accuracies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -40,15 +40,19 @@ MOST_FOLDS = 10
 MOST_MEASURED = 5  # of these
 FEWEST_CLASSES = 4  # Two to learn from, and two to tell apart.
 TINY = 1e-5  # of the largest singular value: one that counts as 0
+PARTS = 5  # of the work, each of which may take seconds
 ALIKE = 0.01  # of the mean distance: descriptions that are nearer are alike
 
 
-def measure(data: ZeroShotData) -> dict:
+def measure(
+    data: ZeroShotData, on_part: Callable[[], object] = lambda: None
+) -> dict:
     """The references for the scores of a run.
 
     Args:
         data: of which training samples, held-back samples of seen classes and
             embeddings are read.
+        on_part: called after each of `PARTS` parts of the work.
 
     Returns:
         Plain numbers, None where one is not known:
@@ -59,7 +63,8 @@ def measure(data: ZeroShotData) -> dict:
         seen_classes: how many these are; fewer than `num_seen` above 1000.
         num_seen: S.
         linear_probe: accuracy, in percent, of the linear discriminant among
-            seen classes, on held-back samples: the ceiling of s.
+            seen classes, on held-back samples. Another classifier may reach
+            more.
         nearest_class_mean: the same of the nearest class mean.
         left_out: accuracy, in percent, on seen classes that were left out and
             are known by their descriptions, among those left out with them: an
@@ -83,15 +88,22 @@ def measure(data: ZeroShotData) -> dict:
         Samples(_standardised(one.features, mean, deviation), one.labels)
         for one in samples
     )
+    on_part()
     means = class_means(train, len(classes))
     within = scatter_within(train, means)
+    on_part()
     shrinkage = best_shrinkage(train, len(classes))
+    on_part()
     scorings = {
         "linear_probe": discriminant(means, within, shrinkage),
         "nearest_class_mean": discriminant(means),
     }
     embeddings = np.asarray(data.embeddings, np.float64)
     unseen = data.num_classes - data.num_seen
+    by_descriptions = left_out(
+        train, means, within, embeddings[classes], unseen
+    )
+    on_part()
     limits = {
         "chance_t1": 100.0 / unseen,
         "chance_u_s": 100.0 / data.num_classes,
@@ -102,11 +114,12 @@ def measure(data: ZeroShotData) -> dict:
             name: accuracy(scoring, held_back, len(classes))
             for name, scoring in scorings.items()
         },
-        **left_out(train, means, within, embeddings[classes], unseen),
+        **by_descriptions,
         **descriptions(embeddings),
         "feature_rms": np.hypot(offset, size),
         "feature_offset": offset / size if size else None,
     }
+    on_part()
     return {name: _plain(value) for name, value in limits.items()}
 
 

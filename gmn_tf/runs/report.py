@@ -12,8 +12,10 @@ from gmn_tf.data.embeddings import STANDARD
 from gmn_tf.data.feature_scaling import NONE
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
+from gmn_tf.runs import shortfalls
 from gmn_tf.utils.errors import counted
 from gmn_tf.utils.files import csv_text
+from gmn_tf_datasets.zero_shot import splits
 
 PARTS = ("mean", "std")
 LEGEND = """\
@@ -71,14 +73,19 @@ def limits_table(metrics: Mapping) -> str:
     part = "" if explained is None else f"; R² of their means {explained:.2f}"
     rows = {
         "chance": f"T-1 {text('chance_t1')}, u and s {text('chance_u_s')}",
-        "linear probe": f"{text('linear_probe')} among seen classes, "
-        f"the ceiling of s; this run {alone}",
+        "linear probe": f"{text('linear_probe')} among seen classes "
+        f"by a linear classifier; this run {alone}",
         "nearest class mean": f"{text('nearest_class_mean')} among seen "
         f"classes; chance {text('chance_seen')}",
         "classes left out": "- (too few seen classes)"
         if limits["left_out"] is None
-        else f"{text('left_out')} among about {candidates:.0f}, an estimate of "
-        f"T-1{part}",
+        else f"{text('left_out')} among about {candidates:.0f}, "
+        + (
+            f"mostly chance ({limits['seen_classes']} seen)"
+            if shortfalls.is_few(limits)
+            else "an estimate of T-1"
+        )
+        + part,
         "descriptions": f"rank {limits['description_rank']} for "
         f"{limits['described_classes']} classes",
     }
@@ -223,6 +230,17 @@ def data_summary(data: ZeroShotData) -> str:
         *(f"Note: {note}" for note in data.metadata.get("notes", ())),
     ]
     return "\n".join(lines)
+
+
+def cautions(data: ZeroShotData) -> list[str]:
+    """What to know of validation on this data, loaded with the test splits."""
+    counts = np.bincount(data.train.labels, minlength=data.num_classes)
+    validation = data.validation_classes
+    return splits.cautions(
+        [data.class_names[label] for label in validation],
+        counts[validation],
+        data.num_seen - len(validation),
+    )
 
 
 def _scaling_summary(data: ZeroShotData) -> list[str]:

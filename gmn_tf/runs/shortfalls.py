@@ -8,19 +8,24 @@ s, so that only the balance between these says something about it.
 
 from collections.abc import Mapping
 
+from gmn_tf.utils.errors import counted
+from gmn_tf_datasets.zero_shot.splits import FEWEST_CLASSES
+
 # A score below this part of its reference is a shortfall.
 FAR_BELOW = 0.8
 # u / T-1 and s / (accuracy among seen classes) differ by more than this factor.
 UNBALANCED = 0.6
 # An accuracy is near chance up to this part of the way from there to 100.
 NEAR_CHANCE = 0.05
-# With fewer seen classes, what is measured on left-out ones is mostly chance.
-FEWEST_CLASSES = 10
 # The settings were found for features whose root mean square is about 1.
 USUAL_RMS = (0.1, 10.0)
 MOST_OFFSET = 4.0  # times the spread; about 1 for features >= 0
 FEW_DIMENSIONS = 0.25  # rank of the descriptions, as a part of the classes
 MANY_ALIKE = 0.05  # of the classes
+HOW_TO_CALIBRATE = (
+    "give the same bin/train command with --split=tune --workdir=FOLDER, and "
+    "then bin/evaluate --workdir=FOLDER --calibrate"
+)
 
 
 def sentences(metrics: Mapping, settings: Mapping) -> list[str]:
@@ -35,25 +40,86 @@ def sentences(metrics: Mapping, settings: Mapping) -> list[str]:
     """
     limits = metrics["limits"]
     probe, chance = limits["linear_probe"], limits["chance_seen"]
-    if probe is not None and _near_chance(probe, chance):
+    alone = limits["seen_alone"]
+    if _near_chance(probe, chance) and (
+        alone is None or _near_chance(alone, chance)
+    ):
         return [
             f"The features hardly tell seen classes apart: a linear probe "
             f"reaches {probe:.1f}, and chance is {chance:.1f}. Check that "
             "labels belong to their samples, or use other features."
         ]
     found = [
-        *_descriptions_that_say_nothing(limits),
+        *_descriptions_that_say_nothing(metrics, limits),
         *_weak_classifier(metrics, limits, settings),
     ]
-    return found or _unbalanced(metrics, limits)
+    at_chance = _at_chance(metrics, limits, found)
+    return [*at_chance, *found] or _unbalanced(metrics, limits)
 
 
-def _descriptions_that_say_nothing(limits) -> list[str]:
+def few_classes(scored: Mapping, validation: int) -> str:
+    """What scores on validation classes are worth; empty if nothing is amiss.
+
+    Args:
+        scored: the score `t1` of these classes, in percent; empty if there is
+            none yet.
+        validation: how many these are.
+    """
+    chance, notes = 100.0 / max(validation, 1), []
+    if 0 < validation < FEWEST_CLASSES:
+        number = counted(validation, "validation class", "validation classes")
+        notes.append(
+            f"With {number} (fewer than {FEWEST_CLASSES}), T-1 is {chance:.1f} "
+            "by chance, and what is chosen by their scores is mostly luck."
+        )
+    t1 = scored.get("t1")
+    if validation > 1 and _near_chance(t1, chance):
+        notes.append(
+            f"T-1 {t1:.1f} is no better than chance ({chance:.1f}): the "
+            "classifier does not tell validation classes apart, and no choice "
+            "by its scores is worth anything."
+        )
+    return " ".join(notes)
+
+
+def is_few(limits: Mapping) -> bool:
+    """Whether what is measured on classes left out is mostly chance."""
+    return limits["seen_classes"] < FEWEST_CLASSES
+
+
+def _at_chance(metrics, limits, found) -> list[str]:
+    """T-1 is at or below chance, and nothing else says why."""
+    t1, chance = metrics["t1"]["mean"], limits["chance_t1"]
+    # Of one unseen class, it is 100 in any case.
+    if chance >= 100.0 or not _near_chance(t1, chance):
+        return []
+    text = f"T-1 is {t1:.1f}, and chance is {chance:.1f}: "
+    if is_few(limits):
+        seen = counted(limits["num_seen"], "seen class", "seen classes")
+        return [
+            f"{text}unseen classes are not told apart. {seen} (fewer than "
+            f"{FEWEST_CLASSES}) say little about how descriptions and features "
+            "belong together, and what is measured on classes left out is "
+            "mostly chance. Give more seen classes."
+        ]
+    if found:  # which names the score and a cause
+        return []
+    return [
+        f"{text}unseen classes are not told apart. Check that their "
+        "descriptions belong to them and are made like those of the seen "
+        "classes."
+    ]
+
+
+def _descriptions_that_say_nothing(metrics, limits) -> list[str]:
     estimate = limits["left_out"]
-    if estimate is None or limits["seen_classes"] < FEWEST_CLASSES:
+    if estimate is None or is_few(limits):
         return []
     chance = 100.0 / limits["left_out_candidates"]
-    if not _near_chance(estimate, chance):
+    t1 = metrics["t1"]["mean"]
+    if not _near_chance(estimate, chance) or not (
+        t1 is None or _near_chance(t1, limits["chance_t1"])
+    ):
         return []
     return [
         "The descriptions hardly predict the features of classes left out: "
@@ -87,7 +153,7 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
     if (
         t1 is not None
         and estimate is not None
-        and limits["seen_classes"] >= FEWEST_CLASSES
+        and not is_few(limits)
         # Among fewer candidates than there are unseen classes, it is too high.
         and limits["left_out_candidates"] >= FAR_BELOW * unseen
         and t1 < FAR_BELOW * estimate
@@ -127,15 +193,15 @@ def _unbalanced(metrics, limits) -> list[str]:
     if unseen_kept < UNBALANCED * seen_kept:
         cause = (
             _cause_in_units(limits)
-            or "seen classes score too high; find a --seen_penalty with "
-            "bin/evaluate --calibrate"
+            or "seen classes score too high; to find a --seen_penalty, "
+            + HOW_TO_CALIBRATE
         )
     elif seen_kept < UNBALANCED * unseen_kept:
         cause = (
             _cause_in_units(limits)
-            or "unseen classes score too high; try a smaller --seen_penalty, "
-            "found with bin/evaluate --calibrate, or a smaller "
-            "--synthetic_per_class"
+            or "unseen classes score too high; try a smaller "
+            "--synthetic_per_class, or a smaller --seen_penalty; to find one, "
+            + HOW_TO_CALIBRATE
         )
     else:
         return []
@@ -180,5 +246,7 @@ def _cause_in_units(limits) -> str | None:
     return None
 
 
-def _near_chance(accuracy: float, chance: float) -> bool:
+def _near_chance(accuracy: float | None, chance: float) -> bool:
+    if accuracy is None:
+        return False
     return accuracy <= chance + NEAR_CHANCE * (100.0 - chance)

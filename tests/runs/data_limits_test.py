@@ -50,8 +50,10 @@ def changed(data, function):
 
 
 def test_separable_data_and_linear_descriptions_give_all():
-    limits = data_limits.measure(make_data())
+    parts = []
+    limits = data_limits.measure(make_data(), lambda: parts.append(1))
 
+    assert len(parts) == data_limits.PARTS
     assert limits["linear_probe"] == limits["nearest_class_mean"] == 100.0
     assert limits["left_out"] == 100.0
     assert limits["left_out_candidates"] == 4.0

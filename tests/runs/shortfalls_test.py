@@ -46,6 +46,10 @@ def sentences(t1=68.5, u=60.0, s=67.8, settings=(), **limits):
         dict(t1=None, u=None, s=60.0, left_out=None),
         dict(linear_probe=None, seen_alone=None, s=None),
         dict(left_out=5.0, seen_classes=6, num_seen=6),
+        dict(linear_probe=3),  # the run tells seen classes apart
+        dict(left_out=6),  # and unseen ones
+        dict(t1=100.0, u=90.0, chance_t1=100.0),  # the only unseen class
+        dict(seen_alone=99.0, s=80.0),  # above the probe
     ],
 )
 def test_nothing_is_said_without_a_shortfall(changes):
@@ -69,14 +73,46 @@ def test_nothing_is_said_without_a_shortfall(changes):
         (dict(seen_alone=40, alike_descriptions=30), "40.0", "30 of 102"),
         (dict(t1=40, u=35), "T-1 is 40.0", "--classifier=discriminant"),
         (dict(t1=40, u=35, description_rank=7), "55.4", "rank 7 for 102"),
-        (dict(linear_probe=3), "hardly tell seen", "labels belong"),
-        (dict(left_out=6), "hardly predict", "belongs to its class"),
+        (
+            dict(linear_probe=3, seen_alone=4),
+            "hardly tell seen",
+            "labels belong",
+        ),
+        (dict(left_out=6, t1=6, u=3), "hardly predict", "to its class"),
+        (dict(t1=6, u=5, left_out=None), "T-1 is 6.0, and", "made like those"),
+        (
+            dict(t1=27.9, chance_t1=33.3, left_out=18.9, left_out_candidates=4)
+            | dict(seen_classes=7, num_seen=7),
+            "T-1 is 27.9, and chance is 33.3",
+            "7 seen classes (fewer than 10)",
+        ),
     ],
 )
 def test_one_sentence_names_cause_and_setting(changes, shortfall, advice):
     (sentence,) = sentences(**changes)
 
     assert shortfall in sentence and advice in sentence
+
+
+@pytest.mark.parametrize(
+    ("t1", "validation", "words"),
+    [
+        (None, 2, ["With 2 validation classes", "T-1 is 50.0 by chance"]),
+        (5.1, 2, ["mostly luck", "T-1 5.1 is no better than chance (50.0)"]),
+        (100.0, 1, ["With 1 validation class (fewer"]),
+        (3.0, 50, ["no better than chance (2.0)"]),
+        (90.0, 9, ["9 validation classes (fewer than 10)"]),
+        (90.0, 10, []),
+        (None, 10, []),
+        (None, 0, []),
+    ],
+)
+def test_few_validation_classes_are_noted(t1, validation, words):
+    scored = {} if t1 is None else {"t1": t1}
+    note = shortfalls.few_classes(scored, validation)
+
+    assert all(one in note for one in words) and bool(words) == bool(note)
+    assert ("no better" in note) == ("no better" in " ".join(words))
 
 
 def test_a_discriminant_is_not_proposed_to_one():
@@ -106,3 +142,6 @@ def test_table_shows_unknown_numbers_as_dashes():
     unknown = dict.fromkeys(("linear_probe", "left_out", "left_out_r2"))
     text = report.limits_table({"limits": {**limits, **unknown}})
     assert "- among seen classes" in text and "too few seen" in text
+    few = {**limits, "seen_classes": 7}
+    text = report.limits_table({"limits": few})
+    assert "among about 20, mostly chance (7 seen); R²" in text
