@@ -63,7 +63,14 @@ def evaluate(values, arguments) -> None:
     shared.check_runs([*folders, *tuned])
     shared.begin(values, f"Evaluating {', '.join([*folders, *tuned])}.")
     from gmn_tf.method import calibration
-    from gmn_tf.runs import finished, mistakes, report, separate, text_alone
+    from gmn_tf.runs import (
+        finished,
+        mistakes,
+        report,
+        separate,
+        shortfalls,
+        text_alone,
+    )
 
     runs = [shared.open_run(folder, values) for folder in folders]
     run = runs[0]
@@ -73,10 +80,19 @@ def evaluate(values, arguments) -> None:
         title = finished.common_title(runs)
         log(f"{title}: {run.config.steps} generator steps\n")
         best = calibration.best(rows)
-        temperature = finished.temperature(runs, best["penalty"])
+        fit = finished.temperature(runs, best["penalty"])
         classifiers = len(runs) * run.config.classifier_seeds
         log(report.calibration_table(without, best, classifiers, len(runs)))
-        log(f"Largest likelihood with it: --temperature={temperature:g}")
+        if fit.reason:
+            log(f"No --temperature is found: {fit.reason}.")
+        else:
+            flag = f"--temperature={fit.temperature:g}"
+            log(f"Largest likelihood with it: {flag}")
+        data = run.data
+        if note := shortfalls.few_classes(
+            {"t1": best["t1"]["mean"]}, data.num_classes - data.num_seen
+        ):
+            log(f"Note: {note}")
         written = "calibration.csv, calibration.png"
     elif values.tune_workdir:
         tune = shared.open_run(values.tune_workdir, values)
@@ -92,7 +108,7 @@ def evaluate(values, arguments) -> None:
         log(report.curve_table(rows, run.config.classifier_seeds))
         written = "curve.csv, curve.png"
     else:
-        metrics = finished.evaluate(run)
+        metrics = finished.evaluate(run, values.quiet)
         by_text = text_alone.scores(run.data, values.memory_gb * 2**30)
         others = {text_alone.NAME: by_text} if by_text else {}
         log(report.scores_table(metrics, others))

@@ -157,8 +157,7 @@ def _say_rejected(rejected, count, values) -> None:
         lines.append(
             "Note: the probabilities of this run are not calibrated, so that "
             f"{least:g} does not mean right {100 * least:g} times of 100. "
-            "Train again with a --temperature that bin/evaluate --calibrate "
-            "found."
+            + mistakes.uncalibrated(mistakes.not_fitted(metrics))
         )
     for line in lines:
         print(line, file=sys.stderr)

@@ -22,6 +22,12 @@ from gmn_tf.method.metrics import Predictions
 
 BINS = 15  # of the expected calibration error, as in the paper
 LARGEST = 1e4  # temperature, and 1 / the smallest
+# Classes of each kind that a temperature is fitted on: with one, all depends on
+# how easy that class is.
+FEWEST_CLASSES = 2
+# By so much (in nats) the loss is smaller than at both ends, or there is no
+# valley: the scores say next to nothing there.
+DEPTH = 1e-3
 POINTS = 100  # of a reject curve
 
 
@@ -100,17 +106,44 @@ def balanced(labels: np.ndarray, num_seen: int) -> np.ndarray:
     return weights / max(weights.sum(), 1e-12)
 
 
-def fit_temperature(held_back: HeldBack) -> float:
-    """The temperature with the largest likelihood; 1 without a sample.
+class Fitted(NamedTuple):
+    """A temperature that was fitted.
+
+    Attributes:
+        temperature: 1 if none could be.
+        reason: why not; empty if one was.
+    """
+
+    temperature: float
+    reason: str = ""
+
+
+def too_few(seen: int, unseen: int) -> str:
+    """Why no temperature is fitted on so few classes; empty for enough."""
+    if min(seen, unseen) >= FEWEST_CLASSES:
+        return ""
+    return (
+        f"it takes {FEWEST_CLASSES} seen and {FEWEST_CLASSES} unseen classes "
+        f"with held-back samples to fit one, and there are {seen} and {unseen}"
+    )
+
+
+def fit_temperature(held_back: HeldBack) -> Fitted:
+    """The temperature with the largest likelihood.
+
+    None is fitted on fewer than `FEWEST_CLASSES` of a kind, nor where the
+    likelihood is largest at a bound: probabilities would be useless there, as
+    with all classes alike.
 
     With n samples, each is taken to be wrong by 1 / (n + 2), as Platt does
     (1999): where all n are right, nobody can be sure of the next one.
     Three digits: enough, and few enough to give as a flag.
     """
-    count = len(held_back.labels)
-    if not count:
-        return 1.0
-    doubt = 1.0 / (count + 2.0)
+    classes = np.unique(held_back.labels)
+    seen = int(np.sum(classes < held_back.num_seen))
+    if reason := too_few(seen, len(classes) - seen):
+        return Fitted(1.0, reason)
+    doubt = 1.0 / (len(held_back.labels) + 2.0)
 
     def of_labels(found, labels):
         return (found[np.arange(len(labels)), labels],)
@@ -122,7 +155,9 @@ def fit_temperature(held_back: HeldBack) -> float:
 
     limit = np.log(LARGEST)
     # The loss has one valley, but it is flat far away from it.
-    start = min(np.linspace(-limit, limit, 13), key=loss)
+    grid = np.linspace(-limit, limit, 13)
+    losses = [loss(exponent) for exponent in grid]
+    start = grid[np.argmin(losses)]
     step = 2.0 * limit / 12
     found = scipy.optimize.minimize_scalar(
         loss,
@@ -130,7 +165,13 @@ def fit_temperature(held_back: HeldBack) -> float:
         method="bounded",
         options={"xatol": 1e-3},
     )
-    return float(f"{np.exp(found.x):.3g}")
+    if min(losses[0], losses[-1]) - found.fun < DEPTH:
+        return Fitted(
+            1.0,
+            "the held-back samples have no largest likelihood at any from "
+            f"{1 / LARGEST:g} to {LARGEST:g}",
+        )
+    return Fitted(float(f"{np.exp(found.x):.3g}"))
 
 
 class Answers(NamedTuple):

@@ -123,7 +123,8 @@ def run(
             workdir.save_model(f"{name}_{number}", model)
     workdir.write_json("classes.json", LabelMap.of(data).to_dict())
     result = _write_scores(
-        config, data, workdir, models.values(), source, with_limits
+        *(config, data, workdir, models.values(), source, with_limits),
+        monitoring_options.quiet,
     )
     workdir.remove_checkpoints()
     return result
@@ -151,9 +152,15 @@ def train_generator(
             return ()
         return _callbacks(config, data, workdir, monitoring_options, first_step)
 
-    return fit.train(
-        config, data, strategy, callbacks, execution, saved
-    ).synthesiser
+    model = fit.train(config, data, strategy, callbacks, execution, saved)
+    finished = saved is not None and saved.restored >= config.steps
+    if finished and is_chief and not monitoring_options.quiet:
+        print(
+            "The generator is finished; the final classifiers are fitted "
+            "from the beginning.",
+            flush=True,
+        )
+    return model.synthesiser
 
 
 def fit_classifiers(
@@ -293,8 +300,9 @@ def measured(
     config: Config,
     data: ZeroShotData,
     models: Iterable[list[Classifier]],
-    source: tuple[float, str | None],
+    source: tuple[float, str | None, str],
     with_limits: bool = True,
+    quiet: bool = True,
 ) -> tuple[dict, list[list[metrics.Scores]], mistakes.Mistakes]:
     """Scores classifiers, and measures what their answers are worth.
 
@@ -303,32 +311,50 @@ def measured(
         data: what was learned from, and is scored on.
         models: the final classifiers, and those of the baseline if there are
             any.
-        source: their temperature, and where it comes from.
+        source: their temperature, where it comes from, and why there is none.
         with_limits: whether to measure what the data can give.
+        quiet: whether to show no progress.
 
     Returns:
         The contents of metrics.json; the scores of all classifiers; the
         mistakes of the final ones.
     """
-    predictions = [
-        [metrics.predict(one, data) for one in kind] for kind in models
-    ]
-    scores = [
-        [metrics.score_predictions(one, data) for one in kind]
-        for kind in predictions
-    ]
-    record = scores_record(config, *scores)
-    found = mistakes.measure(predictions[0], data, *source)
-    record["calibration"] = found.record
+    models = [*models]
+    total = 2 * sum(map(len, models)) + 1 + data_limits.PARTS * with_limits
+    with progress.progress(
+        "scores", total, quiet, unit="part", leave=False
+    ) as advance:
+
+        def done(result):
+            advance()
+            return result
+
+        predictions = [
+            [done(metrics.predict(one, data)) for one in kind]
+            for kind in models
+        ]
+        scores = [
+            [done(metrics.score_predictions(one, data)) for one in kind]
+            for kind in predictions
+        ]
+        record = scores_record(config, *scores)
+        found = done(mistakes.measure(predictions[0], data, *source))
+        record["calibration"] = found.record
+        if with_limits:
+            record["limits"] = data_limits.measure(data, advance)
     if with_limits:
-        limits = record["limits"] = data_limits.measure(data)
+        limits = record["limits"]
         limits["seen_alone"] = data_limits.seen_alone(scores[0])
         limits["advice"] = shortfalls.sentences(record, config.to_dict())
     return record, scores, found
 
 
-def _write_scores(config, data, workdir, models, source, with_limits) -> dict:
-    record, scores, found = measured(config, data, models, source, with_limits)
+def _write_scores(
+    config, data, workdir, models, source, with_limits, quiet
+) -> dict:
+    record, scores, found = measured(
+        config, data, models, source, with_limits, quiet
+    )
     accuracies = [
         np.stack([one.class_accuracies for one in kind]) for kind in scores
     ]

@@ -139,10 +139,11 @@ def check_sizes(problem: str, saved: dict, given: dict, action: str) -> None:
 
 
 @on_disk.reporting_data_loss()
-def evaluate(run: FinishedRun) -> dict:
+def evaluate(run: FinishedRun, quiet: bool = True) -> dict:
     """Scores the saved classifiers of a run again.
 
-    Writes the files of `mistakes` if one is missing.
+    Writes the files of `mistakes` if one is missing. Shows its progress unless
+    `quiet`.
 
     Returns:
         The same as metrics.json, always with what the data can give.
@@ -151,7 +152,10 @@ def evaluate(run: FinishedRun) -> dict:
     names = ["classifier"] + ["baseline"] * ("baseline" in recorded)
     models = [run.load_classifiers(name) for name in names]
     source = models[0][0].temperature, mistakes.fitted_on(recorded)
-    record, _, found = experiment.measured(run.config, run.data, models, source)
+    source = *source, mistakes.not_fitted(recorded)
+    record, _, found = experiment.measured(
+        run.config, run.data, models, source, quiet=quiet
+    )
     if not mistakes.written(run.workdir):
         mistakes.write(run.workdir, run.data, found, report.heading(record))
     return record
@@ -229,7 +233,9 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
 
 
 @on_disk.reporting_data_loss()
-def temperature(runs: Sequence[FinishedRun], penalty: float) -> float:
+def temperature(
+    runs: Sequence[FinishedRun], penalty: float
+) -> probabilities.Fitted:
     """The temperature of runs on the tune splits, with a penalty.
 
     Takes the runs that `calibrate` takes.

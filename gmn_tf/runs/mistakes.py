@@ -6,6 +6,7 @@ confusions.csv    and .png: which classes are taken for which
 reject_curve.csv  and .png: accuracy against the share of samples answered
 """
 
+import textwrap
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import metrics, probabilities
 from gmn_tf.method.metrics import Predictions
 from gmn_tf.method.probabilities import Answers, HeldBack
-from gmn_tf.runs import mistake_plots
+from gmn_tf.runs import mistake_plots, shortfalls
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.files import csv_text
 
@@ -43,6 +44,7 @@ def measure(
     data: ZeroShotData,
     temperature: float,
     source: str | None,
+    reason: str = "",
 ) -> Mistakes:
     """Measures final classifiers on the samples held back.
 
@@ -51,9 +53,12 @@ def measure(
         data: what they are scored on.
         temperature: by which their scores are divided.
         source: where it comes from; None if nothing was fitted.
+        reason: why nothing could be fitted, if that was tried.
     """
     held_back = HeldBack.of(predictions, data, temperature)
     record = {"temperature": temperature, "fitted_on": source}
+    if reason:
+        record["reason"] = reason
     record |= probabilities.calibration(held_back, temperature)
     answers = Answers.of(held_back, temperature)
     curve = probabilities.reject_curve(answers)
@@ -152,8 +157,24 @@ def reject_curve_csv(curve: Sequence[dict]) -> str:
 
 def fitted_on(metrics: dict) -> str | None:
     """Where the temperature of a run is from, by its metrics.json."""
+    return _recorded(metrics).get("fitted_on")
+
+
+def not_fitted(metrics: dict) -> str:
+    """Why it has none, if that was tried; else empty."""
+    return _recorded(metrics).get("reason", "")
+
+
+def _recorded(metrics: dict) -> dict:
     record = metrics.get("calibration")
-    return record.get("fitted_on") if isinstance(record, dict) else None
+    return record if isinstance(record, dict) else {}
+
+
+def uncalibrated(reason: str) -> str:
+    """Why there is no temperature, or else how to find one."""
+    if reason:
+        return f"No temperature is applied: {reason}."
+    return f"To find a --temperature: {shortfalls.HOW_TO_CALIBRATE}."
 
 
 def sentence(record: dict) -> str:
@@ -163,10 +184,15 @@ def sentence(record: dict) -> str:
         return "-" if record[name] is None else f"{record[name]:.1f} %"
 
     if record["fitted_on"] is None:
+        advice = textwrap.fill(
+            uncalibrated(record.get("reason", "")),
+            80,
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
         return (
             "Probabilities are not calibrated: expected calibration error "
-            f"{percent('ece')}.\nTo find a --temperature, train this run with "
-            "--split=tune, and give its\nfolder to bin/evaluate --calibrate."
+            f"{percent('ece')}.\n{advice}"
         )
     return (
         f"Expected calibration error of the probabilities: {percent('ece')} "

@@ -10,6 +10,7 @@ a run on the tune splits would do.
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics, probabilities
 from gmn_tf.method.classifiers.base import Classifier
-from gmn_tf.method.probabilities import HeldBack
+from gmn_tf.method.probabilities import Fitted, HeldBack
 from gmn_tf_datasets.zero_shot import splits
 
 SETTING = "settings: --temperature, or a search on the tune splits"
@@ -26,12 +27,31 @@ TUNE, LEFT_OUT = "tune splits", "left-out classes and rows"
 FEWEST_KEPT = 2  # classes that are left to learn from
 
 
+class Chosen(NamedTuple):
+    """The temperature of a run.
+
+    Attributes:
+        temperature: by which scores are divided.
+        source: where it comes from; None if none is applied.
+        reason: why none could be fitted, where that was tried; else empty.
+    """
+
+    temperature: float
+    source: str | None = None
+    reason: str = ""
+
+    @classmethod
+    def of(cls, fit: Fitted, source: str) -> "Chosen":
+        """What was fitted, or why nothing was."""
+        return cls(fit.temperature, None if fit.reason else source, fit.reason)
+
+
 def choose(
     config: Config,
     data: ZeroShotData,
     models: Sequence[Classifier],
     fit: Callable[[ZeroShotData], Sequence[Classifier]] | None,
-) -> tuple[float, str | None]:
+) -> Chosen:
     """The temperature of final classifiers, and where it comes from.
 
     Args:
@@ -42,16 +62,18 @@ def choose(
             another generator.
     """
     if config.temperature:
-        return config.temperature, SETTING
+        return Chosen(config.temperature, SETTING)
     if config.split == "tune":
-        return fitted(models, data), TUNE
+        return Chosen.of(fitted(models, data), TUNE)
     inner = left_out(data) if fit else None
     if inner is None:
-        return 1.0, None
-    return fitted(fit(inner), inner), LEFT_OUT
+        held = len(data.validation_classes)
+        few = probabilities.too_few(data.num_seen - held, held)
+        return Chosen(1.0, reason=few)
+    return Chosen.of(fitted(fit(inner), inner), LEFT_OUT)
 
 
-def fitted(models: Sequence[Classifier], data: ZeroShotData) -> float:
+def fitted(models: Sequence[Classifier], data: ZeroShotData) -> Fitted:
     """The temperature of models, at temperature 1, by the samples held back."""
     predictions = [metrics.predict(model, data) for model in models]
     return probabilities.fit_temperature(HeldBack.of(predictions, data))

@@ -18,11 +18,12 @@ from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment, temperature
 from gmn_tf.search.space import CALIBRATED, as_text
 from gmn_tf.training import parts
+from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
 
 # Settings of the data, which may be in the space if there is no generator.
 SCALINGS = {"feature_scaling", "embedding_norm"}
-NO_TIME = "no time left"  # why a value has no scores
+NO_TIME = "too little time left"  # why a value has no scores
 # What ends one of several attempts, which may diverge or need too much memory.
 FAILURES = (InputError, MemoryError, tf.errors.ResourceExhaustedError)
 
@@ -50,8 +51,9 @@ def search(
         on_epoch: called after each epoch of a classifier.
         on_choice: called with what was tried: `setting`, its `value`,
             `instead_of` which, the scores, and the `gain` in the objective
-            over the best so far; at first without these. A value without
-            scores has a `reason`: why it failed, or `NO_TIME`.
+            over that, whatever other values of this setting gave; at first
+            without these. A value without scores has a `reason`: why it
+            failed, or one that begins with `NO_TIME`.
         deadline: of `time.monotonic`; no other value is tried that would
             probably need longer.
         margin: points by which a value has to be better than those before it.
@@ -112,7 +114,8 @@ def search(
         rows = []
         for one, scores in found:
             model.penalise_seen(data.num_seen, one.seen_penalty)
-            heat = {"temperature": temperature.fitted([model], used)}
+            fit = temperature.fitted([model], used)
+            heat = {"temperature": 0.0 if fit.reason else fit.temperature}
             values = {n: getattr(one, n) for n in (*lists, "seen_penalty")}
             means = {name: scores[name]["mean"] for name in SCORES}
             rows.append({**values, **heat, **means})
@@ -136,14 +139,20 @@ def search(
             if time.monotonic() + longest < deadline:
                 found += tried({**current, name: value}, name, best)[-1:]
             else:
-                on_choice(chosen(name, value, reason=NO_TIME))
+                needed = f"about {progress.duration(longest)} needed"
+                reason = f"{NO_TIME} ({needed})"
+                on_choice(chosen(name, value, reason=reason))
         for row in sorted(found, key=lambda row: -row[objective])[:1]:
             if best is None or row[objective] > best[objective] + margin:
                 best, current = row, {other: row[other] for other in lists}
         rows += found
     if not rows:
+        alike = len(set(reasons)) == 1
         raise InputError(
-            f"Every final classifier failed: {reasons[-1]}",
+            # What a search reports, should all its trials fail alike.
+            reasons[-1]
+            if alike
+            else f"Every final classifier failed, the last: {reasons[-1]}",
             "one or more that learn",
             f"{len(reasons)} that failed",
             "Change what the reason names, as in a smaller "

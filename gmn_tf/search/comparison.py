@@ -202,7 +202,9 @@ def _choose(entry, config, generators, minutes) -> dict:
         raise failure
     began = config.replace(entry.classifier_settings())
     scored = [
-        one for one in tried if one["reason"] != classifier_search.NO_TIME
+        one
+        for one in tried
+        if not (one["reason"] or "").startswith(classifier_search.NO_TIME)
     ]
     return {
         **best,

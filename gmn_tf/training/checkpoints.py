@@ -27,12 +27,16 @@ class Checkpoints:
         folder: where they are kept; made with the first one.
         every: steps between two of them.
         writes: whether this process saves; of several workers one does.
+
+    Attributes:
+        restored: the steps done by the checkpoint that was read; 0 without one.
     """
 
     def __init__(self, folder: str, every: int, writes: bool = True):
         self.folder, self.every, self.writes = str(folder), every, writes
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._manager = None
+        self.restored = 0
 
     def restore(self, model: keras.Model) -> int:
         """Puts the newest readable checkpoint into a built model.
@@ -65,7 +69,8 @@ class Checkpoints:
             try:
                 status = checkpoint.restore(path)
                 status.assert_existing_objects_matched()
-                return int(self._step.numpy())
+                self.restored = int(self._step.numpy())
+                return self.restored
             except Exception as error:
                 # A damaged file makes TensorFlow raise almost anything.
                 warnings.warn(

@@ -206,7 +206,7 @@ def write_result(
             {
                 f"calibration/{name}": value
                 for name, value in calibration.items()
-                if name != "fitted_on" and value is not None
+                if isinstance(value, int | float)
             }
         )
         for name, picture in pictures.items():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import tqdm
 
 SECONDS_IN_A_FILE = 30.0  # between two states of a bar
+SECONDS_OF_SHORT_WORK = 10.0  # the same of one that does not stay
 
 
 @contextlib.contextmanager
@@ -29,7 +30,9 @@ def progress(
             not is only shown where the loop takes long.
         start: units that were done before this loop.
     """
-    interval = 0.5 if sys.stderr.isatty() else SECONDS_IN_A_FILE
+    interval = SECONDS_IN_A_FILE if leave else SECONDS_OF_SHORT_WORK
+    if sys.stderr.isatty():
+        interval = 0.5
     with tqdm.tqdm(
         total=total,
         initial=start,

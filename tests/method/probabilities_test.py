@@ -29,13 +29,47 @@ def held_back(scores, labels, num_seen=SEEN):
 def test_the_temperature_undoes_a_factor(factor):
     scores, labels = drawn(6000, 5)
     found = held_back([factor * scores], labels)
-    temperature = probabilities.fit_temperature(found)
+    temperature = probabilities.fit_temperature(found).temperature
 
     assert temperature == pytest.approx(factor, rel=0.08)
     errors = probabilities.calibration(found, temperature)
     assert errors["ece"] < 4.0
     if factor != 1.0:
         assert errors["ece_before"] > 3.0 * errors["ece"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "reason"),
+    [
+        (-3.0, "no largest likelihood"),  # what is wrong scores highest
+        (0.0, "no largest likelihood"),  # all classes are alike
+        (1e-7, "no largest likelihood"),  # nothing makes these so sure
+        (5.0, ""),
+    ],
+)
+def test_no_temperature_at_a_bound(scores, reason):
+    labels = np.arange(200) % 5
+    fitted = probabilities.fit_temperature(
+        held_back([scores * np.eye(5)[labels]], labels)
+    )
+
+    assert reason in fitted.reason and bool(reason) == bool(fitted.reason)
+    assert (fitted.temperature == 1.0) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("classes", "few"), [((0, 3), True), ((0, 1, 3), True), ((0, 1, 3, 4), 0)]
+)
+def test_no_temperature_by_one_class_of_a_kind(classes, few):
+    scores, labels = drawn(2000, 5)
+    kept = np.isin(labels, classes)
+    fitted = probabilities.fit_temperature(
+        held_back([4.0 * scores[kept]], labels[kept])
+    )
+
+    assert bool(fitted.reason) == bool(few)
+    assert not few or fitted.reason.endswith(f"are {len(classes) - 1} and 1")
+    assert few or fitted.temperature != 1.0
 
 
 def test_probabilities_are_the_mean_of_softmaxes():
@@ -110,7 +144,8 @@ def test_without_a_sample_nothing_is_known():
     empty = Predictions(np.empty((0, 3)), np.empty((0, 3)))
     found = HeldBack.of([empty], data)
 
-    assert probabilities.fit_temperature(found) == 1.0
+    fitted = probabilities.fit_temperature(found)
+    assert fitted.temperature == 1.0 and "are 0 and 0" in fitted.reason
     assert set(probabilities.calibration(found, 1.0).values()) == {None}
     (row,) = probabilities.reject_curve(Answers.of(found, 1.0))
     assert row["answered"] is None
@@ -121,7 +156,7 @@ def test_nobody_is_sure_of_the_next_one(count):
     # All are right, by far.
     labels = np.arange(count) % 5
     found = held_back([5.0 * np.eye(5)[labels]], labels)
-    temperature = probabilities.fit_temperature(found)
+    temperature = probabilities.fit_temperature(found).temperature
     confidence = Answers.of(found, temperature).confidence
     np.testing.assert_allclose(confidence, (count + 1) / (count + 2), rtol=0.01)
 
@@ -132,9 +167,8 @@ def test_runs_are_joined_as_if_they_were_one():
     both = HeldBack.joined([one, one])
 
     assert both.weights.sum() == pytest.approx(1.0)
-    assert probabilities.fit_temperature(both) == pytest.approx(
-        probabilities.fit_temperature(one), rel=0.01
-    )
+    first, second = map(probabilities.fit_temperature, (one, both))
+    assert second.temperature == pytest.approx(first.temperature, rel=0.01)
 
 
 def test_scores_that_are_not_kept_give_the_same(monkeypatch):
@@ -146,8 +180,8 @@ def test_scores_that_are_not_kept_give_the_same(monkeypatch):
     kept = HeldBack.joined([kept, kept])
 
     assert isinstance(read.scores[0], metrics.Computed)
-    temperature = probabilities.fit_temperature(kept)
-    assert probabilities.fit_temperature(read) == temperature
+    temperature = probabilities.fit_temperature(kept).temperature
+    assert probabilities.fit_temperature(read).temperature == temperature
     assert probabilities.calibration(
         read, temperature
     ) == probabilities.calibration(kept, temperature)

@@ -1,6 +1,7 @@
 """Each final classifier through a run: rows, seeds, files, predictions."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -48,6 +49,21 @@ def weights(model):
 
 def same(one, other):
     return np.array_equal(weights(one), weights(other))
+
+
+@pytest.mark.parametrize(("step", "finished"), [(3, True), (2, False)])
+def test_a_generator_that_is_finished_is_said_to_be(
+    step, finished, config, tmp_path, monkeypatch, capsys
+):
+    def restored(*given):
+        given[-1].restored = step
+        return types.SimpleNamespace(synthesiser="it")
+
+    monkeypatch.setattr(experiment.fit, "train", restored)
+    given = config.replace({"steps": 3}), None, Workdir(tmp_path)
+    given = *given, fit.make_strategy("one"), experiment.MonitoringOptions()
+    assert experiment.train_generator(*given) == "it"
+    assert ("generator is finished" in capsys.readouterr().out) == finished
 
 
 @pytest.mark.parametrize("classifier", CHOICES)

@@ -98,7 +98,8 @@ def test_a_run_without_a_generator_calibrates_itself(run):
     assert {one.temperature for one in models} == {record["temperature"]}
     inner = temperatures.left_out(run.data)
     again = experiment.fit_classifiers(run.config, inner, None)
-    assert temperatures.fitted(again, inner) == record["temperature"]
+    fitted = temperatures.fitted(again, inner)
+    assert fitted == (record["temperature"], "")
     assert finished.evaluate(run) == run.scores
     # The answers are those without a temperature.
     (plain,) = experiment.fit_classifiers(
@@ -111,6 +112,18 @@ def test_a_run_without_a_generator_calibrates_itself(run):
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_scoring_shows_how_far_it_is(run, monkeypatch):
+    bars, done = [], []
+
+    def bar(*given, **options):
+        bars.append(given)
+        return contextlib.nullcontext(lambda: done.append(1))
+
+    monkeypatch.setattr(progress, "progress", bar)
+    finished.evaluate(run, quiet=False)
+    assert bars == [("scores", len(done), False)]
 
 
 def test_confusions_of_too_many_classes_are_left_out(monkeypatch, tmp_path):
@@ -153,15 +166,23 @@ def test_a_setting_wins_and_a_generator_needs_one(run, tiny_config, tiny_data):
     chosen = tiny_config.replace({"temperature": 0.3})
     choose = temperatures.choose
     assert choose(chosen, tiny_data, models, None) == (
-        0.3,
-        temperatures.SETTING,
+        *(0.3, temperatures.SETTING, ""),
     )
-    assert choose(tiny_config, tiny_data, models, None) == (1.0, None)
+    assert choose(tiny_config, tiny_data, models, None) == (1.0, None, "")
+    few = dataclasses.replace(tiny_data, validation_classes=np.array([2]))
+    for fit in (None, lambda inner: models):
+        *found, reason = choose(tiny_config, few, models, fit)
+        assert found == [1.0, None] and "2 unseen classes" in reason
     for record, words in (
         (run.scores["calibration"], "from: left-out classes and rows."),
         (
             {"fitted_on": None, "ece": 12.34},
             "not calibrated: expected calibration error 12.3 %",
+        ),
+        ({"fitted_on": None, "ece": None}, "--workdir=FOLDER --calibrate"),
+        (
+            {"fitted_on": None, "ece": 1.0, "reason": reason},
+            "No temperature is applied: it takes 2 seen and 2 unseen",
         ),
     ):
         assert words in mistakes.sentence(record)

@@ -1,6 +1,18 @@
+import sys
+
 import pytest
 
-from gmn_tf.utils.progress import duration
+from gmn_tf.utils.progress import duration, progress
+
+
+@pytest.mark.parametrize(
+    ("terminal", "leave", "seconds"),
+    [(True, True, 0.5), (True, False, 0.5), (False, True, 30), (False, 0, 10)],
+)
+def test_a_bar_moves_seldom_in_a_file(terminal, leave, seconds, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    with progress("work", 3, False, leave=bool(leave)) as advance:
+        assert advance.__self__.mininterval == seconds
 
 
 @pytest.mark.parametrize(
