@@ -156,7 +156,8 @@ def tune(values) -> None:
     with locks.exclusive(folder.path):
         tuner.run(runner, log, values.wait_minutes)
         folder.remove_trial_checkpoints()
-        log("\n" + report.write(folder))
+        held_back = data.num_classes - data.num_seen
+        log("\n" + report.write(folder, held_back))
 
 
 def _tune_automatically(values, folder: SearchFolder, log) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import sys
 from collections.abc import Callable
 
 from gmn_tf import configs
@@ -246,9 +245,7 @@ def choose_settings(config: Config, folder, values, options: dict, log):
     from gmn_tf.search import auto
 
     watched = options["monitoring_options"]
-    # Bars and lines of each trial would fill a file.
-    quiet = watched.quiet or not sys.stdout.isatty()
-    watched = dataclasses.replace(watched, quiet=quiet, validate_every=0)
+    watched = dataclasses.replace(watched, validate_every=0)
     return api.choose_settings(
         config,
         load_data(unscaled(config), values),

@@ -8,6 +8,8 @@ generator, and adds a bilinear classifier on real and synthetic features. What
 is best of all that was tried is chosen, with or without the generator.
 """
 
+import math
+import textwrap
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
@@ -20,6 +22,7 @@ from gmn_tf.data import embeddings, feature_scaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE
 from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
+from gmn_tf.runs import shortfalls
 from gmn_tf.search import space_input
 from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
 from gmn_tf.search.search import AUTO, Search
@@ -141,6 +144,7 @@ def make_search(config: Config, data: ZeroShotData, fixed: Mapping) -> Search:
             f"{len(data.seen)} and {len(data.unseen)} samples",
             "Give more samples per class, or train with --preset=cpu.",
         )
+    feature_scaling.check_differ(data.train.features)
 
     def epochs_of(batch_size: int) -> int:
         epochs = round(STEPS * batch_size / len(data.train))
@@ -278,17 +282,19 @@ def choose(
     folder, config = runner.folder, runner.search.config
     folder.discard_damaged(log)
     trials, seconds = stages(config, fixed), 60.0 * minutes
+    data = runner.data
+    held_back = data.num_classes - data.num_seen
     if len(folder.results()) == len(trials):
         log(f"{folder} already contains this search; its results:")
     else:
-        data = runner.data
-        held_back = data.num_classes - data.num_seen
         log(
             f"Choosing settings by h of {len(data.unseen)} samples of "
             f"{counted(held_back, 'validation class', 'validation classes')} "
             f"and {len(data.seen)} of {data.num_seen} others, within about "
             f"{progress.duration(seconds)}. No test record is read."
         )
+    if note := shortfalls.few_classes({}, held_back):
+        log(note)
     for number, stage in enumerate(trials):
         log(f"{stage.name}:")
         result = _result(runner, number, stage, seconds, log)
@@ -296,7 +302,7 @@ def choose(
         if "reason" in result:
             log(f"  {report.without_scores(result)}")
     report.write(folder)
-    log("\n" + _conclusion(folder))
+    log("\n" + _conclusion(folder, held_back))
     best = folder.read_json(BEST)
     return config.replace({n: best[n] for n in best if n not in fixed})
 
@@ -324,8 +330,10 @@ def _result(
     if spent > stage.share * seconds and ranked(before, OBJECTIVE):
         return runner.skip(
             str(number),
-            f"no time left, {progress.duration(spent)} after the start; a "
-            "new search with more --minutes would try it",
+            f"too little time left, {progress.duration(spent)} after the "
+            f"start; it is begun within the first {100 * stage.share:.0f} % of "
+            "--minutes, so that a new search with --minutes="
+            f"{_minutes(spent / stage.share)} would try it",
             recorded,
         )
     settings = {}
@@ -345,6 +353,13 @@ def _result(
     )
 
 
+def _minutes(seconds: float) -> str:
+    """A value of --minutes that is not less, of two digits or so."""
+    minutes = seconds / 60.0
+    places = 1 if minutes < 10.0 else 0
+    return f"{math.ceil(minutes * 10**places) / 10**places:g}"
+
+
 def _line(choice: Mapping) -> str:
     """A choice, as text."""
     text = ""
@@ -358,8 +373,8 @@ def _line(choice: Mapping) -> str:
     return text
 
 
-def _conclusion(folder: SearchFolder) -> str:
-    """What was chosen."""
+def _conclusion(folder: SearchFolder, validation: int) -> str:
+    """What was chosen, by so many validation classes."""
     _, _, results = folder.read()
     best = ranked(results, OBJECTIVE)[0]
     lines = [f"Chosen: {best['title']}, h {best['h']:.1f}"]
@@ -369,7 +384,11 @@ def _conclusion(folder: SearchFolder) -> str:
         if one is not best and "reason" not in one
     ]
     settings = {**best["generator"], **best["classifier"]}
+    if not settings.get("temperature", 1.0):
+        settings["temperature"] = "none, as none could be fitted"
     lines += [f"  {name}: {value}" for name, value in settings.items()]
+    if note := shortfalls.few_classes(best, validation):
+        lines += textwrap.wrap(note, 80, break_on_hyphens=False)
     lines.append(
         f"Settings: {folder.path / BEST}; what was tried: choices.csv "
         "and choices.png there."

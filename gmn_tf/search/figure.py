@@ -99,12 +99,12 @@ def _influence(axes, rows, name: str, objective: str) -> None:
 def draw_choices(rows: Sequence[Mapping], objective: str, title: str) -> Figure:
     """The score with each choice of an automatic search.
 
-    A line leads to each from the best score so far.
+    A line leads to each from the score before its setting was tried.
 
     Args:
         rows: in their order: `trial`, its `title`, `setting`, `value`, whether
-            it was `kept`, the scores in percent, the `gain` over the best so
-            far, and the `reason` if there are no scores.
+            it was `kept`, the scores in percent, the `gain` over the
+            value before, and the `reason` if there are no scores.
         objective: the score that is drawn.
         title: what was searched.
     """

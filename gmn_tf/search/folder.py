@@ -22,7 +22,7 @@ from gmn_tf.config import Config
 from gmn_tf.method import metrics
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils import files
-from gmn_tf.utils.errors import InputError, check_same
+from gmn_tf.utils.errors import InputError, check_same, counted
 
 PRESET = "preset"
 RESULT = "result.json"
@@ -98,14 +98,7 @@ class SearchFolder(Workdir):
             )
         search, results = self._read_search(), self.results()
         if not ranked(results, search["objective"]):
-            reasons = [one["reason"] for one in results]
-            raise InputError(
-                "No trial has succeeded.",
-                "one or more that did",
-                f"{len(results)} that failed"
-                + (f", the last: {reasons[-1]}" if reasons else ""),
-                "Narrow the space." if reasons else "Continue the search.",
-            )
+            raise _none_succeeded(results)
         return self.read_config()[0], search, results
 
     def results(self) -> list[dict]:
@@ -113,8 +106,8 @@ class SearchFolder(Workdir):
 
         Each has `trial` (`preset`, or a number from 1 on), `steps`, settings
         of the `generator`, `seconds`, and either settings of the `classifier`
-        and scores, or a `reason`; with --tuner=auto also its `title`, whether
-        it is `eligible`, and `choices`.
+        and scores, or a `reason` and, if known, what to do (`action`); with
+        --tuner=auto also its `title`, whether it is `eligible`, and `choices`.
         """
         found = {}
         for path in self._result_files():
@@ -215,6 +208,29 @@ def _is_result(content) -> bool:
         isinstance(value, int | float) and 0.0 <= value < float("inf")
         for value in (content.get("seconds"), *scores)
     ) and all(score <= 100.0 for score in scores)
+
+
+def _none_succeeded(results: list[dict]) -> InputError:
+    """Of trials that all failed for one reason, it is that reason."""
+    failed = [one for one in results if was_tried(one) and "reason" in one]
+    reasons = [one["reason"] for one in failed]
+    action = "Continue the search."
+    if failed:
+        action = failed[-1].get("action", "Change what the reason names.")
+    if len(set(reasons)) == 1:
+        return InputError(
+            reasons[0],
+            "one trial or more that succeeds",
+            f"{counted(len(reasons), 'trial')}, and this reason for each",
+            action,
+        )
+    return InputError(
+        "No trial has succeeded.",
+        "one or more that did",
+        f"{len(reasons)} that failed"
+        + (f", the last: {reasons[-1]}" if reasons else ""),
+        action,
+    )
 
 
 def _changed(path: pathlib.Path) -> InputError:

@@ -9,6 +9,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from gmn_tf.method.metrics import SCORES
+from gmn_tf.runs import shortfalls
 from gmn_tf.runs.report import trials_table
 from gmn_tf.search import figure
 from gmn_tf.search.folder import (
@@ -26,11 +27,16 @@ from gmn_tf.utils.files import csv_text
 SHOWN = 10  # trials on the terminal
 
 
-def write(folder: SearchFolder) -> str:
+def write(folder: SearchFolder, validation: int = 0) -> str:
     """Writes trials.csv, trials.png and best.json.
 
     Of an automatic search, which has few trials, it writes choices.csv and
     choices.png in place of trials.png.
+
+    Args:
+        folder: of the search.
+        validation: the number of validation classes, for a note where these are
+            few; 0 if it is not known.
 
     Returns:
         A report on the search so far.
@@ -100,6 +106,7 @@ def write(folder: SearchFolder) -> str:
         trials_table(succeeded[:SHOWN]),
         "\n".join([f"Settings of {heading}:", *settings]),
         *(f"trial {one['trial']} {without_scores(one)}" for one in left_out),
+        *filter(None, [shortfalls.few_classes(best, validation)]),
         f"{conclusion}.\nIt is {count} by these scores, "
         "with one seed each; expect lower ones elsewhere.\nThe test splits "
         "were not touched. To score it there: "

@@ -23,7 +23,7 @@ from gmn_tf.search.space import as_text
 from gmn_tf.training import monitoring
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import LostDataError, first_line
+from gmn_tf.utils.errors import InputError, LostDataError, first_line
 from gmn_tf.utils.files import csv_text
 
 
@@ -98,6 +98,8 @@ class TrialRunner:
             raise
         except classifier_search.FAILURES as error:
             result["reason"] = first_line(error)
+            if isinstance(error, InputError):
+                result["action"] = error.action
             workdir.remove_checkpoints()
         else:
             best = rows[0]

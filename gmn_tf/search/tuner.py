@@ -19,6 +19,7 @@ import keras_tuner
 from sklearn.exceptions import ConvergenceWarning
 
 from gmn_tf.method.metrics import SCORES
+from gmn_tf.runs import shortfalls
 from gmn_tf.search import report, sharing
 from gmn_tf.search.folder import PRESET, RESULT
 from gmn_tf.search.search import BUDGETS, HYPERBAND
@@ -172,6 +173,9 @@ def run(
         return
     search = runner.search
     if note := search.note_on_size():
+        log(note)
+    data = runner.data
+    if note := shortfalls.few_classes({}, data.num_classes - data.num_seen):
         log(note)
     if runner.folder.discard_damaged(log):
         runner.folder.remove_memory()  # which has them as ended

@@ -6,6 +6,7 @@ import json
 import pathlib
 import shutil
 
+import numpy as np
 import pytest
 
 from gmn_tf import api
@@ -304,6 +305,9 @@ def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
 
     assert (found.variant, found.classifier) == ("real_only", "discriminant")
     assert f"Chosen: {CLOSED}, h 30.0\n  ({REAL}: h 30.0)" in text
+    # At the start, and with the result.
+    assert text.count("With 2 validation classes (fewer than") == 2
+    assert text.count("T-1 5.0 is no better than chance (50.0)") == 1
 
 
 def test_another_variant_than_the_users_is_not_chosen(
@@ -330,8 +334,10 @@ def test_a_trial_that_would_come_too_late_is_left_out(
     )
 
     assert (found.variant == "real_only") == skipped
-    late = "was not tried: no time left, 2.0 min after the start"
+    late = "was not tried: too little time left, 2.0 min after the start"
     assert (late in text) == skipped
+    # 0.6 of 3.4 minutes are two.
+    assert ("search with --minutes=3.4 would try it" in text) == skipped
     # The same command does not change its mind.
     again, _, _ = search(config, tune_data, tmp_path / "search")
     assert again == found
@@ -357,8 +363,10 @@ def test_trials_that_fail_are_passed_over(quick, config, tune_data, tmp_path):
     assert "It diverged." in (folder.path / "choices.csv").read_text()
     assert "trial 3 failed: It diverged." in report.write(folder)
     quick["real_only"] = failure()
-    with pytest.raises(InputError, match="No trial has succeeded"):
+    with pytest.raises(InputError, match=r"^It diverged\.") as error:
         search(config, tune_data, tmp_path / "other")
+    assert error.value.action == "Try another."
+    assert "3 trials" in error.value.received
 
 
 def test_other_settings_need_another_folder(quick, config, tune_data, tmp_path):
@@ -374,6 +382,13 @@ def test_what_cannot_be_searched_is_refused(
     for data in (tiny_data, scaled):
         with pytest.raises(InputError, match="cannot be chosen on this data"):
             search(config, data, tmp_path / "search")
+    train = tune_data.train
+    same = dataclasses.replace(train, features=np.full_like(train.features, 3))
+    with pytest.raises(InputError, match=r"^All training samples have the"):
+        search(
+            *(config, dataclasses.replace(tune_data, train=same)),
+            tmp_path / "search",
+        )
     nothing = dataclasses.replace(
         tune_data.seen,
         features=tune_data.seen.features[:0],

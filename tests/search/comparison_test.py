@@ -221,7 +221,8 @@ def test_a_search_ends_with_its_minutes(splits, config, tmp_path):
 
     assert found["trials"] == 1 and not found["second"]
     reasons = {one["reason"] for one in found["tried"][1:]}
-    assert reasons == {classifier_search.NO_TIME}
+    late = classifier_search.NO_TIME
+    assert all(reason.startswith(late) for reason in reasons)
     assert len(found["tried"]) == TRIALS
 
 

@@ -116,8 +116,10 @@ def test_a_search_of_failures_alone_says_why(search_for, tune_data, tmp_path):
     made = runner_of(search, tune_data, tmp_path / "search")
     tuner.GeneratorTuner(made, lambda text: None).search()
 
-    with pytest.raises(InputError, match="No trial has succeeded"):
+    with pytest.raises(InputError, match=r"^Training diverged: ") as error:
         report.write(made.folder)
+    assert "Try a smaller" in error.value.action
+    assert "2 trials" in error.value.received
 
 
 def test_an_interrupted_search_continues(
