@@ -257,7 +257,8 @@ def train(
             log(f"{folder} already contains this run; its results:\n")
         else:
             log(report.data_summary(data))
-            log(precision.note(config.precision))
+            if parts.has_steps(config):
+                log(precision.note(config.precision))
             notes = (
                 parts.note_on_rows(config),
                 parts.note_on_output(config),

@@ -273,6 +273,13 @@ def classifier_epochs(config: Config) -> int:
     )
 
 
+def has_steps(config: Config) -> bool:
+    """Whether anything is trained in steps, and not in closed form."""
+    return variants.VARIANTS[config.variant].has_generator or any(
+        table.CLASSIFIERS[part.name].random for part in config.classifier_parts
+    )
+
+
 def classifier_fits(config: Config, name: str) -> int:
     """How many of a kind are trained; one stands for all if none is random."""
     random = table.CLASSIFIERS[name].random

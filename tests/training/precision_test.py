@@ -140,6 +140,20 @@ def test_a_generator_decides_for_the_classifiers_compared(machine, tmp_path):
     assert [one.precision for one in found] == ["mixed_bfloat16", "float32"]
 
 
+@pytest.mark.parametrize(
+    ("variant", "classifier", "expected"),
+    [
+        ("real_only", "discriminant", False),
+        ("real_only", "discriminant+prototype", True),
+        ("real_only", "linear", True),
+        ("cwgan_gm", "discriminant", True),
+    ],
+)
+def test_it_is_not_said_of_what_has_no_steps(variant, classifier, expected):
+    config = Config().replace({"variant": variant, "classifier": classifier})
+    assert parts.has_steps(config) == expected
+
+
 @pytest.mark.usefixtures("quick_training")
 def test_it_is_printed_and_recorded(machine, tiny_data, tiny_config, tmp_path):
     centred = {"precision": "auto", "feature_scaling": "unit"}
