@@ -289,5 +289,7 @@ def _validation_classes(
         if 0 < len(classes) < len(seen):
             return classes, origin
     # The rule always works, because there are at least two seen classes.
-    rule = seen[2::3] if len(seen) > 2 else seen[-1:]
-    return rule, "rule: every third seen class, in the order of the labels"
+    if len(seen) == 2:
+        return seen[1:], "rule: the second of two seen classes"
+    rule = "rule: every third seen class, in the order of the labels"
+    return seen[2::3], rule

@@ -10,6 +10,20 @@ SECONDS_IN_A_FILE = 30.0  # between two states of a bar
 SECONDS_OF_SHORT_WORK = 10.0  # the same of one that does not stay
 
 
+class _Lines:
+    """Writes states of a bar to stderr as lines, not over each other."""
+
+    encoding = "ascii"  # what every file can hold
+
+    def write(self, text: str) -> None:
+        # What moves on a terminal is left out.
+        if state := text.replace("\x1b[A", "").strip():
+            print(state, file=sys.stderr)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 @contextlib.contextmanager
 def progress(
     what: str,
@@ -31,8 +45,9 @@ def progress(
         start: units that were done before this loop.
     """
     interval = SECONDS_IN_A_FILE if leave else SECONDS_OF_SHORT_WORK
+    file = _Lines()
     if sys.stderr.isatty():
-        interval = 0.5
+        interval, file = 0.5, None
     with tqdm.tqdm(
         total=total,
         initial=start,
@@ -44,6 +59,7 @@ def progress(
         maxinterval=interval,
         leave=leave,
         delay=0 if leave else interval,
+        file=file,
     ) as bar:
         yield bar.update
 

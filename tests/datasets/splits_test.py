@@ -105,6 +105,11 @@ def test_where_validation_classes_come_from(names, rows, expected, origin):
     assert made.validation_source in made.notes[-1]
 
 
+def test_of_two_seen_classes_the_second_is_held_out():
+    classes, origin = splits._validation_classes(_source(), np.array([1, 3]))
+    assert classes.tolist() == [3] and origin.startswith("rule: the second")
+
+
 @pytest.mark.parametrize("value", [3.0, 0.0, -1e-9])
 def test_features_that_are_all_the_same_are_refused(value, monkeypatch):
     monkeypatch.setattr(splits, "_BLOCK", 4)

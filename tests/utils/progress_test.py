@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from gmn_tf.utils.progress import duration, progress
+from gmn_tf.utils.progress import duration, logger, progress
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,19 @@ def test_a_bar_moves_seldom_in_a_file(terminal, leave, seconds, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
     with progress("work", 3, False, leave=bool(leave)) as advance:
         assert advance.__self__.mininterval == seconds
+
+
+def test_a_file_gets_lines(capsys):
+    with progress("A", 2, False) as advance:
+        advance()
+        logger(False)("a line")
+        advance()
+    with progress("short", 2, False, leave=False) as advance:
+        advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[1] == "a line" and len(lines) == 3
+    assert lines[0].startswith("A:   0%") and lines[2].startswith("A: 100%")
+    assert not any("\r" in line for line in lines)
 
 
 @pytest.mark.parametrize(
