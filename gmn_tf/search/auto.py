@@ -22,7 +22,6 @@ from gmn_tf.data import embeddings, feature_scaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE
 from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
-from gmn_tf.runs import shortfalls
 from gmn_tf.search import space_input
 from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
 from gmn_tf.search.search import AUTO, Search
@@ -31,6 +30,7 @@ from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, counted
 
 with epy.lazy_imports():  # they take seconds
+    from gmn_tf.runs import shortfalls
     from gmn_tf.search import report, trials
 
 MINUTES = 5.0
