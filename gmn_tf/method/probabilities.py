@@ -168,8 +168,8 @@ def fit_temperature(held_back: HeldBack) -> Fitted:
     if min(losses[0], losses[-1]) - found.fun < DEPTH:
         return Fitted(
             1.0,
-            "the held-back samples have no largest likelihood at any from "
-            f"{1 / LARGEST:g} to {LARGEST:g}",
+            "the likelihood of the held-back samples has no clear maximum at "
+            f"any from {1 / LARGEST:g} to {LARGEST:g}",
         )
     return Fitted(float(f"{np.exp(found.x):.3g}"))
 

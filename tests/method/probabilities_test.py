@@ -41,9 +41,9 @@ def test_the_temperature_undoes_a_factor(factor):
 @pytest.mark.parametrize(
     ("scores", "reason"),
     [
-        (-3.0, "no largest likelihood"),  # what is wrong scores highest
-        (0.0, "no largest likelihood"),  # all classes are alike
-        (1e-7, "no largest likelihood"),  # nothing makes these so sure
+        (-3.0, "no clear maximum"),  # what is wrong scores highest
+        (0.0, "no clear maximum"),  # all classes are alike
+        (1e-7, "no clear maximum"),  # nothing makes these so sure
         (5.0, ""),
     ],
 )
