@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import tqdm
 
 SECONDS_IN_A_FILE = 30.0  # between two states of a bar
-SECONDS_OF_SHORT_WORK = 10.0  # the same of one that does not stay
+SHORTER = 3.0  # divides it for a bar that does not stay
 
 
 class _Lines:
@@ -44,7 +44,7 @@ def progress(
             not is only shown where the loop takes long.
         start: units that were done before this loop.
     """
-    interval = SECONDS_IN_A_FILE if leave else SECONDS_OF_SHORT_WORK
+    interval = SECONDS_IN_A_FILE / (1.0 if leave else SHORTER)
     file = _Lines()
     if sys.stderr.isatty():
         interval, file = 0.5, None
