@@ -25,7 +25,7 @@ NAMES = ("train", *_TESTS, "tune_train", "tune_seen", "tune_unseen")
 # With fewer classes, scores are mostly chance. Accuracies of the unseen classes
 # of FLO and CUB have standard deviations of 12 to 28 points, and their mean
 # over two classes 8 to 20, far more than settings differ by.
-FEWEST_CLASSES = 10
+FEWEST_TO_CHOOSE = 10
 # Points of T-1 that one sample may decide.
 MOST_POINTS = 5.0
 
@@ -154,13 +154,13 @@ def cautions(
         num_kept: seen classes that --split=tune learns from.
     """
     found = []
-    if min(len(names), num_kept) < FEWEST_CLASSES:
+    if min(len(names), num_kept) < FEWEST_TO_CHOOSE:
         found.append(
             f"--split=tune and --preset=auto learn from "
             f"{counted(num_kept, 'class', 'classes')} and are scored on "
             f"{counted(len(names), 'validation class', 'validation classes')}; "
-            f"with fewer than {FEWEST_CLASSES} of either, their scores are "
-            "mostly chance."
+            f"with fewer than {FEWEST_TO_CHOOSE} of either, what is "
+            "chosen by their scores is mostly luck."
         )
     points = [100.0 / (len(names) * max(count, 1)) for count in counts]
     few = [place for place, each in enumerate(points) if each > MOST_POINTS]

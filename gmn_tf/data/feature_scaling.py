@@ -93,7 +93,7 @@ def _same_features(found: Statistics, start: str) -> InputError:
         "at least one dimension that differs between samples",
         f"{len(found.mean)} constant dimensions, numbers from "
         f"{found.least.min():g} to {found.most.max():g}",
-        "Check how the features were extracted, and prepare them again.",
+        "Check how the features were extracted.",
     )
 
 

@@ -139,8 +139,8 @@ class LabelMap:
         expected = {"dimensions": self.feature_dim}
         received = {"dimensions": dim}
         if None not in (backbone, self.backbone):
-            expected |= backbones.identity(self.backbone)
-            received |= backbones.identity(backbone)
+            expected |= backbones.network(self.backbone)
+            received |= backbones.network(backbone)
         name = (self.backbone or {}).get("name", "without a name")
         check_same(
             "These features are not like those the run was trained on.",
@@ -151,6 +151,8 @@ class LabelMap:
             if self.backbone is None
             else f"Extract them with the backbone of the run, {name}.",
         )
+        if None not in (backbone, self.backbone):
+            backbones.check_read_alike(self.backbone, backbone)
 
     def in_order(self, new: Descriptions) -> Descriptions:
         """New classes with their numbers in the order of the run's.

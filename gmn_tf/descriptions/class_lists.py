@@ -9,7 +9,7 @@ from etils import epath
 
 from gmn_tf.images import image_folder
 from gmn_tf.utils import cell_numbers, tables, texts
-from gmn_tf.utils.errors import InputError, counted, hint, listed
+from gmn_tf.utils.errors import InputError, counted, ended, hint, listed
 from gmn_tf_datasets.zero_shot import source
 from gmn_tf_datasets.zero_shot.xlsa17 import mat_file
 
@@ -22,6 +22,7 @@ _ROWS = tuple(
     for key in ("trainval", "test_seen", "test_unseen", "train", "val")
 )
 _SAMPLE = 1 << 16  # bytes that tell a table from a list of names
+_FIRST = 100  # rows that tell words from numbers
 
 
 class ClassList(NamedTuple):
@@ -117,8 +118,8 @@ def _notes(rows: list[dict[str, str]], path: epath.Path) -> tuple[str, ...]:
         return ()
     count = counted(len(others), "column")
     are = "is" if len(others) == 1 else "are"
-    note = f"{count} of {path} {are} not read: {listed(others)}."
-    cells = [row[name] for row in rows for name in others]
+    note = ended(f"{count} of {path} {are} not read: {listed(others)}")
+    cells = [row[name] for row in rows[:_FIRST] for name in others]
     words = [cell for cell in cells if any(map(str.isalpha, cell))]
     if not np.isfinite(cell_numbers.plain(words)).all():
         note += (

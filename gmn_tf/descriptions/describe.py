@@ -161,13 +161,16 @@ def _notes_on_same(
     complete = [all(texts[one].strip() for one in group) for group in same]
     advice = "Give a text to those without one, in a column `text`."
     if all(complete):
-        advice = "Their texts lack known words that differ: add some."
+        advice = (
+            "The encoder cannot tell their texts apart: add words that it "
+            "knows."
+        )
     elif any(complete):
-        advice += " Where all have one, add known words that differ."
+        advice += " Where all have one, add words that the encoder knows."
     if len(groups) == 1 < len(labels):
         raise InputError(
             "All classes have the same description.",
-            "names or texts that differ in known words",
+            "names or texts that the encoder tells apart",
             listed(labels),
             advice,
         )

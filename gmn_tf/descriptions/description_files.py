@@ -89,6 +89,8 @@ def write(
     """
     check(out, classes)
     path = pathlib.Path(out).expanduser()
+    # Killed meanwhile, it leaves no notes on an older description.
+    encoder_records.notes_of(path).unlink(missing_ok=True)
     if path.suffix == TABLE:
         paths = _write_table(path, classes, found)
         return paths + _write_notes(path, found.notes)
@@ -120,7 +122,7 @@ def _write_table(path, classes, found) -> list[pathlib.Path]:
 
 
 def _write_notes(path, notes: Sequence[Note]) -> list[pathlib.Path]:
-    """Writes a table of all notes; without any, removes an older one."""
+    """Writes a table of all notes, if there are any."""
     file = encoder_records.notes_of(path)
     rows = [
         dict(zip(_NOTES, (name, note.finding, "; ".join(words))))
@@ -128,7 +130,6 @@ def _write_notes(path, notes: Sequence[Note]) -> list[pathlib.Path]:
         for name, words in note.details
     ]
     if not rows:
-        file.unlink(missing_ok=True)
         return []
     files.write_csv(file, rows)
     return [file]

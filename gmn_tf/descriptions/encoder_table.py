@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gmn_tf.utils import hub_presets
-from gmn_tf.utils.errors import listed, quoted
+from gmn_tf.utils.errors import ended, listed, quoted
 
 WORDS, TEXT_TOWER = "words", "hub"
 NAME, TEXT = "{name}", "{text}"  # what a template stands around
@@ -59,8 +59,7 @@ class Note(NamedTuple):
         ]
         examples += ["..."] if len(self.details) > _MOST else []
         shown = "; ".join(examples)
-        end = "" if shown.endswith("...") else "."
-        return f"{self.summary}: {shown}{end} {self.advice}".strip()
+        return f"{ended(f'{self.summary}: {shown}')} {self.advice}".strip()
 
     @property
     def is_short(self) -> bool:

@@ -174,7 +174,8 @@ def _notes(
         forms = [f"{w} as {' + '.join(u)}" for w, u in different.items() if u]
         changed.append((label, tuple(forms)))
     # Names that are known first: of the others, more is said before.
-    lacking.sort(key=lambda detail: detail[0] in dict(by_others))
+    others = dict(by_others)
+    lacking.sort(key=lambda detail: detail[0] in others)
     found = (
         (
             "no known word in the name; other words alone describe such a "

@@ -30,45 +30,36 @@ def decode(content: tf.Tensor | bytes) -> tuple[tf.Tensor, tf.Tensor]:
             TensorFlow would misread: some BMPs, and GIFs with transparency.
     """
     padded = content + file_bytes.PADDING
-    layers = tf.case(
+
+    def starts_with(signature):
+        return file_bytes.text(padded, 0, len(signature)) == signature
+
+    pixels, transparent = tf.case(
         [
+            (starts_with(b"\xff\xd8"), lambda: _opaque(_coloured(content))),
+            (starts_with(b"\x89PNG"), lambda: _png(padded, content)),
             (
-                file_bytes.text(padded, 0, 4) == b"\x89PNG",
-                lambda: _png(padded, content),
-            ),
-            (
-                file_bytes.text(padded, 0, 2) == b"BM",
+                starts_with(b"BM"),
                 lambda: _opaque(_bmp(padded, _coloured(content))),
             ),
             (
-                file_bytes.text(padded, 0, 3) == b"GIF",
+                starts_with(b"GIF"),
                 lambda: _opaque(_gif(padded, _coloured(content))),
             ),
-            (
-                file_bytes.text(padded, 0, 2) == b"\xff\xd8",
-                lambda: _opaque(_coloured(content)),
-            ),
         ],
-        default=lambda: _all_layers(content),
+        default=lambda: _of_any_layers(content),
     )
-    layers = tf.ensure_shape(layers, [None, None, 4])
-    colours, opacity = layers[..., :3], layers[..., 3:]
-    transparent = tf.reduce_any(opacity < 255)
-    pixels = tf.cond(
-        transparent, lambda: _on_background(colours, opacity), lambda: colours
-    )
-    return pixels, transparent
+    return tf.ensure_shape(pixels, [None, None, 3]), transparent
 
 
 def _png(padded, content):
-    """Red, green, blue and opacity of a PNG."""
     kind_of_colour = file_bytes.number(padded, 25, 1)
     place = file_bytes.part_of_png(padded, b"tRNS", last=b"IDAT")
     has_opacity = (kind_of_colour >= 4) | (place > 0)
     # Of fewer than 8 bits TensorFlow gives a wrong opacity where there is none.
     return tf.cond(
         has_opacity,
-        lambda: tf.io.decode_png(content, channels=4),
+        lambda: _on_background(tf.io.decode_png(content, channels=4)),
         lambda: _opaque(tf.io.decode_png(content, channels=3)),
     )
 
@@ -80,31 +71,35 @@ def _coloured(content):
 
 
 def _opaque(colours):
-    """The same with full opacity as the last layer."""
-    full = tf.fill(tf.shape(colours[..., :1]), tf.constant(255, tf.uint8))
-    return tf.concat([colours, full], -1)
+    """The same, and that none of it is transparent."""
+    return colours, tf.constant(False)
 
 
-def _all_layers(content):
-    """Red, green, blue and opacity of a file that has one to four of them."""
+def _of_any_layers(content):
+    """Pixels of a file with one to four layers, the opacity among them."""
     layers = tf.io.decode_image(content, expand_animations=False)
     count = tf.shape(layers)[-1]
-    has_opacity = count % 2 == 0  # grey and opacity, or three and opacity
     colours = tf.gather(
         layers, tf.where(count < 3, [0, 0, 0], [0, 1, 2]), axis=-1
     )
     return tf.cond(
-        has_opacity,
-        lambda: tf.concat([colours, layers[..., -1:]], -1),
+        count % 2 == 0,  # grey and opacity, or three colours and opacity
+        lambda: _on_background(tf.concat([colours, layers[..., -1:]], -1)),
         lambda: _opaque(colours),
     )
 
 
-def _on_background(colours, opacity):
-    """What is seen of colours where `BACKGROUND` shows through."""
-    colours, opacity = tf.cast(colours, tf.int32), tf.cast(opacity, tf.int32)
-    total = colours * opacity + BACKGROUND * (255 - opacity)
-    return tf.cast((total + 127) // 255, tf.uint8)
+def _on_background(layers):
+    """What is seen of colours and opacity where `BACKGROUND` shows through."""
+    colours, opacity = layers[..., :3], layers[..., 3:]
+
+    def mixed():
+        share, over = tf.cast(opacity, tf.int32), tf.cast(colours, tf.int32)
+        total = over * share + BACKGROUND * (255 - share)
+        return tf.cast((total + 127) // 255, tf.uint8)
+
+    transparent = tf.reduce_any(opacity < 255)
+    return tf.cond(transparent, mixed, lambda: colours), transparent
 
 
 def _gif(content, pixels):

@@ -139,7 +139,8 @@ class FeatureStore:
             keys = record["keys"].values()
             reasons = [record["unreadable"].get(f, "") for f in record["keys"]]
             turned = [record["turned"].get(f, 0) for f in record["keys"]]
-            transparent = [f in record["transparent"] for f in record["keys"]]
+            seen_through = set(record["transparent"])
+            transparent = [f in seen_through for f in record["keys"]]
             notes = keys, reasons, turned, transparent
             (self._path / "labels.csv").stat()
             return _index(path, _load(path), *notes)

@@ -24,7 +24,7 @@ BINS = 15  # of the expected calibration error, as in the paper
 LARGEST = 1e4  # temperature, and 1 / the smallest
 # Classes of each kind that a temperature is fitted on: with one, all depends on
 # how easy that class is.
-FEWEST_CLASSES = 2
+FEWEST_TO_FIT = 2
 # By so much (in nats) the loss is smaller than at both ends, or there is no
 # valley: the scores say next to nothing there.
 DEPTH = 1e-3
@@ -120,10 +120,10 @@ class Fitted(NamedTuple):
 
 def too_few(seen: int, unseen: int) -> str:
     """Why no temperature is fitted on so few classes; empty for enough."""
-    if min(seen, unseen) >= FEWEST_CLASSES:
+    if min(seen, unseen) >= FEWEST_TO_FIT:
         return ""
     return (
-        f"it takes {FEWEST_CLASSES} seen and {FEWEST_CLASSES} unseen classes "
+        f"it takes {FEWEST_TO_FIT} seen and {FEWEST_TO_FIT} unseen classes "
         f"with held-back samples to fit one, and there are {seen} and {unseen}"
     )
 
@@ -131,7 +131,7 @@ def too_few(seen: int, unseen: int) -> str:
 def fit_temperature(held_back: HeldBack) -> Fitted:
     """The temperature with the largest likelihood.
 
-    None is fitted on fewer than `FEWEST_CLASSES` of a kind, nor where the
+    None is fitted on fewer than `FEWEST_TO_FIT` of a kind, nor where the
     likelihood is largest at a bound: probabilities would be useless there, as
     with all classes alike.
 

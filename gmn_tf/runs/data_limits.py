@@ -38,7 +38,7 @@ MOST_DIMENSIONS = 2500  # of the features; the time grows with their square
 SHRINKAGES = (0.1, 1.0, 10.0)  # in units of the mean variance within classes
 MOST_FOLDS = 10
 MOST_MEASURED = 5  # of these
-FEWEST_CLASSES = 4  # Two to learn from, and two to tell apart.
+FEWEST_TO_MEASURE = 4  # Two to learn from, and two to tell apart.
 TINY = 1e-5  # of the largest singular value: one that counts as 0
 PARTS = 5  # of the work, each of which may take seconds
 ALIKE = 0.01  # of the mean distance: descriptions that are nearer are alike
@@ -215,7 +215,7 @@ def left_out(
     """
     num_classes = len(embeddings)
     names = "left_out", "left_out_candidates", "left_out_r2"
-    if num_classes < FEWEST_CLASSES:
+    if num_classes < FEWEST_TO_MEASURE:
         return dict.fromkeys(names)
     folds = int(np.clip(round(num_classes / unseen), 2, MOST_FOLDS))
     folds = min(folds, num_classes // 2)

@@ -9,14 +9,15 @@ s, so that only the balance between these says something about it.
 from collections.abc import Mapping
 
 from gmn_tf.utils.errors import counted
-from gmn_tf_datasets.zero_shot.splits import FEWEST_CLASSES
+from gmn_tf_datasets.zero_shot.splits import FEWEST_TO_CHOOSE
 
 # A score below this part of its reference is a shortfall.
 FAR_BELOW = 0.8
 # u / T-1 and s / (accuracy among seen classes) differ by more than this factor.
 UNBALANCED = 0.6
-# An accuracy is near chance up to this part of the way from there to 100.
-NEAR_CHANCE = 0.05
+# An accuracy is near chance up to this part of the way from there to 100, if
+# it is not several times chance.
+NEAR_CHANCE, TIMES_CHANCE = 0.05, 2.0
 # The settings were found for features whose root mean square is about 1.
 USUAL_RMS = (0.1, 10.0)
 MOST_OFFSET = 4.0  # times the spread; about 1 for features >= 0
@@ -66,16 +67,17 @@ def few_classes(scored: Mapping, validation: int) -> str:
         validation: how many these are.
     """
     chance, notes = 100.0 / max(validation, 1), []
-    if 0 < validation < FEWEST_CLASSES:
+    if 0 < validation < FEWEST_TO_CHOOSE:
         number = counted(validation, "validation class", "validation classes")
         notes.append(
-            f"With {number} (fewer than {FEWEST_CLASSES}), T-1 is {chance:.1f} "
-            "by chance, and what is chosen by their scores is mostly luck."
+            f"With {number} (fewer than {FEWEST_TO_CHOOSE}), T-1 is "
+            f"{chance:.1f} by chance, and what is chosen by their scores is "
+            "mostly luck."
         )
     t1 = scored.get("t1")
     if validation > 1 and _near_chance(t1, chance):
         notes.append(
-            f"T-1 {t1:.1f} is no better than chance ({chance:.1f}): the "
+            f"T-1 {t1:.1f} is hardly better than chance ({chance:.1f}): the "
             "classifier does not tell validation classes apart, and no choice "
             "by its scores is worth anything."
         )
@@ -84,7 +86,7 @@ def few_classes(scored: Mapping, validation: int) -> str:
 
 def is_few(limits: Mapping) -> bool:
     """Whether what is measured on classes left out is mostly chance."""
-    return limits["seen_classes"] < FEWEST_CLASSES
+    return limits["seen_classes"] < FEWEST_TO_CHOOSE
 
 
 def _at_chance(metrics, limits, found) -> list[str]:
@@ -98,9 +100,9 @@ def _at_chance(metrics, limits, found) -> list[str]:
         seen = counted(limits["num_seen"], "seen class", "seen classes")
         return [
             f"{text}unseen classes are not told apart. {seen} (fewer than "
-            f"{FEWEST_CLASSES}) say little about how descriptions and features "
-            "belong together, and what is measured on classes left out is "
-            "mostly chance. Give more seen classes."
+            f"{FEWEST_TO_CHOOSE}) say little about how descriptions and "
+            "features belong together, and what is measured on classes left "
+            "out is mostly chance. Give more seen classes."
         ]
     if found:  # which names the score and a cause
         return []
@@ -249,4 +251,5 @@ def _cause_in_units(limits) -> str | None:
 def _near_chance(accuracy: float | None, chance: float) -> bool:
     if accuracy is None:
         return False
-    return accuracy <= chance + NEAR_CHANCE * (100.0 - chance)
+    near = chance + NEAR_CHANCE * (100.0 - chance)
+    return accuracy <= min(near, TIMES_CHANCE * chance)

@@ -332,8 +332,8 @@ def _result(
             str(number),
             f"too little time left, {progress.duration(spent)} after the "
             f"start; it is begun within the first {100 * stage.share:.0f} % of "
-            "--minutes, so that a new search with --minutes="
-            f"{_minutes(spent / stage.share)} would try it",
+            "--minutes, so that a new search needs --minutes="
+            f"{_minutes(spent / stage.share)} or more",
             recorded,
         )
     settings = {}
@@ -385,7 +385,7 @@ def _conclusion(folder: SearchFolder, validation: int) -> str:
     ]
     settings = {**best["generator"], **best["classifier"]}
     if not settings.get("temperature", 1.0):
-        settings["temperature"] = "none, as none could be fitted"
+        settings["temperature"] = "none found on the tune splits"
     lines += [f"  {name}: {value}" for name, value in settings.items()]
     if note := shortfalls.few_classes(best, validation):
         lines += textwrap.wrap(note, 80, break_on_hyphens=False)

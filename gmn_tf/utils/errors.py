@@ -162,6 +162,11 @@ def listed(names: Iterable[object], most: int = 5) -> str:
     return ", ".join(written[:most] + more) or "none"
 
 
+def ended(text: str) -> str:
+    """A text with the full stop that a list with dots does not need."""
+    return text if text.endswith("...") else f"{text}."
+
+
 def quoted(name: object) -> str:
     """A name as a list of names has it.
 

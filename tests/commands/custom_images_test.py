@@ -255,10 +255,11 @@ def test_features_made_without_orientation_are_told(folder, workdir, tmp_path):
     assert content["backbone"].pop("exif_orientation") == "applied"
     (old / "classes.json").write_text(json.dumps(content), encoding="utf-8")
     (features,) = (folder / "data" / "features").iterdir()
-    message = fail(
-        commands.predict, f"--workdir={old}", f"--features={features}"
-    )
-    assert "expected: exif_orientation=None" in message
+    for what in (f"--features={features}", f"--images={folder / 'images'}"):
+        message = fail(commands.predict, f"--workdir={old}", what)
+        assert "were read in another way" in message
+        assert "expected: exif_orientation=None" in message
+        assert "train again" in message
 
 
 def test_what_does_not_fit_is_refused_before_features_are_made(

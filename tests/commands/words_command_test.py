@@ -122,7 +122,7 @@ def test_new_classes_are_described_by_their_names(runs, source, tmp_path):
     others = [["class", *"abcdefg"], ["Ibis", *range(7)]]
     named = new_classes.read(table(tmp_path / "o.csv", *others), known)
     np.testing.assert_array_equal(named.values, values[:1])
-    assert named.notes[0].endswith("are not read: a, b, c, d, e, ....")
+    assert named.notes[0].endswith("are not read: a, b, c, d, e, ...")
     # One that is spelt as people write it is told.
     names.write_text("Ibis\nowl\n")
     (note,) = new_classes.read(names, known).notes

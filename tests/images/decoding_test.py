@@ -1,6 +1,7 @@
 """Pixels of image files of every kind, in the graph and by Pillow."""
 
 import base64
+import contextlib
 import io
 import struct
 
@@ -106,16 +107,29 @@ def test_white_shows_through_transparent_pixels(mode, kind, options, smooth):
     expected = layers[..., :3] * share + 255 * (1 - share)
     assert (share < 1).any()
 
-    readers = [pillow.decode]
+    pixels, _, transparent = pillow.decode(content)
+    assert transparent
+    np.testing.assert_allclose(pixels, expected, atol=1)
     if kind in ("PNG", "WEBP"):
-        readers += [lambda content: (decoding.decode(content)[0], 1, True)]
+        pixels, transparent = decoding.decode(content)
+        assert transparent
+        np.testing.assert_allclose(pixels, expected, atol=1)
     else:
         with pytest.raises(tf.errors.InvalidArgumentError):
             decoding.decode(content)
-    for reader in readers:
-        pixels, _, transparent = reader(content)
-        assert transparent
-        np.testing.assert_allclose(pixels, expected, atol=1)
+
+
+def test_a_damaged_gif_ends_no_graph(smooth):
+    rng = np.random.default_rng(0)
+    frames = {"save_all": True, "append_images": [smooth.rotate(180)]}
+    whole = encoded(smooth.convert("P"), "GIF", **frames, comment=b"c" * 600)
+    assert not decoding.decode(whole)[1]
+    for _ in range(40):
+        spoilt = bytearray(whole[: rng.integers(3, len(whole))])
+        place = rng.integers(10, 820)
+        spoilt[place : place + 1] = bytes([rng.choice([0, 1, 33, 255])])
+        with contextlib.suppress(tf.errors.InvalidArgumentError):
+            decoding.decode(bytes(spoilt))
 
 
 def test_full_opacity_is_no_transparency(smooth):

@@ -74,7 +74,7 @@ def test_nothing_is_said_without_a_shortfall(changes):
         (dict(t1=40, u=35), "T-1 is 40.0", "--classifier=discriminant"),
         (dict(t1=40, u=35, description_rank=7), "55.4", "rank 7 for 102"),
         (
-            dict(linear_probe=3, seen_alone=4),
+            dict(linear_probe=2, seen_alone=2.3),
             "hardly tell seen",
             "labels belong",
         ),
@@ -98,9 +98,14 @@ def test_one_sentence_names_cause_and_setting(changes, shortfall, advice):
     ("t1", "validation", "words"),
     [
         (None, 2, ["With 2 validation classes", "T-1 is 50.0 by chance"]),
-        (5.1, 2, ["mostly luck", "T-1 5.1 is no better than chance (50.0)"]),
+        (
+            5.1,
+            2,
+            ["mostly luck", "T-1 5.1 is hardly better than chance (50.0)"],
+        ),
         (100.0, 1, ["With 1 validation class (fewer"]),
-        (3.0, 50, ["no better than chance (2.0)"]),
+        (3.0, 50, ["hardly better than chance (2.0)"]),
+        (6.8, 50, []),
         (90.0, 9, ["9 validation classes (fewer than 10)"]),
         (90.0, 10, []),
         (None, 10, []),
@@ -112,7 +117,7 @@ def test_few_validation_classes_are_noted(t1, validation, words):
     note = shortfalls.few_classes(scored, validation)
 
     assert all(one in note for one in words) and bool(words) == bool(note)
-    assert ("no better" in note) == ("no better" in " ".join(words))
+    assert ("hardly better" in note) == ("hardly better" in " ".join(words))
 
 
 def test_a_discriminant_is_not_proposed_to_one():

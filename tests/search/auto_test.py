@@ -307,7 +307,7 @@ def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
     assert f"Chosen: {CLOSED}, h 30.0\n  ({REAL}: h 30.0)" in text
     # At the start, and with the result.
     assert text.count("With 2 validation classes (fewer than") == 2
-    assert text.count("T-1 5.0 is no better than chance (50.0)") == 1
+    assert text.count("T-1 5.0 is hardly better than chance (50.0)") == 1
 
 
 def test_another_variant_than_the_users_is_not_chosen(
@@ -337,7 +337,7 @@ def test_a_trial_that_would_come_too_late_is_left_out(
     late = "was not tried: too little time left, 2.0 min after the start"
     assert (late in text) == skipped
     # 0.6 of 3.4 minutes are two.
-    assert ("search with --minutes=3.4 would try it" in text) == skipped
+    assert ("search needs --minutes=3.4 or more" in text) == skipped
     # The same command does not change its mind.
     again, _, _ = search(config, tune_data, tmp_path / "search")
     assert again == found

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from gmn_tf.utils.errors import counted, listed
+from gmn_tf.utils.errors import counted, ended, listed
 from gmn_tf_datasets.zero_shot.custom.classes import Classes
 from gmn_tf_datasets.zero_shot.custom.features import Features
 
@@ -32,15 +32,15 @@ def on_samples(
         digests += [_digest(row) for row in written]
         exact.append((block.min(axis=0), block.max(axis=0)))
         stored.append((written.min(axis=0), written.max(axis=0)))
-    notes = _on_copies(np.array(digests), samples, rows, class_names)
+    notes = _on_copies(np.array(digests, np.uint64), samples, rows, class_names)
     (low, high), (stored_low, stored_high) = map(_range, (exact, stored))
     lost = np.flatnonzero((low < high) & (stored_low == stored_high))
     if len(lost):
         notes.append(
-            f"{counted(len(lost), 'column')} of the features differ by less "
-            "than float32 can tell, in which they are kept, and are constant "
-            f"there (from 0: {listed(lost)}). Subtract a common number from "
-            "each, such as its mean, to keep them."
+            f"{counted(len(lost), 'column')} of the features "
+            f"{'is' if len(lost) == 1 else 'are'} constant in float32, in "
+            "which features are kept, though not in the file (from 0: "
+            f"{listed(lost)}). Subtract its mean from such a column."
         )
     return notes
 
@@ -103,6 +103,7 @@ def on_rule(samples: Features, rows: dict[str, np.ndarray]) -> list[str]:
     name, count = tested.most_common(1)[0] if tested else ("", 0)
     if (
         len(set(stems)) == 1
+        or count == 1
         or 2 * count <= tested.total()
         or any(map(str.isdigit, name))
     ):
@@ -126,12 +127,13 @@ def on_descriptions(classes: Classes) -> list[str]:
         classes.columns[column] if classes.columns else str(column)
         for column in np.flatnonzero(constant)
     ]
-    return [
+    text = (
         f"{count} of {len(constant)} numbers of a description "
         f"{'is' if count == 1 else 'are'} the same for all seen classes, so "
         f"that nothing can be learned of {'it' if count == 1 else 'them'}: "
-        f"{listed(names)}."
-    ]
+        f"{listed(names)}"
+    )
+    return [ended(text)]
 
 
 def on_similar(classes: Classes) -> list[str]:
