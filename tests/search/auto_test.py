@@ -307,7 +307,8 @@ def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
     assert f"Chosen: {CLOSED}, h 30.0\n  ({REAL}: h 30.0)" in text
     # At the start, and with the result.
     assert text.count("With 2 validation classes (fewer than") == 2
-    assert text.count("T-1 5.0 is hardly better than chance (50.0)") == 1
+    unwrapped = " ".join(text.split())
+    assert unwrapped.count("T-1 5.0 is hardly better than chance (50.0)") == 1
 
 
 def test_another_variant_than_the_users_is_not_chosen(
