@@ -55,7 +55,7 @@ def sentences(metrics: Mapping, settings: Mapping) -> list[str]:
         *_weak_classifier(metrics, limits, settings),
     ]
     at_chance = _at_chance(metrics, limits, found)
-    return [*at_chance, *found] or _unbalanced(metrics, limits)
+    return [*at_chance, *found] or _unbalanced(metrics, limits, settings)
 
 
 def few_classes(scored: Mapping, validation: int) -> str:
@@ -180,13 +180,16 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
     return [f"{what[0].upper()}{what[1:]}. Likely cause: {cause}."]
 
 
-def _unbalanced(metrics, limits) -> list[str]:
+def _unbalanced(metrics, limits, settings) -> list[str]:
     """The penalty of seen classes is too small or too large."""
     t1, u, s = (metrics[name]["mean"] for name in ("t1", "u", "s"))
     alone = limits["seen_alone"]
     if not t1 or not alone or u is None or s is None:
         return []
     unseen_kept, seen_kept = u / t1, s / alone
+    how = HOW_TO_CALIBRATE
+    if settings.get("split") == "tune":
+        how = "run bin/evaluate --workdir=FOLDER --calibrate with this folder"
     kept = (
         f"of what is right among their own kind, unseen classes keep "
         f"{100.0 * unseen_kept:.0f} % and seen classes "
@@ -195,15 +198,14 @@ def _unbalanced(metrics, limits) -> list[str]:
     if unseen_kept < UNBALANCED * seen_kept:
         cause = (
             _cause_in_units(limits)
-            or "seen classes score too high; to find a --seen_penalty, "
-            + HOW_TO_CALIBRATE
+            or f"seen classes score too high; to find a --seen_penalty, {how}"
         )
     elif seen_kept < UNBALANCED * unseen_kept:
         cause = (
             _cause_in_units(limits)
             or "unseen classes score too high; try a smaller "
             "--synthetic_per_class, or a smaller --seen_penalty; to find one, "
-            + HOW_TO_CALIBRATE
+            f"{how}"
         )
     else:
         return []

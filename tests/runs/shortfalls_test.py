@@ -60,6 +60,11 @@ def test_nothing_is_said_without_a_shortfall(changes):
     ("changes", "shortfall", "advice"),
     [
         (dict(t1=55, u=16, s=81.5), "unseen classes keep 29 %", "--calibrate"),
+        (
+            dict(t1=55, u=16, s=81.5, settings={"split": "tune"}.items()),
+            "unseen classes keep 29 %",
+            "with this folder",
+        ),
         (dict(t1=55, u=16, s=81.5, **UNITS), "keep 29 %", "_scaling=unit"),
         (dict(u=68, s=30), "seen classes 36 %", "smaller --seen_penalty"),
         (dict(seen_alone=40), "reaches 40.0 and a linear", "_rate or more"),
