@@ -41,8 +41,8 @@ def encode(
     names: Sequence[str],
     texts: Sequence[str],
     options: Options,
-    quiet: bool = True,
-    labels: Sequence[str] = (),
+    quiet: bool,
+    labels: Sequence[str],
 ) -> Description:
     """Descriptions of classes from a preset with a text tower.
 
@@ -52,7 +52,7 @@ def encode(
         texts: a free text about each, perhaps empty.
         options: templates.
         quiet: whether to show no progress.
-        labels: what notes call the classes; default: their names.
+        labels: what notes call the classes.
 
     Raises:
         InputError: for a preset that cannot be opened, or without such a tower.
@@ -90,7 +90,7 @@ def encode(
                 model, preprocessor, sentences, advance
             )
             total = total + _unit(values)
-            labelled = zip(labels or names, is_long)
+            labelled = zip(labels, is_long)
             long |= {label: None for label, cut in labelled if cut}
     vocabulary = "\n".join(preprocessor.tokenizer.get_vocabulary())
     weights = backbones.checksum(model)

@@ -49,8 +49,8 @@ def encode(
     names: Sequence[str],
     texts: Sequence[str],
     options: Options,
-    quiet: bool = True,
-    labels: Sequence[str] = (),
+    quiet: bool,
+    labels: Sequence[str],
 ) -> Description:
     """Descriptions of classes from a file of word vectors.
 
@@ -60,7 +60,7 @@ def encode(
         texts: a free text about each, perhaps empty.
         options: templates and rarity.
         quiet: whether to show no progress.
-        labels: what notes and errors call the classes; default: their names.
+        labels: what notes and errors call the classes.
 
     Raises:
         InputError: for a file that cannot be read, or classes of which no word
@@ -68,7 +68,7 @@ def encode(
     """
     check(source)
     templates = options.templates or TEMPLATES
-    labels, readable = labels or names, [*map(word_forms.readable, names)]
+    readable = [*map(word_forms.readable, names)]
     words = [
         [
             word

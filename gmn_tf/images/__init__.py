@@ -4,7 +4,7 @@
 builds them; `hub_backbones` has those of KerasHub. `image_folder` finds the
 images. `decoding` reads them with TensorFlow, as exported models do, with the
 help of `orientation` and `file_bytes`, and `pillow` those that TensorFlow
-cannot read. `image_batches` runs a network over
-them, `extraction` does this for a whole folder, and `feature_store` keeps the
-features. `custom_images` makes the features of a user's own data.
+cannot read. `image_batches` runs a network over them, `extraction` does this
+for a whole folder, and `feature_store` keeps the features. `custom_images`
+makes the features of a user's own data.
 """

@@ -36,8 +36,11 @@ def decode(content: tf.Tensor | bytes) -> tuple[tf.Tensor, tf.Tensor]:
 
     pixels, transparent = tf.case(
         [
-            (starts_with(b"\xff\xd8"), lambda: _opaque(_coloured(content))),
             (starts_with(b"\x89PNG"), lambda: _png(padded, content)),
+            (
+                file_bytes.text(padded, 8, 4) == b"WEBP",
+                lambda: _webp(padded, content),
+            ),
             (
                 starts_with(b"BM"),
                 lambda: _opaque(_bmp(padded, _coloured(content))),
@@ -47,7 +50,7 @@ def decode(content: tf.Tensor | bytes) -> tuple[tf.Tensor, tf.Tensor]:
                 lambda: _opaque(_gif(padded, _coloured(content))),
             ),
         ],
-        default=lambda: _of_any_layers(content),
+        default=lambda: _opaque(_coloured(content)),
     )
     return tf.ensure_shape(pixels, [None, None, 3]), transparent
 
@@ -64,6 +67,27 @@ def _png(padded, content):
     )
 
 
+def _webp(padded, content):
+    kind = file_bytes.text(padded, 12, 4)
+    flags = file_bytes.number(padded, 20, 1)
+    tf.debugging.Assert(
+        (kind != b"VP8X") | (flags // 2 % 2 == 0),
+        ["An animated WebP; save its first frame as PNG."],
+    )
+    # Where the header has the same bit for opacity.
+    flags = tf.where(kind == b"VP8L", file_bytes.number(padded, 24, 1), flags)
+    has_opacity = (kind != b"VP8 ") & (flags // 16 % 2 == 1)
+    # The number of layers has to be given: where TensorFlow should find it,
+    # an animation without opacity ends the process.
+    return tf.cond(
+        has_opacity,
+        lambda: _on_background(
+            tf.io.decode_image(content, channels=4, expand_animations=False)
+        ),
+        lambda: _opaque(_coloured(content)),
+    )
+
+
 def _coloured(content):
     """Red, green and blue `[rows, columns, 3]`, without transparency."""
     pixels = tf.io.decode_image(content, channels=3, expand_animations=False)
@@ -73,20 +97,6 @@ def _coloured(content):
 def _opaque(colours):
     """The same, and that none of it is transparent."""
     return colours, tf.constant(False)
-
-
-def _of_any_layers(content):
-    """Pixels of a file with one to four layers, the opacity among them."""
-    layers = tf.io.decode_image(content, expand_animations=False)
-    count = tf.shape(layers)[-1]
-    colours = tf.gather(
-        layers, tf.where(count < 3, [0, 0, 0], [0, 1, 2]), axis=-1
-    )
-    return tf.cond(
-        count % 2 == 0,  # grey and opacity, or three colours and opacity
-        lambda: _on_background(tf.concat([colours, layers[..., -1:]], -1)),
-        lambda: _opaque(colours),
-    )
 
 
 def _on_background(layers):

@@ -57,13 +57,18 @@ def nearest(name: str, candidates: Collection[str]) -> str:
     return _same(name, candidates) or _closest(name, candidates, 0.0)
 
 
-def hint(advice: str, name: str, candidates: Collection[str]) -> str:
-    """Advice, with the candidate that `name` is a likely slip for, if any.
+def meant(name: str, candidates: Collection[str]) -> str:
+    """The candidate that `name` is a likely slip for; empty if none is.
 
     A slip is another case, a letter or two, or a word more or less: `Seen`,
     `sen` and `is_seen` for `seen`, but not `seg_e`.
     """
-    near = _same(name, candidates) or _slip(name, candidates)
+    return _same(name, candidates) or _slip(name, candidates)
+
+
+def hint(advice: str, name: str, candidates: Collection[str]) -> str:
+    """Advice, with the candidate that is `meant`, if any."""
+    near = meant(name, candidates)
     return f"{advice} Did you mean {near!r}?" if near else advice
 
 

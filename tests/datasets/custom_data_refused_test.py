@@ -258,6 +258,17 @@ def test_a_sparse_matrix_is_named(tmp_path, kind):
     assert_refused(tmp_path, ["is a sparse matrix of SciPy", "toarray()"])
 
 
+def test_an_archive_may_have_arrays_of_other_names(tmp_path):
+    custom_data.write(tmp_path / "source")
+    custom_data.as_npz(tmp_path / "source")
+    path = tmp_path / "source" / "features.npz"
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    others = {"data": [1], "format": [2], "shape": [3]}  # as of a sparse one
+    np.savez(path, **arrays, **others)
+    custom_data.assert_as_written(custom_data.read(tmp_path / "source"))
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04broken", b"\x93NUMPY"])
 @pytest.mark.parametrize("name", ["features.npy", "features.npz"])
 def test_damaged_arrays(tmp_path, name, content):

@@ -146,6 +146,29 @@ def test_full_opacity_is_no_transparency(smooth):
     assert not decoding.decode(encoded(smooth, "JPEG"))[1]
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_an_animated_webp_is_refused_and_ends_no_process(mode, smooth):
+    image = smooth.convert(mode)
+    if mode == "RGBA":
+        image.putalpha(120)
+    frames = {"save_all": True, "append_images": [image.rotate(180)]}
+    for lossless in (True, False):
+        content = encoded(image, "WEBP", lossless=lossless, **frames)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            decoding.decode(content)
+        assert pillow.decode(content)[2] == (mode == "RGBA")
+
+
+def test_opacity_of_a_lossy_webp(smooth):
+    image = smooth.convert("RGBA")
+    image.putalpha(PIL.Image.linear_gradient("L").resize(smooth.size))
+    content = encoded(image, "WEBP", lossless=False, quality=100)
+    pixels, transparent = decoding.decode(content)
+    assert transparent
+    expected = pillow.decode(content)[0].astype(int)
+    assert np.abs(pixels.numpy().astype(int) - expected).max() <= 2
+
+
 def test_sixteen_bits_become_eight_alike():
     values = np.arange(0, 65536, 1000, np.uint16).reshape(6, 11)
     image = PIL.Image.fromarray(values)

@@ -68,7 +68,7 @@ def load_arrays(
     except Exception as error:
         # A damaged archive makes zipfile, zlib and NumPy raise almost anything.
         raise _unreadable(path, error) from error
-    if set(found) >= _SPARSE:
+    if not arrays and set(found) >= _SPARSE:
         raise InputError(
             f"{path} is a sparse matrix of SciPy.",
             f"plain arrays called {' and '.join(names)}",

@@ -16,7 +16,7 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils import file_kinds, tables, texts
-from gmn_tf.utils.errors import InputError, counted, hint, listed
+from gmn_tf.utils.errors import InputError, counted, hint, listed, meant
 from gmn_tf.utils.file_signatures import TABLE
 from gmn_tf_datasets.zero_shot import (
     counters,
@@ -117,18 +117,16 @@ class Classes:
 
     def _advice(self, name: str) -> str:
         """What to do about a name that no class has."""
-        advice = "Add the class, or correct its name."
-        advised = hint(advice, name, self.names)
-        for near in filter(folder_names.obstacle, self.names):
-            if advised.endswith(f"Did you mean {near!r}?"):
-                advised += (
-                    " No folder of images can have that name, because "
-                    f"{folder_names.obstacle(near)}: where images are in "
-                    f"folders, call the class {folder_names.possible(near)!r} "
-                    f"in {CLASSES_FILE}, and its folder."
-                )
-                break
-        return advised
+        advice = hint("Add the class, or correct its name.", name, self.names)
+        near = meant(name, self.names)
+        if why := folder_names.obstacle(near):
+            advice += (
+                f" No folder of images can have that name, because {why}: "
+                "where images are in folders, call the class "
+                f"{folder_names.possible(near)!r} in {CLASSES_FILE}, and its "
+                "folder."
+            )
+        return advice
 
 
 def find(folder: epath.Path) -> epath.Path:

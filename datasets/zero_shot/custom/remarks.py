@@ -25,16 +25,17 @@ def on_samples(
         rows: of each split, as in `Source`.
         class_names: by label.
     """
-    values, digests, exact, stored = samples.values, [], [], []
+    values, digests = samples.values, []
+    low = high = values[0]
     for start in range(0, len(values), _BLOCK):
         block = np.ascontiguousarray(values[start : start + _BLOCK])
         written = block.astype(np.float32)
         digests += [_digest(row) for row in written]
-        exact.append((block.min(axis=0), block.max(axis=0)))
-        stored.append((written.min(axis=0), written.max(axis=0)))
+        low = np.minimum(low, block.min(axis=0))
+        high = np.maximum(high, block.max(axis=0))
     notes = _on_copies(np.array(digests, np.uint64), samples, rows, class_names)
-    (low, high), (stored_low, stored_high) = map(_range, (exact, stored))
-    lost = np.flatnonzero((low < high) & (stored_low == stored_high))
+    as_kept = low.astype(np.float32) == high.astype(np.float32)
+    lost = np.flatnonzero((low < high) & as_kept)
     if len(lost):
         notes.append(
             f"{counted(len(lost), 'column')} of the features "
@@ -47,12 +48,6 @@ def on_samples(
 
 def _digest(row: np.ndarray) -> int:
     return int.from_bytes(hashlib.blake2b(row.data, digest_size=8).digest())
-
-
-def _range(blocks) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and the highest of each column."""
-    low, high = map(np.array, zip(*blocks))
-    return low.min(axis=0), high.max(axis=0)
 
 
 def _on_copies(digests, samples, rows, class_names) -> list[str]:
