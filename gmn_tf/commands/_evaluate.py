@@ -2,6 +2,7 @@
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command
+from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import InputError, check_same
 
 
@@ -78,7 +79,9 @@ def evaluate(values, arguments) -> None:
         rows = finished.calibrate(runs)
         (without,) = [row for row in rows if row["penalty"] == 0.0]
         title = finished.common_title(runs)
-        log(f"{title}: {run.config.steps} generator steps\n")
+        if VARIANTS[run.config.variant].has_generator:
+            title += f": {run.config.steps} generator steps"
+        log(f"{title}\n")
         best = calibration.best(rows)
         fit = finished.temperature(runs, best["penalty"])
         classifiers = len(runs) * run.config.classifier_seeds

@@ -12,6 +12,7 @@ from gmn_tf.data.embeddings import STANDARD
 from gmn_tf.data.feature_scaling import NONE
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE, SCORES
+from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs import shortfalls
 from gmn_tf.utils.errors import counted
 from gmn_tf.utils.files import csv_text
@@ -260,7 +261,7 @@ def heading(metrics: Mapping) -> str:
     """One line that says what was scored, and how."""
     seeds = metrics["classifier_seeds"]
     parts = [f"{metrics['protocol']} protocol", f"{metrics['split']} split"]
-    if metrics["variant"] != BASELINE:
+    if VARIANTS[metrics["variant"]].has_generator:
         parts.append(f"{metrics['steps']} generator steps")
     if "classifier" in metrics:
         parts.append(f"classifier {metrics['classifier']}")

@@ -394,6 +394,10 @@ def test_commands_calibrate_over_seeds(train, tmp_path):
     assert "Largest h on the tune splits: --seen_penalty=" in found
     for folder in folders:
         assert (folder / "calibration.png").stat().st_size
+    alone = f"--workdir={tmp_path / 'real_only'}"
+    train(*QUICK, "--variant=real_only", "--split=tune", alone)
+    title = succeed(commands.evaluate, "--calibrate", alone).splitlines()[0]
+    assert title == "synthetic, real_only, tune split, seed 1"
     both = "--calibrate", "--synthetic_per_class=5"
     message = fail(commands.evaluate, folders[0], *both)
     assert "Give at most one of --tune_workdir, --synthetic_per" in message

@@ -54,6 +54,14 @@ def test_table_has_a_row_each_in_aligned_columns():
     assert all(len(line) <= 80 for line in lines[1:])
 
 
+def test_steps_are_named_where_there_is_a_generator():
+    for variant in ("real_only", "class_normalisation"):
+        line = report.heading(make_metrics(variant=variant))
+        assert line == (
+            f"flo, {variant}: joint protocol, test split, seed 3, 5 classifiers"
+        )
+
+
 @pytest.mark.parametrize(
     ("own_h", "sentence"),
     [
