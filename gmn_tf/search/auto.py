@@ -9,7 +9,6 @@ is best of all that was tried is chosen, with or without the generator.
 """
 
 import math
-import textwrap
 import time
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
@@ -384,11 +383,8 @@ def _conclusion(folder: SearchFolder, validation: int) -> str:
         if one is not best and "reason" not in one
     ]
     settings = {**best["generator"], **best["classifier"]}
-    if not settings.get("temperature", 1.0):
-        settings["temperature"] = "none found on the tune splits"
-    lines += [f"  {name}: {value}" for name, value in settings.items()]
-    if note := shortfalls.few_classes(best, validation):
-        lines += textwrap.wrap(note, 80, break_on_hyphens=False)
+    lines += [f"  {n}: {report.shown(n, v)}" for n, v in settings.items()]
+    lines += report.notes(best, validation)
     lines.append(
         f"Settings: {folder.path / BEST}; what was tried: choices.csv "
         "and choices.png there."

@@ -24,6 +24,9 @@ from gmn_tf.utils.errors import InputError, LostDataError, first_line
 # Settings of the data, which may be in the space if there is no generator.
 SCALINGS = {"feature_scaling", "embedding_norm"}
 NO_TIME = "too little time left"  # why a value has no scores
+NO_TEMPERATURE = "no_temperature"  # why none was found for a row
+# Of a row, what is no setting.
+BESIDE_SETTINGS = (*SCORES, "preset", NO_TEMPERATURE)
 # What ends one of several attempts, which may diverge or need too much memory.
 FAILURES = (InputError, MemoryError, tf.errors.ResourceExhaustedError)
 
@@ -62,7 +65,7 @@ def search(
         All that were tried, the chosen one first, then by their scores: the
         settings of `space`, and the scores in percent. The row of the unchanged
         `config` has `preset: True`; it is the last one if the space lacks its
-        values.
+        values. A row without a temperature (0) says under `NO_TEMPERATURE` why.
 
     Raises:
         InputError: if every classifier diverged.
@@ -115,7 +118,9 @@ def search(
         for one, scores in found:
             model.penalise_seen(data.num_seen, one.seen_penalty)
             fit = temperature.fitted([model], used)
-            heat = {"temperature": 0.0 if fit.reason else fit.temperature}
+            heat = {"temperature": fit.temperature}
+            if fit.reason:
+                heat = {"temperature": 0.0, NO_TEMPERATURE: fit.reason}
             values = {n: getattr(one, n) for n in (*lists, "seen_penalty")}
             means = {name: scores[name]["mean"] for name in SCORES}
             rows.append({**values, **heat, **means})

@@ -106,8 +106,9 @@ class SearchFolder(Workdir):
 
         Each has `trial` (`preset`, or a number from 1 on), `steps`, settings
         of the `generator`, `seconds`, and either settings of the `classifier`
-        and scores, or a `reason` and, if known, what to do (`action`); with
-        --tuner=auto also its `title`, whether it is `eligible`, and `choices`.
+        and scores, or a `reason` and, if known, what to do (`action`). Where no
+        temperature was found, `no_temperature` is the reason. With --tuner=auto
+        there are also its `title`, whether it is `eligible`, and `choices`.
         """
         found = {}
         for path in self._result_files():

@@ -6,12 +6,14 @@ classes.
 
 import shlex
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import shortfalls
 from gmn_tf.runs.report import trials_table
 from gmn_tf.search import figure
+from gmn_tf.search.classifier_search import NO_TEMPERATURE
 from gmn_tf.search.folder import (
     BEST,
     PRESET,
@@ -78,7 +80,9 @@ def write(folder: SearchFolder, validation: int = 0) -> str:
 
     settings = []
     for name in dict.fromkeys(("steps", *names)):
-        found, began = (as_text(getattr(of, name)) for of in (chosen, config))
+        found, began = (
+            shown(name, getattr(of, name)) for of in (chosen, config)
+        )
         note = "" if began == found else f" (initially {began})"
         settings.append(f"  {name}: {found}{note}")
     label, found = SCORES[objective], best[objective]
@@ -106,7 +110,7 @@ def write(folder: SearchFolder, validation: int = 0) -> str:
         trials_table(succeeded[:SHOWN]),
         "\n".join([f"Settings of {heading}:", *settings]),
         *(f"trial {one['trial']} {without_scores(one)}" for one in left_out),
-        *filter(None, [shortfalls.few_classes(best, validation)]),
+        *notes(best, validation),
         f"{conclusion}.\nIt is {count} by these scores, "
         "with one seed each; expect lower ones elsewhere.\nThe test splits "
         "were not touched. To score it there: "
@@ -114,6 +118,29 @@ def write(folder: SearchFolder, validation: int = 0) -> str:
         f"--workdir=runs/{config.dataset}-tuned-{config.seed}",
     ]
     return "\n\n".join(parts)
+
+
+def notes(best: Mapping, validation: int) -> list[str]:
+    """What to know of the best trial, each in lines for the terminal.
+
+    Args:
+        best: its result.
+        validation: the number of validation classes; 0 if it is not known.
+    """
+    found = [shortfalls.few_classes(best, validation)]
+    if reason := best.get(NO_TEMPERATURE):
+        found.append(f"No --temperature is found: {reason}.")
+    return [
+        textwrap.fill(note, 80, break_on_hyphens=False)
+        for note in filter(None, found)
+    ]
+
+
+def shown(name: str, value):
+    """The value of a setting for the terminal."""
+    if name == "temperature" and not value:
+        return "none"
+    return as_text(value)
 
 
 def without_scores(result: Mapping) -> str:

@@ -108,7 +108,7 @@ class TrialRunner:
                 "classifier": {
                     name: value
                     for name, value in best.items()
-                    if name not in (*SCORES, "preset")
+                    if name not in classifier_search.BESIDE_SETTINGS
                 },
                 **{name: best[name] for name in SCORES},
                 "choices": choices,
@@ -116,6 +116,8 @@ class TrialRunner:
                 "with_preset_classifier": preset
                 and {name: preset[name] for name in SCORES},
             }
+            if reason := best.get(classifier_search.NO_TEMPERATURE):
+                result[classifier_search.NO_TEMPERATURE] = reason
             workdir.write_text("tried.csv", csv_text(rows))
             metrics = {name: {"mean": best[name]} for name in SCORES}
             metrics["steps"] = steps

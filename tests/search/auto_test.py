@@ -311,6 +311,26 @@ def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
     assert unwrapped.count("T-1 5.0 is hardly better than chance (50.0)") == 1
 
 
+def test_why_there_is_no_temperature_is_said(
+    quick, config, tune_data, tmp_path, monkeypatch
+):
+    quick_search = classifier_search.search
+    beside = {"temperature": 0.0, classifier_search.NO_TEMPERATURE: "few rows"}
+
+    def without_temperature(*given, **options):
+        return [row | beside for row in quick_search(*given, **options)]
+
+    monkeypatch.setattr(classifier_search, "search", without_temperature)
+    found, folder, text = search(config, tune_data, tmp_path / "search")
+
+    assert found.temperature == 0.0
+    for shown in (text, report.write(folder)):
+        assert "  temperature: none\n" in shown
+        assert "No --temperature is found: few rows." in shown
+    tried = (folder.trial("0").path / "tried.csv").read_text()
+    assert "no_temperature" in tried and "few rows" in tried
+
+
 def test_another_variant_than_the_users_is_not_chosen(
     quick, config, tune_data, tmp_path
 ):

@@ -7,7 +7,8 @@ import pytest
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs import experiment
+from gmn_tf.method.probabilities import Fitted
+from gmn_tf.runs import experiment, temperature
 from gmn_tf.search import classifier_search
 from gmn_tf.search.space import CALIBRATED
 from gmn_tf.training import fit
@@ -31,7 +32,8 @@ def trained(tiny_config, tune_data):
 
 def scored(config, tune_data, generator, row, calibrate=False):
     """The scores of a row, found once more."""
-    settings = {k: v for k, v in row.items() if k not in (*SCORES, "preset")}
+    beside = classifier_search.BESIDE_SETTINGS
+    settings = {k: v for k, v in row.items() if k not in beside}
     changed = config.replace({**settings, "classifier_seeds": 1})
     (model,) = experiment.fit_classifiers(changed, tune_data, generator)
     if calibrate:
@@ -94,6 +96,20 @@ def test_the_penalty_is_chosen_for_h_alone(trained, tune_data):
         assert {name: row[name] for name in SCORES} == found
     rows = classifier_search.search(config, tune_data, generator, space, "u")
     assert {row["seen_penalty"] for row in rows} == {0.0}
+
+
+def test_a_row_says_why_it_has_no_temperature(trained, tune_data, monkeypatch):
+    found = iter((Fitted(2.0), Fitted(1.0, "too few")))
+    monkeypatch.setattr(temperature, "fitted", lambda *given: next(found))
+
+    rows = classifier_search.search(
+        *(trained[0], tune_data, trained[1]), {"classifier_epochs": (2, 1)}, "h"
+    )
+
+    rows.sort(key=lambda row: -row["temperature"])
+    assert [row["temperature"] for row in rows] == [2.0, 0.0]
+    reasons = [row.get(classifier_search.NO_TEMPERATURE) for row in rows]
+    assert reasons == [None, "too few"]
 
 
 def test_a_narrowed_list_is_kept_to(trained, tune_data):
