@@ -1,7 +1,8 @@
 """The files of a search, and the rules of their folder.
 
 config.json     the settings that trials begin with, the data, versions
-search.json     the space, the tuner, the objective
+search.json     the space, the tuner, the objective, and the precision that was
+                asked for; that of the trials is in config.json
 oracle.json     KerasTuner's memory, with a trial.json in each trial's folder
 preset/         the settings of config.json themselves, as if a trial
 trial_N/        of trial N + 1: result.json: settings and scores, or why it
@@ -18,7 +19,7 @@ import pathlib
 import re
 from collections.abc import Callable, Mapping
 
-from gmn_tf.config import Config
+from gmn_tf.config import AUTO, Config
 from gmn_tf.method import metrics
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils import files
@@ -28,6 +29,7 @@ PRESET = "preset"
 RESULT = "result.json"
 SEARCH = "search.json"
 BEST = "best.json"
+PRECISION = "precision"
 MEMORY = ("oracle.json", "trial_*/trial.json")  # of KerasTuner
 AGAIN = (
     "Remove this file, and give the command that began the search again: it "
@@ -68,10 +70,13 @@ class SearchFolder(Workdir):
             )
         self.start(config, dict(source))
         if not (self.path / SEARCH).exists():
-            self.write_json(SEARCH, dict(search))
+            asked = {PRECISION: config.precision}
+            self.write_json(SEARCH, {**search, **asked})
+        there = self._read_search()
+        there.pop(PRECISION, None)  # `start` has compared it
         check_same(
             f"{self.path} holds another search.",
-            self._read_search(),
+            there,
             search,
             "Choose another --workdir, or remove that folder.",
         )
@@ -84,6 +89,10 @@ class SearchFolder(Workdir):
 
     def read(self) -> tuple[Config, dict, list[dict]]:
         """The initial settings, search.json, and all results.
+
+        The settings have the precision that was asked for. With `auto`, the
+        machine that began the search has decided it for all trials; where its
+        result is trained, another machine may decide.
 
         Raises:
             InputError: if this is not the folder of a search, or no trial has
@@ -99,7 +108,10 @@ class SearchFolder(Workdir):
         search, results = self._read_search(), self.results()
         if not ranked(results, search["objective"]):
             raise _none_succeeded(results)
-        return self.read_config()[0], search, results
+        config = self.read_config()[0]
+        if search.get(PRECISION) == AUTO:
+            config = config.replace({PRECISION: AUTO})
+        return config, search, results
 
     def results(self) -> list[dict]:
         """What has been found: the preset, then trials in their order.

@@ -1,5 +1,7 @@
 """--precision=auto: bfloat16 where the machine has instructions for it."""
 
+import json
+
 import pytest
 import tensorflow as tf
 
@@ -7,8 +9,10 @@ from gmn_tf import api, configs
 from gmn_tf.config import Config
 from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
 from gmn_tf.method.classifiers import bilinear
+from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.search import report
 from gmn_tf.search.comparison import Generators
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.training import parts, precision
@@ -127,6 +131,24 @@ def test_what_began_a_folder_is_written_as_decided(machine, tmp_path):
 
     assert folder.read_config()[0].precision == "mixed_bfloat16"
     assert folder.decided(config).precision == "mixed_bfloat16"
+
+
+@pytest.mark.parametrize("asked", ["auto", "mixed_bfloat16"])
+def test_what_a_search_finds_has_the_precision_asked_for(
+    asked, machine, tmp_path
+):
+    folder = SearchFolder(tmp_path / "search")
+    config, search = CENTRED.replace({"precision": asked}), {"tuner": "random"}
+    machine("amx_bf16")
+    folder.start_search(config, SOURCE, SEARCH | search)
+    found = dict.fromkeys(SCORES, 1.0) | {"seconds": 1.0, "steps": 1}
+    found |= {"generator": {}, "classifier": {"seen_penalty": 0.5}}
+    folder.trial("0").write_json("result.json", found)
+    report.write(folder)
+
+    best = json.loads((folder.path / "best.json").read_text())
+    assert best["precision"] == asked
+    folder.start_search(CENTRED, SOURCE, SEARCH | search)  # it continues
 
 
 def test_a_generator_decides_for_the_classifiers_compared(machine, tmp_path):
