@@ -3,11 +3,12 @@
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command
 
-ENCODER = define.string(
+ENCODER = define.strings(
     "encoder",
     None,
     "Where the encoder is now that described the classes of the run in words, "
-    "if it was moved: its file, or the folder of its preset.",
+    "if it was moved: its file, or the folder of its preset. The flag may be "
+    "repeated; of several encoders of one kind, each needs its old name.",
 )
 
 

@@ -132,11 +132,11 @@ def define_flags(definitions: Sequence[Callable]) -> flags.FlagValues:
     for definition in definitions:
         definition(flag_values=values)
     for name in values:
-        if values[name].flag_type() == "string":
+        if values[name].flag_type() in ("string", "multi string"):
             # What an unset variable of the shell leaves.
             flags.register_validator(
                 name,
-                lambda text: text != "",
+                lambda given: given != "" and "" not in [*(given or ())],
                 f"--{name} has an empty value.",
                 values,
             )

@@ -7,6 +7,7 @@ answered at once.
 
 import importlib
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -100,6 +101,13 @@ ENCODERS = {WORDS: "word_vectors", TEXT_TOWER: "text_towers"}
 def kind_of(source: str | os.PathLike) -> str:
     """The kind of encoder that a flag names: a file, or a preset."""
     return TEXT_TOWER if hub_presets.is_preset(source) else WORDS
+
+
+def name_of(source: str | os.PathLike) -> str:
+    """What a record calls an encoder: its file, or its preset."""
+    if hub_presets.is_preset(source):
+        return hub_presets.name_of(source)
+    return pathlib.PurePath(source).name
 
 
 def check(source: str | os.PathLike) -> None:

@@ -7,20 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.descriptions import class_lists
+from gmn_tf.descriptions import class_lists, encoder_table
 from gmn_tf.descriptions.describe import describe_alike
-from gmn_tf.descriptions.encoder_table import kind_of
 from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.utils.errors import InputError, listed
 from gmn_tf.utils.texts import folded, renamed
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
 
+Places = str | os.PathLike | Sequence[str | os.PathLike] | None
+
 
 def read(
     path: str | os.PathLike,
     known: LabelMap,
-    encoder: str | os.PathLike | None = None,
+    encoder: Places = None,
     quiet: bool = True,
 ) -> Descriptions:
     """The classes of a file, described as those of a run.
@@ -33,6 +34,7 @@ def read(
         path: a table like classes.csv, or names alone; see `class_lists.read`.
         known: the label map of the run.
         encoder: where the encoder of the words is now; default: where it was.
+            If there were several, each that was moved; see `_moved`.
         quiet: whether to show no progress.
 
     Raises:
@@ -77,7 +79,7 @@ def from_words(
     known: LabelMap,
     names: Sequence[str],
     texts: Sequence[str] = (),
-    encoder: str | os.PathLike | None = None,
+    encoder: Places = None,
 ) -> np.ndarray:
     """New classes described by words alone, `[n, da]`.
 
@@ -88,7 +90,7 @@ def from_words(
         known: the label map of a run.
         names: of `n` classes.
         texts: about each, perhaps empty; none for no text.
-        encoder: where the encoder of the run is now; default: where it was.
+        encoder: as for `read`.
 
     Raises:
         InputError: for a run whose classes are described by other numbers, or
@@ -128,18 +130,53 @@ def _words(known: LabelMap) -> list:
     return [part for part in known.scalings if part.encoder is not None]
 
 
+def _moved(records: Sequence[dict], given: Places) -> dict:
+    """Where encoders are now, by their `_identity`, of those that are given.
+
+    The only encoder of its kind is found under any name, and several of one
+    kind under the names that they had, those of their files or folders.
+
+    Raises:
+        InputError: for a place that is none of these.
+    """
+    if isinstance(given, str | os.PathLike):
+        given = [given]
+    known = {_identity(record): record for record in records}
+    moved = {}
+    for place in given or ():
+        kind = encoder_table.kind_of(place)
+        fitting = [one for one in known if one[0] == kind] or [*known]
+        if len(fitting) > 1:
+            name = encoder_table.name_of(place)
+            fitting = [one for one in known if known[one].get("source") == name]
+        if not fitting:
+            names = [record.get("source") for record in known.values()]
+            raise InputError(
+                f"--encoder={place} has the name of no encoder of the run.",
+                f"{' or '.join(map(str, names))}, as it was called when the "
+                "classes of the run were described",
+                name,
+                "Correct the path, or give the file or folder that name again.",
+            )
+        moved |= dict.fromkeys(fitting, place)
+    return moved
+
+
+def _identity(record: dict) -> tuple:
+    """What tells an encoder from others: its kind and its content."""
+    return record["encoder"], record.get("sha256")
+
+
 def _joined(known, numbers, names, texts, encoder, quiet):
     """Parts from words and parts of `numbers` in order, `[n, da]`; notes."""
     parts, notes = [], []
-    kinds = {part.encoder["encoder"] for part in _words(known)}
+    moved = _moved([part.encoder for part in _words(known)], encoder)
     for part in known.scalings:
         if part.encoder is None:
             parts.append(numbers[:, : part.dim])
             numbers = numbers[:, part.dim :]
             continue
-        kind = part.encoder["encoder"]
-        is_other = len(kinds) > 1 and encoder and kind_of(encoder) != kind
-        place = None if is_other else encoder
+        place = moved.get(_identity(part.encoder))
         found = describe_alike(names, part.encoder, texts, place, quiet=quiet)
         parts.append(found.values)
         notes += map(str, found.notes)

@@ -33,6 +33,7 @@ NAMES = sorted(
     NUMBER,
     define.string("here", None, "A place."),
     define.string("there", None, "Another place."),
+    define.strings("again", None, "Places."),
     define.enum("colour", "red", ["red", "green"], "A colour."),
     define.exclusive(["here", "there"]),
 )
@@ -84,6 +85,7 @@ def test_calls_in_one_process_share_no_flags():
             ["Give at most one of --here and --there.", "bin/show --number=7"],
         ),
         (["--here="], ["--here has an empty value."]),
+        (["--again=x", "--again="], ["--again has an empty value."]),
         (["number=7"], ["Unexpected argument", "Did you mean --number=7"]),
         (["--number"], ["Missing value for flag --number"]),
     ],

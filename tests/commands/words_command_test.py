@@ -295,3 +295,34 @@ def test_another_encoder_is_that_of_the_parts_of_its_kind(
     monkeypatch.setattr(new_classes, "describe_alike", describe_alike)
     new_classes.from_words(both, ["ibis"], encoder=vectors)
     assert asked == [("words", vectors), ("hub", None)]
+
+
+def test_moved_encoders_of_one_kind_are_known_by_their_names(
+    runs, vectors, tmp_path
+):
+    known = prediction.Predictor.load(runs["words"]).classes
+    (part,) = known.scalings
+    moved, parts = [], []
+    for name, factor in (("one.txt", 1.0), ("two.txt", 2.0)):
+        path = tmp_path / name
+        lines = [line.split() for line in vectors.read_text().splitlines()]
+        lines = [[w, *(str(factor * float(v)) for v in vs)] for w, *vs in lines]
+        path.write_text("\n".join(map(" ".join, lines)))
+        found = describe.describe(["crow", "kite"], path)
+        parts.append(dataclasses.replace(part, encoder=found.record))
+        (tmp_path / "moved").mkdir(exist_ok=True)
+        moved.append(path.rename(tmp_path / "moved" / name))
+    both = dataclasses.replace(known, scalings=tuple(parts))
+
+    def values(*places):
+        return new_classes.from_words(both, ["ibis"], encoder=places)
+
+    first, second = np.split(values(*reversed(moved))[0], 2)
+    np.testing.assert_allclose(second, 2.0 * first, rtol=1e-5)
+    with pytest.raises(
+        InputError, match=r"encoder .* two\.txt, cannot be used"
+    ):
+        values(moved[0])
+    other = moved[1].rename(tmp_path / "moved" / "renamed.txt")
+    with pytest.raises(InputError, match=r"(?s)no encoder.*one\.txt or two"):
+        values(moved[0], other)
