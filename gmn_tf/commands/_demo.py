@@ -1,12 +1,12 @@
 """bin/demo."""
 
-import pathlib
 import signal
 import socket
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._describe import ENCODER
 from gmn_tf.commands.command_line import command
+from gmn_tf.settings import absolute_data_dir
 from gmn_tf.utils.errors import InputError
 
 HOST, PORT = "127.0.0.1", 7860
@@ -26,11 +26,7 @@ EVERY = "0.0.0.0", "::"  # addresses of this machine
     define.integer(
         "port", PORT, "Port to listen on; 0: any free one.", 0, 65535
     ),
-    define.string(
-        "weights",
-        None,
-        "File of the backbone's weights, if it was moved.",
-    ),
+    shared.MOVED_WEIGHTS,
     ENCODER,
     shared.MOVED_DATA_DIR,
     shared.MEMORY,
@@ -83,10 +79,9 @@ def make_app(values, local: bool):
     def load():
         from gmn_tf.data import zero_shot_data
 
-        folder = pathlib.Path(values.data_dir or source["data_dir"])
         return zero_shot_data.load(  # features as they are: predicting scales
             source["name"],
-            str(folder.expanduser().absolute()),
+            absolute_data_dir(values.data_dir or source["data_dir"]),
             config.split,
             config.embedding_norm,
             values.memory_gb * 2**30,

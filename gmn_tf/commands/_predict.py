@@ -42,12 +42,7 @@ PREDICTOR = (
     shared.MOVED_DATA_DIR,
     shared.MEMORY,
     shared.QUIET,
-    define.string(
-        "weights",
-        None,
-        "File of the backbone's weights, or folder of its preset, if it was "
-        "moved.",
-    ),
+    shared.MOVED_WEIGHTS,
     define.integer("top_k", 5, "Number of classes in an answer.", 1),
 )
 

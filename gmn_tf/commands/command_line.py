@@ -25,6 +25,7 @@ from gmn_tf.utils.errors import (
     StoppedError,
     check_choice,
     first_line,
+    meant,
     nearest,
 )
 
@@ -159,17 +160,30 @@ def parse(
     except (flags.Error, ValueError) as error:
         _raise_explained(error, values, argv, usage)
     if arguments and not takes_arguments:
-        word = arguments[0].lstrip("-")
-        is_data = word in dataset_names.DATASETS and "dataset" in values
         raise InputError(
             f"Unexpected argument: {arguments[0]}",
             "flags alone, as in --dataset=synthetic",
             " ".join(arguments),
-            f"Did you mean --dataset={word}?"
-            if is_data
-            else f"Did you mean --{word}, or a flag's value?",
+            _advice_on_word(arguments[0].lstrip("-"), values),
         )
     return arguments
+
+
+def _advice_on_word(word: str, values: flags.FlagValues) -> str:
+    """What a word that is no flag was probably meant to be."""
+    if word in dataset_names.DATASETS and "dataset" in values:
+        return f"Did you mean --dataset={word}?"
+    takers = [
+        name
+        for name in values
+        if word in getattr(values[name].parser, "enum_values", ())
+    ]
+    if len(takers) == 1:
+        return f"Did you mean --{takers[0]}={word}?"
+    name, equals, value = word.partition("=")
+    if flag := meant(name, list(values)):
+        return f"Did you mean --{flag}{equals}{value}?"
+    return "Write each value behind its flag, as in --name=value."
 
 
 def start_tensorflow(log_level: int = 1) -> None:

@@ -52,6 +52,11 @@ DATA_DIR = define.string(
 MOVED_DATA_DIR = define.string(
     "data_dir", None, "Folder of the run's prepared data, if it was moved."
 )
+MOVED_WEIGHTS = define.string(
+    "weights",
+    None,
+    "File of the backbone's weights, or folder of its preset, if it was moved.",
+)
 MEMORY = define.number(
     "memory_gb",
     0.5,
@@ -275,10 +280,9 @@ def open_run(folder: str, values):
     workdir = Workdir(folder)
     config, source = workdir.read_config()
     workdir.check_finished()
-    data_dir = pathlib.Path(values.data_dir or source["data_dir"]).expanduser()
     loaded = zero_shot_data.load(
         source["name"],
-        str(data_dir.absolute()),
+        absolute_data_dir(values.data_dir or source["data_dir"]),
         config.split,
         config.embedding_norm,
         values.memory_gb * 2**30,

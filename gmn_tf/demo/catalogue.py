@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +10,7 @@ from gmn_tf.data import prepared
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.settings import absolute_data_dir
 from gmn_tf.utils import tables
 from gmn_tf.utils.errors import InputError
 
@@ -53,9 +53,9 @@ class Catalogue:
         """
         _, source = workdir.read_config()
         descriptions, missing, notes = None, "", []
-        folder = pathlib.Path(data_dir or source["data_dir"]).expanduser()
+        folder = absolute_data_dir(data_dir or source["data_dir"])
         try:
-            found = prepared.open_prepared(source["name"], str(folder))
+            found = prepared.open_prepared(source["name"], folder)
             descriptions = _in_order(found, classes)
         except InputError as error:
             missing = f"{str(error).partition(chr(10))[0]} Check --data_dir."

@@ -87,6 +87,9 @@ def test_calls_in_one_process_share_no_flags():
         (["--here="], ["--here has an empty value."]),
         (["--again=x", "--again="], ["--again has an empty value."]),
         (["number=7"], ["Unexpected argument", "Did you mean --number=7"]),
+        (["nubmer=7"], ["Did you mean --number=7?"]),
+        (["green"], ["Did you mean --colour=green?"]),
+        (["--here", "x", "runs/x"], ["argument: runs/x", "as in --name=value"]),
         (["--number"], ["Missing value for flag --number"]),
     ],
 )
