@@ -25,7 +25,7 @@ from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs import experiment, report
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.search import auto, sharing, trials
+from gmn_tf.search import auto, sharing, stages, trials
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import absolute_data_dir
 from gmn_tf.training import fit, parts, precision, workers
@@ -317,7 +317,7 @@ def choose_settings(
     strategy = strategy or fit.make_strategy("one")
     if workers.several(strategy):
         raise sharing.not_by_workers("multi_worker")
-    search = auto.make_search(config, data, fixed)
+    search = stages.make_search(config, data, fixed)
     if VARIANTS[config.variant].has_generator:
         as_loaded = {"feature_scaling": data.feature_scaling.kind}
         as_loaded["embedding_norm"] = data.embedding_norm

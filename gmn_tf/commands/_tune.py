@@ -5,7 +5,7 @@ import sys
 
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command
-from gmn_tf.search import auto, sharing, space_input
+from gmn_tf.search import sharing, space_input, stages
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.search.search import AUTO, TRIALS, Search
 
@@ -165,7 +165,8 @@ def _tune_automatically(values, folder: SearchFolder, log) -> None:
     preset = values.preset if values["preset"].present else AUTO
     config = shared.resolve(values, preset)
     if values.show_space:
-        print(auto.space(config, shared.chosen_settings(values)).to_json())
+        tried = stages.space(config, shared.chosen_settings(values))
+        print(tried.to_json())
         return
     sharing.check()
     if sharing.is_chief() or sharing.is_worker():

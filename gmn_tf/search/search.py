@@ -12,7 +12,7 @@ with epy.lazy_imports():  # it takes seconds
     import keras_tuner
 
 BAYESIAN, HYPERBAND, RANDOM = "bayesian", "hyperband", "random"
-AUTO = "auto"  # whose trials are those of `auto.STAGES`
+AUTO = "auto"  # whose trials are those of `stages.STAGES`
 # Trials by default; with 23, Hyperband has run once through.
 TRIALS = {BAYESIAN: 20, HYPERBAND: 23, RANDOM: 20}
 # Hyperband gives trials 1/9 of the steps, 1/3, or all, and continues

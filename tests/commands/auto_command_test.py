@@ -6,7 +6,7 @@ import pytest
 
 from gmn_tf import commands
 from gmn_tf.commands import shared
-from gmn_tf.search import auto
+from gmn_tf.search import auto, stages
 from tests.commands.custom_data_command_test import source_folder
 from tests.support.in_process import fail, succeed
 
@@ -28,11 +28,11 @@ FIXED = (
 def _two_values_of_two_settings(quick_training):
     with pytest.MonkeyPatch.context() as patch:
         short = []
-        for one in auto.STAGES:
+        for one in stages.STAGES:
             tried = [(n, v[:2]) for n, v in one.space.items() if len(v) > 1]
-            penalty = {auto.PENALTY: one.space[auto.PENALTY]}
+            penalty = {stages.PENALTY: one.space[stages.PENALTY]}
             short.append(one._replace(space={**dict(tried[:2]), **penalty}))
-        patch.setattr(auto, "STAGES", tuple(short))
+        patch.setattr(stages, "STAGES", tuple(short))
         yield
 
 

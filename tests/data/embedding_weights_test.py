@@ -3,7 +3,7 @@ import pytest
 
 from gmn_tf.config import Config
 from gmn_tf.data import embeddings
-from gmn_tf.search import auto
+from gmn_tf.search import stages
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
@@ -36,7 +36,7 @@ def test_norms_that_mean_nothing(norm):
 def test_the_automatic_search_weighs_the_parts_of_a_joined_embedding():
     def tried(embedding):
         config = Config(embedding=embedding)
-        return auto.stages(config, ())[0].space["embedding_norm"]
+        return stages.remaining(config, ())[0].space["embedding_norm"]
 
     assert not any("*" in norm for norm in tried("att"))
     found = tried("att+words")

@@ -15,14 +15,14 @@ from gmn_tf.configs import systems
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
-from gmn_tf.search import auto, classifier_search, report, trials
+from gmn_tf.search import classifier_search, report, stages, trials
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import configure
 from gmn_tf.training import workers
 from gmn_tf.utils.errors import InputError
 
 QUICK = {"prototype_epochs": 2, "classifier_epochs": 2, "prototype_units": (8,)}
-CLOSED, REAL, BOTH = (stage.name for stage in auto.STAGES)
+CLOSED, REAL, BOTH = (stage.name for stage in stages.STAGES)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,9 +30,9 @@ def _two_values_of_each():
     with pytest.MonkeyPatch.context() as patch:
         short = [
             one._replace(space={n: v[:2] for n, v in one.space.items()})
-            for one in auto.STAGES
+            for one in stages.STAGES
         ]
-        patch.setattr(auto, "STAGES", tuple(short))
+        patch.setattr(stages, "STAGES", tuple(short))
         yield
 
 
@@ -130,36 +130,36 @@ def failure():
 def test_what_is_fixed_is_not_tried(fixed, titles, eligible):
     config = Config().replace(fixed)
 
-    stages = auto.stages(config, fixed)
+    left = stages.remaining(config, fixed)
 
-    assert [one.name for one in stages] == titles
-    assert [one.eligible for one in stages] == eligible
-    for one in stages:
+    assert [one.name for one in left] == titles
+    assert [one.eligible for one in left] == eligible
+    for one in left:
         assert not set(fixed) & set(one.space)
         assert {**config.to_dict(), **one.settings}["variant"] in (
             "real_only",
             config.variant,
         )
-    everything = auto.space(config, fixed)
+    everything = stages.space(config, fixed)
     assert not set(fixed) & set(everything.classifier)
 
 
 def test_what_the_users_classifier_does_not_use_is_not_tried():
     fixed = {"classifier": "linear"}
 
-    for one in auto.stages(Config().replace(fixed), fixed):
+    for one in stages.remaining(Config().replace(fixed), fixed):
         settings = {*one.settings, *one.space}
         assert not any(name.startswith("prototype_") for name in settings)
         assert not settings & {"classifier", "classifier_weights"}
     fixed = {"classifier": "prototype"}
-    *_, last = auto.stages(Config().replace(fixed), fixed)
+    *_, last = stages.remaining(Config().replace(fixed), fixed)
     assert "classifier_learning_rate" not in last.space
 
 
 def test_a_guiding_classifier_is_not_changed_after_its_generator():
     fixed = {"variant": "cwgan_cls"}
 
-    *_, last = auto.stages(Config().replace(fixed), fixed)
+    *_, last = stages.remaining(Config().replace(fixed), fixed)
 
     assert "classifier_learning_rate" not in last.space
     assert "synthetic_per_class" in last.space
@@ -167,26 +167,26 @@ def test_a_guiding_classifier_is_not_changed_after_its_generator():
 
 def test_where_everything_is_fixed_nothing_is_searched(config):
     with pytest.raises(InputError, match="nothing left to choose"):
-        auto.stages(config, config.to_dict())
+        stages.remaining(config, config.to_dict())
 
 
 def test_sizes_follow_the_data(tiny_config, tune_data):
     sizes = {"classifier_batch_size": 4, "prototype_batch_size": 8}
     few = tiny_config.replace(sizes)
-    made = auto.make_search(few, tune_data, {}).config
+    made = stages.make_search(few, tune_data, {}).config
 
     for kind in ("classifier", "prototype"):
         each = len(tune_data.train) / getattr(made, f"{kind}_batch_size")
         steps = each * getattr(made, f"{kind}_epochs")
-        assert steps == pytest.approx(auto.STEPS, rel=0.05)
+        assert steps == pytest.approx(stages.STEPS, rel=0.05)
     left = made.classifier_decay**made.classifier_epochs
-    assert left == pytest.approx(auto.RATE_LEFT, abs=0.02)
+    assert left == pytest.approx(stages.RATE_LEFT, abs=0.02)
     assert made.split == "tune"
     many = tiny_config.replace({"matching_classes": 99})
-    made = auto.make_search(many, tune_data, {}).config
+    made = stages.make_search(many, tune_data, {}).config
     assert made.matching_classes == tune_data.num_seen
     fixed = {"prototype_epochs": 7, "matching_classes": 2}
-    made = auto.make_search(tiny_config, tune_data, fixed).config
+    made = stages.make_search(tiny_config, tune_data, fixed).config
     assert (made.prototype_epochs, made.matching_classes) == (7, 2)
 
 
@@ -195,9 +195,9 @@ def test_the_best_of_what_was_tried_is_chosen(whole):
 
     with open(folder.path / "choices.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    tried = [pair for one in auto.STAGES for pair in one.space.items()]
+    tried = [pair for one in stages.STAGES for pair in one.space.items()]
     of_settings = [row for row in rows if row["setting"]]
-    names = {name for name, _ in tried} - {auto.PENALTY}
+    names = {name for name, _ in tried} - {stages.PENALTY}
     assert {row["setting"] for row in of_settings} == names
     further = sum(len(values) - 1 for _, values in tried)
     assert len(of_settings) == further
@@ -228,7 +228,7 @@ def test_its_table_is_that_of_any_search(whole):
 
     with open(folder.path / "trials.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == len(auto.STAGES)
+    assert len(rows) == len(stages.STAGES)
     assert {"embedding_norm", "feature_scaling", "variant"} <= set(rows[0])
     assert f"best.json: h {float(rows[0]['h']):.1f}" in text
     assert not (folder.path / "trials.png").exists()
@@ -431,7 +431,7 @@ def test_a_system_without_a_generator_keeps_its_classifier():
     config = configure("mine", "auto", variant=name)
     fixed = {"variant": name, **systems.always(name)}
 
-    trials = auto.stages(config, fixed)
+    trials = stages.remaining(config, fixed)
 
     assert trials and all(one.eligible for one in trials)
     for one in trials:
