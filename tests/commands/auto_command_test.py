@@ -6,6 +6,7 @@ import pytest
 
 from gmn_tf import commands
 from gmn_tf.commands import shared
+from gmn_tf.runs.workdir import as_begun
 from gmn_tf.search import auto, stages
 from tests.commands.custom_data_command_test import source_folder
 from tests.support.in_process import fail, succeed
@@ -79,7 +80,9 @@ def test_it_chooses_and_trains(run, words):
     assert choices.count(" instead of ") == 6
     assert "joint protocol, test split" in scores
     best = read(path / "search" / "best.json")
-    assert read(path / "config.json")["config"] == best
+    begun = read(path / "config.json")["config"]
+    assert begun == as_begun(best, begun)
+    assert best["precision"] == "auto"
     assert best["steps"] == 2
     for name in ("choices.csv", "choices.png", "trials.csv"):
         assert (path / "search" / name).exists()
