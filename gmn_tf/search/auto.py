@@ -12,7 +12,8 @@ from etils import epy
 
 from gmn_tf.config import Config
 from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
-from gmn_tf.search.stages import OBJECTIVE, PENALTY, Stage, remaining
+from gmn_tf.search.space import MARGIN, PENALTY
+from gmn_tf.search.stages import OBJECTIVE, Stage, remaining
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import counted
 
@@ -21,7 +22,6 @@ with epy.lazy_imports():  # they take seconds
     from gmn_tf.search import report, trials
 
 MINUTES = 5.0
-MARGIN = 0.5  # a smaller gain in h is within the noise of a seed
 
 
 def choose(

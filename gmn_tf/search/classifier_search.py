@@ -16,7 +16,7 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment, temperature
-from gmn_tf.search.space import CALIBRATED, as_text
+from gmn_tf.search.space import CALIBRATED, PENALTY, as_text
 from gmn_tf.training import parts
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
@@ -70,7 +70,7 @@ def search(
     Raises:
         InputError: if every classifier diverged.
     """
-    calibrate = space.get("seen_penalty") == (CALIBRATED,)
+    calibrate = space.get(PENALTY) == (CALIBRATED,)
     lists = {n: v for n, v in space.items() if v != (CALIBRATED,)}
     config = config.replace({"classifier_seeds": 1})
     begun = {name: getattr(config, name) for name in lists}
@@ -112,7 +112,7 @@ def search(
         if calibrate and objective == "h":
             model.penalise_seen(data.num_seen, 0.0)
             best = calibration.best(calibration.curve([model], used))
-            changed = changed.replace({"seen_penalty": best["penalty"]})
+            changed = changed.replace({PENALTY: best["penalty"]})
             found.append((changed, best))
         rows = []
         for one, scores in found:
@@ -121,7 +121,7 @@ def search(
             heat = {"temperature": fit.temperature}
             if fit.reason:
                 heat = {"temperature": 0.0, NO_TEMPERATURE: fit.reason}
-            values = {n: getattr(one, n) for n in (*lists, "seen_penalty")}
+            values = {n: getattr(one, n) for n in (*lists, PENALTY)}
             means = {name: scores[name]["mean"] for name in SCORES}
             rows.append({**values, **heat, **means})
         longest = max(longest, time.monotonic() - begun_at)

@@ -19,14 +19,13 @@ from gmn_tf.runs import experiment
 from gmn_tf.runs.entries import Entry
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import classifier_search
-from gmn_tf.search.space import CALIBRATED, as_text
+from gmn_tf.search.space import CALIBRATED, MARGIN, PENALTY, as_text
 from gmn_tf.training import fit
 from gmn_tf.training.callbacks import StepCallback
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
 
-OBJECTIVE, PENALTY = "h", "seen_penalty"
-MARGIN = 0.5  # a smaller gain in h is within the noise of a seed
+OBJECTIVE = "h"
 SNAPSHOTS = 4  # of a generator, evenly over its training, that `peek` scores
 CHECKPOINT_EVERY = 500
 TRAINED = "trained.json"

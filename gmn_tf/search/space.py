@@ -14,7 +14,9 @@ from etils import epy
 with epy.lazy_imports():  # it takes seconds
     import keras_tuner
 
-CALIBRATED = "calibrated"  # of seen_penalty: where h is largest
+PENALTY = "seen_penalty"
+CALIBRATED = "calibrated"  # of the penalty: where h is largest
+MARGIN = 0.5  # a smaller gain in h is within the noise of a seed
 LAYERS = [[1024], [2048], [4096], [1024, 1024], [2048, 2048], [4096, 4096]]
 
 # Each trial draws these, and trains a generator with them (section 4 of the
@@ -50,7 +52,7 @@ CLASSIFIER = {
     "prototype_learning_rate": [3e-4, 1e-3, 3e-3],
     "prototype_mask": [0.0, 0.3],
     "prototype_dropout": [0.0, 0.3],
-    "seen_penalty": [CALIBRATED],
+    PENALTY: [CALIBRATED],
 }
 # Of the presets for a CPU: small networks, and rates for few steps.
 SMALL = {

@@ -19,6 +19,7 @@ from gmn_tf.search.space import (
     CALIBRATED,
     CLASSIFIER,
     GENERATOR,
+    PENALTY,
     SMALL,
     SMALL_PRESETS,
     Space,
@@ -229,7 +230,7 @@ def _read(name: str, tried) -> tuple | dict:
             "Correct it, or give a list of values.",
         )
     values = _listed(tried)
-    if name == "seen_penalty" and values == [CALIBRATED]:
+    if name == PENALTY and values == [CALIBRATED]:
         return (CALIBRATED,)
     if not values:
         raise InputError(

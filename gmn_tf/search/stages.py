@@ -19,11 +19,10 @@ from gmn_tf.method.metrics import BASELINE
 from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
 from gmn_tf.search import space_input
 from gmn_tf.search.search import AUTO, Search
-from gmn_tf.search.space import CALIBRATED, Space
+from gmn_tf.search.space import CALIBRATED, PENALTY, Space
 from gmn_tf.utils.errors import InputError
 
 OBJECTIVE = "h"
-PENALTY = "seen_penalty"
 # Of the training of each classifier, whatever the number of samples: its steps
 # of 256, and what is left of the learning rate at the end.
 STEPS, RATE_LEFT = 600, 0.3

@@ -7,7 +7,7 @@ import pytest
 from gmn_tf import commands
 from gmn_tf.commands import shared
 from gmn_tf.runs.workdir import as_begun
-from gmn_tf.search import auto, stages
+from gmn_tf.search import auto, space, stages
 from tests.commands.custom_data_command_test import source_folder
 from tests.support.in_process import fail, succeed
 
@@ -31,7 +31,7 @@ def _two_values_of_two_settings(quick_training):
         short = []
         for one in stages.STAGES:
             tried = [(n, v[:2]) for n, v in one.space.items() if len(v) > 1]
-            penalty = {stages.PENALTY: one.space[stages.PENALTY]}
+            penalty = {space.PENALTY: one.space[space.PENALTY]}
             short.append(one._replace(space={**dict(tried[:2]), **penalty}))
         patch.setattr(stages, "STAGES", tuple(short))
         yield

@@ -15,7 +15,7 @@ from gmn_tf.configs import systems
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
-from gmn_tf.search import classifier_search, report, stages, trials
+from gmn_tf.search import classifier_search, report, space, stages, trials
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import configure
 from gmn_tf.training import workers
@@ -197,7 +197,7 @@ def test_the_best_of_what_was_tried_is_chosen(whole):
         rows = list(csv.DictReader(file))
     tried = [pair for one in stages.STAGES for pair in one.space.items()]
     of_settings = [row for row in rows if row["setting"]]
-    names = {name for name, _ in tried} - {stages.PENALTY}
+    names = {name for name, _ in tried} - {space.PENALTY}
     assert {row["setting"] for row in of_settings} == names
     further = sum(len(values) - 1 for _, values in tried)
     assert len(of_settings) == further

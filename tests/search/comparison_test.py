@@ -12,7 +12,7 @@ from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import calibration
 from gmn_tf.runs import experiment
 from gmn_tf.runs.entries import ENTRIES, TRIALS
-from gmn_tf.search import classifier_search, comparison
+from gmn_tf.search import classifier_search, comparison, space
 from gmn_tf.utils.errors import InputError
 
 REAL = {"discriminant": ENTRIES["discriminant"]}
@@ -68,7 +68,7 @@ def test_the_choice_is_that_of_the_search_on_the_tune_splits(
     assert found["settings"]["seen_penalty"] == best["penalty"]
     assert found["config"] == begun.to_dict()
     tried = [one["h"] for one in found["tried"]]
-    assert found["h"] >= max(tried) - comparison.MARGIN
+    assert found["h"] >= max(tried) - space.MARGIN
 
 
 def test_the_choice_needs_no_test_record(
