@@ -15,12 +15,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gmn_tf.utils import dimensions
 from gmn_tf.utils.errors import InputError, counted, listed
 from gmn_tf_datasets.zero_shot.source import Source
 
 _TESTS = ("test_seen", "test_unseen")
-_BLOCK = 1024  # rows that are compared at once
-_NEARLY = 1e-6  # of a number: what rounding to float32 may change
 NAMES = ("train", *_TESTS, "tune_train", "tune_seen", "tune_unseen")
 # With fewer classes, scores are mostly chance. Accuracies of the unseen classes
 # of FLO and CUB have standard deviations of 12 to 28 points, and their mean
@@ -100,7 +99,12 @@ def make(source: Source) -> Splits:
     rows = source.rows
     _check_rows({name: rows[name] for name in ("trainval", *_TESTS)})
     seen = _checked_seen(source)
-    _check_differ(source)
+    dimensions.check_differ(
+        source.features,
+        f"All training samples in {source.feature_file} have the same "
+        "features.",
+        np.sort(rows["trainval"]),
+    )
     unseen = np.setdiff1d(np.arange(len(source.class_names)), seen)
     validation, validation_source = _validation_classes(source, seen)
     train = np.sort(rows["trainval"])
@@ -188,26 +192,6 @@ def numbers_within_class(labels: np.ndarray) -> np.ndarray:
     numbers = np.empty(len(labels), int)
     numbers[order] = np.arange(len(labels)) - firsts
     return numbers
-
-
-def _check_differ(source: Source) -> None:
-    """Raises InputError if all training samples have the same features."""
-    rows = np.sort(source.rows["trainval"])
-    first = None
-    for start in range(0, len(rows), _BLOCK):
-        block = source.features[rows[start : start + _BLOCK]]
-        block = np.asarray(block, np.float32)
-        first = block[0] if first is None else first
-        if np.any(np.abs(block - first) > _NEARLY * np.abs(first)):
-            return
-    raise InputError(
-        f"All training samples in {source.feature_file} have the same "
-        "features.",
-        "at least one dimension that differs between samples",
-        f"{counted(len(rows), 'sample')} with numbers from {first.min():g} to "
-        f"{first.max():g}",
-        "Check how the features were extracted.",
-    )
 
 
 def _check_rows(published: dict[str, np.ndarray]) -> None:

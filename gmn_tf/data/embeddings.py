@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gmn_tf.data.feature_scaling import statistics
+from gmn_tf.utils.dimensions import statistics
 from gmn_tf.utils.errors import InputError, counted, hint, listed
 
 L2, MATRIX, NONE = "l2", "matrix", "none"

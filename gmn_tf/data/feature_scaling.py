@@ -13,88 +13,20 @@ import dataclasses
 
 import numpy as np
 
-from gmn_tf.utils.errors import InputError, check_choice, counted
+from gmn_tf.utils.dimensions import (
+    NEARLY,
+    Statistics,
+    same_features,
+    statistics,
+)
+from gmn_tf.utils.errors import check_choice, counted
 
 NONE, RMS, STANDARD = "none", "rms", "standard"
 MINMAX, CENTRED, UNIT, ARCSINH = "minmax", "centred", "unit", "arcsinh"
 FEATURE_SCALINGS = (NONE, RMS, STANDARD, MINMAX, CENTRED, UNIT, ARCSINH)
 SIGNED = (STANDARD, CENTRED, UNIT, ARCSINH)  # around 0
-# A dimension is constant if its standard deviation is not above this part of
-# its largest number: about ten times the rounding of float32.
-NEARLY = 1e-6
-BLOCK = 1024  # rows that statistics are taken of at once
 MEDIAN_ROWS = 20_000  # spread evenly, that medians are taken of
 MEDIAN_COLUMNS = 256  # at once
-
-
-@dataclasses.dataclass(frozen=True)
-class Statistics:
-    """Statistics of each dimension of some rows, `[dx]` float64.
-
-    Attributes:
-        mean: of each dimension.
-        std: standard deviation.
-        least: the smallest number.
-        most: the largest number.
-    """
-
-    mean: np.ndarray
-    std: np.ndarray
-    least: np.ndarray
-    most: np.ndarray
-
-    @property
-    def largest(self) -> np.ndarray:
-        """The largest absolute number of each dimension."""
-        return np.maximum(np.abs(self.least), np.abs(self.most))
-
-    @property
-    def varies(self) -> np.ndarray:
-        """Which dimensions are neither constant nor nearly so."""
-        return self.std > NEARLY * self.largest
-
-    def inverse(self, sizes: np.ndarray) -> np.ndarray:
-        """1 / sizes `[dx]`, and 0 for a constant dimension."""
-        return np.where(self.varies, 1.0 / np.where(self.varies, sizes, 1.0), 0)
-
-
-def statistics(rows) -> Statistics:
-    """Statistics of rows `[n, dx]`: an array, or an `on_disk.OnDisk`."""
-    # It takes a second, and not all who import this module need it.
-    from sklearn import preprocessing
-
-    moments = preprocessing.StandardScaler()
-    bounds = preprocessing.MinMaxScaler()
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK].astype(np.float64)
-        moments.partial_fit(block)
-        bounds.partial_fit(block)
-    return Statistics(
-        moments.mean_,
-        np.sqrt(moments.var_),
-        bounds.data_min_,
-        bounds.data_max_,
-    )
-
-
-def check_differ(features) -> None:
-    """Raises InputError if all rows `[n, dx]` have nearly the same features."""
-    for rows in (features[:BLOCK], features):  # mostly, the first tell
-        found = statistics(rows)
-        if found.varies.any():
-            return
-    raise _same_features(found, "")
-
-
-def _same_features(found: Statistics, start: str) -> InputError:
-    whose = "all training samples have the same features."
-    return InputError(
-        start + whose if start else whose.capitalize(),
-        "at least one dimension that differs between samples",
-        f"{len(found.mean)} constant dimensions, numbers from "
-        f"{found.least.min():g} to {found.most.max():g}",
-        "Check how the features were extracted.",
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,8 +81,11 @@ class FeatureScaling:
         found = statistics(features)
         usable = found.largest > 0.0 if kind == RMS else found.varies
         if not usable.any():
-            start = f"--feature_scaling={kind} is not possible: "
-            raise _same_features(found, start)
+            raise same_features(
+                f"--feature_scaling={kind} is not possible: all training "
+                "samples have the same features.",
+                found,
+            )
         if kind == ARCSINH:
             offset, deviation = _medians(features)
             factor = found.inverse(np.where(deviation, deviation, found.std))

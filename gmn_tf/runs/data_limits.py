@@ -20,7 +20,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from gmn_tf.data.feature_scaling import statistics
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics
 from gmn_tf.method.classifiers.discriminant import (
@@ -29,6 +28,7 @@ from gmn_tf.method.classifiers.discriminant import (
     regression,
     scatter_within,
 )
+from gmn_tf.utils.dimensions import statistics
 from gmn_tf_datasets.zero_shot import splits
 
 # Larger data is thinned out evenly, so that this takes seconds.

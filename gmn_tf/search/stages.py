@@ -20,6 +20,7 @@ from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
 from gmn_tf.search import space_input
 from gmn_tf.search.search import AUTO, Search
 from gmn_tf.search.space import CALIBRATED, PENALTY, Space
+from gmn_tf.utils import dimensions
 from gmn_tf.utils.errors import InputError
 
 OBJECTIVE = "h"
@@ -130,7 +131,9 @@ def make_search(config: Config, data: ZeroShotData, fixed: Mapping) -> Search:
             f"{len(data.seen)} and {len(data.unseen)} samples",
             "Give more samples per class, or train with --preset=cpu.",
         )
-    feature_scaling.check_differ(data.train.features)
+    dimensions.check_differ(
+        data.train.features, "All training samples have the same features."
+    )
 
     def epochs_of(batch_size: int) -> int:
         epochs = round(STEPS * batch_size / len(data.train))

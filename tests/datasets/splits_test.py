@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gmn_tf.data.feature_scaling import FeatureScaling
+from gmn_tf.utils import dimensions
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
 from gmn_tf_datasets.zero_shot.source import Embedding, Source
@@ -112,7 +114,7 @@ def test_of_two_seen_classes_the_second_is_held_out():
 
 @pytest.mark.parametrize("value", [3.0, 0.0, -1e-9])
 def test_features_that_are_all_the_same_are_refused(value, monkeypatch):
-    monkeypatch.setattr(splits, "_BLOCK", 4)
+    monkeypatch.setattr(dimensions, "BLOCK", 4)
     features = np.full((len(LABELS), 2), value)
     features[TEST_SEEN] = features[TEST_UNSEEN] = 7.0  # no matter
     source = dataclasses.replace(_source(), features=features)
@@ -120,6 +122,26 @@ def test_features_that_are_all_the_same_are_refused(value, monkeypatch):
         splits.make(source)
     features[TRAINVAL[-1], 1] += 1.0
     splits.make(source)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [2e-6],  # one row, by more than rounding
+        [1e-6, -1e-6] * 3,
+        [1e-40],  # nothing in float32
+    ],
+)
+def test_what_no_scaling_can_use_is_refused_at_preparation(changes):
+    features = np.ones((len(LABELS), 2))
+    features[TRAINVAL[: len(changes)], 1] += changes
+    for scale in (1.0, -1e30, 1e-30):
+        rows = features * scale
+        with pytest.raises(InputError, match="--feature_scaling=standard"):
+            FeatureScaling.fit("standard", rows[TRAINVAL].astype(np.float32))
+        source = dataclasses.replace(_source(), features=rows)
+        with pytest.raises(InputError, match="have the same features"):
+            splits.make(source)
 
 
 @pytest.mark.parametrize(

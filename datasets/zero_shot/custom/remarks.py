@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from gmn_tf.utils.dimensions import statistics
 from gmn_tf.utils.errors import counted, ended, listed
 from gmn_tf_datasets.zero_shot.custom.classes import Classes
 from gmn_tf_datasets.zero_shot.custom.features import Features
@@ -114,7 +115,7 @@ def on_descriptions(classes: Classes) -> list[str]:
     """Remarks on numbers that no seen class, or no class, tells apart."""
     values = classes.embeddings
     seen = np.setdiff1d(np.arange(len(values)), classes.unseen)
-    constant = np.ptp(values[seen], axis=0) == 0.0
+    constant = ~statistics(values, seen).varies
     if not constant.any() or constant.all():
         return []
     count = np.count_nonzero(constant)
