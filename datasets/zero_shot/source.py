@@ -170,21 +170,26 @@ def check_finite(
     Raises:
         InputError: for NaN and infinity; it counts `rows` from `first`.
     """
-    wrong, lowest = [], np.inf
+    wrong, lowest, are_numbers = [], np.inf, True
     for start in range(0, len(matrix), _BLOCK):
+        stored = matrix[start : start + _BLOCK]
         # As float32, because that is how they will be written.
         with np.errstate(over="ignore"):
-            block = matrix[start : start + _BLOCK].astype(np.float32)
+            block = stored.astype(np.float32)
         finite = np.isfinite(block).all(axis=1)
+        are_numbers &= bool(np.isfinite(stored[~finite]).all())
         wrong.extend(np.flatnonzero(~finite) + start + first)
         lowest = min(lowest, block.min())
     if wrong:
         raise InputError(
             f"{name} has values that are not finite as float32.",
             f"numbers up to {np.finfo(np.float32).max:.1e} for all {rows}",
-            f"NaN, infinity or more for {len(wrong)} {rows}, counted from "
-            f"{first}: {listed(wrong)}",
-            action,
+            f"{'larger ones' if are_numbers else 'NaN, infinity or more'} for "
+            f"{len(wrong)} {rows}, counted from {first}: {listed(wrong)}",
+            "Divide all numbers by one constant, the same for training and "
+            "prediction."
+            if are_numbers
+            else action,
         )
     return float(lowest)
 

@@ -102,15 +102,29 @@ def check_differ(
         found = statistics(features, some)
         if found.varies.any():
             return
+    blocks = (
+        rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)
+    )
+    if not found.largest.any() and any(features[b].any() for b in blocks):
+        raise same_features(
+            problem,
+            found,
+            "Multiply all features by a constant: in float32, in which they "
+            "are kept, numbers so near to 0 are 0.",
+        )
     raise same_features(problem, found)
 
 
-def same_features(problem: str, found: Statistics) -> InputError:
+def same_features(
+    problem: str,
+    found: Statistics,
+    action: str = "Check how the features were extracted.",
+) -> InputError:
     """The error for features of which no dimension varies."""
     return InputError(
         problem,
         "at least one dimension that differs between samples",
         f"{counted(len(found.mean), 'constant dimension')}, numbers from "
         f"{found.least.min():g} to {found.most.max():g}",
-        "Check how the features were extracted.",
+        action,
     )

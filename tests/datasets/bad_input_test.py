@@ -62,6 +62,11 @@ FEATURES, ATT, SENT = "res101", "att_splits", "sent_splits"
             ["not finite", "1 rows", "from 1: 4"],
         ),
         (FEATURES, _put("features", (0, 36), np.inf), ["from 1: 37"]),
+        (
+            FEATURES,
+            _put("features", (0, 36), 1e40),
+            ["larger ones for 1 rows", "from 1: 37", "Divide all numbers"],
+        ),
         (FEATURES, _put("features", (0, 0), 1e300), ["from 1: 1"]),
         (FEATURES, _set("features", np.ones((7, 36))), ["(7, 36)", "37"]),
         (FEATURES, _set("features", np.array(["a"])), ["not a matrix"]),

@@ -56,8 +56,21 @@ def test_digits_that_float32_loses_are_told():
     values[:, 1] += 1e12
     (note,) = remarks_on(values)
     assert note.startswith("1 column of the features") and "from 0: 1)" in note
+    assert note.endswith("Subtract its mean from such a column.")
     values[:, 1] = distinct()[:, 1] * 1e12  # a unit alone loses nothing
     assert remarks_on(values) == []
+
+
+def test_columns_too_near_to_0_for_float32_are_told():
+    values = distinct(np.float64)
+    values[:, 1] *= 1e-50
+    (note,) = remarks_on(values)
+    assert note.startswith("1 column of the features") and "from 0: 1)" in note
+    assert note.endswith("Multiply such a column by a constant.")
+    values[:, 0] += 1e12
+    *_, first, second = remarks_on(values)  # after that on copies
+    assert "from 0: 0). Subtract" in first
+    assert "from 0: 1). Multiply" in second
 
 
 def test_files_of_one_name_that_are_all_for_testing_are_told():

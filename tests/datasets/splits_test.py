@@ -144,6 +144,16 @@ def test_what_no_scaling_can_use_is_refused_at_preparation(changes):
             splits.make(source)
 
 
+def test_features_too_near_to_0_for_float32_are_refused_with_the_cause():
+    features = np.arange(2.0 * len(LABELS)).reshape(-1, 2)
+    source = dataclasses.replace(_source(), features=features * 1e-60)
+    with pytest.raises(InputError, match="Multiply all features"):
+        splits.make(source)
+    zeros = dataclasses.replace(_source(), features=features * 0.0)
+    with pytest.raises(InputError, match="how the features were extracted"):
+        splits.make(zeros)
+
+
 @pytest.mark.parametrize(
     ("counts", "kept", "words"),
     [

@@ -35,15 +35,21 @@ def on_samples(
         low = np.minimum(low, block.min(axis=0))
         high = np.maximum(high, block.max(axis=0))
     notes = _on_copies(np.array(digests, np.uint64), samples, rows, class_names)
-    as_kept = low.astype(np.float32) == high.astype(np.float32)
-    lost = np.flatnonzero((low < high) & as_kept)
-    if len(lost):
-        notes.append(
-            f"{counted(len(lost), 'column')} of the features "
-            f"{'is' if len(lost) == 1 else 'are'} constant in float32, in "
-            "which features are kept, though not in the file (from 0: "
-            f"{listed(lost)}). Subtract its mean from such a column."
-        )
+    kept = low.astype(np.float32)
+    lost = (low < high) & (kept == high.astype(np.float32))
+    for columns, advice in (
+        (lost & (kept != 0.0), "Subtract its mean from such a column."),
+        # Too near to 0 for float32.
+        (lost & (kept == 0.0), "Multiply such a column by a constant."),
+    ):
+        numbers = np.flatnonzero(columns)
+        if len(numbers):
+            notes.append(
+                f"{counted(len(numbers), 'column')} of the features "
+                f"{'is' if len(numbers) == 1 else 'are'} constant in float32, "
+                "in which features are kept, though not in the file (from 0: "
+                f"{listed(numbers)}). {advice}"
+            )
     return notes
 
 
