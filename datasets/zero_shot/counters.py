@@ -5,7 +5,7 @@ any place; such a number would be learned from as if it described the row.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 from etils import epath
@@ -16,6 +16,8 @@ from gmn_tf.utils.errors import InputError, counted
 _START = 64  # rows that tell which columns are worth a look
 _FEWEST = 4  # rows by which a column of any name is seen to count
 _MANY = 20  # rows whose numbers in any order are those of rows, not a rank
+_BLOCK = 4096  # rows that are read at once
+_NUMBERS = 2**24  # of columns that are looked at at once
 # Names of columns that number rows, without what is no letter or digit.
 _NAMES = {
     *("id", "index", "idx", "rowid", "rowindex", "rownumber", "rownum"),
@@ -75,7 +77,11 @@ def check(
         return
     first = np.arange(min(_START, len(values)))
     spread = np.unique(np.linspace(0, len(values) - 1, _START, dtype=int))
-    start, some = (np.asarray(values[rows]) for rows in (first, spread))
+    start, some = (
+        # Differences of whole numbers of 16 bits may need more.
+        np.asarray(values[rows], np.float64)
+        for rows in (first, spread)
+    )
     columns = [
         column
         for column in np.flatnonzero((some == np.rint(some)).all(axis=0))
@@ -83,9 +89,7 @@ def check(
         or _are_distinct(some[:, column])
         or _numbers_classes(some[:, column], labels, spread)
     ]
-    for column in columns:
-        # Few columns get here: all rows of one fit into memory.
-        numbers = _column(values, column)
+    for column, numbers in _whole(values, columns):
         what = "rows"
         many = len(numbers) >= _MANY
         if not _count(numbers) and not (many and _follow(numbers)):
@@ -105,12 +109,16 @@ def check(
         )
 
 
-def _column(values, column: int) -> np.ndarray:
-    blocks = (
-        np.asarray(values[start : start + 4096], np.float64)[:, column]
-        for start in range(0, len(values), 4096)
-    )
-    return np.concatenate([*blocks])
+def _whole(values, columns: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Columns with all of their rows, as many at once as fit into memory."""
+    at_once = max(1, _NUMBERS // len(values))
+    for first in range(0, len(columns), at_once):
+        some = columns[first : first + at_once]
+        blocks = (
+            np.asarray(values[start : start + _BLOCK])[:, some]
+            for start in range(0, len(values), _BLOCK)
+        )
+        yield from zip(some, np.concatenate([*blocks]).astype(np.float64).T)
 
 
 def _are_distinct(numbers: np.ndarray) -> bool:
@@ -146,6 +154,7 @@ def _numbers_classes(numbers, labels: np.ndarray | None, rows) -> bool:
         return False
     labels = labels[rows]
     classes = len(np.unique(labels))
+    if not 2 < classes < len(labels) or len(np.unique(numbers)) != classes:
+        return False
     pairs = np.unique(np.stack([labels, numbers]), axis=1).shape[1]
-    one_each = pairs == classes == len(np.unique(numbers))
-    return bool(one_each and 2 < classes < len(labels))
+    return pairs == classes

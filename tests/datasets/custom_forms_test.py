@@ -8,6 +8,7 @@ from etils import epath
 
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import counters
 from gmn_tf_datasets.zero_shot.custom import classes, features, folder_names
 from tests.datasets import custom_data_test as custom_data
 
@@ -173,6 +174,27 @@ def test_numbers_that_do_not_count_are_kept(tmp_path):
     folder = custom_data.write(tmp_path / "source")
     np.save(folder / "features.npy", whole)
     np.testing.assert_array_equal(custom_data.read(folder).features, whole)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "float32"])
+def test_many_columns_of_whole_numbers_are_read_a_few_times(dtype):
+    class Rows(np.ndarray):
+        """Rows that count how often they are read."""
+
+        reads = 0
+
+        def __getitem__(self, rows):
+            Rows.reads += 1
+            return np.asarray(self)[rows]
+
+    rng = np.random.default_rng(0)
+    whole = rng.integers(-(2**15), 2**15, (300, 50)).astype(dtype)
+    labels = np.arange(len(whole)) % 7
+    counters.check(whole.view(Rows), "features", labels)
+    assert Rows.reads == 3
+    whole[:, 31] = labels * 4000 - 12000
+    with pytest.raises(InputError, match=r"Column 31 .* numbers the classes"):
+        counters.check(whole.view(Rows), "features", labels)
 
 
 def test_new_classes_keep_the_columns_of_the_run(tmp_path):
