@@ -24,8 +24,9 @@ _NAMES = {
     *("rownr", "rowno", "rownames", "rowname", "row", "level0", "nr", "lfdnr"),
     *("sampleid", "imageid", "imgid", "fileid", "recordid", "objectid", "uid"),
     *("classid", "classindex", "classidx", "classnr", "classno", "labelid"),
-    *("slno", "sno", "serial", "serialnumber", "uniqueid", "classnumber", ""),
+    *("slno", "sno", "serial", "serialnumber", "uniqueid", "classnumber"),
 }
+_SIGNS = {"#", "\u2116"}  # that stand for a number, where they are a name
 
 
 def without(
@@ -45,10 +46,7 @@ def without(
         Those that stay, and a sentence if others do not.
     """
     left_out = [
-        name
-        for name in columns
-        if name not in known
-        and re.sub(r"[\W_]+", "", texts.folded(name)) in _NAMES
+        name for name in columns if name not in known and _is_number(name)
     ]
     if not left_out:
         return tuple(columns), []
@@ -57,6 +55,15 @@ def without(
         f"{path.name}: {counted(len(left_out), 'column')} left out, because "
         f"the name says that it numbers rows: {words}."
     ]
+
+
+def _is_number(name: str) -> bool:
+    """Whether the name of a column says that it numbers rows.
+
+    A name without letters may be a picture, such as a red circle.
+    """
+    letters = re.sub(r"[\W_]+", "", texts.folded(name))
+    return letters in _NAMES if letters else bool({*name} & _SIGNS)
 
 
 def check(

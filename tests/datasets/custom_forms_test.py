@@ -197,6 +197,24 @@ def test_many_columns_of_whole_numbers_are_read_a_few_times(dtype):
         counters.check(whole.view(Rows), "features", labels)
 
 
+@pytest.mark.parametrize(
+    ("name", "is_kept"),
+    [
+        ("\U0001f534", True),  # a red circle
+        ("\u2600\ufe0f", True),  # the sun, as an emoji
+        ("%", True),
+        ("\u0995\u09bf", True),  # a letter with a vowel sign
+        ("#", False),
+        ("\u2116", False),  # the sign for a number
+        ("Row Nr.", False),
+    ],
+)
+def test_a_column_is_left_out_only_if_its_name_numbers_rows(name, is_kept):
+    kept, notes = counters.without(("beak", name), epath.Path("a.csv"))
+    assert kept == (("beak", name) if is_kept else ("beak",))
+    assert bool(notes) != is_kept
+
+
 def test_new_classes_keep_the_columns_of_the_run(tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("class,ID,Beak,Unnamed: 0\nowl,7,1,4\nwren,8,2,9\n")
