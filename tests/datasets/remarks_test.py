@@ -102,3 +102,19 @@ def test_what_is_constant_over_seen_classes_is_told():
     assert not remarks.on_descriptions(
         Classes(NAMES, classes.kinds, (part,), ())
     )
+
+
+def test_classes_described_alike_but_for_a_sign_or_rounding_are_the_same():
+    kinds = ("seen",) * 3
+    for other in ([-0.0, 1.0], [0.0, 1.0 + 1e-7]):
+        values = np.array([[0.0, 1.0], [2.0, 3.0], other], np.float32)
+        part = source.Embedding("att", values)
+        (note,) = remarks.on_similar(Classes(NAMES, kinds, (part,), ()))
+        assert note == (
+            "The seen class swan is described as owl is: their synthetic "
+            "features are the same."
+        )
+    values[2] *= 2.0
+    part = source.Embedding("att", values)
+    (note,) = remarks.on_similar(Classes(NAMES, kinds, (part,), ()))
+    assert "apart from the length" in note

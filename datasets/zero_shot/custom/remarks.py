@@ -140,15 +140,21 @@ def on_descriptions(classes: Classes) -> list[str]:
 
 def on_similar(classes: Classes) -> list[str]:
     """A sentence for each class that is described as another one is."""
-    raw, notes, identical = classes.embeddings, [], {}
+    raw, notes = classes.embeddings, []
+    of_direction = {}  # by the first of a direction, one class of each length
     # Seen classes first, so that the sentence is about an unseen one.
     seen = np.setdiff1d(np.arange(len(raw)), classes.unseen)
     order = np.concatenate([seen, classes.unseen])
     # As --embedding_norm=l2 does, which is the default.
     lengths = np.linalg.norm(raw.astype(np.float64), axis=1, keepdims=True)
     first = _first_similar((raw / lengths)[order])
-    for number, similar in zip(order, order[first]):
-        same = identical.setdefault(raw[number].tobytes(), number)
+    sizes = lengths.ravel().tolist()
+    for number, similar in zip(order.tolist(), order[first].tolist()):
+        size, others = sizes[number], of_direction.setdefault(similar, [])
+        near = (o for o in others if abs(size - sizes[o]) <= _NEAR * size)
+        same = next(near, number)
+        if same == number:
+            others.append(number)
         if number == similar:
             continue
         kind, is_same = classes.kinds[number], same != number
