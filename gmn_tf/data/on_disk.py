@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from gmn_tf.utils.dataset_names import PREPARE_AGAIN
 from gmn_tf.utils.errors import LostDataError, first_line
 
 # A record is framed by its length, a checksum of that, and one of its content.
@@ -110,8 +111,8 @@ class Records(OnDisk):
                 f"{stream.name} has changed since it was opened.",
                 "prepared data that nothing touches while a command runs",
                 found,
-                "Remove the data set's folder, let bin/train prepare it again, "
-                "and repeat the command.",
+                f"Remove the data set's folder, {PREPARE_AGAIN}, and repeat "
+                "the command.",
             )
             _LOSSES.append(loss)
             raise loss

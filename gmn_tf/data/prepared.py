@@ -9,6 +9,7 @@ import numpy as np
 from etils import epy
 
 from gmn_tf.data import data_checks, embeddings
+from gmn_tf.utils.dataset_names import PREPARE_AGAIN
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot.metadata import EMBEDDINGS_FILE, FORMAT_VERSION
 
@@ -47,10 +48,9 @@ def open_prepared(name: str, data_dir: str | os.PathLike) -> Prepared:
     if not os.path.isdir(os.path.join(data_dir, name)):
         raise InputError(
             f"There is no prepared data {name} in {data_dir}.",
-            "the folder of a whole preparation, as bin/train makes it",
+            "the folder of a whole preparation",
             "no such folder",
-            "Check --data_dir, or prepare the data again with bin/prepare "
-            "(custom data with bin/prepare_data). If other content has "
+            f"Check --data_dir, or {PREPARE_AGAIN}. If other content has "
             "replaced it, this run needs the earlier content.",
         )
     with reporting_damage(name, data_dir, *data_checks.ERRORS):
@@ -89,7 +89,7 @@ def reporting_damage(name: str, data_dir, *errors: type[Exception]):
     except errors as error:
         raise InputError(
             f"Cannot read the prepared data {name} in {data_dir}.",
-            "a whole preparation, as bin/train makes it",
+            "a whole preparation",
             first_line(error),
-            f"Remove {data_dir}/{name}, and let bin/train prepare it again.",
+            f"Remove {data_dir}/{name}, and {PREPARE_AGAIN}.",
         ) from error

@@ -42,6 +42,12 @@ SYNTHETIC = "synthetic"
 DATASETS = (*PUBLISHED, SYNTHETIC)
 BUILDER = "zero_shot"  # its folder in that of prepared data
 CUSTOM = "custom-data"  # no features file can have such a name
+# What to do about prepared data that are damaged or gone; bin/train could make
+# only those that are downloaded or drawn.
+PREPARE_AGAIN = (
+    "prepare the data again with bin/prepare (custom data with "
+    "bin/prepare_data)"
+)
 _LONGEST = 64  # Bytes of a name.
 
 

@@ -299,8 +299,9 @@ def test_damaged_data_is_refused(tiny_name, tiny_dir, tmp_path):
         zero_shot_data.load("zero_shot/gone", tmp_path / "data")
     for record in (tmp_path / "data").rglob("*-train.tfrecord*"):
         record.write_bytes(record.read_bytes()[:-20])
-    with pytest.raises(InputError, match="whole preparation"):
+    with pytest.raises(InputError, match="whole preparation") as error:
         zero_shot_data.load(tiny_name, tmp_path / "data")
+    assert "(custom data with bin/prepare_data)" in error.value.action
 
 
 @quick.training()
