@@ -9,7 +9,7 @@ from collections.abc import Callable
 from etils import epath
 
 from gmn_tf.images import backbones, extraction
-from gmn_tf.images.image_folder import scan
+from gmn_tf.images.image_folder import by_reason, scan
 from gmn_tf.utils.errors import InputError, counted
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
 from gmn_tf_datasets.zero_shot.custom import features as custom_features
@@ -66,12 +66,21 @@ def features_folder(
     }
     known = {numbers[class_name] for class_name, _ in listing.images}
     known.update(classes.unseen.tolist())
-    empty = [n for c, n in enumerate(classes.names) if c not in known]
+    empty = [c for c in range(len(classes.names)) if c not in known]
     if empty:
+        name = classes.names[empty[0]]
+        reasons = by_reason(
+            {
+                file: reason
+                for file, reason in listing.left_out.items()
+                if numbers.get(file.partition("/")[0]) == empty[0]
+            }
+        )
         raise InputError(
-            f"The seen class {empty[0]} has no image.",
-            f"images in {images / empty[0]}",
-            f"{counted(len(empty), 'seen class', 'seen classes')} without any",
+            f"The seen class {name} has no image.",
+            f"images in {images / name}",
+            f"{counted(len(empty), 'seen class', 'seen classes')} without any"
+            + ("; left out there: " + "; ".join(reasons)) * bool(reasons),
             "Add images, or say in classes.csv that the class is unseen.",
         )
     network = backbones.load(backbone, weights)

@@ -204,3 +204,24 @@ def test_a_class_that_no_folder_can_be_called_is_explained(
         custom_images.features_folder(tmp_path, "x", "data", *arguments)
     assert "No folder of images can have" in str(error.value)
     assert advised in error.value.action
+
+
+def test_a_class_of_files_that_are_left_out_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(pillow, "pillow_heif", None)
+    lines = "class,seen,f\nowl,seen,7\nkite,seen,2\nrail,seen,4\nwren,no,3\n"
+    (tmp_path / "classes.csv").write_text(lines)
+    for file in ("owl/1.jpg", "Kite/2.heic", "Kite/3.heic"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    arguments = ("none", "random", "stop", "att", True, None)
+    with pytest.raises(InputError, match="seen class kite has no") as error:
+        custom_images.features_folder(tmp_path, "x", "data", *arguments)
+    assert error.value.received == (
+        "2 seen classes without any; left out there: "
+        f"{pillow.NEEDS_HEIF}: 2: Kite/2.heic, Kite/3.heic"
+    )
+    for file in ("2.heic", "3.heic"):
+        (tmp_path / "Kite" / file).unlink()
+    with pytest.raises(InputError, match="seen class kite has no") as error:
+        custom_images.features_folder(tmp_path, "x", "data", *arguments)
+    assert error.value.received == "2 seen classes without any"
