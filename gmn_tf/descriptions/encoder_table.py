@@ -1,8 +1,8 @@
 """The encoders that turn words into numbers: one row each.
 
-To add one, write a file with `check` and `encode` as those of `word_vectors`,
-and add its row. Nothing here imports TensorFlow, so that bad flags are
-answered at once.
+To add one, write a file with `TEMPLATES`, `check` and `encode` as those of
+`word_vectors`, and add its row. Nothing here imports TensorFlow, so that bad
+flags are answered at once.
 """
 
 import importlib
@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gmn_tf.descriptions import word_forms
 from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import ended, listed, quoted
+from gmn_tf.version import __version__
 
 WORDS, TEXT_TOWER = "words", "hub"
 NAME, TEXT = "{name}", "{text}"  # what a template stands around
@@ -33,6 +35,20 @@ class Options(NamedTuple):
 
     templates: tuple[str, ...] = ()
     rarity: float = 1e-4
+
+
+class Words(NamedTuple):
+    """What an encoder reads about `n` classes.
+
+    Attributes:
+        names: as a person would write them.
+        sentences: of each template, one about each class.
+        labels: what notes and errors call the classes.
+    """
+
+    names: list[str]
+    sentences: list[list[str]]
+    labels: Sequence[str]
 
 
 class Note(NamedTuple):
@@ -123,9 +139,42 @@ def encode(
     quiet: bool,
     labels: Sequence[str],
 ) -> Description:
-    """Descriptions of classes by the encoder that `source` names."""
-    module = _module(kind_of(source))
-    return module.encode(source, names, texts, options, quiet, labels)
+    """Descriptions of classes by the encoder that `source` names.
+
+    Args:
+        source: a file or preset.
+        names: of `n` classes, as they are.
+        texts: a free text about each, perhaps empty.
+        options: how the encoder is used.
+        quiet: whether to show no progress.
+        labels: what notes and errors call the classes.
+
+    Raises:
+        InputError: for an encoder that cannot be used, or classes of which it
+            knows nothing.
+    """
+    kind = kind_of(source)
+    module = _module(kind)
+    module.check(source)
+    templates = options.templates or module.TEMPLATES
+    readable = [*map(word_forms.readable, names)]
+    sentences = [
+        [
+            " ".join(template.replace(NAME, n).replace(TEXT, t).split())
+            for n, t in zip(readable, texts)
+        ]
+        for template in templates
+    ]
+    words = Words(readable, sentences, labels)
+    found = module.encode(source, words, options, quiet)
+    record = {
+        "encoder": kind,
+        **found.record,
+        "dim": found.values.shape[1],
+        "templates": list(templates),
+        "version": __version__,
+    }
+    return found._replace(record=record)
 
 
 def _module(kind: str):

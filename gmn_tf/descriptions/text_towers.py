@@ -7,24 +7,21 @@ the class at length 1; of several templates, their mean at length 1.
 
 import hashlib
 import os
-from collections.abc import Sequence
 from importlib import metadata
 
 import numpy as np
 
-from gmn_tf.descriptions import word_forms
 from gmn_tf.descriptions.encoder_table import (
     NAME,
     TEXT,
-    TEXT_TOWER,
     Description,
     Note,
     Options,
+    Words,
 )
 from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError, counted, first_line
 from gmn_tf.utils.progress import progress
-from gmn_tf.version import __version__
 
 TEMPLATES = (f"a photo of a {NAME}. {TEXT}",)
 _FLAG = "encoder"
@@ -37,27 +34,19 @@ def check(source: str | os.PathLike) -> None:
 
 
 def encode(
-    source: str | os.PathLike,
-    names: Sequence[str],
-    texts: Sequence[str],
-    options: Options,
-    quiet: bool,
-    labels: Sequence[str],
+    source: str | os.PathLike, words: Words, options: Options, quiet: bool
 ) -> Description:
     """Descriptions of classes from a preset with a text tower.
 
     Args:
         source: the preset, `hub:NAME` or a folder.
-        names: of `n` classes, as they are.
-        texts: a free text about each, perhaps empty.
-        options: templates.
+        words: about the classes.
+        options: none is read.
         quiet: whether to show no progress.
-        labels: what notes call the classes.
 
     Raises:
         InputError: for a preset that cannot be opened, or without such a tower.
     """
-    check(source)
     # It takes seconds to import TensorFlow.
     from gmn_tf.images import backbones
 
@@ -76,36 +65,26 @@ def encode(
         # That of SigLIP would ask for an image with every text.
         image_converter=None,
     )
-    templates = options.templates or TEMPLATES
-    readable = [*map(word_forms.readable, names)]
     total, long = 0.0, {}
-    count = len(templates) * len(names)
+    count = len(words.sentences) * len(words.names)
     with progress("Sentences", count, quiet, "sentence", False) as advance:
-        for template in templates:
-            sentences = [
-                " ".join(template.replace(NAME, n).replace(TEXT, t).split())
-                for n, t in zip(readable, texts)
-            ]
+        for sentences in words.sentences:
             values, is_long = _embeddings(
                 model, preprocessor, sentences, advance
             )
             total = total + _unit(values)
-            labelled = zip(labels, is_long)
+            labelled = zip(words.labels, is_long)
             long |= {label: None for label, cut in labelled if cut}
     vocabulary = "\n".join(preprocessor.tokenizer.get_vocabulary())
     weights = backbones.checksum(model)
     digest = hashlib.sha256(f"{weights}\n{vocabulary}".encode())
     values = _unit(total).astype(np.float32)
     record = {
-        "encoder": TEXT_TOWER,
         "source": hub_presets.name_of(source),
         "path": os.fspath(hub_presets.folder_of(source) or source),
         "sha256": digest.hexdigest(),
         # Features of the image tower of the same model have this, too.
         "model_sha256": weights,
-        "dim": values.shape[1],
-        "templates": list(templates),
-        "version": __version__,
         "keras_hub": metadata.version("keras-hub"),
     }
     return Description(

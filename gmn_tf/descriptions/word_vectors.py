@@ -17,14 +17,13 @@ from gmn_tf.descriptions import vector_files, word_forms
 from gmn_tf.descriptions.encoder_table import (
     NAME,
     TEXT,
-    WORDS,
     Description,
     Note,
     Options,
+    Words,
 )
 from gmn_tf.descriptions.word_forms import Match
 from gmn_tf.utils.errors import InputError, counted, quoted
-from gmn_tf.version import __version__
 
 TEMPLATES = (f"{NAME} {TEXT}",)
 _MOST = 50  # classes that an error names
@@ -45,42 +44,27 @@ def check(source: str | os.PathLike) -> None:
 
 
 def encode(
-    source: str | os.PathLike,
-    names: Sequence[str],
-    texts: Sequence[str],
-    options: Options,
-    quiet: bool,
-    labels: Sequence[str],
+    source: str | os.PathLike, words: Words, options: Options, quiet: bool
 ) -> Description:
     """Descriptions of classes from a file of word vectors.
 
     Args:
         source: the file.
-        names: of `n` classes, as they are.
-        texts: a free text about each, perhaps empty.
-        options: templates and rarity.
+        words: about the classes.
+        options: the rarity is read.
         quiet: whether to show no progress.
-        labels: what notes and errors call the classes.
 
     Raises:
         InputError: for a file that cannot be read, or classes of which no word
             has a vector.
     """
-    check(source)
-    templates = options.templates or TEMPLATES
-    readable = [*map(word_forms.readable, names)]
-    words = [
-        [
-            word
-            for template in templates
-            for word in word_forms.words(
-                template.replace(NAME, name).replace(TEXT, text)
-            )
-        ]
-        for name, text in zip(readable, texts)
+    labels = words.labels
+    of_classes = [
+        [word for sentence in about for word in word_forms.words(sentence)]
+        for about in zip(*words.sentences)
     ]
     wanted = set().union(
-        *map(word_forms.wanted, {w for one in words for w in one})
+        *map(word_forms.wanted, {w for one in of_classes for w in one})
     )
     found = vector_files.read(source, wanted, quiet)
     if options.rarity and found.is_alphabetical:
@@ -90,25 +74,24 @@ def encode(
             "an order that says nothing about frequency",
             "Let all words weigh the same, with --rarity=0.",
         )
-    matches = [[word_forms.match(w, found.ranks) for w in one] for one in words]
-    _check_known(source, labels, words, matches)
+    matches = [
+        [word_forms.match(word, found.ranks) for word in one]
+        for one in of_classes
+    ]
+    _check_known(source, labels, of_classes, matches)
     values = [
         _mean([u for m in one for u in m.used], found, options.rarity)
         for one in matches
     ]
     path = epath.Path(source).expanduser()
     record = {
-        "encoder": WORDS,
         "source": path.name,
         "path": os.path.abspath(path),
         "sha256": found.sha256,
-        "dim": found.dim,
         "words": found.count,
-        "templates": list(templates),
         "rarity": float(options.rarity),
-        "version": __version__,
     }
-    own = [*map(word_forms.words, readable)]
+    own = [*map(word_forms.words, words.names)]
     notes = (*_notes(labels, own, matches, found.ranks), *_notes_on_file(found))
     return Description(np.array(values, np.float32), record, notes)
 
