@@ -11,7 +11,7 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.images import backbones
 from gmn_tf.utils.errors import InputError, check_same, counted, listed
 from gmn_tf.utils.texts import renamed
-from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
+from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
 from gmn_tf_datasets.zero_shot.source import (
     check_class_name,
     check_different,

@@ -12,8 +12,8 @@ from gmn_tf.descriptions.describe import describe_alike
 from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.utils.errors import InputError, listed
 from gmn_tf.utils.texts import folded, renamed
-from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
-from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
+from gmn_tf_datasets.zero_shot.custom import class_tables
+from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
 
 Places = str | os.PathLike | Sequence[str | os.PathLike] | None
 
@@ -43,11 +43,11 @@ def read(
     """
     plain = [part for part in known.scalings if part.encoder is None]
     if len(plain) == len(known.scalings):
-        return known.in_order(custom_classes.read_new(path, known.columns))
+        return known.in_order(class_tables.read_new(path, known.columns))
     found = class_lists.read(path)
     if _has_numbers(found.columns, known):
         words = [*{class_lists.NAME, class_lists.TEXT} - {*known.columns}]
-        numbers = custom_classes.read_new(path, known.columns, words)
+        numbers = class_tables.read_new(path, known.columns, words)
         return known.in_order(numbers)
     notes, numbers = (), np.empty((len(found.names), 0), np.float32)
     if plain:
@@ -62,7 +62,7 @@ def read(
                 f"{_words(known)[0].name}.",
             )
         rest = dataclasses.replace(known, scalings=tuple(plain))
-        read = custom_classes.read_new(
+        read = class_tables.read_new(
             path, rest.columns, (class_lists.NAME, class_lists.TEXT)
         )
         notes, numbers = read.notes, rest.in_order(read).values

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.custom import classes, features
+from gmn_tf_datasets.zero_shot.custom import class_tables, features
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -94,7 +94,7 @@ def test_what_holds_no_features_is_refused(tmp_path):
 def test_new_classes_are_read(tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("class,seen,a1,a2,a3\nowl,unseen,1,2,3\n\nwren,,4,5,6\n")
-    names, values, columns, _ = classes.read_new(path)
+    names, values, columns, _ = class_tables.read_new(path)
 
     assert names == ("owl", "wren")
     assert columns == ("a1", "a2", "a3")
@@ -122,9 +122,9 @@ def test_what_describes_no_class_is_refused(text, message, tmp_path):
     path.write_text(text)
 
     with pytest.raises(InputError, match=message):
-        classes.read_new(path)
+        class_tables.read_new(path)
 
 
 def test_missing_new_classes_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"Cannot read .*gone\.csv"):
-        classes.read_new(tmp_path / "gone.csv")
+        class_tables.read_new(tmp_path / "gone.csv")

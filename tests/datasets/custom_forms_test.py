@@ -9,7 +9,12 @@ from etils import epath
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import counters
-from gmn_tf_datasets.zero_shot.custom import classes, features, folder_names
+from gmn_tf_datasets.zero_shot.custom import (
+    class_tables,
+    classes,
+    features,
+    folder_names,
+)
 from tests.datasets import custom_data_test as custom_data
 
 DX = custom_data.DX
@@ -125,7 +130,7 @@ def test_names_that_may_be_of_counts_are_kept_or_refused(name, tmp_path):
         lines = zip(counted, rows.splitlines())
         described = "".join(f"c{number},{line}\n" for number, line in lines)
         path.write_text(f"class,{name},width\n{described}")
-        assert classes.read_new(path).columns == (name, "width")
+        assert class_tables.read_new(path).columns == (name, "width")
         np.save(tmp_path / "new.npy", found.values)
         assert features.read(tmp_path / "new.npy").values.shape == (count, 2)
 
@@ -218,11 +223,11 @@ def test_a_column_is_left_out_only_if_its_name_numbers_rows(name, is_kept):
 def test_new_classes_keep_the_columns_of_the_run(tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("class,ID,Beak,Unnamed: 0\nowl,7,1,4\nwren,8,2,9\n")
-    found = classes.read_new(path)
+    found = class_tables.read_new(path)
     assert found.columns == ("Beak",)
     assert "'ID'" in found.notes[1] and "column 4" in found.notes[0]
 
-    found = classes.read_new(path, ("beak", "id"))
+    found = class_tables.read_new(path, ("beak", "id"))
     assert found.columns == ("id", "beak")
     names = ("ant",), ("seen",)
     run = LabelMap(*names, 3, (), None)
@@ -367,7 +372,7 @@ def test_names_that_look_the_same_are_refused(others, tmp_path):
     path = tmp_path / "new.csv"
     path.write_text("class,a\n" + "".join(f"{one},1\n" for one in others))
     with pytest.raises(InputError, match="two class names that look the same"):
-        classes.read_new(path)
+        class_tables.read_new(path)
 
 
 def test_a_name_that_may_be_one_of_several_is_refused(tmp_path):

@@ -17,7 +17,7 @@ from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import base, bilinear, linear
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.custom.classes import Descriptions
+from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
 from tests.support import toys
 from tests.support.in_process import fail
 

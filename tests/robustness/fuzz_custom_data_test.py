@@ -23,7 +23,7 @@ from gmn_tf.inference import prediction
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
-from gmn_tf_datasets.zero_shot.custom import classes, features
+from gmn_tf_datasets.zero_shot.custom import class_tables, features
 from tests.datasets import custom_data_test as custom_data
 from tests.support import fuzzing
 
@@ -382,7 +382,7 @@ def spoilt_new_classes(rng, place):
     path = place / "new.csv"
     path.write_text(custom_data.classes_csv())
     spoil(rng, path)
-    found = classes.read_new(path)
+    found = class_tables.read_new(path)
     values, texts, columns = matrix(path, "class", "seen")
     assert list(found.names) == texts["class"]
     np.testing.assert_array_equal(found.values.astype(np.float32), values)

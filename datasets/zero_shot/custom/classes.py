@@ -2,21 +2,19 @@
 
 Descriptions come from classes.csv, or from files beside it: the part `att` of
 the embedding from classes.csv or embeddings.csv, another part NAME from
-embeddings_NAME.csv. A further format needs a function and a line in `_READERS`.
+embeddings_NAME.csv. `class_tables` reads the tables among them. A further
+format needs a function and a line in `_READERS`.
 """
 
 import dataclasses
 import functools
 import itertools
-import os
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import file_kinds, tables, texts
-from gmn_tf.utils.errors import InputError, counted, hint, listed, meant
+from gmn_tf.utils import file_kinds, texts
+from gmn_tf.utils.errors import InputError, hint, meant
 from gmn_tf.utils.file_signatures import TABLE
 from gmn_tf_datasets.zero_shot import (
     counters,
@@ -24,35 +22,15 @@ from gmn_tf_datasets.zero_shot import (
     evidence,
     source,
 )
-from gmn_tf_datasets.zero_shot.custom import arrays, folder_names
+from gmn_tf_datasets.zero_shot.custom import (
+    arrays,
+    class_tables,
+    folder_names,
+)
 
 CLASSES_FILE = "classes.csv"
 EMBEDDING = "att"  # the part that classes.csv itself may hold
 _STEM = "embeddings"
-# What the column `seen` may say, and the kind of class that it means.
-KINDS = {
-    **dict.fromkeys(("seen", "1", "yes", "true"), "seen"),
-    **dict.fromkeys(("unseen", "0", "no", "false"), "unseen"),
-    "validation": "validation",
-}
-# As pandas writes them, where a cell of the column was empty.
-KINDS |= {"1.0": "seen", "0.0": "unseen"}
-
-
-class Descriptions(NamedTuple):
-    """Names of `k` classes, and the numbers that describe them.
-
-    Attributes:
-        names: all different.
-        values: `[k, da]` float32.
-        columns: what each of the `da` numbers is called; none of an array.
-        notes: what was understood of the form of the file.
-    """
-
-    names: tuple[str, ...]
-    values: np.ndarray
-    columns: tuple[str, ...]
-    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,11 +138,13 @@ def read(folder: epath.Path, embedding: str = EMBEDDING) -> Classes:
         InputError: for a file that is missing or cannot be right.
     """
     path = find(folder)
-    table, kinds, _ = _read_table(path, "class", "seen")
+    table, kinds, _ = class_tables.read(path, "class", "seen")
     classes = Classes(table.names, kinds, (), (path,), table.notes)
     for name in embedding.split("+"):
         part, notes = _read_part(name, folder, classes, table)
-        _check_descriptions(folder / part.file, part.values, classes.names)
+        class_tables.check_described(
+            folder / part.file, part.values, classes.names
+        )
         file = folder / part.file
         record, more_notes = encoder_records.beside(file, part.columns)
         paths = [*classes.paths, *[file] * (file != path)]
@@ -193,7 +173,10 @@ def read(folder: epath.Path, embedding: str = EMBEDDING) -> Classes:
 
 
 def _read_part(
-    name: str, folder: epath.Path, classes: Classes, table: Descriptions
+    name: str,
+    folder: epath.Path,
+    classes: Classes,
+    table: class_tables.Descriptions,
 ) -> tuple[source.Embedding, tuple[str, ...]]:
     """One part of the embedding, and notes on the form of its file.
 
@@ -241,70 +224,6 @@ def _advice(folder: epath.Path) -> str:
     )
 
 
-def read_new(
-    path: str | os.PathLike,
-    columns: Sequence[str] = (),
-    words: Sequence[str] = (),
-) -> Descriptions:
-    """Reads descriptions of classes that a run was not trained with.
-
-    Args:
-        path: a CSV file like classes.csv: the names in a column `class`, the
-            description in all others, called as in the training's, in any
-            order. A column `seen` is not read.
-        columns: those that describe the classes of the run.
-        words: columns with words, which are not read.
-
-    Raises:
-        InputError: for a file that cannot be right, with the line.
-    """
-    path = epath.Path(path).expanduser()
-    table, _, _ = _read_table(path, "class", known=columns, words=words)
-    _check_descriptions(path, table.values, table.names)
-    return table
-
-
-def _read_table(
-    path: epath.Path,
-    *required: str,
-    known: Sequence[str] = (),
-    words: Sequence[str] = (),
-) -> tuple[Descriptions, tuple[str, ...], tuple[str, ...]]:
-    """Descriptions, the kinds if `seen` is required, and places in the file."""
-    places, kinds, values, columns, notes = {}, [], [], (), []
-    rows = tables.Table(path, required, ("class", "seen", *known, *words))
-    for row in rows:
-        name = row.cells["class"]
-        source.check_class_name(name, row.place, places)
-        places[name] = row.place
-        if "seen" in required:
-            text = row.cells["seen"].lower()
-            if text not in KINDS:
-                raise InputError(
-                    f"{row.place} does not say whether the class {name} is "
-                    "seen.",
-                    "seen, unseen (or 1, 0, yes, no), or validation",
-                    repr(row.cells["seen"]),
-                    hint("Correct the column seen.", text, KINDS),
-                )
-            kinds.append(KINDS[text])
-        if not values:
-            columns = row.columns_except("class", "seen", *words)
-            columns, notes = counters.without(columns, path, known)
-        values.append(row.numbers(columns))
-    if not places:
-        raise InputError(
-            f"{path} names no class.",
-            "one line per class",
-            "the first line alone",
-            "Add the classes.",
-        )
-    source.check_different(tuple(places), f"{path}")
-    notes = (*rows.notes, *notes)
-    table = Descriptions(tuple(places), np.stack(values), columns, notes)
-    return table, tuple(kinds), tuple(places.values())
-
-
 def _read_npy(path: epath.Path, classes: Classes):
     """One row per class, in the order of classes.csv."""
     values = source.as_matrix(arrays.load_array(path))
@@ -335,7 +254,7 @@ def _read_npy(path: epath.Path, classes: Classes):
 
 def _read_csv(path: epath.Path, classes: Classes):
     """One line per class, in any order."""
-    table, _, places = _read_table(path, "class")
+    table, _, places = class_tables.read(path, "class")
     counters.check(table.values, path, names=table.columns)
     numbers = [*map(classes.number, table.names, places)]
     missing = np.setdiff1d(np.arange(len(classes.names)), numbers)
@@ -350,16 +269,3 @@ def _read_csv(path: epath.Path, classes: Classes):
 
 
 _READERS = {".npy": _read_npy, ".csv": _read_csv}
-
-
-def _check_descriptions(path: epath.Path, values: np.ndarray, names) -> None:
-    """Raises InputError for a row without numbers, or with zeros alone."""
-    rows = np.flatnonzero(~values.any(axis=1))
-    if len(rows):
-        raise InputError(
-            f"{path} does not describe {names[rows[0]]}.",
-            "numbers for every class, one of them not zero",
-            f"no number but 0 for {counted(len(rows), 'class', 'classes')}, "
-            f"counted from 1: {listed(rows + 1)}",
-            "Describe these classes completely.",
-        )
