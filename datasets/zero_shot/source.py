@@ -20,6 +20,11 @@ from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError, first_line, listed
 
 VALIDATION_CLASSES_FILE = "valclasses1.txt"
+# A note on features that the generators of the paper cannot make.
+NEGATIVE = (
+    "Some features are negative, which the generator does not make by default: "
+    "train with --preset=auto or cpu, or with --generator_output=linear."
+)
 _BLOCK = 1024  # Rows checked at once: bounds the memory of the checks.
 
 

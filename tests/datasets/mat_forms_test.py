@@ -236,6 +236,14 @@ def test_square_features_lie_as_samples_of_a_class_agree(
     assert f"taken for {'samples' if samples_first else 'dimensions'}" in note
 
 
+def test_negative_features_are_noted(tmp_path):
+    features = make_dummy_data.features_variables()["features"]
+    assert not _read(_write(tmp_path)).notes
+    _write(tmp_path, features={"features": features - 0.5})
+    (note,) = _read(tmp_path).notes
+    assert "--generator_output=linear" in note
+
+
 @pytest.mark.parametrize("said", [None, "samples", "dimensions", "rows"])
 def test_square_features_without_evidence_need_a_word(said, tmp_path):
     square = _square(False, True)

@@ -16,10 +16,6 @@ from gmn_tf_datasets.zero_shot.custom import features as custom_features
 from gmn_tf_datasets.zero_shot.custom import remarks
 from gmn_tf_datasets.zero_shot.custom import splits as custom_splits
 
-LINEAR = (
-    "Some features are negative, which the generator does not make by default: "
-    "train with --preset=auto or cpu, or with --generator_output=linear."
-)
 NO_UNSEEN_SAMPLE = (
     "No unseen class has a sample to score, so T-1, u and h cannot be "
     "measured; --split=tune estimates them honestly on the validation classes."
@@ -55,7 +51,7 @@ def read(
     if not split_paths:
         notes += remarks.on_rule(samples, rows)
     if samples.lowest < 0.0:
-        notes.append(LINEAR)
+        notes.append(source.NEGATIVE)
     if not len(rows["test_unseen"]):
         notes.append(NO_UNSEEN_SAMPLE)
     paths = (*classes.paths, *samples.paths, *split_paths)

@@ -102,14 +102,14 @@ def _read_features(path: epath.Path):
     labels = file.integers("labels")
     features, notes = orientation.samples_first(file, labels)
     source.check_lengths(features, labels, path)
-    source.check_finite(
+    lowest = source.check_finite(
         features,
         f"features in {path}",
         "rows",
         "Compute the features of these images again.",
     )
     counters.check(features, f"features in {path}", labels)
-    return features, labels, notes
+    return features, labels, (*notes, *[source.NEGATIVE] * (lowest < 0.0))
 
 
 def _read_rows(file: MatFile, labels: np.ndarray) -> dict[str, np.ndarray]:
