@@ -8,7 +8,7 @@ import numpy as np
 from gmn_tf.data import embeddings
 from gmn_tf.data.feature_scaling import UNSCALED, FeatureScaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.images import backbones
+from gmn_tf.images import backbone_records
 from gmn_tf.utils.errors import InputError, check_same, counted, listed
 from gmn_tf.utils.texts import renamed
 from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
@@ -139,8 +139,8 @@ class LabelMap:
         expected = {"dimensions": self.feature_dim}
         received = {"dimensions": dim}
         if None not in (backbone, self.backbone):
-            expected |= backbones.network(self.backbone)
-            received |= backbones.network(backbone)
+            expected |= backbone_records.network(self.backbone)
+            received |= backbone_records.network(backbone)
         name = (self.backbone or {}).get("name", "without a name")
         check_same(
             "These features are not like those the run was trained on.",
@@ -152,7 +152,7 @@ class LabelMap:
             else f"Extract them with the backbone of the run, {name}.",
         )
         if None not in (backbone, self.backbone):
-            backbones.check_read_alike(self.backbone, backbone)
+            backbone_records.check_read_alike(self.backbone, backbone)
 
     def in_order(self, new: Descriptions) -> Descriptions:
         """New classes with their numbers in the order of the run's.

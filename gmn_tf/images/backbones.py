@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from gmn_tf.images import (
+    backbone_records,
     backbone_table,
     decoding,
     hub_backbones,
@@ -27,8 +28,6 @@ from gmn_tf.utils import hub_presets
 from gmn_tf.utils.errors import InputError, check_same, first_line
 
 _UNNAMED = re.compile(r"variable(_\d+)?")  # as Keras calls such a weight
-# What `Backbone.image` does, for `Backbone.description`.
-_READ = {"exif_orientation": "applied", "transparency": "on white"}
 EFFICIENT_NET_STD = (0.229, 0.224, 0.225)  # of ImageNet's red, green, blue
 
 
@@ -136,7 +135,7 @@ def load(name: str, weights: str, image_size: int | None = None) -> Backbone:
         image_size=size,
         preprocessing=f"keras.applications.{kind.module}.preprocess_input",
         feature_dim=int(model.output_shape[-1]),
-        **_READ,
+        **backbone_records.READ,
     )
     if weights != IMAGENET and kind.module == "efficientnet":
         _normalise_as_imagenet(model)
@@ -158,7 +157,7 @@ def _load_preset(name: str, weights: str) -> Backbone:
         "image_size": tower.image_size,
         "preprocessing": tower.preprocessing,
         "feature_dim": int(tower.model.output_shape[-1]),
-        **_READ,
+        **backbone_records.READ,
     }
     return Backbone(tower.model, description, tower)
 
@@ -188,44 +187,13 @@ def from_description(description: dict, weights: str | None = None) -> Backbone:
     check_same(
         f"{there} has other weights of {name} than those that made the "
         "features.",
-        network(description),
-        network(backbone.description),
+        backbone_records.network(description),
+        backbone_records.network(backbone.description),
         f"Give the weights {description['weights']} that made the features, "
         "with --weights=FILE.",
     )
-    check_read_alike(description, backbone.description)
+    backbone_records.check_read_alike(description, backbone.description)
     return backbone
-
-
-def identity(description: dict) -> dict:
-    """The part of a description that features of one kind have in common."""
-    return network(description) | _reading(description)
-
-
-def network(description: dict) -> dict:
-    """The part of it that tells the network."""
-    names = ("name", "weights_sha256", "image_size", "preprocessing")
-    return {name: description.get(name) for name in names}
-
-
-def check_read_alike(training: dict, new: dict) -> None:
-    """Raises InputError for images that were read in another way.
-
-    Args:
-        training: the description of the backbone of a run.
-        new: that of other features.
-    """
-    check_same(
-        "The images of the training were read in another way than these.",
-        _reading(training),
-        _reading(new),
-        "Extract the features of both with this version: where those of the "
-        "training are the older ones, prepare their data and train again.",
-    )
-
-
-def _reading(description: dict) -> dict:
-    return {name: description.get(name) for name in _READ}
 
 
 def _build(name: str, size: int, weights: str) -> keras.Model:

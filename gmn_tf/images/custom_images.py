@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from etils import epath
 
-from gmn_tf.images import backbones, extraction
+from gmn_tf.images import backbone_records, backbones, extraction
 from gmn_tf.images.image_folder import by_reason, scan
 from gmn_tf.utils.errors import InputError, counted
 from gmn_tf_datasets.zero_shot.custom import classes as custom_classes
@@ -85,7 +85,7 @@ def features_folder(
         )
     network = backbones.load(backbone, weights)
     # Features that are not alike do not share a folder.
-    identity = json.dumps(backbones.identity(network.description))
+    identity = json.dumps(backbone_records.identity(network.description))
     digest = hashlib.sha256(identity.encode()).hexdigest()[:8]
     # That of a preset has other signs.
     name = re.sub(r"[^\w.-]+", "-", network.description["name"])

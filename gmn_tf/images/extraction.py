@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf.images import backbones, image_folder
+from gmn_tf.images import backbone_records, image_folder
 from gmn_tf.images.backbones import Backbone
 from gmn_tf.images.feature_store import (
     FeatureStore,
@@ -158,7 +158,7 @@ def run(
     FeatureStore(out, description)  # checks it before the lock makes a file
     with locks.exclusive(out):
         store = FeatureStore(out, description)
-        identity = backbones.identity(description)
+        identity = backbone_records.identity(description)
         keys = {file: key(root, file, identity) for _, file in listing.images}
         if unreadable == "stop":
             _check_readable(store.unreadable(keys))

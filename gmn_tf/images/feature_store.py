@@ -25,7 +25,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from gmn_tf.images import backbones, pillow
+from gmn_tf.images import backbone_records, pillow
 from gmn_tf.images.image_batches import Image
 from gmn_tf.images.image_folder import Listing
 from gmn_tf.utils import files
@@ -61,7 +61,7 @@ def key(root: pathlib.Path, file: str, backbone: dict) -> str:
     Args:
         root: the folder of images.
         file: the path of the image in it.
-        backbone: `backbones.identity` of what makes the feature.
+        backbone: `backbone_records.identity` of what makes the feature.
     """
     stat = (root / file).stat()
     # A copy may have the old time of modification, but a new one of change.
@@ -99,8 +99,8 @@ class FeatureStore:
                 check_same(
                     f"{path} has features of another backbone, or of images "
                     "that were read in another way.",
-                    backbones.identity(there),
-                    backbones.identity(backbone),
+                    backbone_records.identity(there),
+                    backbone_records.identity(backbone),
                     action,
                 )
         foreign = [name for name in RESULTS if (self._path / name).exists()]

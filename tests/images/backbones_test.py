@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from gmn_tf.images import backbone_table, backbones
+from gmn_tf.images import backbone_records, backbone_table, backbones
 from gmn_tf.utils.errors import InputError
 from tests.support import image_toys
 
@@ -162,9 +162,9 @@ def test_a_description_brings_the_backbone_back(weights, pixels, tmp_path):
     with pytest.raises(InputError, match=r"not a file(.|\n)*--weights=FILE"):
         backbones.from_description(first.description)
     again = backbones.from_description(first.description, str(moved))
-    assert backbones.identity(again.description) == backbones.identity(
-        first.description
-    )
+    assert backbone_records.identity(
+        again.description
+    ) == backbone_records.identity(first.description)
 
 
 def test_other_weights_are_refused_with_both_checksums(backbone, other_weights):
