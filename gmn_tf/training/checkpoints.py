@@ -65,7 +65,8 @@ class Checkpoints:
             *(v for one in model.optimizers for v in one.variables),
         ]
         initial = [variable.numpy() for variable in variables]
-        for path in reversed(self._manager.checkpoints):
+        paths = list(reversed(self._manager.checkpoints))
+        for path in paths:
             try:
                 status = checkpoint.restore(path)
                 status.assert_existing_objects_matched()
@@ -73,9 +74,12 @@ class Checkpoints:
                 return self.restored
             except Exception as error:
                 # A damaged file makes TensorFlow raise almost anything.
+                instead = "the one before it is used"
+                if path == paths[-1]:
+                    instead = "training starts from the beginning"
                 warnings.warn(
-                    f"The checkpoint {path} is damaged, and the one before it "
-                    f"is used: {first_line(error)}",
+                    f"The checkpoint {path} is damaged, and {instead}: "
+                    f"{first_line(error)}",
                     stacklevel=2,
                 )
                 for variable, value in zip(variables, initial):

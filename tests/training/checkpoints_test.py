@@ -167,7 +167,8 @@ def test_a_damaged_one_falls_back_to_the_one_before(part, how, copy_of_crashed):
         newest.unlink()
     firsts = []
 
-    with pytest.warns(UserWarning, match="ckpt-6 is damaged"):
+    message = "ckpt-6 is damaged, and the one before it is used"
+    with pytest.warns(UserWarning, match=message):
         model = train(
             copy_of_crashed, callbacks=lambda f: firsts.append(f) or []
         )
@@ -180,7 +181,8 @@ def test_without_a_readable_one_it_starts_again(copy_of_crashed):
     for path in copy_of_crashed.glob("ckpt-*.data*"):
         damage(path)
 
-    with pytest.warns(UserWarning, match="is damaged"):
+    message = "ckpt-4 is damaged, and training starts from the beginning"
+    with pytest.warns(UserWarning, match=message):
         model = train(copy_of_crashed)
 
     assert_same(model, uninterrupted())
