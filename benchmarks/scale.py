@@ -37,7 +37,7 @@ from matplotlib.figure import Figure
 
 from gmn_tf import configs
 from gmn_tf.config import Config
-from gmn_tf.data import on_disk, zero_shot_data
+from gmn_tf.data import on_disk, row_blocks, zero_shot_data
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import metrics, synthesis
 from gmn_tf.method.classifiers import base, bilinear
@@ -215,7 +215,7 @@ def of_unseen(unseen: int, _, memory_gb: float) -> dict:
     wall, processor = 1000.0 * np.diff(ends, axis=0)[0] / BATCHES
     features = loaded.unseen.features[:SCORED]
     begun = time.process_time()
-    scores = metrics.Computed(
+    scores = row_blocks.Computed(
         (len(features), loaded.num_classes),
         lambda rows: model(features[rows]),
     )

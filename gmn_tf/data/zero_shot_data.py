@@ -14,7 +14,7 @@ import typing
 
 import numpy as np
 
-from gmn_tf.data import data_checks, embeddings
+from gmn_tf.data import data_checks, embeddings, row_blocks
 from gmn_tf.data.feature_scaling import NONE, UNSCALED, FeatureScaling
 from gmn_tf.utils.errors import InputError
 
@@ -26,7 +26,6 @@ SPLITS = {
     "tune": ("tune_train", "tune_seen", "tune_unseen"),
 }
 PARTS = ("train", "seen", "unseen")  # of each split, in the order above
-BLOCK = 4096  # rows that are looked at at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,8 +111,8 @@ class ZeroShotData:
         """Whether a training sample has a feature below 0, as scaled."""
         features = self.train.features
         return any(
-            (features[start : start + BLOCK] < 0.0).any()
-            for start in range(0, len(features), BLOCK)
+            (features[block] < 0.0).any()
+            for block in row_blocks.blocks(len(features))
         )
 
     def rescaled(

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.data import on_disk
+from gmn_tf.data import on_disk, row_blocks
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import base
 from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.runs import experiment
@@ -126,7 +125,7 @@ class Predictor:
             block = scaled(np.asarray(features[rows], np.float32))
             return read(mean_probabilities(represent(block), terms))
 
-        rows = metrics.blocks(len(features), len(self.classes.names))
+        rows = row_blocks.blocks(len(features), len(self.classes.names))
         return map(of_block, rows)
 
     def with_classes(self, names: Sequence[str], values) -> "Predictor":

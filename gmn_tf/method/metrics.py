@@ -4,18 +4,17 @@ Joint (Table 3): one classifier over all classes gives all four scores.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from gmn_tf.data.row_blocks import Computed, blocks, in_blocks
 from gmn_tf.data.zero_shot_data import ZeroShotData
 
 JOINT, SEPARATE = "joint", "separate"
 SCORES = {"t1": "T-1", "u": "u", "s": "s", "h": "h"}  # and how they are shown
 BASELINE = "real_only"  # the variant every other is compared with
-ROWS_AT_ONCE = 4096
-NUMBERS_AT_ONCE = 2**24  # scores of a block of rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,21 +68,6 @@ def confusions(
 def harmonic_mean(u: float, s: float) -> float:
     """h = 2us / (u + s), 0 if both are."""
     return 2.0 * u * s / (u + s) if u + s else 0.0
-
-
-class Computed:
-    """Scores `[n, C]` that are computed when they are read, some rows at once.
-
-    Args:
-        shape: (n, C).
-        read: the rows of a slice.
-    """
-
-    def __init__(self, shape: tuple[int, int], read: Callable):
-        self.shape, self._read = shape, read
-
-    def __getitem__(self, rows: slice) -> np.ndarray:
-        return np.asarray(self._read(rows))
 
 
 class Predictions(NamedTuple):
@@ -158,44 +142,6 @@ def predict(classifier, data: ZeroShotData) -> Predictions:
         return in_blocks(classifier, features, data.num_classes)
 
     return Predictions(scores(data.seen.features), scores(data.unseen.features))
-
-
-def blocks(rows: int, width: int = 1) -> Iterator[slice]:
-    """Slices of rows, of which a function makes `width` numbers each."""
-    size = min(ROWS_AT_ONCE, max(NUMBERS_AT_ONCE // width, 1))
-    for start in range(0, max(rows, 1), size):
-        yield slice(start, min(start + size, rows))
-
-
-def in_blocks(scores: Callable, features, width: int = 1) -> np.ndarray:
-    """What `scores` returns for features `[n, dx]`, in blocks of rows.
-
-    Args:
-        scores: function of rows.
-        features: an array or an `on_disk.OnDisk`.
-        width: numbers that it makes of a row.
-    """
-    return np.concatenate(
-        [scores(features[rows]) for rows in blocks(features.shape[0], width)]
-    )
-
-
-def one_after_another(parts: Sequence, factor: float) -> np.ndarray | Computed:
-    """Scores `[n, C]` of several sets as those of one, multiplied."""
-    if all(isinstance(part, np.ndarray) for part in parts):
-        return factor * np.concatenate(parts)
-    stops = np.cumsum([part.shape[0] for part in parts])
-
-    def read(rows):
-        ranges = [
-            np.clip((rows.start, rows.stop), stop - part.shape[0], stop)
-            - (stop - part.shape[0])
-            for part, stop in zip(parts, stops)
-        ]
-        found = [part[slice(*both)] for part, both in zip(parts, ranges)]
-        return factor * np.concatenate(found)
-
-    return Computed((int(stops[-1]), parts[0].shape[1]), read)
 
 
 def score_predictions(predictions: Predictions, data: ZeroShotData) -> Scores:

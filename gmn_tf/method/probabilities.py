@@ -16,8 +16,8 @@ import numpy as np
 import scipy.optimize
 import scipy.special
 
+from gmn_tf.data import row_blocks
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import metrics
 from gmn_tf.method.metrics import Predictions
 
 BINS = 15  # of the expected calibration error, as in the paper
@@ -36,7 +36,7 @@ class HeldBack(NamedTuple):
 
     Attributes:
         scores: `[n, C]` of each classifier whose probabilities are averaged,
-            at temperature 1; arrays or `metrics.Computed`.
+            at temperature 1; arrays or `row_blocks.Computed`.
         labels: `[n]`, the right classes.
         weights: `[n]`, see above; their sum is 1.
         num_seen: S, of the classes 0..S-1.
@@ -57,7 +57,8 @@ class HeldBack(NamedTuple):
         """Of each classifier's predictions, made at a temperature."""
         labels = np.concatenate([data.seen.labels, data.unseen.labels])
         scores = [
-            metrics.one_after_another(both, temperature) for both in predictions
+            row_blocks.one_after_another(both, temperature)
+            for both in predictions
         ]
         weights = balanced(labels, data.num_seen)
         return cls(scores, labels, weights, data.num_seen)
@@ -68,7 +69,7 @@ class HeldBack(NamedTuple):
         first = several[0]
         return cls(
             [
-                metrics.one_after_another(parts, 1.0)
+                row_blocks.one_after_another(parts, 1.0)
                 for parts in zip(*(one.scores for one in several))
             ],
             np.concatenate([one.labels for one in several]),
@@ -85,7 +86,7 @@ class HeldBack(NamedTuple):
             function: probabilities `[n, C]`, labels `[n]` -> several `[n]`.
         """
         found = []
-        for rows in metrics.blocks(*self.scores[0].shape):
+        for rows in row_blocks.blocks(*self.scores[0].shape):
             probabilities = np.mean(
                 [
                     scipy.special.softmax(one[rows] / temperature, axis=-1)

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops, saving
 
-from gmn_tf.data import on_disk
+from gmn_tf.data import on_disk, row_blocks
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method import metrics, saved
+from gmn_tf.method import saved
 from gmn_tf.method.encoder import code
 from gmn_tf.method.generator import Generator
 from gmn_tf.method.random_numbers import standard_normal
@@ -58,7 +58,7 @@ class Representation(keras.Model):
         """
         if isinstance(features, on_disk.OnDisk):
             return on_disk.Mapped(features, self, self.dim)
-        return metrics.in_blocks(self, features)
+        return row_blocks.in_blocks(self, features)
 
     def in_full_precision(self) -> "Representation":
         """The same without bfloat16, which not all runtimes have."""
@@ -122,11 +122,10 @@ class Codes(Representation):
 
     def of_training(self, features, seed):
         codes = []
-        for start in range(0, len(features), metrics.ROWS_AT_ONCE):
-            block = features[start : start + metrics.ROWS_AT_ONCE]
-            mean, log_variance = self.network(tf.constant(block))
+        for block in row_blocks.blocks(len(features)):
+            mean, log_variance = self.network(tf.constant(features[block]))
             noise = standard_normal(
-                mean.shape, tf.random.fold_in([seed, 3], start)
+                mean.shape, tf.random.fold_in([seed, 3], block.start)
             )
             codes.append(code(mean, log_variance, noise).numpy())
         return np.concatenate(codes)

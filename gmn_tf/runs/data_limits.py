@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from gmn_tf.data import row_blocks
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics
 from gmn_tf.method.classifiers.discriminant import (
@@ -180,7 +181,7 @@ def accuracy(scoring, samples: Samples, num_classes: int) -> float:
         num_classes: C.
     """
     weights, biases = scoring
-    predictions = metrics.in_blocks(
+    predictions = row_blocks.in_blocks(
         lambda features: np.argmax(features @ weights + biases, axis=1),
         samples.features,
     )
@@ -281,8 +282,7 @@ def _thinned(samples: Samples, classes: np.ndarray) -> Samples:
     rows = np.flatnonzero((number[samples.labels] >= 0) & few)
     dimensions = _spread(samples.features.shape[1], MOST_DIMENSIONS)
     features = np.empty((len(rows), len(dimensions)), np.float32)
-    for start in range(0, len(rows), metrics.ROWS_AT_ONCE):
-        block = slice(start, start + metrics.ROWS_AT_ONCE)
+    for block in row_blocks.blocks(len(rows)):
         features[block] = samples.features[rows[block]][:, dimensions]
     return Samples(features, number[samples.labels[rows]])
 
@@ -297,8 +297,7 @@ def _standardised(rows, mean, deviation) -> np.ndarray:
     """Rows minus the mean, by the deviation; 0 where that is 0. float32."""
     scaled = np.empty(rows.shape, np.float32)
     factor = 1.0 / np.where(deviation > 0.0, deviation, np.inf)
-    for start in range(0, len(rows), metrics.ROWS_AT_ONCE):
-        block = slice(start, start + metrics.ROWS_AT_ONCE)
+    for block in row_blocks.blocks(len(rows)):
         scaled[block] = (rows[block] - mean) * factor
     return scaled
 

@@ -1,7 +1,8 @@
 """The guidances of other systems (docs/systems.md), from a `Config`."""
 
 from gmn_tf.config import Config
-from gmn_tf.data.zero_shot_data import BLOCK, ZeroShotData
+from gmn_tf.data import row_blocks
+from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import alignment, autoencoding, moments, variants
 from gmn_tf.method.encoder import Encoder
 from gmn_tf.method.feedback import FeedbackGenerator
@@ -64,8 +65,8 @@ def _check_shares(config, data):
         found = f"--generator_output={config.generator_output}"
         raise InputError(problem, expected, found, action)
     features = data.train.features
-    for start in range(0, len(features), BLOCK):
-        block = features[start : start + BLOCK]
+    for rows in row_blocks.blocks(len(features)):
+        block = features[rows]
         if block.min() < -1e-5 or block.max() > 1.0 + 1e-5:
             found = f"features from {block.min():g} to {block.max():g}"
             raise InputError(problem, expected, found, action)

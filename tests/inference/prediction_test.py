@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from gmn_tf import commands
-from gmn_tf.data import embeddings
+from gmn_tf.data import embeddings, row_blocks
 from gmn_tf.data.feature_scaling import FeatureScaling
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.inference.prediction import Predictor
-from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import base, bilinear, linear
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
@@ -58,7 +57,7 @@ def test_probabilities_of_few_samples_are_in_memory_at_once(
 ):
     features = finished_run.data.seen.features[:7]
     expected = predictor.top(features, 3)
-    monkeypatch.setattr(metrics, "NUMBERS_AT_ONCE", 2 * 9)  # two samples
+    monkeypatch.setattr(row_blocks, "NUMBERS_AT_ONCE", 2 * 9)  # two samples
     sizes = []
 
     def counted(*arguments):

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from gmn_tf.data import row_blocks
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics
 from tests.support import reference, toys
@@ -119,7 +120,7 @@ def test_many_samples_are_scored_in_parts():
 
 
 def test_scores_of_many_classes_are_not_kept(monkeypatch):
-    monkeypatch.setattr(metrics, "NUMBERS_AT_ONCE", 8)  # two rows
+    monkeypatch.setattr(row_blocks, "NUMBERS_AT_ONCE", 8)  # two rows
     classifier = looking_up(SEEN_SCORES, UNSEEN_SCORES)
     data = data_of(SEEN_LABELS, UNSEEN_LABELS)
     small = dataclasses.replace(data, memory=4 * SEEN_SCORES.size)
@@ -130,10 +131,10 @@ def test_scores_of_many_classes_are_not_kept(monkeypatch):
         return classifier(features)
 
     seen, unseen = metrics.predict(counted, small)
-    both = metrics.one_after_another([seen, unseen], 2.0)
+    both = row_blocks.one_after_another([seen, unseen], 2.0)
 
     assert isinstance(seen, np.ndarray)
-    assert isinstance(unseen, metrics.Computed)
+    assert isinstance(unseen, row_blocks.Computed)
     assert max(sizes) == 2
     for rows in (slice(0, 2), slice(3, 6), slice(5, 9)):
         expected = 2.0 * np.concatenate([SEEN_SCORES, UNSEEN_SCORES])[rows]

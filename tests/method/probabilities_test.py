@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gmn_tf.data import row_blocks
 from gmn_tf.method import metrics, probabilities
 from gmn_tf.method.metrics import Predictions
 from gmn_tf.method.probabilities import Answers, HeldBack
@@ -172,14 +173,14 @@ def test_runs_are_joined_as_if_they_were_one():
 
 
 def test_scores_that_are_not_kept_give_the_same(monkeypatch):
-    monkeypatch.setattr(metrics, "NUMBERS_AT_ONCE", 15)  # three rows
+    monkeypatch.setattr(row_blocks, "NUMBERS_AT_ONCE", 15)  # three rows
     scores, labels = drawn(20, 5)
-    computed = metrics.Computed(scores.shape, lambda rows: scores[rows])
+    computed = row_blocks.Computed(scores.shape, lambda rows: scores[rows])
     kept, read = (held_back([one], labels) for one in (scores, computed))
     read = HeldBack.joined([read, read])
     kept = HeldBack.joined([kept, kept])
 
-    assert isinstance(read.scores[0], metrics.Computed)
+    assert isinstance(read.scores[0], row_blocks.Computed)
     temperature = probabilities.fit_temperature(kept).temperature
     assert probabilities.fit_temperature(read).temperature == temperature
     assert probabilities.calibration(

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gmn_tf.method import metrics
+from gmn_tf.data import row_blocks
 from gmn_tf.method.classifiers import base
 
 
 def deviation(model: base.Classifier, features) -> float:
     """Standard deviation of a row's scores, for features `[n, dx]`."""
     total, rows = 0.0, features.shape[0]
-    for block in metrics.blocks(rows, model.sizes["num_classes"]):
+    for block in row_blocks.blocks(rows, model.sizes["num_classes"]):
         scores = model(features[block])
         total += np.var(scores, axis=1, dtype=np.float64).sum()
     return float(np.sqrt(total / max(rows, 1)))

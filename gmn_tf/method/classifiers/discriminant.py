@@ -28,8 +28,8 @@ import scipy.linalg
 import scipy.spatial
 import tensorflow as tf
 
+from gmn_tf.data import row_blocks
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import base
 
 LINEAR = 0.0  # this width stands for the linear kernel
@@ -67,8 +67,7 @@ def class_means(samples: Samples, num_classes: int) -> np.ndarray:
 def scatter_within(samples: Samples, means: np.ndarray) -> np.ndarray:
     """n V `[dx, dx]`, of n samples about the means `[C, dx]` of classes."""
     total = np.zeros((means.shape[1],) * 2, np.float32)
-    for start in range(0, len(samples), metrics.ROWS_AT_ONCE):
-        block = slice(start, start + metrics.ROWS_AT_ONCE)
+    for block in row_blocks.blocks(len(samples)):
         rest = samples.features[block] - means[samples.labels[block]]
         total += rest.T @ rest
     return total
