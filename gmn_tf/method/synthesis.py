@@ -36,6 +36,16 @@ def synthetic_counts(
     return counts
 
 
+def size_in_bytes(counts, feature_dim: int) -> int:
+    """What synthetic features of `feature_dim` numbers take in memory.
+
+    Args:
+        counts: `[C]` samples of each class.
+        feature_dim: d_x, or the size of a representation.
+    """
+    return int(np.sum(counts)) * feature_dim * on_disk.OnDisk.dtype.itemsize
+
+
 def synthesise(
     generator,
     embeddings,
@@ -70,7 +80,7 @@ def synthesise(
             "Lower --synthetic_per_class or --seen_floor.",
         )
     labels = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    if 4 * total * generator.feature_dim > memory:
+    if size_in_bytes(counts, generator.feature_dim) > memory:
         drawn = Drawn(generator, embeddings, counts, seed, condition_stddev)
         return Samples(drawn, labels)
     features = np.empty((total, generator.feature_dim), np.float32)

@@ -254,7 +254,7 @@ def note_on_memory(config: Config, data: ZeroShotData) -> str:
     if not (variants.VARIANTS[config.variant].has_generator and uses):
         return ""
     counts = synthetic_counts(config, data)
-    size = 4 * int(counts.sum()) * data.feature_dim
+    size = synthesis.size_in_bytes(counts, data.feature_dim)
     if size <= data.memory:
         return ""
     return (
