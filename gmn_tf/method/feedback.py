@@ -13,13 +13,13 @@ import keras
 import tensorflow as tf
 from keras import ops, saving
 
-from gmn_tf.method import layers, saved
-from gmn_tf.method.generator import Generator
+from gmn_tf.method import layers
+from gmn_tf.method.generator import Generator, WrappedGenerator
 from gmn_tf.method.regression import Regressor
 
 
 @saving.register_keras_serializable("gmn_tf")
-class FeedbackGenerator(keras.Model):
+class FeedbackGenerator(WrappedGenerator):
     """G with feedback, used as a `Generator` is.
 
     Args:
@@ -28,6 +28,7 @@ class FeedbackGenerator(keras.Model):
         weight: of the feedback; 0 gives G.
     """
 
+    PARTS = ("generator", "regressor")
     representation = None  # classifiers see features as they are
 
     def __init__(
@@ -56,19 +57,9 @@ class FeedbackGenerator(keras.Model):
         self.built = True
 
     @property
-    def noise_dim(self) -> int:
-        """Size of the noise, d_z."""
-        return self.generator.noise_dim
-
-    @property
     def feature_dim(self) -> int:
         """Size of a feature, d_x."""
         return self.generator.feature_dim
-
-    @property
-    def embedding_dim(self) -> int:
-        """d_a."""
-        return self.generator.embedding_dim
 
     @property
     def noise_layer(self) -> keras.layers.Layer:
@@ -100,20 +91,4 @@ class FeedbackGenerator(keras.Model):
         )
 
     def get_config(self):
-        parts = {"generator": self.generator, "regressor": self.regressor}
-        return {
-            **super().get_config(),
-            **{
-                name: saving.serialize_keras_object(part)
-                for name, part in parts.items()
-            },
-            "weight": self.weight,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        make = saving.deserialize_keras_object
-        with saved.reporting_other_versions("generator"):
-            names = ("generator", "regressor")
-            parts = {name: make(config[name]) for name in names}
-            return cls(**{**config, **parts})
+        return {**super().get_config(), "weight": self.weight}

@@ -195,3 +195,41 @@ class Generator(keras.Model):
     def build_from_config(self, config):
         with saved.reporting_other_versions("generator"):
             self.build(**config["shapes_dict"])
+
+
+class WrappedGenerator(keras.Model):
+    """A generator around another one, whose noise and embeddings it takes.
+
+    A subclass has it as `generator`, and names in `PARTS` the arguments of its
+    constructor that are networks: they are saved with it.
+    """
+
+    PARTS = ("generator",)
+
+    @property
+    def noise_dim(self) -> int:
+        """Size of the noise, d_z."""
+        return self.generator.noise_dim
+
+    @property
+    def embedding_dim(self) -> int:
+        """d_a."""
+        return self.generator.embedding_dim
+
+    def get_config(self):
+        parts = {
+            name: saving.serialize_keras_object(getattr(self, name))
+            for name in self.PARTS
+        }
+        return {**super().get_config(), **parts}
+
+    @classmethod
+    def from_config(cls, config):
+        with saved.reporting_other_versions("generator"):
+            return cls(**cls.with_parts(config))
+
+    @classmethod
+    def with_parts(cls, config) -> dict:
+        """A configuration in which the parts are networks again."""
+        make = saving.deserialize_keras_object
+        return {**config, **{name: make(config[name]) for name in cls.PARTS}}

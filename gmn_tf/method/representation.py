@@ -15,7 +15,7 @@ from gmn_tf.data import on_disk, row_blocks
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import saved
 from gmn_tf.method.encoder import code
-from gmn_tf.method.generator import Generator
+from gmn_tf.method.generator import Generator, WrappedGenerator
 from gmn_tf.method.random_numbers import standard_normal
 
 
@@ -132,13 +132,15 @@ class Codes(Representation):
 
 
 @saving.register_keras_serializable("gmn_tf")
-class RepresentedGenerator(keras.Model):
+class RepresentedGenerator(WrappedGenerator):
     """A generator of what the final classifiers see.
 
     Args:
         generator: G, built.
         representation: how classifiers see features.
     """
+
+    PARTS = ("generator", "representation")
 
     def __init__(
         self, generator: Generator, representation: Representation, **kwargs
@@ -148,19 +150,9 @@ class RepresentedGenerator(keras.Model):
         self.built = True
 
     @property
-    def noise_dim(self) -> int:
-        """Size of the noise, d_z."""
-        return self.generator.noise_dim
-
-    @property
     def feature_dim(self) -> int:
         """Size of what classifiers see."""
         return self.representation.dim
-
-    @property
-    def embedding_dim(self) -> int:
-        """d_a."""
-        return self.generator.embedding_dim
 
     def call(self, noise, embeddings):
         """Noise `[n, dz]` and embeddings `[..., da]` -> `[n, dim]`."""
@@ -169,16 +161,8 @@ class RepresentedGenerator(keras.Model):
         )
 
     def get_config(self):
-        parts = {
-            "generator": self.generator,
-            "representation": self.representation,
-        }
         return {
             **super().get_config(),
-            **{
-                name: saving.serialize_keras_object(part)
-                for name, part in parts.items()
-            },
             # The generator may read it, too; Keras saves its weights once.
             "reads_network": getattr(self.generator, "regressor", None)
             is self.representation.network,
@@ -186,18 +170,14 @@ class RepresentedGenerator(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        make = saving.deserialize_keras_object
-        config = dict(config)
         with saved.reporting_other_versions("generator"):
-            reads_network = config.pop("reads_network", False)
-            names = ("generator", "representation")
-            parts = {name: make(config[name]) for name in names}
-            if reads_network:
-                own = parts["representation"]
-                network = {"network": parts["generator"].regressor}
+            config = cls.with_parts(config)
+            if config.pop("reads_network", False):
+                own = config["representation"]
+                network = {"network": config["generator"].regressor}
                 one = type(own)(**{**own.get_config(), **network})
-                parts["representation"] = one
-            return cls(**{**config, **parts})
+                config["representation"] = one
+            return cls(**config)
 
 
 def represented(samples: Samples, generator, seed: int) -> Samples:
