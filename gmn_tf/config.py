@@ -330,7 +330,7 @@ class Config:
         "Weights of the parts of --classifier, as in `1,2`; scores are brought "
         "to one scale before; one value: all parts weigh the same.",
     )
-    # These train all classifiers but prototype, and the f that L_CLS freezes.
+    # These train bilinear, linear, devise, ale, and the f that L_CLS freezes.
     classifier_learning_rate: float = setting(0.01, "SGD's learning rate.")
     classifier_decay: float = setting(
         0.97, "Factor on that rate after each epoch."

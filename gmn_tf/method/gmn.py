@@ -97,9 +97,9 @@ class GMN(keras.Model):
         Args:
             optimizer: moves the generator.
             critic_optimizer: moves the critic.
-            theta_optimizer: moves what guidances own,
-            network_optimizer: or this one, where they say so; None if none
-                does.
+            theta_optimizer: moves what guidances own, unless their
+                `own_optimizer` names the next.
+            network_optimizer: moves what is left; None if that is nothing.
             **kwargs: as in `keras.Model.compile`.
         """
         super().compile(optimizer=optimizer, **kwargs)
