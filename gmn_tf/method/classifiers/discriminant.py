@@ -146,11 +146,11 @@ def regression(embeddings: np.ndarray, means: np.ndarray) -> Regression:
             rest = ridge / (np.maximum(values, 0.0) + ridge)
             own = np.square(vectors) @ rest
             errors = (vectors * rest) @ projected / own[:, np.newaxis]
-            size = np.sum(np.square(errors))
-            if best is None or size < best[0]:
+            total = np.sum(np.square(errors))
+            if best is None or total < best[0]:
                 coefficients = (vectors * (rest / ridge)) @ projected
                 level = centre + constant * coefficients.sum(axis=0)
-                best = size, width, level, coefficients, errors
+                best = total, width, level, coefficients, errors
     _, width, centre, coefficients, errors = best
     return Regression(width, embeddings, centre, coefficients, errors)
 
