@@ -112,6 +112,7 @@ def build_generator(config: Config, data: ZeroShotData) -> Generator:
 
 
 def gradient_matching(config: Config, data: ZeroShotData):
+    """The guidance by L_GM."""
     embeddings = seen_embeddings(config, data)
     units = data.num_seen if embeddings is None else min(embeddings.shape)
     return guidance.GradientMatching(
@@ -126,6 +127,7 @@ def gradient_matching(config: Config, data: ZeroShotData):
 
 
 def classification(config: Config, data: ZeroShotData):
+    """The guidance by L_CLS, whose f is trained here."""
     seen = data.embeddings[: data.num_seen]
     dtype = precision.of_products(config)
     task = base.Task(data.train, seen, data.num_seen, data.num_seen, dtype)
@@ -142,6 +144,7 @@ def classification(config: Config, data: ZeroShotData):
 
 
 def cycle(config: Config, data: ZeroShotData):
+    """The guidance by L_cycle, whose regressor is fitted here."""
     embeddings = data.embeddings[: data.num_seen]
     frozen = guidance.fit_regressor(data.train, embeddings, config.cycle_ridge)
     return guidance.Cycle(embeddings, frozen, config.cycle_weight)

@@ -134,16 +134,20 @@ def with_feedback(config: Config, generator, guidances: list):
 def aligned_codes(config: Config, data: ZeroShotData):
     """The guidance of CADA-VAE."""
     dim, embedding_dim = noise_dim(config, data), data.embeddings.shape[1]
-    last = config.activation, policy(config)
     encoder = Encoder(
-        data.feature_dim, 0, dim, config.alignment_units, last[0], dtype=last[1]
+        data.feature_dim,
+        0,
+        dim,
+        config.alignment_units,
+        config.activation,
+        dtype=policy(config),
     )
     decoder = Regressor(
         dim,
         embedding_dim,
         config.alignment_embedding_units,
-        last[0],
-        dtype=last[1],
+        config.activation,
+        dtype=policy(config),
     )
     return alignment.Alignment(
         encoder,
