@@ -56,5 +56,6 @@ class ValidationMonitor(StepCallback):
         self.write(self.rows)
         with writing(self.log_dir, self.step):
             for name, value in scores.items():
-                tf.summary.scalar(f"validation/{name}", value["mean"])
+                if value["mean"] is not None:
+                    tf.summary.scalar(f"validation/{name}", value["mean"])
         self._scored_step = self.step
