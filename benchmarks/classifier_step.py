@@ -35,7 +35,7 @@ from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import compatibility
 from gmn_tf.method.classifiers import base, prototype, sgd
-from gmn_tf.training import parts
+from gmn_tf.training import final_classifiers
 
 SHAPES = ("flo", "cub")
 SEEDS = 5
@@ -149,7 +149,7 @@ def forms(shape: str) -> dict:
         (tf.Variable(part), tf.Variable(tf.zeros_like(part))) for part in theta
     ]
     still = tuple(map(tf.zeros_like, (weights, bias)))
-    settings = parts.classifier_settings(Config(), "prototype")
+    settings = final_classifiers.settings(Config(), "prototype")
     settings = settings._replace(epochs=1)
     samples = Samples(features, labels.numpy())
 

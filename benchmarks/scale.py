@@ -42,7 +42,7 @@ from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import metrics, synthesis
 from gmn_tf.method.classifiers import base, bilinear
 from gmn_tf.runs import experiment
-from gmn_tf.training import fit, parts
+from gmn_tf.training import final_classifiers, fit, parts
 from gmn_tf.utils import figures
 from gmn_tf_datasets.zero_shot import splits, storage
 from gmn_tf_datasets.zero_shot.source import Embedding, Source
@@ -201,7 +201,7 @@ def of_unseen(unseen: int, _, memory_gb: float) -> dict:
     fake = experiment.draw_synthetic(config, loaded, generator)
     seconds = {"synthesis_cpu_s": time.process_time() - begun}
     samples = synthesis.joined(loaded.train, fake)
-    sgd = parts.classifier_settings(config, "bilinear")
+    sgd = final_classifiers.settings(config, "bilinear")
     rng = np.random.default_rng(0)
     rows = rng.integers(0, len(samples), BATCHES * sgd.batch_size)
     part = Samples(on_disk.chosen(samples.features, rows), samples.labels[rows])

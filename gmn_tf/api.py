@@ -28,7 +28,7 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import auto, sharing, stages, trials
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import absolute_data_dir
-from gmn_tf.training import fit, parts, precision, workers
+from gmn_tf.training import final_classifiers, fit, parts, precision, workers
 from gmn_tf.utils import locks
 from gmn_tf_datasets.zero_shot.custom.dataset import check_name
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
@@ -260,9 +260,9 @@ def train(
             if parts.has_steps(config):
                 log(precision.note(config.precision))
             notes = (
-                parts.note_on_rows(config),
+                final_classifiers.note_on_rows(config),
                 parts.note_on_output(config),
-                parts.note_on_memory(config, data),
+                final_classifiers.note_on_memory(config, data),
             )
             for note in filter(None, notes):
                 log(f"Note: {note}")

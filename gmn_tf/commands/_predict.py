@@ -162,7 +162,7 @@ def make_predictor(values):
     """The predictor that the flags ask for."""
     from gmn_tf.inference import prediction
     from gmn_tf.runs.workdir import Workdir
-    from gmn_tf.training import parts
+    from gmn_tf.training import final_classifiers
     from gmn_tf.utils import progress
 
     if not values.classes:
@@ -174,7 +174,7 @@ def make_predictor(values):
     known = prediction.read_label_map(Workdir(values.workdir))
     added = _new_classes(known, values)
     run = shared.open_run(values.workdir, values)
-    epochs = parts.classifier_epochs(run.config)
+    epochs = final_classifiers.epochs(run.config)
     with progress.progress("classifiers", epochs, values.quiet) as advance:
         return prediction.synthesised(run, added.names, added.values, advance)
 

@@ -28,10 +28,10 @@ from gmn_tf.runs import (
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import (
     checks,
+    final_classifiers,
     fit,
     monitored_samples,
     monitoring,
-    parts,
     precision,
     validation,
     workers,
@@ -101,7 +101,7 @@ def run(
     crossed = generator is None and config.split == "test"
     crossed = crossed and not config.temperature
     rounds = 1 + with_baseline + crossed
-    epochs = parts.classifier_epochs(config) * rounds
+    epochs = final_classifiers.epochs(config) * rounds
     with progress.progress(
         "classifiers", epochs, monitoring_options.quiet
     ) as advance:
@@ -229,7 +229,7 @@ def fit_parts(
         counts = None
         if part.rows == BOTH and generator is not None:
             counts = config.synthetic_per_class, config.seen_floor
-        settings = parts.classifier_settings(config, name)
+        settings = final_classifiers.settings(config, name)
         key = (
             *(name, settings, first, config.classifier_seeds, config.seed),
             *(counts, data.feature_scaling.kind, data.embedding_norm),
@@ -237,7 +237,7 @@ def fit_parts(
         if key not in fitted:
             if counts not in tasks:
                 tasks[counts] = _task(config, data, generator, counts)
-            fits = parts.classifier_fits(config, name)
+            fits = final_classifiers.fits(config, name)
             models_of_kind = [
                 table.fit(name)(
                     tasks[counts],
@@ -273,7 +273,7 @@ def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
     return synthesis.synthesise(
         generator,
         data.embeddings,
-        parts.synthetic_counts(config, data),
+        final_classifiers.synthetic_counts(config, data),
         config.seed,
         config.synthetic_condition_noise,
         data.memory,

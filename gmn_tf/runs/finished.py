@@ -15,7 +15,7 @@ from gmn_tf.method.probabilities import HeldBack
 from gmn_tf.method.representation import RepresentedGenerator
 from gmn_tf.runs import experiment, mistakes, plots, report
 from gmn_tf.runs.workdir import Workdir, identity
-from gmn_tf.training import parts
+from gmn_tf.training import final_classifiers
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, check_same
 
@@ -176,7 +176,7 @@ def synthetic_count_curve(
         "Leave --synthetic_per_class out, or choose another --workdir."
     )
     rows = []
-    each = parts.classifier_epochs(run.config)
+    each = final_classifiers.epochs(run.config)
     with progress.progress("classifiers", len(counts) * each, quiet) as advance:
         for count in counts:
             changed = run.config.replace({"synthetic_per_class": count})

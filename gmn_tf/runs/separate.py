@@ -16,7 +16,7 @@ from gmn_tf.method import metrics
 from gmn_tf.runs import experiment
 from gmn_tf.runs.candidates import candidates
 from gmn_tf.runs.finished import FinishedRun
-from gmn_tf.training import parts
+from gmn_tf.training import final_classifiers
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import check_same
 
@@ -50,7 +50,7 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
     settings = candidates(tune.config, generators[1] is not None)
     seeds = test.config.classifier_seeds
     rounds = len(settings) + len(TASKS) * seeds
-    total = rounds * parts.classifier_epochs(test.config) // seeds
+    total = rounds * final_classifiers.epochs(test.config) // seeds
     with progress.progress("classifiers", total, quiet) as advance:
         tried = []  # on the tune splits, with one classifier each
         for one in settings:

@@ -17,7 +17,7 @@ from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment, temperature
 from gmn_tf.search.space import CALIBRATED, PENALTY, as_text
-from gmn_tf.training import parts
+from gmn_tf.training import final_classifiers
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
 
@@ -171,4 +171,4 @@ def epochs(config: Config, space: Mapping[str, tuple]) -> int:
     """An estimate of the epochs of all classifiers together."""
     further = sum(len(v) - 1 for v in space.values())
     one = config.replace({"classifier_seeds": 1})
-    return (1 + further) * parts.classifier_epochs(one)
+    return (1 + further) * final_classifiers.epochs(one)

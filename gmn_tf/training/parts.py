@@ -1,25 +1,27 @@
 """What training is made of, from a `Config`: networks, optimizers, batches.
 
-Here and in `runs.experiment` settings become explicit arguments; no layer and
-no loss knows of `Config`.
+Here, in `system_parts`, `final_classifiers` and `runs.experiment`, settings
+become explicit arguments; no layer and no loss knows of `Config`.
 """
 
-from typing import NamedTuple
-
 import keras
-import numpy as np
 import tensorflow as tf
 
-from gmn_tf.config import BOTH, Config
+from gmn_tf.config import Config
 from gmn_tf.data.feature_scaling import SIGNED
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import guidance, sampling, synthesis, variants
+from gmn_tf.method import guidance, sampling, variants
 from gmn_tf.method.adam import Adam
 from gmn_tf.method.classifiers import base, bilinear, linear, table
 from gmn_tf.method.critic import Critic
 from gmn_tf.method.generator import ConcatenatedNoise, Generator, LatentNoise
 from gmn_tf.method.gmn import GMN, own_variables
-from gmn_tf.training import batches, precision, system_parts
+from gmn_tf.training import (
+    batches,
+    final_classifiers,
+    precision,
+    system_parts,
+)
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError, listed
 
@@ -131,7 +133,7 @@ def classification(config: Config, data: ZeroShotData):
     seen = data.embeddings[: data.num_seen]
     dtype = precision.of_products(config)
     task = base.Task(data.train, seen, data.num_seen, data.num_seen, dtype)
-    sgd_settings = classifier_settings(config, "bilinear")
+    sgd_settings = final_classifiers.settings(config, "bilinear")
     if config.compatibility == "linear":
         (term,) = linear.fit(task, sgd_settings, config.seed).terms
         embeddings, theta = None, (term.weights, term.bias)
@@ -182,47 +184,6 @@ def seen_embeddings(config: Config, data: ZeroShotData):
     return data.embeddings[: data.num_seen]
 
 
-def classifier_settings(config: Config, name: str) -> NamedTuple:
-    """The settings of one kind of final classifier.
-
-    Args:
-        config: all settings.
-        name: of `CLASSIFIERS`.
-    """
-    settings = table.settings(name)
-    prefixes = table.CLASSIFIERS.prefixes(name)
-    found = {}
-    for field in settings._fields:
-        names = [prefix + field for prefix in prefixes]
-        known = [one for one in names if hasattr(config, one)]
-        if not known:
-            raise InputError(
-                f"The classifier {name} has a setting {field} that no run has.",
-                "a field of its `settings` in the row of CLASSIFIERS, or one "
-                "with a prefix of that row",
-                listed(names) or "no prefix",
-                registry.ADVICE,
-            )
-        found[field] = getattr(config, known[0])
-    return settings(**found)
-
-
-def note_on_rows(config: Config) -> str:
-    """Where synthetic samples are asked for by name, and none are made.
-
-    A note, not an error: real_only is trained with the settings of any other
-    variant, as the baseline of a run is.
-    """
-    has_generator = variants.VARIANTS[config.variant].has_generator
-    if has_generator or "," not in config.classifier_rows:
-        return ""
-    return (
-        f"--variant={config.variant} makes no synthetic samples, so that "
-        f"--classifier_rows={config.classifier_rows} is real for all parts. "
-        "For synthetic ones choose a variant such as cwgan_gm."
-    )
-
-
 def note_on_output(config: Config) -> str:
     """Where the generator cannot make what the features are."""
     variant = variants.VARIANTS[config.variant]
@@ -237,56 +198,11 @@ def note_on_output(config: Config) -> str:
     )
 
 
-def synthetic_counts(config: Config, data: ZeroShotData) -> np.ndarray:
-    """How many synthetic samples each class gets, `[C]`."""
-    return synthesis.synthetic_counts(
-        data.train,
-        data.num_seen,
-        data.num_classes,
-        config.synthetic_per_class,
-        config.seen_floor,
-    )
-
-
-def note_on_memory(config: Config, data: ZeroShotData) -> str:
-    """Where synthetic samples are drawn again in each epoch, which takes time.
-
-    Samples of which a classifier sees a representation may need less or more.
-    """
-    uses = any(part.rows == BOTH for part in config.classifier_parts)
-    if not (variants.VARIANTS[config.variant].has_generator and uses):
-        return ""
-    counts = synthetic_counts(config, data)
-    size = synthesis.size_in_bytes(counts, data.feature_dim)
-    if size <= data.memory:
-        return ""
-    return (
-        f"{counts.sum()} synthetic features need {size / 2**30:.1f} GB, more "
-        f"than --memory_gb={data.memory / 2**30:g}: they are drawn again in "
-        "each epoch of the final classifiers. More memory makes these faster."
-    )
-
-
-def classifier_epochs(config: Config) -> int:
-    """Epochs of all parts of all final classifiers."""
-    return sum(
-        classifier_fits(config, part.name)
-        * classifier_settings(config, part.name).epochs
-        for part in config.classifier_parts
-    )
-
-
 def has_steps(config: Config) -> bool:
     """Whether anything is trained in steps, and not in closed form."""
     return variants.VARIANTS[config.variant].has_generator or any(
         table.CLASSIFIERS[part.name].random for part in config.classifier_parts
     )
-
-
-def classifier_fits(config: Config, name: str) -> int:
-    """How many of a kind are trained; one stands for all if none is random."""
-    random = table.CLASSIFIERS[name].random
-    return config.classifier_seeds if random else 1
 
 
 def make_batches(

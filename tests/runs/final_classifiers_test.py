@@ -16,7 +16,7 @@ from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.runs import experiment, finished, separate
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit, parts
+from gmn_tf.training import final_classifiers, fit, parts
 from gmn_tf.utils.errors import InputError
 from tests.support.runs import SOURCE
 
@@ -93,7 +93,7 @@ def test_a_run_is_scored_predicted_extended_and_served(
     ended = []
     larger = prediction.synthesised(run, NEW, raw, lambda: ended.append(1))
     assert larger.probabilities(features).shape == (7, 11)
-    assert len(ended) == parts.classifier_epochs(config)
+    assert len(ended) == final_classifiers.epochs(config)
     if "linear" in classifier.split("+"):
         with pytest.raises(InputError, match="cannot score a class"):
             predictor.with_classes(NEW, raw)
@@ -223,7 +223,7 @@ def test_epochs_of_all_parts_are_counted(config, tiny_data, generator):
         config, tiny_data, generator, lambda: ended.append(1)
     )
 
-    assert len(ended) == parts.classifier_epochs(config) == 2 * (2 + 3 + 3)
+    assert len(ended) == final_classifiers.epochs(config) == 2 * (2 + 3 + 3)
 
 
 def test_the_separate_protocol_varies_the_rates_of_all_parts(config):
@@ -252,20 +252,24 @@ def test_rows_that_cannot_be_had_are_noted(config, tiny_data, tmp_path):
     printed = []
     api.train(config, tiny_data, tmp_path / "run", log=printed.append)
     assert any("choose a variant such as cwgan_gm" in line for line in printed)
-    assert not parts.note_on_rows(config.replace({"variant": "wgan"}))
-    assert not parts.note_on_rows(config.replace({"classifier_rows": "both"}))
+    assert not final_classifiers.note_on_rows(
+        config.replace({"variant": "wgan"})
+    )
+    assert not final_classifiers.note_on_rows(
+        config.replace({"classifier_rows": "both"})
+    )
 
 
 def test_features_that_are_drawn_in_each_epoch_are_noted(config, tiny_data):
     few = dataclasses.replace(tiny_data, memory=0)
 
-    note = parts.note_on_memory(config, few)
+    note = final_classifiers.note_on_memory(config, few)
 
     count = 3 * config.synthetic_per_class  # of unseen classes
     assert note.startswith(f"{count} synthetic features need ")
     assert "--memory_gb=0:" in note
-    assert not parts.note_on_memory(config, tiny_data)
+    assert not final_classifiers.note_on_memory(config, tiny_data)
     alone = config.replace({"classifier_rows": "real"})
-    assert not parts.note_on_memory(alone, few)
+    assert not final_classifiers.note_on_memory(alone, few)
     plain = config.replace({"variant": "real_only"})
-    assert not parts.note_on_memory(plain, few)
+    assert not final_classifiers.note_on_memory(plain, few)

@@ -12,7 +12,7 @@ from gmn_tf.method.variants import GUIDANCES, VARIANTS
 from gmn_tf.reproduction import leaderboard
 from gmn_tf.runs.entries import ENTRIES
 from gmn_tf.runs.workdir import SOURCE, Workdir
-from gmn_tf.training import parts
+from gmn_tf.training import final_classifiers, parts
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError
 from tests.support import plugins, toys
@@ -354,7 +354,7 @@ def test_a_setting_of_a_classifier_that_no_run_has_is_named(scene, tmp_path):
     config = Config(plugins=plugin(tmp_path, row))
 
     with pytest.raises(InputError, match="setting magic that no run has"):
-        parts.classifier_settings(config, "mine")
+        final_classifiers.settings(config, "mine")
 
 
 def test_a_guidance_may_read_many_samples_of_each_class(scene, tmp_path):
