@@ -91,7 +91,7 @@ def _table(dataset: str, rows, asked: bool) -> page.Table:
                 row["title"] + memory,
                 *report.cells_over_seeds(several),
                 *report.cells_over_seeds(
-                    {**several, "seeds": row["seeds"]}, ["peeked_h"]
+                    {**row, "seeds": row.get("peeked_seeds")}, ["peeked_h"]
                 ),
                 report.mean_and_std(row["tune_h"], None, 1),
                 f"{row['minutes']:.1f}" if "minutes" in row else "",
@@ -104,15 +104,24 @@ def _table(dataset: str, rows, asked: bool) -> page.Table:
                 note,
             ]
         )
-    found = [row for row in rows if "peeked_h" in row and "h" in row]
+    found = [row for row in rows if "peeked_h" in row]
     note = "Nothing was chosen on test yet, to compare with."
     if found:
-        gains = [row["peeked_h"] - row["h"] for row in found]
+        gains = [row["peeked_gain"] for row in found]
         mean = sum(gains) / len(gains)
         note = (
             f"Choosing on test adds {mean:.1f} to h on average over "
             f"{counted(len(gains), 'system')}, {max(gains):.1f} at most."
         )
+        if any(row["peeked_seeds"] < row["seeds"] for row in found):
+            done, all_seeds = (
+                max(row[name] for row in found)
+                for name in ("peeked_seeds", "seeds")
+            )
+            note += (
+                f" This was done with {done} of {counted(all_seeds, 'seed')} "
+                "and compared with h of the same."
+            )
     if not asked:
         note += (
             " Measured by another command, perhaps with other minutes; its "
@@ -165,12 +174,13 @@ def against_minutes(rows, title: str) -> Figure | None:
 
 def against_peeked(rows, title: str) -> Figure | None:
     """What a clean choice gives, and what choosing on test would have."""
-    rows = [row for row in rows if "h" in row and "peeked_h" in row]
+    rows = [row for row in rows if "peeked_h" in row]
     if not rows:
         return None
     figure, axes = figures.new_figure(9.0, 1.2 + 0.3 * len(rows))
     places = range(len(rows), 0, -1)
-    clean, peeked = ([row[n] for row in rows] for n in ("h", "peeked_h"))
+    peeked = [row["peeked_h"] for row in rows]
+    clean = [row["peeked_h"] - row["peeked_gain"] for row in rows]
     axes.hlines(places, clean, peeked, color=figures.GREY, lw=1)
     drawn = [
         axes.plot(values, places, marker, color=figures.COLOURS[number])[0]

@@ -225,9 +225,10 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
         Dictionaries with what an entry is, the number of `seeds` it was scored
         with, mean and standard deviation of each score in percent, as in `h`
         and `h_std`, the mean `minutes` of training, the `parameters`, `tune_h`,
-        `trials` and `search_minutes` on the tune splits, `peeked_h` with its
-        deviation, and the `reason` of a failure, or the `peeked_reason` if it
-        concerns that column alone.
+        `trials` and `search_minutes` on the tune splits, the `peeked_h` of
+        `peeked_seeds` with its deviation, `peeked_gain` over the clean h of
+        the same seeds, and the `reason` of a failure, or the `peeked_reason` if
+        it concerns that column alone.
     """
     names = [name for group in request.groups().values() for name in group]
     seeds = range(1, request.seeds + 1)
@@ -250,24 +251,25 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
         if tuned is None:
             continue
         scored, peeked = (
-            [
-                results.rows[stage][dataset, name, seed]
+            {
+                seed: results.rows[stage][dataset, name, seed]
                 for seed in seeds
                 if (dataset, name, seed) in results.rows[stage]
-            ]
+            }
             for stage in (TEST, PEEK)
         )
-        row["reason"] = _reason([tuned, *scored])
-        row["peeked_reason"] = _reason(peeked)
+        row["reason"] = _reason([tuned, *scored.values()])
+        row["peeked_reason"] = _reason(peeked.values())
         scored, peeked = (
-            [one for one in each if "reason" not in one]
+            {seed: one for seed, one in each.items() if "reason" not in one}
             for each in (scored, peeked)
         )
         row["seeds"] = len(scored)
         if scored:
-            row |= tables.over_seeds(scored)
-            row["minutes"] = float(np.mean([r["minutes"] for r in scored]))
-            row["parameters"] = int(scored[0]["parameters"])
+            clean = list(scored.values())
+            row |= tables.over_seeds(clean)
+            row["minutes"] = float(np.mean([r["minutes"] for r in clean]))
+            row["parameters"] = int(clean[0]["parameters"])
         for column, source in (
             ("tune_h", "h"),
             ("trials", "trials"),
@@ -275,10 +277,13 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
             ("settings", "settings"),
         ):
             row[column] = tuned.get(source)
-        if peeked:
-            highest = [one["peeked_h"] for one in peeked]
+        if both := sorted(scored.keys() & peeked.keys()):
+            highest = np.array([peeked[seed]["peeked_h"] for seed in both])
+            clean = [scored[seed]["h"] for seed in both]
+            row["peeked_seeds"] = len(both)
             row["peeked_h"] = float(np.mean(highest))
             row["peeked_h_std"] = float(np.std(highest))
+            row["peeked_gain"] = float(np.mean(highest - clean))
         rows.append(row)
     return sorted(rows, key=lambda row: -row.get("h", -1.0))
 

@@ -183,6 +183,7 @@ def test_rows_are_means_over_seeds_and_the_best_comes_first(tmp_path):
     assert (first["seeds"], first["trials"]) == (2, TRIALS)
     assert first["h"] == 59.0 + number + 1.5 and first["h_std"] == 0.5
     assert first["peeked_h"] == 63.0 + number + 1.5
+    assert (first["peeked_seeds"], first["peeked_gain"]) == (2, 4.0)
     assert (first["minutes"], first["parameters"]) == (1.5, 12_345)
     assert rows[-1]["reason"] == "Training diverged." and "h" not in rows[-1]
     assert not any(row["peeked_reason"] for row in rows)
@@ -236,6 +237,23 @@ def test_the_page_needs_nothing_beside_it(tmp_path):
     assert "adds 4.0 to h on average over 5 systems" in markdown
     for name in ("leaderboard.csv", "leaderboard-peeked-flo.png"):
         assert (tmp_path / name).stat().st_size
+
+
+def test_choosing_on_test_is_compared_with_the_same_seeds(tmp_path):
+    fewer = request(tmp_path, seeds=1)
+    finish(fewer)
+    asked = request(tmp_path)
+    finish(asked, stages=(TUNE, TEST))
+    results = Results(asked)
+    leaderboard_page.write(asked, results, ["bin/reproduce"])
+
+    row = rows_of(results, asked, "flo")[0]
+    number = list(ENTRIES).index(row["entry"])
+    assert (row["seeds"], row["h"]) == (2, 59.0 + number + 1.5)
+    assert (row["peeked_seeds"], row["peeked_h"]) == (1, 63.0 + number + 1)
+    assert row["peeked_gain"] == 4.0
+    text = (tmp_path / "leaderboard.md").read_text()
+    assert "adds 4.0 to h" in text and "with 1 of 2 seeds and" in text
 
 
 def test_data_of_other_commands_stays_on_the_page(tmp_path):
