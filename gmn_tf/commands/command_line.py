@@ -57,7 +57,7 @@ PLUGINS = define.string(
     "plugins",
     None,
     "Python modules with commas that register further variants, guidances or "
-    "classifiers, beside those of installed packages; CONTRIBUTING.md shows "
+    "classifiers, beside those of installed packages; docs/plugins.md shows "
     "one. A run records those that it uses.",
 )
 

@@ -28,7 +28,7 @@ GROUP = "gmn_tf.plugins"
 PACKAGE = "gmn_tf"
 # Settings of parts by name: the kind of part, and the NamedTuple class.
 SETTINGS: dict[str, tuple[str, type]] = {}
-ADVICE = "Correct the plugin; CONTRIBUTING.md shows one."
+ADVICE = "Correct the plugin; docs/plugins.md shows one."
 
 
 class Table(Mapping):

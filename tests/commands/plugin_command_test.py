@@ -54,7 +54,7 @@ CLASSIFIERS.register({"mine": Kind("plugin_mine.fitting", ("classifier_",))})
 @pytest.fixture
 def scene(tmp_path, monkeypatch):
     """Two packages beside data: one is installed, the other has a name."""
-    plugins.write_files(tmp_path, plugins.from_contributing())
+    plugins.write_files(tmp_path, plugins.documented())
     plugins.install(tmp_path, "sparse", "gmn_sparse")
     files = {"plugin_mine/__init__.py": ROWS}
     files["plugin_mine/fitting.py"] = EMBEDDING

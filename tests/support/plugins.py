@@ -1,4 +1,4 @@
-"""The plugin of CONTRIBUTING.md, and others, as modules and as packages."""
+"""The plugin of docs/plugins.md, and others, as modules and as packages."""
 
 import importlib
 import pathlib
@@ -25,9 +25,10 @@ def write_files(folder: pathlib.Path, files: dict[str, str]) -> None:
     importlib.invalidate_caches()
 
 
-def from_contributing() -> dict[str, str]:
-    """The files of the package shown there, by name."""
-    return dict(FILE.findall((ROOT / "CONTRIBUTING.md").read_text("utf-8")))
+def documented() -> dict[str, str]:
+    """The files of the package that docs/plugins.md shows, by name."""
+    text = (ROOT / "docs" / "plugins.md").read_text("utf-8")
+    return dict(FILE.findall(text))
 
 
 def install(folder: pathlib.Path, package: str, module: str) -> None:

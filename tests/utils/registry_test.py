@@ -34,8 +34,8 @@ def scene(tmp_path, monkeypatch):
 
 @pytest.fixture
 def sparse(scene, tmp_path):
-    """The package of CONTRIBUTING.md, not imported yet."""
-    plugins.write_files(tmp_path, plugins.from_contributing())
+    """The package of docs/plugins.md, not imported yet."""
+    plugins.write_files(tmp_path, plugins.documented())
     return scene
 
 
