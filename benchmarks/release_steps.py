@@ -122,7 +122,12 @@ def run(checkout: pathlib.Path, name: str, path: str, folder: str, pause):
     runpy.run_path(str(source / "main.py"), run_name="__main__")
 
 
-def main(checkout, name, path):
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("checkout", type=pathlib.Path, help="of the release")
+    parser.add_argument("name", help="of its scripts' settings, as in cub")
+    parser.add_argument("path", help="of the samples, DATA.npz")
+    given = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever else is printed
 
@@ -132,8 +137,8 @@ def main(checkout, name, path):
             sys.exit()
 
     with tempfile.TemporaryDirectory() as folder:
-        run(pathlib.Path(checkout), name, path, folder, pause)
+        run(given.checkout, given.name, given.path, folder, pause)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

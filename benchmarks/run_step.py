@@ -15,10 +15,13 @@ import pathlib
 import statistics
 import time
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from jaxlib import _jax
+try:
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+    from jaxlib import _jax
+except ImportError as error:
+    raise SystemExit(f"{error}. Install what is missing: jax, numpy.") from None
 
 # The seed of theta and the numbers of steps are of 64 bits.
 jax.config.update("jax_enable_x64", True)

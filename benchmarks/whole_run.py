@@ -209,6 +209,9 @@ def print_table(seconds: dict[str, float]) -> None:
 
 
 def main() -> None:
+    if {"--help", "-h"} & set(sys.argv[1:]):
+        print(__doc__)
+        return
     print_starts(sys.argv[1:])
     clock = Clock("importing")
     watch_imports(clock)

@@ -62,7 +62,8 @@ GAN = {
     "classifier_weight_decay": 0.0001,
     "classifier_epochs": 40,
 }
-# Synthetic samples per unseen class, of f-CLSWGAN and later of f-VAEGAN.
+# Synthetic samples per unseen class, of f-CLSWGAN (from memory) and later of
+# f-VAEGAN.
 MANY = {
     "cub": {"synthetic_per_class": 300},
     "flo": {"synthetic_per_class": 1200},
@@ -103,6 +104,7 @@ AS_ON_AWA = {"regressor_weight": 0.1, "regressor_feedback": 0.01}
 FEEDBACK = {"flo": 0.5, "sun": 0.1}
 
 _SYSTEMS = {
+    # From memory.
     "cwgan_cls": System(
         {**GAN, "classification_weight": 0.01, "synthetic_per_class": 300},
         MANY,
@@ -110,6 +112,7 @@ _SYSTEMS = {
     ),
     "cwgan_cycle": System(CYCLE, FELIX, {"": 60}),  # epochs: ours
     "cwgan_cls_cycle": System(CYCLE, FELIX, {"": 60}),
+    # From memory.
     "gmmn": System(
         {
             **GAN,
@@ -123,6 +126,7 @@ _SYSTEMS = {
             "steps": 8000,
         }
     ),
+    # From memory.
     "cvae": System(
         {
             **GAN,
@@ -254,7 +258,7 @@ SYSTEMS = {
         for name in ("gmmn", "cvae", "fvaegan", "tfvaegan", "cadavae")
     },
 }
-# Rates and margins that were found for zero-shot learning on real samples.
+# Rates and margins that others found for zero-shot learning on real samples.
 RANKING = {
     "devise": System(
         {"classifier_decay": 1.0, "classifier_learning_rate": 1.0},

@@ -281,8 +281,9 @@ def peek(
     settings of the generator are the clean ones. Takes the same as `score`.
 
     Returns:
-        By name: `peeked_h` in percent, and the `peeked_step`, the
-        `peeked_settings` that gave it; or the `reason` why there are none.
+        By name: `peeked_h` in percent, the `peeked_step` and the
+        `peeked_settings` that gave it, and the `precision`; or the `reason` why
+        there are none.
     """
     _check_split(generators.data, "test")
     return {
@@ -309,7 +310,7 @@ def _peek(entry, config, generators, chosen) -> dict:
             settings = {**found, PENALTY: top[PENALTY]}
             best = {"peeked_h": top[OBJECTIVE], "peeked_step": step}
             best["peeked_settings"] = _texts(settings)
-    return best
+    return {**best, "precision": settled.precision}
 
 
 def _settled(entry, config, generators, chosen):
