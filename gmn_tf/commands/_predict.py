@@ -30,9 +30,10 @@ PREDICTOR = (
         False,
         "Whether to synthesise features of the new classes and to fit the "
         "final classifiers again, which takes seconds and needs the run's "
-        "data. Otherwise a new class is known by its description alone, which "
-        "takes no time, but it seldom wins against classes that the "
-        "classifiers were fitted on.",
+        "data and a generator. Otherwise a new class is known by its "
+        "description alone, which takes no time. In a run without a generator "
+        "nothing is lost by that; elsewhere the class seldom wins against "
+        "those that the classifiers were fitted on.",
     ),
     define.rule_for_several(
         ["synthesize", "classes"],

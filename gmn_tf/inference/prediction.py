@@ -16,6 +16,12 @@ from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf_datasets.zero_shot import source
 
+NO_SYNTHESIS = (
+    "Add the classes without --synthesize: nothing is lost by that, because "
+    "without a generator a new class is known by its description alone, as "
+    "the unseen classes of the run are."
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Predictor:
@@ -181,9 +187,7 @@ def synthesised(
         InputError: for names that are taken, other descriptions, or a run
             without a generator.
     """
-    generator = run.require_generator(
-        "Add the classes without --synthesize, or choose another run."
-    )
+    generator = run.require_generator(NO_SYNTHESIS)
     known = LabelMap.of(run.data)
     classes = known.with_added(names)
     embeddings = known.scaled(np.asarray(values), names)

@@ -14,6 +14,7 @@ from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import base, bilinear, linear
+from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
@@ -206,8 +207,38 @@ def test_real_samples_alone_synthesise_nothing(finished_run):
         finished_run,
         config=finished_run.config.replace({"variant": "real_only"}),
     )
-    with pytest.raises(InputError, match="no synthetic features"):
+    with pytest.raises(InputError, match="no synthetic features") as error:
         prediction.synthesised(run, NEW, toys.normal(2, 7))
+    assert "nothing is lost" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["bilinear", "discriminant", "prototype"])
+def test_without_a_generator_a_class_is_added_as_if_it_was_known(
+    name, finished_run
+):
+    changes = {"variant": "real_only", "classifier": name, "seen_penalty": 0.5}
+    config = finished_run.config.replace(changes)
+    data, last = finished_run.data, finished_run.data.num_classes - 1
+    short = dataclasses.replace(
+        data,
+        class_names=data.class_names[:last],
+        embeddings=data.embeddings[:last],
+    )
+
+    def fitted(some):
+        models = experiment.fit_classifiers(config, some, None)
+        return Predictor(LabelMap.of(some), tuple(models))
+
+    added = fitted(short).with_classes(
+        [data.class_names[last]], descriptions(data, [last])
+    )
+    features = data.unseen.features[:7]
+    np.testing.assert_allclose(
+        added.probabilities(features),
+        fitted(data).probabilities(features),
+        rtol=1e-3,
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize(
