@@ -12,6 +12,7 @@ import pytest
 import gmn_tf
 from gmn_tf import commands
 from gmn_tf.commands import _tune, shared
+from gmn_tf.data.feature_scaling import UNSCALED
 from tests.rooms_test import MODULES
 from tests.support.in_process import fail, succeed
 
@@ -133,6 +134,54 @@ def test_mistakes_are_found_before_tensorflow_starts(
     monkeypatch.chdir(tmp_path)
     fail(getattr(commands, name), *words)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """What a run on the test splits without a generator says of itself."""
+    workdir = gmn_tf.Workdir(tmp_path_factory.mktemp("run"))
+    config = gmn_tf.configure("synthetic", preset="cpu")
+    config = config.replace({"variant": "real_only"})
+    source = {"name": "x/1", "data_dir": "x", "split_fingerprint": "f00d"}
+    part = {"name": "att", "dim": 3, "norm": "l2", "divisor": 1.0}
+    part |= {"columns": [], "offset": [], "factor": []}
+    content = {"config": config.to_dict(), "data": source}
+    classes = {"classes": {"owl": "seen", "wren": "unseen"}}
+    classes |= {"feature_dim": 2, "embedding": [part], "backbone": None}
+    classes |= {"feature_scaling": UNSCALED.to_dict()}
+    workdir.write_json("config.json", content)
+    workdir.write_json("classes.json", classes)
+    workdir.write_json("metrics.json", {})
+    (workdir.path / "new.csv").write_text("class,a,b,c\nkite,1,2,3\n")
+    (workdir.path / "bare.csv").write_text("class\nkite\n")
+    (workdir.path / "short.csv").write_text("class,a,b\nkite,1,2\n")
+    (workdir.path / "known.csv").write_text("class,a,b,c\nowl,1,2,3\n")
+    return workdir.path
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("evaluate", "--calibrate"), "a setting on test samples"),
+        (("evaluate", "--synthetic_per_class=5"), "no synthetic features"),
+        (("predict", "--classes=new.csv", "--synthesize"), "nothing is lost"),
+        (("predict", "--classes=bare.csv"), "kite"),
+        (("predict", "--classes=short.csv"), "3 numbers each"),
+        (("predict", "--classes=known.csv"), "in the run already: owl"),
+        (("predict", "--classes=nowhere.csv"), "nowhere.csv"),
+        (("export", "--classes=new.csv", "--synthesize"), "nothing is lost"),
+    ],
+)
+def test_what_a_run_cannot_do_is_said_before_tensorflow_starts(
+    words, problem, run, no_tensorflow, monkeypatch
+):
+    monkeypatch.chdir(run)
+    name, *flags = words
+    flags += {"predict": ["--features=x.npy"], "export": ["--out=x"]}.get(
+        name, []
+    )
+    message = fail(getattr(commands, name), "--workdir=.", *flags)
+    assert problem in " ".join(message.split())
 
 
 def test_a_name_is_checked_before_tensorflow_starts(no_tensorflow, tmp_path):

@@ -3,6 +3,7 @@
 from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command
 from gmn_tf.method.variants import VARIANTS
+from gmn_tf.training import checks
 from gmn_tf.utils.errors import InputError, check_same
 
 
@@ -61,7 +62,12 @@ def evaluate(values, arguments) -> None:
         )
     log = shared.logger(values)
     tuned = [values.tune_workdir] if values.tune_workdir else []
-    shared.check_runs([*folders, *tuned])
+    configs = shared.check_runs([*folders, *tuned])
+    for config, folder in zip(configs, folders):
+        if values.calibrate:
+            checks.check_calibration(config, folder)
+        elif values.synthetic_per_class:
+            checks.check_generator(config, folder, checks.WITHOUT_CURVE)
     shared.begin(values, f"Evaluating {', '.join([*folders, *tuned])}.")
     from gmn_tf.method import calibration
     from gmn_tf.runs import (

@@ -3,7 +3,12 @@
 import pathlib
 
 from gmn_tf.commands import define, shared
-from gmn_tf.commands._predict import PREDICTOR, load_backbone, make_predictor
+from gmn_tf.commands._predict import (
+    PREDICTOR,
+    check_predictor,
+    load_backbone,
+    make_predictor,
+)
 from gmn_tf.commands.command_line import (
     command,
     without_noise,
@@ -40,7 +45,7 @@ def export(values) -> None:
     bin/export --workdir=runs/mybirds-cwgan_gm-1 --out=serve/mybirds
     """
     log = shared.logger(values)
-    shared.check_runs([values.workdir])
+    check_predictor(values)
     format_table.check(values.format)
     out = pathlib.Path(values.out).expanduser()
     files.check_writable(out, "--out")

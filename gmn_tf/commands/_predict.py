@@ -8,6 +8,7 @@ import sys
 from gmn_tf.commands import define, shared
 from gmn_tf.commands._describe import ENCODER
 from gmn_tf.commands.command_line import command
+from gmn_tf.training import checks
 from gmn_tf.utils.errors import InputError, counted, listed
 
 SUFFIXES = (".csv", ".json")
@@ -90,7 +91,7 @@ def predict(values) -> None:
     bin/predict --workdir=runs/mybirds-cwgan_gm-1 --images=DIR --out=birds.csv
     """
     log = shared.logger(values)
-    shared.check_runs([values.workdir])
+    check_predictor(values)
     # TensorFlow warns of each image it cannot read, and does not say which.
     shared.begin(values, f"Predicting with {values.workdir}.", log_level=2)
     from gmn_tf.inference import prediction_files
@@ -159,6 +160,22 @@ def _say_rejected(rejected, count, values) -> None:
         print(line, file=sys.stderr)
 
 
+def check_predictor(values) -> None:
+    """Raises InputError for what can be seen before TensorFlow starts.
+
+    Of new classes this is their table; words in it are encoded later.
+    """
+    (config,) = shared.check_runs([values.workdir])
+    if values.synthesize:
+        checks.check_generator(config, values.workdir, checks.WITHOUT_SYNTHESIS)
+    if values.classes:
+        from gmn_tf.inference import new_classes
+        from gmn_tf.runs.workdir import Workdir
+
+        known = Workdir(values.workdir).read_label_map()
+        new_classes.check(values.classes, known)
+
+
 def make_predictor(values):
     """The predictor that the flags ask for."""
     from gmn_tf.inference import prediction
@@ -172,7 +189,7 @@ def make_predictor(values):
         predictor = prediction.Predictor.load(values.workdir)
         added = _new_classes(predictor.classes, values)
         return predictor.with_classes(added.names, added.values)
-    known = prediction.read_label_map(Workdir(values.workdir))
+    known = Workdir(values.workdir).read_label_map()
     added = _new_classes(known, values)
     run = shared.open_run(values.workdir, values)
     epochs = final_classifiers.epochs(run.config)
@@ -183,24 +200,12 @@ def make_predictor(values):
 def _new_classes(known, values):
     """The classes of a file, with descriptions in the order of the run's."""
     from gmn_tf.inference import new_classes
-    from gmn_tf.utils import texts
 
-    path = values.classes
-    added = new_classes.read(path, known, values.encoder, values.quiet)
+    added = new_classes.read(
+        values.classes, known, values.encoder, values.quiet
+    )
     for note in added.notes:
         print(f"Note: {note}", file=sys.stderr)
-    names = texts.Names(known.names)
-    taken = [name for name in added.names if names.find(name) is not None]
-    if taken:
-        raise InputError(
-            f"{len(taken)} class{'es' if len(taken) > 1 else ''} of {path} "
-            f"{'are' if len(taken) > 1 else 'is'} in the run already: "
-            f"{listed(taken)}.",
-            "classes that the run does not have",
-            f"{len(added.names) - len(taken)} such classes of "
-            f"{len(added.names)}",
-            "Keep only new classes in the file.",
-        )
     return added
 
 

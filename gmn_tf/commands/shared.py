@@ -212,14 +212,17 @@ def check_data(config: Config, values) -> None:
     )
 
 
-def check_runs(folders) -> None:
-    """Raises InputError unless each is the folder of a finished run."""
+def check_runs(folders) -> list[Config]:
+    """The settings of finished runs; InputError if one is not finished."""
     from gmn_tf.runs.workdir import Workdir
 
+    found = []
     for folder in folders:
         workdir = Workdir(folder)
-        workdir.read_config()
+        config, _ = workdir.read_config()
         workdir.check_finished()
+        found.append(config)
+    return found
 
 
 def load_data(config: Config, values, beam_options: list[str] | None = None):

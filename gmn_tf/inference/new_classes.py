@@ -11,7 +11,7 @@ from gmn_tf.descriptions import class_lists, encoder_table
 from gmn_tf.descriptions.describe import describe_alike
 from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.utils.errors import InputError, listed
-from gmn_tf.utils.texts import folded, renamed
+from gmn_tf.utils.texts import Names, folded, renamed
 from gmn_tf_datasets.zero_shot.custom import class_tables
 from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
 
@@ -73,6 +73,34 @@ def read(
     )
     notes = (*notes, *more, *_notes_on_known(found.shown, known))
     return Descriptions(found.names, values, known.columns, notes)
+
+
+def check(path: str | os.PathLike, known: LabelMap) -> None:
+    """Raises InputError for classes that cannot be added to a run.
+
+    This is all that shows before words are encoded, which may take long.
+
+    Args:
+        path: as for `read`.
+        known: the label map of the run.
+    """
+    if any(part.encoder is not None for part in known.scalings):
+        names = class_lists.read(path).names
+    else:
+        found = read(path, known)
+        names = found.names
+        known.scaled(found.values, names)
+    run_has = Names(known.names)
+    taken = [name for name in names if run_has.find(name) is not None]
+    if taken:
+        raise InputError(
+            f"{len(taken)} class{'es' if len(taken) > 1 else ''} of {path} "
+            f"{'are' if len(taken) > 1 else 'is'} in the run already: "
+            f"{listed(taken)}.",
+            "classes that the run does not have",
+            f"{len(names) - len(taken)} such classes of {len(names)}",
+            "Keep only new classes in the file.",
+        )
 
 
 def from_words(

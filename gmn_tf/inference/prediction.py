@@ -13,14 +13,9 @@ from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun, check_sizes, load_classifiers
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.training import checks
+from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source
-
-NO_SYNTHESIS = (
-    "Add the classes without --synthesize: nothing is lost by that, because "
-    "without a generator a new class is known by its description alone, as "
-    "the unseen classes of the run are."
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +40,7 @@ class Predictor:
         workdir = Workdir(str(workdir))
         config, _ = workdir.read_config()
         workdir.check_finished()
-        classes = read_label_map(workdir)
+        classes = workdir.read_label_map()
         models = tuple(load_classifiers(workdir, config))
         sizes = {
             "feature_dim": classes.feature_dim,
@@ -187,7 +182,7 @@ def synthesised(
         InputError: for names that are taken, other descriptions, or a run
             without a generator.
     """
-    generator = run.require_generator(NO_SYNTHESIS)
+    generator = run.require_generator(checks.WITHOUT_SYNTHESIS)
     known = LabelMap.of(run.data)
     classes = known.with_added(names)
     embeddings = known.scaled(np.asarray(values), names)
@@ -201,21 +196,3 @@ def synthesised(
     for model in models:
         model.temperature = fitted.temperature
     return Predictor(classes, tuple(models))
-
-
-def read_label_map(workdir: Workdir) -> LabelMap:
-    """The label map of a finished run.
-
-    Raises:
-        InputError: if its classes.json cannot be read.
-    """
-    content = workdir.read_json("classes.json")
-    try:
-        return LabelMap.from_dict(content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{workdir.path / 'classes.json'} is not the label map of a run.",
-            "classes.json as bin/train writes it",
-            first_line(error),
-            "Train again into another --workdir.",
-        ) from error

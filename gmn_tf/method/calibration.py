@@ -11,7 +11,6 @@ import numpy as np
 
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import metrics
-from gmn_tf.utils.errors import InputError
 
 POINTS = 200  # penalties that are tried
 
@@ -51,14 +50,3 @@ def curve(models: Sequence, data: ZeroShotData) -> list[dict]:
 def best(rows: Sequence[dict]) -> dict:
     """The entry with the largest mean of h."""
     return max(rows, key=lambda row: row["h"]["mean"])
-
-
-def check_tune_split(split: str, run: object) -> None:
-    """Raises InputError if a penalty would be chosen on test samples."""
-    if split == "test":
-        raise InputError(
-            "--calibrate would choose a setting on test samples.",
-            "a run made with --split=tune",
-            f"{run}, a run on the test splits",
-            "Train the same with --split=tune, and name that folder.",
-        )

@@ -15,9 +15,9 @@ from gmn_tf.method.probabilities import HeldBack
 from gmn_tf.method.representation import RepresentedGenerator
 from gmn_tf.runs import experiment, mistakes, plots, report
 from gmn_tf.runs.workdir import Workdir, identity
-from gmn_tf.training import final_classifiers
+from gmn_tf.training import checks, final_classifiers
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import InputError, check_same
+from gmn_tf.utils.errors import check_same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,16 +63,8 @@ class FinishedRun:
 
     def require_generator(self, action: str):
         """The generator; InputError with the `action` if the run has none."""
-        generator = self.load_generator()
-        if generator is None:
-            raise InputError(
-                f"The variant {self.config.variant} makes no synthetic "
-                "features.",
-                "the folder of a run with a generator",
-                str(self.workdir),
-                action,
-            )
-        return generator
+        checks.check_generator(self.config, self.workdir, action)
+        return self.load_generator()
 
     def load_classifiers(self, name: str = "classifier") -> list:
         """The final classifiers, or those of the `baseline`."""
@@ -172,9 +164,7 @@ def synthetic_count_curve(
     Raises:
         InputError: if the run has no generator.
     """
-    generator = run.require_generator(
-        "Leave --synthetic_per_class out, or choose another --workdir."
-    )
+    generator = run.require_generator(checks.WITHOUT_CURVE)
     rows = []
     each = final_classifiers.epochs(run.config)
     with progress.progress("classifiers", len(counts) * each, quiet) as advance:
@@ -208,7 +198,7 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
             than their seed.
     """
     for run in runs:
-        calibration.check_tune_split(run.config.split, run.workdir)
+        checks.check_calibration(run.config, run.workdir)
     first, *others = runs
     for other in others:
         check_same(

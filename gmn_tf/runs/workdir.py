@@ -33,6 +33,7 @@ from gmn_tf.utils.versions import versions
 with epy.lazy_imports():  # they take seconds
     import keras
 
+    from gmn_tf.data import label_map
     from gmn_tf.training import precision
     from gmn_tf.utils import figures
 
@@ -134,6 +135,23 @@ class Workdir:
             raise InputError(
                 f"{self.path / 'config.json'} is not the file of a run.",
                 'an object with "config" and "data"',
+                first_line(error),
+                "Train again into another --workdir.",
+            ) from error
+
+    def read_label_map(self) -> "label_map.LabelMap":
+        """The label map of the finished run in this folder.
+
+        Raises:
+            InputError: if its classes.json cannot be read.
+        """
+        content = self.read_json("classes.json")
+        try:
+            return label_map.LabelMap.from_dict(content)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{self.path / 'classes.json'} is not the label map of a run.",
+                "classes.json as bin/train writes it",
                 first_line(error),
                 "Train again into another --workdir.",
             ) from error

@@ -1,7 +1,16 @@
 """Checks of settings that need neither data nor TensorFlow."""
 
 from gmn_tf.config import Config
+from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import InputError
+
+# What to do in a run without a generator about what needs one.
+WITHOUT_SYNTHESIS = (
+    "Add the classes without --synthesize: nothing is lost by that, because "
+    "without a generator a new class is known by its description alone, as "
+    "the unseen classes of the run are."
+)
+WITHOUT_CURVE = "Leave --synthetic_per_class out, or choose another --workdir."
 
 
 def check_tune_split(config: Config, every: int) -> None:
@@ -33,4 +42,37 @@ def check_executions(config: Config, steps: int) -> None:
             f"a multiple of {steps}",
             config.steps,
             "Change one of them.",
+        )
+
+
+def check_generator(config: Config, run: object, action: str) -> None:
+    """Raises InputError for a run without a generator.
+
+    Args:
+        config: its settings.
+        run: its folder.
+        action: what to do instead.
+    """
+    if not VARIANTS[config.variant].has_generator:
+        raise InputError(
+            f"The variant {config.variant} makes no synthetic features.",
+            "the folder of a run with a generator",
+            str(run),
+            action,
+        )
+
+
+def check_calibration(config: Config, run: object) -> None:
+    """Raises InputError if a penalty would be chosen on test samples.
+
+    Args:
+        config: the settings of the run that is calibrated.
+        run: its folder.
+    """
+    if config.split == "test":
+        raise InputError(
+            "--calibrate would choose a setting on test samples.",
+            "a run made with --split=tune",
+            f"{run}, a run on the test splits",
+            "Train the same with --split=tune, and name that folder.",
         )

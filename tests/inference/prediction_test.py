@@ -248,7 +248,7 @@ def test_a_damaged_label_map_is_refused(content, tmp_path):
     (tmp_path / "classes.json").write_text(content)
 
     with pytest.raises(InputError, match=r"classes\.json"):
-        prediction.read_label_map(Workdir(tmp_path))
+        Workdir(tmp_path).read_label_map()
 
 
 @pytest.mark.parametrize(
@@ -269,12 +269,12 @@ def test_a_damaged_label_map_is_refused(content, tmp_path):
 def test_a_damaged_description_is_refused(change, finished_run, tmp_path):
     classes = LabelMap.of(finished_run.data).to_dict()
     (tmp_path / "classes.json").write_text(json.dumps(classes))
-    assert prediction.read_label_map(Workdir(tmp_path)).feature_dim == 14
+    assert Workdir(tmp_path).read_label_map().feature_dim == 14
     classes["embedding"][0].update(change)
     (tmp_path / "classes.json").write_text(json.dumps(classes))
 
     with pytest.raises(InputError, match=r"classes\.json"):
-        prediction.read_label_map(Workdir(tmp_path))
+        Workdir(tmp_path).read_label_map()
 
 
 @pytest.mark.parametrize("owl", ["owl", {"name": "owl", "kind": "seen"}])
@@ -282,7 +282,7 @@ def test_a_label_map_of_an_earlier_version(owl, finished_run, tmp_path):
     content = LabelMap.of(finished_run.data).to_dict() | {"classes": [owl]}
     (tmp_path / "classes.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"earlier version of gmn_tf") as found:
-        prediction.read_label_map(Workdir(tmp_path))
+        Workdir(tmp_path).read_label_map()
     assert "Train again" in str(found.value)
 
 
@@ -291,7 +291,7 @@ def test_a_label_map_that_knows_no_scaling(finished_run, tmp_path):
     del content["feature_scaling"]
     (tmp_path / "classes.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="how features are scaled") as found:
-        prediction.read_label_map(Workdir(tmp_path))
+        Workdir(tmp_path).read_label_map()
     assert "earlier version of gmn_tf" in str(found.value)
     assert "Train again" in str(found.value)
 
@@ -302,7 +302,7 @@ def test_a_scaling_of_other_features_is_refused(finished_run, tmp_path):
     content["feature_scaling"] = scaling.to_dict()
     (tmp_path / "classes.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match="scaling is not of 14 features"):
-        prediction.read_label_map(Workdir(tmp_path))
+        Workdir(tmp_path).read_label_map()
 
 
 def test_names_of_other_classes_are_refused(finished_run, tmp_path):

@@ -19,7 +19,6 @@ from gmn_tf.data import embeddings, zero_shot_data
 from gmn_tf.data.embeddings import EMBEDDING_NORMS
 from gmn_tf.data.feature_scaling import FeatureScaling
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.inference import prediction
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import splits
@@ -394,7 +393,7 @@ def spoilt_class_list(rng, place):
     """The classes.json of a run says nonsense."""
     path = place / "classes.json"
     path.write_bytes(fuzzing.json_text(rng, json.dumps(RUN.to_dict())))
-    found = prediction.read_label_map(Workdir(place))
+    found = Workdir(place).read_label_map()
     content = json.loads(path.read_bytes())
     for one in content["embedding"]:  # earlier versions had neither
         one.setdefault("encoder", None)
