@@ -37,6 +37,7 @@ from gmn_tf_datasets.zero_shot.prepare import (
     prepare_custom,
     remove_older,
 )
+from gmn_tf_datasets.zero_shot.source import NEGATIVE
 
 MEMORY_GB = 0.5
 QUIET = experiment.MonitoringOptions(quiet=True)
@@ -256,12 +257,13 @@ def train(
         if folder.finished():
             log(f"{folder} already contains this run; its results:\n")
         else:
-            log(report.data_summary(data))
+            # Whether the generator makes negative features, its settings say.
+            log(report.data_summary(data, left_out=(NEGATIVE,)))
             if parts.has_steps(config):
                 log(precision.note(config.precision))
             notes = (
                 final_classifiers.note_on_rows(config),
-                parts.note_on_output(config),
+                parts.note_on_output(config, data),
                 final_classifiers.note_on_memory(config, data),
             )
             for note in filter(None, notes):

@@ -4,7 +4,7 @@ A score is a dictionary of `mean` and `std`, in percent, as in metrics.json.
 """
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -215,8 +215,9 @@ def calibration_table(
     return "\n\n".join(parts)
 
 
-def data_summary(data: ZeroShotData) -> str:
-    """A summary of the data, with notes on its quality."""
+def data_summary(data: ZeroShotData, left_out: Collection[str] = ()) -> str:
+    """A summary of the data, with notes on its quality but for `left_out`."""
+    notes = data.metadata.get("notes", ())
     unseen = data.num_classes - data.num_seen
     tuning = bool(np.any(data.validation_classes >= data.num_seen))
     kind = f"unseen{' (validation)' if tuning else ''} class"
@@ -228,7 +229,7 @@ def data_summary(data: ZeroShotData) -> str:
         f"{counted(len(data.train), 'sample')} to learn from; to score: "
         f"{len(data.seen)} of seen and {len(data.unseen)} of unseen classes.",
         *_scaling_summary(data),
-        *(f"Note: {note}" for note in data.metadata.get("notes", ())),
+        *(f"Note: {note}" for note in notes if note not in left_out),
     ]
     return "\n".join(lines)
 

@@ -184,17 +184,20 @@ def seen_embeddings(config: Config, data: ZeroShotData):
     return data.embeddings[: data.num_seen]
 
 
-def note_on_output(config: Config) -> str:
+def note_on_output(config: Config, data: ZeroShotData) -> str:
     """Where the generator cannot make what the features are."""
     variant = variants.VARIANTS[config.variant]
-    signed = config.feature_scaling in SIGNED
-    if not (variant.has_generator and signed):
+    if not variant.has_generator or config.generator_output != "relu":
         return ""
-    if config.generator_output != "relu":
+    if config.feature_scaling in SIGNED:
+        what = f"--feature_scaling={config.feature_scaling} gives signed "
+    elif data.has_negative_features:
+        what = "The data have negative "
+    else:
         return ""
     return (
-        f"--feature_scaling={config.feature_scaling} gives signed features, "
-        "which a generator with --generator_output=relu cannot make; auto can."
+        f"{what}features, which a generator with --generator_output=relu "
+        "cannot make; auto can."
     )
 
 

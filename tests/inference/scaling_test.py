@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from gmn_tf import api
 from gmn_tf.data.feature_scaling import UNSCALED
 from gmn_tf.data.zero_shot_data import PARTS, Samples
 from gmn_tf.inference import exporting, model_card, prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
-from gmn_tf.runs import finished, report
+from gmn_tf.runs import experiment, finished, report
 from gmn_tf.training import fit, parts
 from gmn_tf.utils.errors import InputError
+from gmn_tf_datasets.zero_shot import source
 from tests.support import quick, runs
 
 ONE = fit.make_strategy("one")
@@ -200,6 +202,31 @@ def test_the_output_follows_the_sign_of_the_features(
     signed = with_features(tiny_data, lambda features: features - 0.1)
     generator = parts.build_generator(config, signed)
     assert generator.output_activation == "linear"
+
+
+def test_negative_features_are_noted_where_a_generator_cannot_make_them(
+    config, tiny_data, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(experiment, "run", lambda *given: None)
+    raw = with_features(tiny_data, lambda features: features - 0.1)
+    notes = {"notes": ["Leaks.", source.NEGATIVE]}
+    raw = dataclasses.replace(raw, metadata={**raw.metadata, **notes})
+
+    def noted(folder, **changes):
+        lines = []
+        changed = config.replace({"steps": 1, **changes})
+        data = raw.rescaled(changed.feature_scaling, "l2")
+        api.train(changed, data, tmp_path / folder, log=lines.append)
+        return "\n".join(lines)
+
+    plain = {"feature_scaling": "none", "embedding_norm": "l2"}
+    text = noted("relu", **plain, generator_output="relu")
+    assert "Note: Leaks." in text and "--preset=auto or cpu" not in text
+    assert "have negative features, which a generator with" in text
+    text = noted("auto", **plain, generator_output="auto")
+    assert "Note: Leaks." in text and "negative" not in text
+    text = noted("real", **plain, generator_output="relu", variant="real_only")
+    assert "Note: Leaks." in text and "negative" not in text
 
 
 def test_a_transductive_run_sees_scaled_features(config, tiny_data):
