@@ -1,6 +1,7 @@
 """The exported model says what the run does, where gmn_tf is not installed."""
 
 import contextlib
+import dataclasses
 import io
 import json
 import pathlib
@@ -398,6 +399,18 @@ def test_the_card_names_classes_data_and_scores(finished_run, predictor):
     assert "the 3 likeliest" in text and "tf.zeros([1, 14])" in text
     assert "not recorded" in text and '"images"' not in text
     assert "added" not in text
+
+
+@pytest.mark.parametrize("backbone", [None, {"name": "mobilenet"}])
+def test_the_card_speaks_of_images_where_features_are_of_images(
+    backbone, finished_run, predictor
+):
+    classes = dataclasses.replace(predictor.classes, backbone=backbone)
+    text = model_card.text(finished_run.workdir, classes, False, 3, WRITTEN)
+
+    assert ("A classifier of features, made" in text) == (backbone is None)
+    for word in ("image", "cameras", "backbone"):
+        assert (word in text) == (backbone is not None), word
 
 
 def test_the_card_names_classes_without_a_score(finished_run, predictor):
