@@ -165,7 +165,7 @@ def run(tmp_path_factory):
         (("evaluate", "--calibrate"), "a setting on test samples"),
         (("evaluate", "--synthetic_per_class=5"), "no synthetic features"),
         (("predict", "--classes=new.csv", "--synthesize"), "nothing is lost"),
-        (("predict", "--classes=bare.csv"), "kite"),
+        (("predict", "--classes=bare.csv"), "3 columns of numbers, with any"),
         (("predict", "--classes=short.csv"), "3 numbers each"),
         (("predict", "--classes=known.csv"), "in the run already: owl"),
         (("predict", "--classes=nowhere.csv"), "nowhere.csv"),

@@ -21,7 +21,8 @@ PREDICTOR = (
         "classes",
         None,
         "CSV file of classes that are new to the run and become possible "
-        "answers; it has the format of classes.csv for bin/prepare_data. If "
+        "answers; it has the format of classes.csv for bin/prepare_data, which "
+        "may have embeddings.npy beside it. If "
         "bin/describe described the classes of the run, names are enough, or "
         "names and texts.",
     ),

@@ -174,7 +174,7 @@ class LabelMap:
                 "Name the columns as in the classes.csv of the training.",
             )
         places = [columns.index(one) for one in self.columns]
-        return Descriptions(new.names, new.values[:, places], self.columns)
+        return new._replace(values=new.values[:, places], columns=self.columns)
 
     def scaled(self, values: np.ndarray, names: Sequence[str]) -> np.ndarray:
         """Raw descriptions `[n, da]` of new classes, scaled like the run's.

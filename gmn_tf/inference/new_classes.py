@@ -12,7 +12,7 @@ from gmn_tf.descriptions.describe import describe_alike
 from gmn_tf.descriptions.word_forms import readable
 from gmn_tf.utils.errors import InputError, listed
 from gmn_tf.utils.texts import Names, folded, renamed
-from gmn_tf_datasets.zero_shot.custom import class_tables
+from gmn_tf_datasets.zero_shot.custom import class_tables, classes
 from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
 
 Places = str | os.PathLike | Sequence[str | os.PathLike] | None
@@ -31,7 +31,8 @@ def read(
     have to be there in numbers.
 
     Args:
-        path: a table like classes.csv, or names alone; see `class_lists.read`.
+        path: a table like classes.csv, perhaps with an embeddings.npy beside
+            it; or names alone, for words; see `class_lists.read`.
         known: the label map of the run.
         encoder: where the encoder of the words is now; default: where it was.
             If there were several, each that was moved; see `_moved`.
@@ -43,7 +44,10 @@ def read(
     """
     plain = [part for part in known.scalings if part.encoder is None]
     if len(plain) == len(known.scalings):
-        return known.in_order(class_tables.read_new(path, known.columns))
+        names = [part.name for part in plain]
+        return known.in_order(
+            classes.read_new(path, known.columns, names, known.embedding_dim)
+        )
     found = class_lists.read(path)
     if _has_numbers(found.columns, known):
         words = [*{class_lists.NAME, class_lists.TEXT} - {*known.columns}]

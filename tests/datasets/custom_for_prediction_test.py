@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gmn_tf.utils.errors import InputError
-from gmn_tf_datasets.zero_shot.custom import class_tables, features
+from gmn_tf_datasets.zero_shot.custom import class_tables, classes, features
 
 VALUES = np.arange(6, dtype=np.float32).reshape(2, 3)
 
@@ -128,3 +128,40 @@ def test_what_describes_no_class_is_refused(text, message, tmp_path):
 def test_missing_new_classes_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"Cannot read .*gone\.csv"):
         class_tables.read_new(tmp_path / "gone.csv")
+
+
+def test_new_classes_are_read_from_an_array_beside_their_table(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("class\nowl\nwren\n")
+    # Row numbers too may describe a new class.
+    values = np.array([[0.0, 0.3, 0.5], [1.0, 0.2, 0.1]], np.float32)
+    np.save(tmp_path / "embeddings.npy", values)
+
+    found = classes.read_new(path, (), ["att"], 3)
+    assert found.names == ("owl", "wren") and found.columns == ()
+    np.testing.assert_array_equal(found.values, values)
+    np.save(tmp_path / "embeddings_more.npy", values[:, :1] + 4)
+    found = classes.read_new(path, (), ["att", "more"], 4)
+    np.testing.assert_array_equal(found.values[:, 3], [4, 5])
+    np.save(tmp_path / "embeddings.npy", np.ones((3, 5)))
+    with pytest.raises(
+        InputError, match=r"the classes of new\.csv(.|\n)*2 row"
+    ):
+        classes.read_new(path, (), ["att"], 3)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ((), r"3 columns of numbers, with any names, or embeddings\.npy"),
+        (("a", "b", "c"), "the 3 columns a, b, c"),
+    ],
+)
+def test_classes_without_numbers_say_which_are_needed(
+    columns, expected, tmp_path
+):
+    path = tmp_path / "new.csv"
+    path.write_text("class,seen\nowl,0\n")
+
+    with pytest.raises(InputError, match=expected):
+        classes.read_new(path, columns, ["att"], 3)

@@ -396,6 +396,8 @@ def test_descriptions_are_brought_into_the_order_of_the_run():
     found = classes.in_order(given)
     np.testing.assert_array_equal(found.values, given.values[:, [1, 2, 0]])
     assert classes.in_order(found) is found
+    noted = classes.in_order(given._replace(notes=("Semicolons.",)))
+    assert noted.notes == ("Semicolons.",)
     with pytest.raises(InputError, match="unknown: dry; missing: wet"):
         classes.in_order(given._replace(columns=("dry", "red", "long")))
     nameless = dataclasses.replace(

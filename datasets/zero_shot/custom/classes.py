@@ -9,12 +9,14 @@ format needs a function and a line in `_READERS`.
 import dataclasses
 import functools
 import itertools
+import os
+from collections.abc import Sequence
 
 import numpy as np
 from etils import epath
 
 from gmn_tf.utils import file_kinds, texts
-from gmn_tf.utils.errors import InputError, hint, meant
+from gmn_tf.utils.errors import InputError, counted, hint, listed, meant
 from gmn_tf.utils.file_signatures import TABLE
 from gmn_tf_datasets.zero_shot import (
     counters,
@@ -172,6 +174,59 @@ def read(folder: epath.Path, embedding: str = EMBEDDING) -> Classes:
     return classes
 
 
+def read_new(
+    path: str | os.PathLike,
+    columns: Sequence[str],
+    parts: Sequence[str],
+    dim: int,
+) -> class_tables.Descriptions:
+    """Classes that a run was not trained with, and their numbers.
+
+    The numbers are in the table of the classes or, where those of the run have
+    no names, in embeddings.npy beside it, as for the classes of the run.
+
+    Args:
+        path: of the table.
+        columns: those that describe the classes of the run, if they are known.
+        parts: the names of the parts of its embedding.
+        dim: how many numbers describe a class.
+
+    Raises:
+        InputError: for a file that cannot be right.
+    """
+    path = epath.Path(path).expanduser()
+    table, _, _ = class_tables.read(path, "class", known=columns)
+    if table.columns:
+        class_tables.check_described(path, table.values, table.names)
+        return table
+    files = [path.parent / f"{_stem(name)}.npy" for name in parts]
+    if columns or not files or not all(file.exists() for file in files):
+        raise InputError(
+            f"{path} has no numbers that describe its classes.",
+            f"the {counted(dim, 'column')} {listed(columns)}"
+            if columns
+            else f"{counted(dim, 'column')} of numbers, with any names, or "
+            f"{listed(file.name for file in files)} beside it, an array with "
+            "a row for each class",
+            "no column of numbers",
+            "Describe the new classes by the same numbers, in the same order, "
+            "as those of the training.",
+        )
+    found, notes = [], table.notes
+    for file in files:
+        values, more = _array(file, len(table.names), path.name)
+        class_tables.check_described(file, values, table.names)
+        found.append(values)
+        notes += more
+    values = np.concatenate(found, axis=1)
+    return class_tables.Descriptions(table.names, values, (), notes)
+
+
+def _stem(name: str) -> str:
+    """What a file beside the table is called that has a part `name`."""
+    return _STEM if name == EMBEDDING else f"{_STEM}_{name}"
+
+
 def _read_part(
     name: str,
     folder: epath.Path,
@@ -183,7 +238,7 @@ def _read_part(
     Raises:
         InputError: if nothing describes the classes, or more than one file.
     """
-    stem = _STEM if name == EMBEDDING else f"{_STEM}_{name}"
+    stem = _stem(name)
     file = arrays.only(folder, [f"{stem}{ending}" for ending in _READERS])
     in_table = table.columns if name == EMBEDDING else ()
     if bool(file) == bool(in_table):
@@ -226,9 +281,16 @@ def _advice(folder: epath.Path) -> str:
 
 def _read_npy(path: epath.Path, classes: Classes):
     """One row per class, in the order of classes.csv."""
+    values, notes = _array(path, len(classes.names), CLASSES_FILE)
+    counters.check(values, path)
+    return values, (), notes
+
+
+def _array(path: epath.Path, count: int, table: str):
+    """Numbers `[count, dim]` in the order of a table; notes on their form."""
     values = source.as_matrix(arrays.load_array(path))
     source.check_matrix(values, f"{path}", "a matrix with a row per class")
-    count, notes = len(classes.names), ()
+    notes = ()
     if values.shape[1] == count != len(values):
         values = values.T
         notes = (
@@ -240,16 +302,15 @@ def _read_npy(path: epath.Path, classes: Classes):
     )
     if len(values) != count or (values.shape[1] == count and turned):
         raise InputError(
-            f"{path} does not describe the classes of {CLASSES_FILE}.",
-            f"{count} rows, in the order of {CLASSES_FILE}",
+            f"{path} does not describe the classes of {table}.",
+            f"{counted(count, 'row')}, in the order of {table}",
             f"shape {values.shape}"
             + ", and columns of one length, as rows should be" * bool(turned),
             "Save one row per class: numpy.save(FILE, array.T) turns an array.",
         )
     action = "Describe these classes completely."
     source.check_finite(values, f"{path}", "classes", action)
-    counters.check(values, path)
-    return np.array(values, np.float32), (), notes
+    return np.array(values, np.float32), notes
 
 
 def _read_csv(path: epath.Path, classes: Classes):
