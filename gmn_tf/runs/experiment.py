@@ -102,8 +102,9 @@ def run(
     crossed = crossed and not config.temperature
     rounds = 1 + with_baseline + crossed
     epochs = final_classifiers.epochs(config) * rounds
+    unit = final_classifiers.unit(config)
     with progress.progress(
-        "classifiers", epochs, monitoring_options.quiet
+        "classifiers", epochs, monitoring_options.quiet, unit
     ) as advance:
         models = {}
         models["classifier"] = fit_classifiers(config, data, generator, advance)

@@ -12,7 +12,7 @@ from etils import epy
 
 from gmn_tf.config import Config
 from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
-from gmn_tf.search.space import MARGIN, PENALTY
+from gmn_tf.search.space import MARGIN, PENALTY, as_text
 from gmn_tf.search.stages import OBJECTIVE, Stage, remaining
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import counted
@@ -61,7 +61,7 @@ def choose(
             f"Choosing settings by h of {len(data.unseen)} samples of "
             f"{counted(held_back, 'validation class', 'validation classes')} "
             f"and {len(data.seen)} of {data.num_seen} others, within about "
-            f"{progress.duration(seconds)}. No test record is read."
+            f"{minutes:g} min. No test record is read."
         )
     if note := shortfalls.few_classes({}, held_back):
         log(note)
@@ -85,9 +85,11 @@ def _result(
     log: Callable[[str], None],
 ) -> dict:
     """That of a trial, which is run if it was not before."""
+    # The first values come first, not those of an earlier trial.
+    first = {n: v[0] for n, v in stage.space.items() if n != PENALTY}
 
     def log_choice(choice):
-        log(f"  {_line(choice)}")
+        log(f"  {_line(choice, first)}")
 
     before = runner.folder.results()
     for result in before:
@@ -109,8 +111,6 @@ def _result(
     settings = {}
     for best in succeeded(before, OBJECTIVE)[:1]:
         settings = {**best["generator"], **best["classifier"]}
-    # The first values come first, not those of an earlier trial.
-    first = {n: v[0] for n, v in stage.space.items() if n != PENALTY}
     return runner.run(
         str(number),
         {**settings, **stage.settings, **first},
@@ -130,9 +130,10 @@ def _minutes(seconds: float) -> str:
     return f"{math.ceil(minutes * 10**places) / 10**places:g}"
 
 
-def _line(choice: Mapping) -> str:
-    """A choice, as text."""
-    text = ""
+def _line(choice: Mapping, first: Mapping) -> str:
+    """A choice, as text; the one that a trial begins with by its settings."""
+    begun = ", ".join(f"{n}={as_text(value)}" for n, value in first.items())
+    text = f"{begun}: " if begun else ""
     if choice["setting"]:
         text = "{setting}={value} instead of {instead_of}: ".format(**choice)
     if choice["reason"]:

@@ -20,7 +20,7 @@ from gmn_tf.search.classifier_search import SCALINGS
 from gmn_tf.search.folder import RESULT, SearchFolder
 from gmn_tf.search.search import Search
 from gmn_tf.search.space import as_text
-from gmn_tf.training import monitoring
+from gmn_tf.training import final_classifiers, monitoring
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
@@ -157,8 +157,15 @@ class TrialRunner:
                 self.execution,
             )
         epochs = classifier_search.epochs(config, space)
+        # Of several kinds, some may be trained in epochs.
+        several = "classifier" in space
+        unit = "epoch" if several else final_classifiers.unit(config)
         with progress.progress(
-            "classifiers", epochs, self.monitoring_options.quiet, leave=False
+            "classifiers",
+            epochs,
+            self.monitoring_options.quiet,
+            unit,
+            leave=False,
         ) as advance:
             return classifier_search.search(
                 *(config, data, generator, space, self.search.objective),

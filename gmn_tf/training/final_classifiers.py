@@ -51,6 +51,13 @@ def epochs(config: Config) -> int:
     )
 
 
+def unit(config: Config) -> str:
+    """What a bar counts: epochs, or classifiers if all are fitted at once."""
+    parts = config.classifier_parts
+    random = any(table.CLASSIFIERS[part.name].random for part in parts)
+    return "epoch" if random else "classifier"
+
+
 def synthetic_counts(config: Config, data: ZeroShotData) -> np.ndarray:
     """How many synthetic samples each class gets, `[C]`."""
     return synthesis.synthetic_counts(

@@ -51,6 +51,21 @@ def same(one, other):
     return np.array_equal(weights(one), weights(other))
 
 
+@pytest.mark.parametrize(
+    ("classifier", "unit"),
+    [
+        ("discriminant", "classifier"),
+        ("discriminant+prototype", "epoch"),
+        ("bilinear", "epoch"),
+    ],
+)
+def test_what_is_fitted_at_once_is_not_counted_in_epochs(
+    classifier, unit, config
+):
+    changed = config.replace({"classifier": classifier})
+    assert final_classifiers.unit(changed) == unit
+
+
 @pytest.mark.parametrize(("step", "finished"), [(3, True), (2, False)])
 def test_a_generator_that_is_finished_is_said_to_be(
     step, finished, config, tmp_path, monkeypatch, capsys

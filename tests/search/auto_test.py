@@ -311,6 +311,24 @@ def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
     assert unwrapped.count("T-1 5.0 is hardly better than chance (50.0)") == 1
 
 
+def test_a_trial_begins_with_settings_that_are_named(
+    quick, config, tune_data, tmp_path
+):
+    *_, text = search(config, tune_data, tmp_path / "search", minutes=20)
+
+    lines = text.splitlines()
+    assert "within about 20 min." in text
+    for stage in stages.STAGES:
+        line = lines[lines.index(f"{stage.name}:") + 1]
+        named, _, scores = line.strip().partition(": ")
+        assert scores.startswith("h ")
+        assert named.split(", ") == [
+            f"{name}={space.as_text(values[0])}"
+            for name, values in stage.space.items()
+            if name != space.PENALTY
+        ]
+
+
 def test_why_there_is_no_temperature_is_said(
     quick, config, tune_data, tmp_path, monkeypatch
 ):
