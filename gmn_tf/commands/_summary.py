@@ -45,9 +45,6 @@ def summary(values, paths) -> None:
         print(f"Left out, because {note}", file=sys.stderr)
     rows = over_seeds.table(paths)
     print(over_seeds.markdown(rows))
-    print(
-        "\nPercent; mean ± standard deviation over seeds, each the mean of its "
-        "classifiers."
-    )
+    print("\n" + over_seeds.legend(rows))
     if values.out:
         over_seeds.write(rows, values.out, paths)

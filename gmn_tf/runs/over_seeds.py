@@ -138,6 +138,21 @@ def markdown(rows: list[dict]) -> str:
     return report.markdown_table(heading, lines)
 
 
+def legend(rows: list[dict]) -> str:
+    """What the numbers and the columns of settings mean, below the table."""
+    lines = [
+        "Percent; mean ± standard deviation over seeds, each the mean of its "
+        "classifiers."
+    ]
+    if len(rows) > 1:
+        lines.append(
+            "Of settings, the table has those in which rows of the same "
+            "variant, data, split and steps differ; OUT_runs.csv of --out=OUT "
+            "has all."
+        )
+    return "\n".join(lines)
+
+
 def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
     """Writes the rows of `table(paths)` as OUT.md and OUT.csv.
 

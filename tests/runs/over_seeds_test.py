@@ -160,6 +160,18 @@ def test_settings_that_differ_between_rows_are_shown(tmp_path):
     assert "| tune |" in lines[3]
 
 
+def test_what_columns_of_settings_show_is_said(tmp_path):
+    paths = [
+        finished_run(tmp_path / "a", 10.0, variant="real_only"),
+        finished_run(tmp_path / "b", 10.0, dataset="sun", learning_rate=1e-3),
+    ]
+
+    text = in_process.succeed(commands.summary, *paths)
+    assert "learning_rate" not in text
+    assert "rows of the same variant, data, split and steps differ" in text
+    assert "differ" not in in_process.succeed(commands.summary, paths[0])
+
+
 def test_other_features_are_shown_where_they_differ(tmp_path):
     paths = [
         finished_run(tmp_path / "a", 10.0),
