@@ -183,3 +183,19 @@ def test_flags_in_the_documents_exist(command):
         known |= {flag, f"no{flag}"} if negated else {flag}
 
     assert flags_printed()[command] <= known
+
+
+def test_the_example_without_images_is_custom_data(tmp_path, monkeypatch):
+    from etils import epath
+
+    from gmn_tf_datasets.zero_shot.custom import dataset
+
+    monkeypatch.chdir(tmp_path)
+    blocks = FENCE.findall(read(ROOT / "docs" / "custom_data.md"))
+    (code,) = [text for language, text in blocks if language == "python"]
+    exec(compile(code, "custom_data.md", "exec"), {})
+    found = dataset.read("mytexts", epath.Path("mytexts"), "mytexts")
+
+    assert found.class_names == ("football", "cooking", "gardens")
+    assert found.features.shape == (7, 26)
+    assert found.embeddings[0].values.shape == (3, 26)
