@@ -5,8 +5,11 @@
 Samples of a class are taken to be normally distributed around its mean m_k,
 with one covariance for all classes. The mean of a class without samples is
 predicted from its embedding by kernel ridge regression, learned from the means
-of the other classes. Its kernel and ridge are those with the smallest error on
-classes left out one by one. With the covariance W of samples within a class,
+of the other classes. Where an embedding has as many dimensions as features, it
+may come from the same network, and be near the mean itself; then the regression
+learns the difference. Its kernel and ridge, and whether it does that, are those
+with the smallest error on classes left out one by one. With the covariance W of
+samples within a class,
 and the covariance E of those errors,
 
     V = W + E + shrinkage tr(W) / dx I,
@@ -31,6 +34,7 @@ import tensorflow as tf
 from gmn_tf.data import row_blocks
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method.classifiers import base
+from gmn_tf.utils.dimensions import statistics
 
 LINEAR = 0.0  # this width stands for the linear kernel
 # Widths of exp(-width |a - b|^2), in units of 1 / the median of |a - b|^2.
@@ -105,6 +109,7 @@ class Regression(NamedTuple):
         landmarks: `[n, da]`, the embeddings it was learned from.
         centre: `[dx]`, the constant that is added.
         coefficients: `[n, dx]`.
+        slopes: `[dx]`, by which the embedding itself is added, where da = dx.
         errors: `[n, dx]`, of each mean when it is left out.
     """
 
@@ -112,12 +117,36 @@ class Regression(NamedTuple):
     landmarks: np.ndarray
     centre: np.ndarray
     coefficients: np.ndarray
+    slopes: np.ndarray | None
     errors: np.ndarray
 
     def __call__(self, embeddings) -> np.ndarray:
         """Embeddings `[k, da]` -> predicted means `[k, dx]`."""
         found = kernel(embeddings, self.landmarks, self.width)
-        return self.centre + found @ self.coefficients
+        means = self.centre + found @ self.coefficients
+        if self.slopes is not None:
+            means += self.slopes * embeddings
+        return means
+
+
+def same_dimensions(embeddings, means) -> np.ndarray | None:
+    """How embeddings `[n, d]` follow means `[n, d]`, dimension by dimension.
+
+    One number for all dimensions, in units of their standard deviations: it is
+    certain with few classes, and the same if either is scaled by dimension.
+
+    Returns:
+        `[d]` slopes; None if the numbers of dimensions differ, or embeddings do
+        not grow with means.
+    """
+    if embeddings.shape != means.shape:
+        return None
+    described, found = statistics(embeddings), statistics(means)
+    units = found.std * described.inverse(described.std)
+    near = units * (embeddings - described.mean)
+    size = np.sum(np.square(near))
+    common = np.sum(near * (means - found.mean)) / size if size else 0.0
+    return common * units if common > 0.0 else None
 
 
 def regression(embeddings: np.ndarray, means: np.ndarray) -> Regression:
@@ -127,8 +156,9 @@ def regression(embeddings: np.ndarray, means: np.ndarray) -> Regression:
         embeddings: `[n, da]`.
         means: `[n, dx]` of the same classes.
     """
-    centre = means.mean(axis=0)
-    centred = means - centre
+    starts = [(None, means)]
+    if (slopes := same_dimensions(embeddings, means)) is not None:
+        starts.append((slopes, means - slopes * embeddings))
     distances = scipy.spatial.distance.pdist(embeddings, "sqeuclidean")
     distances = distances[distances > 0.0]
     unit = np.median(distances) if distances.size else 1.0
@@ -140,19 +170,24 @@ def regression(embeddings: np.ndarray, means: np.ndarray) -> Regression:
         size = np.mean(products.diagonal()) or 1.0
         constant = CONSTANT * size
         values, vectors = np.linalg.eigh(products + constant)
-        projected = vectors.T @ centred
+        projected = [
+            vectors.T @ (targets - targets.mean(axis=0))
+            for _, targets in starts
+        ]
         for ridge in RIDGES * size:
             # K (K + ridge)^-1 = 1 - R, and errors are R M / diag(R).
             rest = ridge / (np.maximum(values, 0.0) + ridge)
             own = np.square(vectors) @ rest
-            errors = (vectors * rest) @ projected / own[:, np.newaxis]
-            total = np.sum(np.square(errors))
-            if best is None or total < best[0]:
-                coefficients = (vectors * (rest / ridge)) @ projected
-                level = centre + constant * coefficients.sum(axis=0)
-                best = total, width, level, coefficients, errors
-    _, width, centre, coefficients, errors = best
-    return Regression(width, embeddings, centre, coefficients, errors)
+            for (slopes, targets), target in zip(starts, projected):
+                errors = (vectors * rest) @ target / own[:, np.newaxis]
+                total = np.sum(np.square(errors))
+                if best is None or total < best[0]:
+                    coefficients = (vectors * (rest / ridge)) @ target
+                    centre = targets.mean(axis=0)
+                    centre += constant * coefficients.sum(axis=0)
+                    found = width, embeddings, centre, coefficients
+                    best = total, Regression(*found, slopes, errors)
+    return best[1]
 
 
 @keras.saving.register_keras_serializable("gmn_tf")
@@ -165,6 +200,7 @@ class DiscriminantEmbedder(base.Embedder):
         landmarks: n, of the regression.
         width: of its kernel.
         factor: of all columns.
+        slopes: how many the regression has: 0 or dx.
     """
 
     def __init__(
@@ -174,6 +210,7 @@ class DiscriminantEmbedder(base.Embedder):
         landmarks: int,
         width: float,
         factor: float = 1.0,
+        slopes: int = 0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -183,13 +220,15 @@ class DiscriminantEmbedder(base.Embedder):
             "landmarks": landmarks,
             "width": width,
             "factor": factor,
+            "slopes": slopes,
         }
+        rows = 1 + landmarks + slopes
         shapes = {
             "landmarks": (landmarks, embedding_dim),
-            "means": (1 + landmarks, feature_dim),
-            "columns": (1 + landmarks, feature_dim),
+            "means": (rows, feature_dim),
+            "columns": (rows, feature_dim),
         }
-        # The centre and the coefficients as they are, and times V^-1.
+        # Centre, coefficients, a diagonal of slopes; and all times V^-1.
         self.landmarks, self.means, self.columns = (
             self.add_weight(shape, "zeros", trainable=False, name=name)
             for name, shape in shapes.items()
@@ -201,7 +240,12 @@ class DiscriminantEmbedder(base.Embedder):
         """The embedder of a regression; its columns are those of its means."""
         rows = np.vstack([found.centre, found.coefficients])
         count, dim = found.landmarks.shape
-        made = cls(dim, rows.shape[1], count, float(found.width))
+        slopes = 0
+        if found.slopes is not None:
+            rows = np.vstack([rows, np.diag(found.slopes)])
+            slopes = dim
+        width = float(found.width)
+        made = cls(dim, rows.shape[1], count, width, slopes=slopes)
         made.set_weights([found.landmarks, rows, columns_of(rows)[0].T])
         return made
 
@@ -210,10 +254,11 @@ class DiscriminantEmbedder(base.Embedder):
         landmarks, means, weights = (
             np.asarray(part, np.float64) for part in self.get_weights()
         )
-        found = kernel(
-            np.asarray(embeddings, np.float64), landmarks, self.sizes["width"]
-        )
+        embeddings = np.asarray(embeddings, np.float64)
+        found = kernel(embeddings, landmarks, self.sizes["width"])
         found = np.insert(found, 0, 1.0, axis=1)
+        if self.sizes["slopes"]:
+            found = np.hstack([found, embeddings])
         means = found @ means
         weights = self.sizes["factor"] * (found @ weights)
         return _term(weights.T, -0.5 * np.sum(means * weights, axis=1))

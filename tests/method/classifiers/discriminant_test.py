@@ -15,10 +15,17 @@ EMBEDDINGS = toys.normal(SEEN + UNSEEN, toys.DA).astype(np.float32)
 FEATURES = toys.normal(11, toys.DX).astype(np.float32)
 
 
-def task(counts=COUNTS, embeddings=EMBEDDINGS, dim=toys.DX):
+# In the space of features, but for its units.
+OWN_SPACE = toys.normal(SEEN + UNSEEN, toys.DX, seed=4).astype(np.float32)
+UNITS = np.linspace(0.5, 3.0, toys.DX)
+
+
+def task(counts=COUNTS, embeddings=EMBEDDINGS, dim=toys.DX, weights=None):
     """Samples around means that follow from the embeddings, but for noise."""
     labels = np.repeat(np.arange(len(counts)), counts)
-    means = embeddings @ toys.normal(embeddings.shape[1], dim)
+    if weights is None:
+        weights = toys.normal(embeddings.shape[1], dim)
+    means = embeddings @ weights
     means += 0.3 * toys.normal(len(embeddings), dim, seed=2)
     noise = 0.8 * toys.normal(len(labels), dim, seed=3)
     features = (means[labels] + noise).astype(np.float32)
@@ -146,11 +153,50 @@ def test_scores_are_those_of_normal_distributions(dim, error):
     )
 
 
-def test_new_classes_are_predicted_like_unseen_ones(tmp_path):
-    model = fit(task())
+def test_descriptions_may_be_in_the_space_of_features(monkeypatch):
+    means = (
+        5.0 + OWN_SPACE * UNITS + 0.2 * toys.normal(*OWN_SPACE.shape, seed=5)
+    )
+    rows = OWN_SPACE.astype(float)
+    found = discriminant.regression(rows[:SEEN], means[:SEEN])
+    np.testing.assert_allclose(found.slopes, UNITS, rtol=0.5)
+    # Of other dimensions nothing follows.
+    other = np.roll(rows[:SEEN], 1, axis=1)
+    assert discriminant.regression(other, means[:SEEN]).slopes is None
+
+    def error(found):
+        return np.mean(np.square(found(rows[SEEN:]) - means[SEEN:]))
+
+    monkeypatch.setattr(discriminant, "same_dimensions", lambda *_: None)
+    plain = discriminant.regression(rows[:SEEN], means[:SEEN])
+    assert plain.slopes is None
+    assert error(found) < 0.3 * error(plain)
+
+
+def test_slopes_are_one_number_in_units_of_each_dimension():
+    rows = np.array([[1.0, 10.0, 7.0], [3.0, 50.0, 7.0]])
+    means = np.array([[5.0, 0.0, 1.0], [4.0, 6.0, 2.0]])
+    # Deviations 1, 20, 0 and 1/2, 3, 1/2: products -1/2 (first), 3 (second).
+    units = np.array([0.5, 3.0 / 20.0, 0.0])
+    common = (-0.5 * 0.5 + 3.0 * 3.0) / (0.5**2 + 3.0**2)
+    np.testing.assert_allclose(
+        discriminant.same_dimensions(rows, means), common * units, rtol=1e-6
+    )
+    assert discriminant.same_dimensions(rows, -means) is None
+    assert discriminant.same_dimensions(rows[:, :2], means) is None
+
+
+@pytest.mark.parametrize("own_space", [False, True])
+def test_new_classes_are_predicted_like_unseen_ones(tmp_path, own_space):
+    described, given = EMBEDDINGS, task()
+    if own_space:
+        described = OWN_SPACE
+        given = task(embeddings=described, weights=np.diag(UNITS))
+    model = fit(given)
+    assert bool(model.embedders[0].sizes["slopes"]) == own_space
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    larger = base.with_classes(again, EMBEDDINGS[SEEN:])
+    larger = base.with_classes(again, described[SEEN:])
     scores = np.asarray(larger(FEATURES))
 
     np.testing.assert_allclose(scores[:, :-UNSEEN], model(FEATURES), rtol=1e-6)
@@ -158,8 +204,8 @@ def test_new_classes_are_predicted_like_unseen_ones(tmp_path):
         scores[:, -UNSEEN:], scores[:, SEEN:-UNSEEN], rtol=1e-4, atol=1e-4
     )
     (embedder,) = model.embedders
-    doubled = embedder.scaled(2.0).term(EMBEDDINGS[SEEN:])
-    for part, other in zip(doubled[1:], embedder.term(EMBEDDINGS[SEEN:])[1:]):
+    doubled = embedder.scaled(2.0).term(described[SEEN:])
+    for part, other in zip(doubled[1:], embedder.term(described[SEEN:])[1:]):
         np.testing.assert_allclose(part, 2.0 * other, rtol=1e-6)
 
 
