@@ -84,7 +84,8 @@ def test_killed_in_a_trial_it_continues(data_dir, tmp_path):
     assert "test" in trained
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     best = json.loads((tmp_path / "whole" / "best.json").read_text())
-    assert config["config"] == best
+    # What the machine of a run decides, that of another need not.
+    assert {**config["config"], "precision": "auto"} == best
 
 
 def test_a_chief_and_two_workers_share_the_trials(data_dir, tmp_path):
