@@ -114,13 +114,12 @@ def _table(dataset: str, rows, asked: bool) -> page.Table:
             f"{counted(len(gains), 'system')}, {max(gains):.1f} at most."
         )
         if any(row["peeked_seeds"] < row["seeds"] for row in found):
-            done, all_seeds = (
-                max(row[name] for row in found)
-                for name in ("peeked_seeds", "seeds")
-            )
+            done = sorted(row["peeked_seeds"] for row in found)
+            bounds = " to ".join(map(str, dict.fromkeys((done[0], done[-1]))))
+            seeds = counted(max(row["seeds"] for row in found), "seed")
             note += (
-                f" This was done with {done} of {counted(all_seeds, 'seed')} "
-                "and compared with h of the same."
+                f" This was done with {bounds} of {seeds} and compared with h "
+                "of the same."
             )
     if not asked:
         note += (

@@ -187,7 +187,8 @@ def seen_embeddings(config: Config, data: ZeroShotData):
 def note_on_output(config: Config, data: ZeroShotData) -> str:
     """Where the generator cannot make what the features are."""
     variant = variants.VARIANTS[config.variant]
-    if not variant.has_generator or config.generator_output != "relu":
+    output = config.generator_output
+    if not variant.has_generator or output in ("linear", "auto"):
         return ""
     if config.feature_scaling in SIGNED:
         what = f"--feature_scaling={config.feature_scaling} gives signed "
@@ -196,7 +197,7 @@ def note_on_output(config: Config, data: ZeroShotData) -> str:
     else:
         return ""
     return (
-        f"{what}features, which a generator with --generator_output=relu "
+        f"{what}features, which a generator with --generator_output={output} "
         "cannot make; auto can."
     )
 

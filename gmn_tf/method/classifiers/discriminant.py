@@ -9,8 +9,7 @@ of the other classes. Where an embedding has as many dimensions as features, it
 may come from the same network, and be near the mean itself; then the regression
 learns the difference. Its kernel and ridge, and whether it does that, are those
 with the smallest error on classes left out one by one. With the covariance W of
-samples within a class,
-and the covariance E of those errors,
+samples within a class, and the covariance E of those errors,
 
     V = W + E + shrinkage tr(W) / dx I,
 
@@ -42,6 +41,7 @@ WIDTHS = (LINEAR, 0.1, 0.3, 1.0, 3.0)
 RIDGES = np.logspace(-3.0, 2.0, 11)  # in units of the kernel of equal classes
 CONSTANT = 1e4  # beside the kernel, in the same units
 MOST_CLASSES = 2000  # spread evenly, that the regression learns from
+MOST_SLOPES = 4096  # dimensions: their columns are a matrix of dx x dx
 LEAST_TRUST = 0.1  # of the error of predicted means: noise may hide it all
 
 
@@ -110,7 +110,8 @@ class Regression(NamedTuple):
         centre: `[dx]`, the constant that is added.
         coefficients: `[n, dx]`.
         slopes: `[dx]`, by which the embedding itself is added, where da = dx.
-        errors: `[n, dx]`, of each mean when it is left out.
+        errors: `[n, dx]`, of each mean when it is left out; only the one number
+            behind the slopes is of all.
     """
 
     width: float
@@ -133,13 +134,14 @@ def same_dimensions(embeddings, means) -> np.ndarray | None:
     """How embeddings `[n, d]` follow means `[n, d]`, dimension by dimension.
 
     One number for all dimensions, in units of their standard deviations: it is
-    certain with few classes, and the same if either is scaled by dimension.
+    certain with few classes, and the same if embeddings are scaled by
+    dimension. Dimensions in which means differ more weigh more.
 
     Returns:
-        `[d]` slopes; None if the numbers of dimensions differ, or embeddings do
-        not grow with means.
+        `[d]` slopes; None if the numbers of dimensions differ or are too many,
+        or if embeddings do not grow with means.
     """
-    if embeddings.shape != means.shape:
+    if embeddings.shape != means.shape or means.shape[1] > MOST_SLOPES:
         return None
     described, found = statistics(embeddings), statistics(means)
     units = found.std * described.inverse(described.std)

@@ -173,7 +173,7 @@ def test_descriptions_may_be_in_the_space_of_features(monkeypatch):
     assert error(found) < 0.3 * error(plain)
 
 
-def test_slopes_are_one_number_in_units_of_each_dimension():
+def test_slopes_are_one_number_in_units_of_each_dimension(monkeypatch):
     rows = np.array([[1.0, 10.0, 7.0], [3.0, 50.0, 7.0]])
     means = np.array([[5.0, 0.0, 1.0], [4.0, 6.0, 2.0]])
     # Deviations 1, 20, 0 and 1/2, 3, 1/2: products -1/2 (first), 3 (second).
@@ -184,6 +184,8 @@ def test_slopes_are_one_number_in_units_of_each_dimension():
     )
     assert discriminant.same_dimensions(rows, -means) is None
     assert discriminant.same_dimensions(rows[:, :2], means) is None
+    monkeypatch.setattr(discriminant, "MOST_SLOPES", 2)
+    assert discriminant.same_dimensions(rows, means) is None
 
 
 @pytest.mark.parametrize("own_space", [False, True])
