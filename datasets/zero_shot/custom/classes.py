@@ -182,8 +182,8 @@ def read_new(
 ) -> class_tables.Descriptions:
     """Classes that a run was not trained with, and their numbers.
 
-    The numbers are in the table of the classes or, where those of the run have
-    no names, in embeddings.npy beside it, as for the classes of the run.
+    The numbers of all parts are in the table of the classes or, where those of
+    the run have no names, in embeddings.npy and the like beside it.
 
     Args:
         path: of the table.
