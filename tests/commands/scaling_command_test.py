@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from gmn_tf import commands
 from gmn_tf.runs import experiment
-from tests.support import quick
+from tests.support import quick, runs
 from tests.support.in_process import fail, succeed
 from tests.training.checkpoints_test import StopAfter
 
@@ -116,15 +116,8 @@ def test_stopped_and_resumed_it_is_the_same(folder, run, flag, monkeypatch):
             quick.train(*given)
     assert "Continuing after step" in quick.train(*given)
     for name in ("metrics.json", "classes.json"):
-        # Products of other blocks of rows round differently on some machines.
-        found, expected = (
-            json.loads(
-                (workdir / name).read_text(),
-                parse_float=lambda text: round(float(text), 4),
-            )
-            for workdir in (folder / f"resumed{flag[-1]}", run[0])
-        )
-        assert found == expected
+        found = runs.rounded(folder / f"resumed{flag[-1]}" / name)
+        assert found == runs.rounded(run[0] / name)
 
 
 def test_another_scaling_is_another_run(folder, run):

@@ -1,5 +1,8 @@
 """Finished runs of toys, for tests of what a run leaves behind."""
 
+import json
+import pathlib
+
 from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
@@ -21,3 +24,14 @@ def finished_run(config, data, folder, **options) -> FinishedRun:
         **options,
     )
     return FinishedRun(workdir, config, data)
+
+
+def rounded(path: pathlib.Path):
+    """The content of a JSON file, its numbers rounded to four digits.
+
+    Products of other blocks of rows round differently on some machines, so that
+    probabilities of features on disk are not those in memory to the last bit.
+    """
+    return json.loads(
+        path.read_text(), parse_float=lambda text: round(float(text), 4)
+    )
