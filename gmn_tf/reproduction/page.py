@@ -176,12 +176,15 @@ def publish(
 
 
 def _command_line(words: Sequence[str]) -> str:
-    """The words for a shell, with DIR in place of this machine's folders."""
+    """The words for a shell, with DIR in place of this machine's folders.
+
+    These are those of data, and all paths that begin at the root or at home.
+    """
     folders = "|".join(plan.DATA_FOLDER_FLAGS)
-    return shlex.join(
-        re.sub(rf"^(--(?:{folders}))=.*", r"\1=DIR", word, flags=re.DOTALL)
-        for word in words
+    place = re.compile(
+        rf"^(--(?:{folders})=).*|^(--\w+=)[/~].*", flags=re.DOTALL
     )
+    return shlex.join(place.sub(r"\1\2DIR", word) for word in words)
 
 
 def _collect(request, results) -> tuple[list[Table], list[Picture]]:

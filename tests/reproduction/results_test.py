@@ -145,13 +145,17 @@ def test_commands_do_not_name_the_folders_of_this_machine(tmp_path):
     asked = request(tmp_path, datasets=("flo",), flags=flags)
     finish(asked)
 
-    page.write(asked, Results(tmp_path), ["bin/reproduce", "--", *flags])
+    words = [f"--out={tmp_path}", "--config=~/mine.json", "--jobs=2"]
+    page.write(
+        asked, Results(tmp_path), ["bin/reproduce", *words, "--", *flags]
+    )
 
     shown = "--manual_dir=DIR --data_dir=DIR --steps=100"
     tables = (tmp_path / "tables.md").read_text().splitlines()[2]
     text = (tmp_path / "index.html").read_text()
     for one in (tables, text):
-        assert f"bin/reproduce -- {shown}" in one
+        begun = "bin/reproduce --out=DIR --config=DIR --jobs=2"
+        assert f"{begun} -- {shown}" in one and str(tmp_path) not in one
         assert f"All runs: --preset=cpu {shown}." in one
         assert "/home/me" not in one and "there" not in one
     assert f"--nobaseline --nolimits {shown}" in text
