@@ -41,7 +41,9 @@ WIDTHS = (LINEAR, 0.1, 0.3, 1.0, 3.0)
 RIDGES = np.logspace(-3.0, 2.0, 11)  # in units of the kernel of equal classes
 CONSTANT = 1e4  # beside the kernel, in the same units
 MOST_CLASSES = 2000  # spread evenly, that the regression learns from
-MOST_SLOPES = 4096  # dimensions: their columns are a matrix of dx x dx
+# Dimensions of slopes, at least and at most: few are alike by chance, and the
+# columns of many are a matrix of dx x dx.
+SLOPES = 16, 4096
 LEAST_TRUST = 0.1  # of the error of predicted means: noise may hide it all
 
 
@@ -138,10 +140,11 @@ def same_dimensions(embeddings, means) -> np.ndarray | None:
     dimension. Dimensions in which means differ more weigh more.
 
     Returns:
-        `[d]` slopes; None if the numbers of dimensions differ or are too many,
-        or if embeddings do not grow with means.
+        `[d]` slopes; None if the numbers of dimensions differ, are too few or
+        too many, or if embeddings do not grow with means.
     """
-    if embeddings.shape != means.shape or means.shape[1] > MOST_SLOPES:
+    least, most = SLOPES
+    if embeddings.shape != means.shape or not least <= means.shape[1] <= most:
         return None
     described, found = statistics(embeddings), statistics(means)
     units = found.std * described.inverse(described.std)
