@@ -113,8 +113,11 @@ setuptools.setup(
             "pytest-xdist>=3.8,<4",
             # The version of .pre-commit-config.yaml: formats differ.
             "ruff==0.17.6",
+            # What pip builds the package of docs/plugins.md with.
+            "setuptools>=65",
             "tensorflow-text>=2.21,<2.22",
             "waitress>=3.0,<4",
+            "wheel>=0.45,<1",
         ],
     },
     entry_points={

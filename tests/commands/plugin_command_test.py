@@ -54,8 +54,8 @@ CLASSIFIERS.register({"mine": Kind("plugin_mine.fitting", ("classifier_",))})
 @pytest.fixture
 def scene(tmp_path, monkeypatch):
     """Two packages beside data: one is installed, the other has a name."""
-    plugins.write_files(tmp_path, plugins.documented())
-    plugins.install(tmp_path, "sparse", "gmn_sparse")
+    plugins.write_files(tmp_path / "theirs", plugins.documented())
+    plugins.install(tmp_path / "theirs", tmp_path)
     files = {"plugin_mine/__init__.py": ROWS}
     files["plugin_mine/fitting.py"] = EMBEDDING
     plugins.write_files(tmp_path, files)

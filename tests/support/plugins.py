@@ -3,6 +3,7 @@
 import importlib
 import pathlib
 import re
+import subprocess
 import sys
 
 from gmn_tf.method.classifiers.table import CLASSIFIERS
@@ -13,7 +14,9 @@ from gmn_tf.utils import registry
 ROOT = pathlib.Path(__file__).parents[2]
 TABLES = (VARIANTS, GUIDANCES, CLASSIFIERS, ENTRIES)
 METADATA = "Metadata-Version: 2.1\nName: {0}\nVersion: 1.0\n"
-FILE = re.compile(r"```python\n# (\S+\.py)\n(.*?)```", re.DOTALL)
+FILE = re.compile(r"```(?:python|toml)\n# (\S+\.\w+)\n(.*?)```", re.DOTALL)
+# Nothing is fetched: what pip needs to build is installed, and so is gmn_tf.
+OFFLINE = ("--no-index", "--no-build-isolation", "--no-deps", "--quiet")
 
 
 def write_files(folder: pathlib.Path, files: dict[str, str]) -> None:
@@ -31,8 +34,15 @@ def documented() -> dict[str, str]:
     return dict(FILE.findall(text))
 
 
-def install(folder: pathlib.Path, package: str, module: str) -> None:
-    """What pip leaves of a package with an entry point."""
+def install(sources: pathlib.Path, folder: pathlib.Path) -> None:
+    """Installs a package as a user does, but into the folder."""
+    pip = (sys.executable, "-m", "pip", "install", *OFFLINE)
+    subprocess.run([*pip, f"--target={folder}", sources], check=True)
+    importlib.invalidate_caches()
+
+
+def write_entry_point(folder: pathlib.Path, package: str, module: str) -> None:
+    """What an installed package leaves, be its module there or not."""
     place = folder / f"{package}-1.0.dist-info"
     points = f"[{registry.GROUP}]\nit = {module}\n"
     files = {"METADATA": METADATA.format(package), "entry_points.txt": points}

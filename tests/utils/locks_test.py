@@ -34,7 +34,15 @@ def test_who_waits_says_for_what(tmp_path, monkeypatch):
     assert "minutes" not in line  # It does not give up.
 
 
-def test_ctrl_c_ends_the_waiting(tmp_path):
+@pytest.fixture
+def ctrl_c():
+    """As on a terminal; what a shell starts with nohup ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_the_waiting(tmp_path, ctrl_c):
     timer = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     with locks.exclusive(tmp_path), pytest.raises(KeyboardInterrupt):
         timer.start()

@@ -69,7 +69,7 @@ def test_the_settings_of_a_run_name_what_it_needs(sparse):
 
 
 def test_what_is_used_is_recorded_and_nothing_else(sparse, tmp_path):
-    plugins.install(tmp_path, "sparse", "gmn_sparse")
+    plugins.write_entry_point(tmp_path, "sparse", "gmn_sparse")
 
     assert Config().plugins == ""
     assert Config(variant="cwgan_sparse").plugins == "gmn_sparse"
@@ -187,7 +187,7 @@ def test_plugins_that_cannot_be_used_are_refused(
 
 
 def test_a_broken_installed_package_is_named(scene, tmp_path):
-    plugins.install(tmp_path, "broken_one", "plugin_gone")
+    plugins.write_entry_point(tmp_path, "broken_one", "plugin_gone")
 
     with pytest.raises(InputError, match="plugin it of broken_one cannot be"):
         Config()
