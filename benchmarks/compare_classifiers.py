@@ -39,7 +39,7 @@ from gmn_tf.method import calibration, metrics, variants
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import fit
+from gmn_tf.training import final_classifiers, fit
 from gmn_tf.utils import files
 
 FLAGS = flags.FLAGS
@@ -141,7 +141,7 @@ class Side:
     def models(self, row: Row, tried: Mapping) -> list:
         config = self.config.replace(settings_of(row, tried))
         generator = self.generator if BOTH in row.rows else None
-        return experiment.fit_classifiers(
+        return final_classifiers.fit(
             config, self.data, generator, fitted=self.fitted
         )
 

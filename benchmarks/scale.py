@@ -41,7 +41,6 @@ from gmn_tf.data import on_disk, row_blocks, zero_shot_data
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import metrics, synthesis
 from gmn_tf.method.classifiers import base, bilinear
-from gmn_tf.runs import experiment
 from gmn_tf.training import final_classifiers, fit, parts
 from gmn_tf.utils import figures
 from gmn_tf_datasets.zero_shot import splits, storage
@@ -198,7 +197,7 @@ def of_unseen(unseen: int, _, memory_gb: float) -> dict:
     )
     generator = parts.build_model(config, loaded).synthesiser
     begun = time.process_time()
-    fake = experiment.draw_synthetic(config, loaded, generator)
+    fake = final_classifiers.draw_synthetic(config, loaded, generator)
     seconds = {"synthesis_cpu_s": time.process_time() - begun}
     samples = synthesis.joined(loaded.train, fake)
     sgd = final_classifiers.settings(config, "bilinear")

@@ -23,9 +23,8 @@ from gmn_tf import api
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import metrics
-from gmn_tf.runs import experiment
 from gmn_tf.settings import configure
-from gmn_tf.training import fit
+from gmn_tf.training import final_classifiers, fit
 from gmn_tf.training.validation import ValidationMonitor
 
 FLAGS = flags.FLAGS
@@ -54,7 +53,7 @@ def steps_to_score(
         nonlocal scoring
         began = time.perf_counter()
         found.append({"seconds": began - begun - scoring})
-        models = experiment.fit_classifiers(config, data, generator)
+        models = final_classifiers.fit(config, data, generator)
         scores = [metrics.score(model, data) for model in models]
         scoring += time.perf_counter() - began
         return scores

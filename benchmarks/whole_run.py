@@ -141,8 +141,8 @@ def watch_package(clock: Clock) -> None:
     """Makes phases of the functions that a run is made of."""
     from gmn_tf.data import zero_shot_data
     from gmn_tf.method import metrics, synthesis
-    from gmn_tf.runs import experiment, workdir
-    from gmn_tf.training import monitoring, parts
+    from gmn_tf.runs import workdir
+    from gmn_tf.training import final_classifiers, monitoring, parts
     from gmn_tf_datasets.zero_shot import prepare
 
     def classifiers(config, data, generator, *_):
@@ -156,7 +156,7 @@ def watch_package(clock: Clock) -> None:
         (parts, "make_batches", "building the batches"),
         (monitor, "on_train_batch_end", "losses and pictures"),
         (monitor, "on_train_end", "losses and pictures"),
-        (experiment, "fit_classifiers", classifiers),
+        (final_classifiers, "fit", classifiers),
         (synthesis, "synthesise", "synthesis"),
         (workdir.Workdir, "save_model", "saving models"),
         (metrics, "score", "scoring"),

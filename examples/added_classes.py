@@ -77,7 +77,7 @@ def ways(run) -> list[dict]:
     """Scores of a run without the classes, and with them in both ways."""
     from gmn_tf.data.label_map import LabelMap
     from gmn_tf.inference import prediction
-    from gmn_tf.runs import experiment
+    from gmn_tf.training import final_classifiers
 
     data, count = added_last(run.data)
     names = data.class_names[-count:]
@@ -90,9 +90,7 @@ def ways(run) -> list[dict]:
     run = dataclasses.replace(run, data=short)
     before = prediction.Predictor(
         LabelMap.of(short),
-        tuple(
-            experiment.fit_classifiers(run.config, short, run.load_generator())
-        ),
+        tuple(final_classifiers.fit(run.config, short, run.load_generator())),
     )
     rows = []
     for way, add in (

@@ -221,7 +221,7 @@ def test_rows_have_what_their_columns_say(monkeypatch):
 def test_steps_are_counted_until_the_score_is_reached(monkeypatch):
     heights = iter([10.0, 30.0, 20.0, 40.0])
     monkeypatch.setattr(
-        time_to_score.experiment, "fit_classifiers", lambda *_: [None]
+        time_to_score.final_classifiers, "fit", lambda *_: [None]
     )
     monkeypatch.setattr(
         time_to_score.metrics,

@@ -10,10 +10,9 @@ from gmn_tf.data import on_disk, row_blocks
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.method.classifiers import base
 from gmn_tf.method.classifiers.base import Classifier
-from gmn_tf.runs import experiment
 from gmn_tf.runs.finished import FinishedRun, check_sizes, load_classifiers
 from gmn_tf.runs.workdir import Workdir
-from gmn_tf.training import checks
+from gmn_tf.training import checks, final_classifiers
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source
 
@@ -191,7 +190,7 @@ def synthesised(
         class_names=classes.names,
         embeddings=np.concatenate([run.data.embeddings, embeddings]),
     )
-    models = experiment.fit_classifiers(run.config, data, generator, on_epoch)
+    models = final_classifiers.fit(run.config, data, generator, on_epoch)
     fitted = run.workdir.load_model("classifier_0", Classifier)
     for model in models:
         model.temperature = fitted.temperature

@@ -5,18 +5,17 @@ All files of a run are written here, into its `Workdir`.
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import tensorflow as tf
 
-from gmn_tf.config import BOTH, Config
+from gmn_tf.config import Config
 from gmn_tf.data import on_disk
 from gmn_tf.data.label_map import LabelMap
-from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import metrics, representation, synthesis, variants
-from gmn_tf.method.classifiers import combination, table
-from gmn_tf.method.classifiers.base import Classifier, Task, assemble
+from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method import metrics, variants
+from gmn_tf.method.classifiers.base import Classifier
 from gmn_tf.runs import (
     data_limits,
     mistakes,
@@ -32,7 +31,6 @@ from gmn_tf.training import (
     fit,
     monitored_samples,
     monitoring,
-    precision,
     validation,
     workers,
 )
@@ -107,12 +105,16 @@ def run(
         "classifiers", epochs, monitoring_options.quiet, unit
     ) as advance:
         models = {}
-        models["classifier"] = fit_classifiers(config, data, generator, advance)
+        models["classifier"] = final_classifiers.fit(
+            config, data, generator, advance
+        )
         if with_baseline:
             plain = config.replace({"seen_penalty": 0.0})
-            models["baseline"] = fit_classifiers(plain, data, None, advance)
+            models["baseline"] = final_classifiers.fit(
+                plain, data, None, advance
+            )
         fit_again = functools.partial(
-            fit_classifiers, config, generator=None, on_epoch=advance
+            final_classifiers.fit, config, generator=None, on_epoch=advance
         )
         source = temperature.choose(
             config, data, models["classifier"], fit_again if crossed else None
@@ -162,123 +164,6 @@ def train_generator(
             flush=True,
         )
     return model.synthesiser
-
-
-def fit_classifiers(
-    config: Config,
-    data: ZeroShotData,
-    generator,
-    on_epoch: Callable[[], None] = lambda: None,
-    fitted: dict | None = None,
-) -> list[Classifier]:
-    """The final classifiers, one per classifier seed.
-
-    Args:
-        config: the settings.
-        data: what to learn from.
-        generator: makes the samples of unseen classes; None for real samples
-            only.
-        on_epoch: called after each epoch.
-        fitted: keeps parts for the next call with the same generator, which
-            takes those that it would train again.
-
-    Raises:
-        InputError: if training diverged.
-    """
-    of_parts = fit_parts(config, data, generator, on_epoch, fitted)
-    weights = [part.weight for part in config.classifier_parts]
-    real = data.train
-    if len(of_parts) > 1:
-        real = representation.represented(real, generator, config.seed)
-    models = [
-        combination.combine(several, weights, real.features)
-        if len(several) > 1
-        else several[0]
-        for several in zip(*of_parts)
-    ]
-    if generator is not None and generator.representation is not None:
-        full = generator.representation.in_full_precision()
-        models = [assemble(one.terms, one.embedders, full) for one in models]
-    for model in models:
-        model.penalise_seen(data.num_seen, config.seen_penalty)
-    return models
-
-
-def fit_parts(
-    config: Config,
-    data: ZeroShotData,
-    generator,
-    on_epoch: Callable[[], None] = lambda: None,
-    fitted: dict | None = None,
-) -> list[list[Classifier]]:
-    """Of each part of the final classifier, one model per classifier seed.
-
-    They are neither added up nor penalised yet, and take features as the
-    generator's representation gives them. Takes the same arguments as
-    `fit_classifiers`, and raises the same.
-    """
-    fitted = {} if fitted is None else fitted
-    tasks, names, models = {}, [], []
-    for part in config.classifier_parts:
-        name = part.name
-        # Without samples of unseen classes, only embeddings distinguish them.
-        if generator is None and not table.CLASSIFIERS[name].describes:
-            name = "bilinear"
-        # A kind that comes again has other seeds, or it would be a twin.
-        first = names.count(name) * config.classifier_seeds
-        names.append(name)
-        counts = None
-        if part.rows == BOTH and generator is not None:
-            counts = config.synthetic_per_class, config.seen_floor
-        settings = final_classifiers.settings(config, name)
-        key = (
-            *(name, settings, first, config.classifier_seeds, config.seed),
-            *(counts, data.feature_scaling.kind, data.embedding_norm),
-        )
-        if key not in fitted:
-            if counts not in tasks:
-                tasks[counts] = _task(config, data, generator, counts)
-            fits = final_classifiers.fits(config, name)
-            models_of_kind = [
-                table.fit(name)(
-                    tasks[counts],
-                    settings,
-                    1000 * config.seed + first + number,
-                    on_epoch,
-                )
-                for number in range(fits)
-            ]
-            fitted[key] = models_of_kind * (config.classifier_seeds // fits)
-        for model in fitted[key]:
-            model.penalise_seen(data.num_seen, 0.0)
-        models.append(fitted[key])
-    return models
-
-
-def _task(config: Config, data: ZeroShotData, generator, with_fake) -> Task:
-    """What a part learns from: real samples, and those of a generator."""
-    real = representation.represented(data.train, generator, config.seed)
-    dtype = precision.of_products(config)
-    if not with_fake:
-        seen = data.num_seen
-        return Task(real, data.embeddings, seen, seen, dtype)
-    fake = draw_synthetic(config, data, generator)
-    samples = synthesis.joined(real, fake)
-    return Task(
-        samples, data.embeddings, data.num_seen, data.num_classes, dtype
-    )
-
-
-def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
-    """D_fake: as many synthetic samples of each class as the settings say."""
-    return synthesis.synthesise(
-        generator,
-        data.embeddings,
-        final_classifiers.synthetic_counts(config, data),
-        config.seed,
-        config.synthetic_condition_noise,
-        data.memory,
-    )
 
 
 def scores_record(
@@ -397,7 +282,7 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
 
         def score(generator):
             one = config.replace({"classifier_seeds": 1})
-            models = fit_classifiers(one, data, generator)
+            models = final_classifiers.fit(one, data, generator)
             return [metrics.score(model, data) for model in models]
 
         def write(rows):

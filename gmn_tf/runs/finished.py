@@ -170,7 +170,7 @@ def synthetic_count_curve(
     with progress.progress("classifiers", len(counts) * each, quiet) as advance:
         for count in counts:
             changed = run.config.replace({"synthetic_per_class": count})
-            models = experiment.fit_classifiers(
+            models = final_classifiers.fit(
                 changed, run.data, generator, advance
             )
             scores = [metrics.score(model, run.data) for model in models]

@@ -102,7 +102,7 @@ def check_same_runs(test: dict, tune: dict) -> None:
 
 def _score(run, settings, generator, on_epoch) -> list[metrics.Scores]:
     """Scores of new final classifiers, with some settings changed."""
-    models = experiment.fit_classifiers(
+    models = final_classifiers.fit(
         run.config.replace(settings), run.data, generator, on_epoch
     )
     return [metrics.score(model, run.data) for model in models]

@@ -15,7 +15,7 @@ from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs import experiment, temperature
+from gmn_tf.runs import temperature
 from gmn_tf.search.space import CALIBRATED, PENALTY, as_text
 from gmn_tf.training import final_classifiers
 from gmn_tf.utils import progress
@@ -97,7 +97,7 @@ def search(
             used = data
             if not SCALINGS.isdisjoint(lists):
                 used = scaled(changed.feature_scaling, changed.embedding_norm)
-            (model,) = experiment.fit_classifiers(
+            (model,) = final_classifiers.fit(
                 changed, used, generator, on_epoch, fitted
             )
         except LostDataError:

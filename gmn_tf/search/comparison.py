@@ -15,12 +15,11 @@ from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method import metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.method.variants import VARIANTS
-from gmn_tf.runs import experiment
 from gmn_tf.runs.entries import Entry
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import classifier_search
 from gmn_tf.search.space import CALIBRATED, MARGIN, PENALTY, as_text
-from gmn_tf.training import fit
+from gmn_tf.training import final_classifiers, fit
 from gmn_tf.training.callbacks import StepCallback
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
@@ -255,7 +254,7 @@ def _score(entry, config, generators, chosen) -> dict:
     settled, record, load = _settled(entry, config, generators, chosen)
     generator = load(record["steps"][-1])
     begun = time.monotonic()
-    models = experiment.fit_classifiers(settled, generators.data, generator)
+    models = final_classifiers.fit(settled, generators.data, generator)
     seconds = record["seconds"] + time.monotonic() - begun
     found = metrics.mean_and_std(
         [metrics.score(model, generators.data) for model in models]

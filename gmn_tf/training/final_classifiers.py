@@ -1,13 +1,16 @@
 """Final classifiers and what they learn from, by a `Config` (section 3.4)."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from gmn_tf.config import BOTH, Config
-from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import synthesis, variants
-from gmn_tf.method.classifiers import table
+from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
+from gmn_tf.method import representation, synthesis, variants
+from gmn_tf.method.classifiers import combination, table
+from gmn_tf.method.classifiers.base import Classifier, Task, assemble
+from gmn_tf.training import precision
 from gmn_tf.utils import registry
 from gmn_tf.utils.errors import InputError, listed
 
@@ -37,7 +40,7 @@ def settings(config: Config, name: str) -> NamedTuple:
     return kind(**found)
 
 
-def fits(config: Config, name: str) -> int:
+def num_fitted(config: Config, name: str) -> int:
     """How many of a kind are trained; one stands for all if none is random."""
     random = table.CLASSIFIERS[name].random
     return config.classifier_seeds if random else 1
@@ -46,7 +49,7 @@ def fits(config: Config, name: str) -> int:
 def epochs(config: Config) -> int:
     """Epochs of all parts of all final classifiers."""
     return sum(
-        fits(config, part.name) * settings(config, part.name).epochs
+        num_fitted(config, part.name) * settings(config, part.name).epochs
         for part in config.classifier_parts
     )
 
@@ -66,6 +69,123 @@ def synthetic_counts(config: Config, data: ZeroShotData) -> np.ndarray:
         data.num_classes,
         config.synthetic_per_class,
         config.seen_floor,
+    )
+
+
+def fit(
+    config: Config,
+    data: ZeroShotData,
+    generator,
+    on_epoch: Callable[[], None] = lambda: None,
+    fitted: dict | None = None,
+) -> list[Classifier]:
+    """The final classifiers, one per classifier seed.
+
+    Args:
+        config: the settings.
+        data: what to learn from.
+        generator: makes the samples of unseen classes; None for real samples
+            only.
+        on_epoch: called after each epoch.
+        fitted: keeps parts for the next call with the same generator, which
+            takes those that it would train again.
+
+    Raises:
+        InputError: if training diverged.
+    """
+    of_parts = fit_parts(config, data, generator, on_epoch, fitted)
+    weights = [part.weight for part in config.classifier_parts]
+    real = data.train
+    if len(of_parts) > 1:
+        real = representation.represented(real, generator, config.seed)
+    models = [
+        combination.combine(several, weights, real.features)
+        if len(several) > 1
+        else several[0]
+        for several in zip(*of_parts)
+    ]
+    if generator is not None and generator.representation is not None:
+        full = generator.representation.in_full_precision()
+        models = [assemble(one.terms, one.embedders, full) for one in models]
+    for model in models:
+        model.penalise_seen(data.num_seen, config.seen_penalty)
+    return models
+
+
+def fit_parts(
+    config: Config,
+    data: ZeroShotData,
+    generator,
+    on_epoch: Callable[[], None] = lambda: None,
+    fitted: dict | None = None,
+) -> list[list[Classifier]]:
+    """Of each part of the final classifier, one model per classifier seed.
+
+    They are neither added up nor penalised yet, and take features as the
+    generator's representation gives them. Takes the same arguments as
+    `fit`, and raises the same.
+    """
+    fitted = {} if fitted is None else fitted
+    tasks, names, models = {}, [], []
+    for part in config.classifier_parts:
+        name = part.name
+        # Without samples of unseen classes, only embeddings distinguish them.
+        if generator is None and not table.CLASSIFIERS[name].describes:
+            name = "bilinear"
+        # A kind that comes again has other seeds, or it would be a twin.
+        first = names.count(name) * config.classifier_seeds
+        names.append(name)
+        counts = None
+        if part.rows == BOTH and generator is not None:
+            counts = config.synthetic_per_class, config.seen_floor
+        chosen = settings(config, name)
+        key = (
+            *(name, chosen, first, config.classifier_seeds, config.seed),
+            *(counts, data.feature_scaling.kind, data.embedding_norm),
+        )
+        if key not in fitted:
+            if counts not in tasks:
+                tasks[counts] = _task(config, data, generator, counts)
+            fits = num_fitted(config, name)
+            models_of_kind = [
+                table.fit(name)(
+                    tasks[counts],
+                    chosen,
+                    1000 * config.seed + first + number,
+                    on_epoch,
+                )
+                for number in range(fits)
+            ]
+            fitted[key] = models_of_kind * (config.classifier_seeds // fits)
+        for model in fitted[key]:
+            model.penalise_seen(data.num_seen, 0.0)
+        models.append(fitted[key])
+    return models
+
+
+def _task(config: Config, data: ZeroShotData, generator, with_fake) -> Task:
+    """What a part learns from: real samples, and those of a generator."""
+    real = representation.represented(data.train, generator, config.seed)
+    dtype = precision.of_products(config)
+    if not with_fake:
+        seen = data.num_seen
+        return Task(real, data.embeddings, seen, seen, dtype)
+    fake = draw_synthetic(config, data, generator)
+    samples = synthesis.joined(real, fake)
+    return Task(
+        samples, data.embeddings, data.num_seen, data.num_classes, dtype
+    )
+
+
+def draw_synthetic(config: Config, data: ZeroShotData, generator) -> Samples:
+    """D_fake: as many synthetic samples of each class as the settings say."""
+    return synthesis.synthesise(
+        generator,
+        data.embeddings,
+        synthetic_counts(config, data),
+        config.seed,
+        config.synthetic_condition_noise,
+        data.memory,
     )
 
 

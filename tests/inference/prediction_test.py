@@ -14,8 +14,8 @@ from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method.classifiers import base, bilinear, linear
-from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import final_classifiers
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot.custom.class_tables import Descriptions
 from tests.support import toys
@@ -226,7 +226,7 @@ def test_without_a_generator_a_class_is_added_as_if_it_was_known(
     )
 
     def fitted(some):
-        models = experiment.fit_classifiers(config, some, None)
+        models = final_classifiers.fit(config, some, None)
         return Predictor(LabelMap.of(some), tuple(models))
 
     added = fitted(short).with_classes(

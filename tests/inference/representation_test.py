@@ -8,8 +8,8 @@ from gmn_tf.data import zero_shot_data
 from gmn_tf.inference import exporting, format_table, prediction
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
-from gmn_tf.runs import experiment, finished
-from gmn_tf.training import parts
+from gmn_tf.runs import finished
+from gmn_tf.training import final_classifiers, parts
 from tests.support import quick, runs
 
 SETTINGS = {
@@ -103,7 +103,7 @@ def test_classifiers_see_it_in_float32(run):
     """LiteRT has no bfloat16, and final classifiers compute in float32."""
     config = run.config.replace({"precision": "mixed_bfloat16"})
     generator = parts.build_model(config, run.data).synthesiser
-    classifier, _ = experiment.fit_classifiers(config, run.data, generator)
+    classifier, _ = final_classifiers.fit(config, run.data, generator)
     made, found = generator.representation, classifier.representation
 
     assert made.network.compute_dtype == "bfloat16"
@@ -117,9 +117,7 @@ def test_classifiers_see_it_in_float32(run):
 def test_without_it_classifiers_see_features(run):
     config = run.config.replace({"representation": "features"})
     model = parts.build_model(config, run.data)
-    (classifier, _) = experiment.fit_classifiers(
-        config, run.data, model.synthesiser
-    )
+    (classifier, _) = final_classifiers.fit(config, run.data, model.synthesiser)
 
     assert model.synthesiser is model.generator
     assert classifier.representation is None
@@ -130,9 +128,7 @@ def test_features_on_disk_are_represented_as_well(run, tiny_name, tiny_dir):
     on_disk = zero_shot_data.load(tiny_name, tiny_dir, memory=0)
     scores = [
         metrics.score(
-            experiment.fit_classifiers(run.config, data, run.load_generator())[
-                0
-            ],
+            final_classifiers.fit(run.config, data, run.load_generator())[0],
             data,
         )
         for data in (run.data, on_disk)

@@ -29,7 +29,7 @@ from gmn_tf.data import on_disk, zero_shot_data
 from gmn_tf.runs import experiment, finished, over_seeds
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search.folder import SearchFolder
-from gmn_tf.training import fit, parts
+from gmn_tf.training import final_classifiers, fit, parts
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils.errors import InputError
 from gmn_tf_datasets.zero_shot import source, splits
@@ -490,7 +490,7 @@ def spoilt_model(rng, stage, folder):
         warnings.simplefilter("ignore")
         if name == "generator":
             model = run.load_generator()
-            experiment.draw_synthetic(stage.config, run.data, model)
+            final_classifiers.draw_synthetic(stage.config, run.data, model)
         else:
             kind, number = name.split("_")
             model = run.load_classifiers(kind)[int(number)]

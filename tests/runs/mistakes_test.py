@@ -16,10 +16,11 @@ from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.inference import prediction, prediction_files, serving
 from gmn_tf.inference.prediction import Predictor
 from gmn_tf.method import metrics
-from gmn_tf.runs import experiment, finished, mistake_plots, mistakes
+from gmn_tf.runs import finished, mistake_plots, mistakes
 from gmn_tf.runs import temperature as temperatures
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import final_classifiers
 from gmn_tf.utils import figures, progress
 from gmn_tf_datasets.zero_shot import splits
 from tests.support import runs, toys
@@ -97,12 +98,12 @@ def test_a_run_without_a_generator_calibrates_itself(run):
     assert record["temperature"] != 1.0
     assert {one.temperature for one in models} == {record["temperature"]}
     inner = temperatures.left_out(run.data)
-    again = experiment.fit_classifiers(run.config, inner, None)
+    again = final_classifiers.fit(run.config, inner, None)
     fitted = temperatures.fitted(again, inner)
     assert fitted == (record["temperature"], "")
     assert finished.evaluate(run) == run.scores
     # The answers are those without a temperature.
-    (plain,) = experiment.fit_classifiers(
+    (plain,) = final_classifiers.fit(
         run.config.replace({"classifier_seeds": 1}), run.data, None
     )
     features = run.data.unseen.features

@@ -12,6 +12,7 @@ from gmn_tf.method import metrics as scoring
 from gmn_tf.runs import experiment, separate
 from gmn_tf.runs.candidates import candidates
 from gmn_tf.runs.workdir import Workdir
+from gmn_tf.training import final_classifiers
 from gmn_tf.utils.errors import InputError
 from tests.support.runs import SOURCE, finished_run
 
@@ -39,9 +40,7 @@ def runs(quick_training, tiny_config, tiny_name, tiny_dir, tmp_path_factory):
 
 
 def scores_of(config, loaded, generator, settings):
-    models = experiment.fit_classifiers(
-        config.replace(settings), loaded, generator
-    )
+    models = final_classifiers.fit(config.replace(settings), loaded, generator)
     return [scoring.score(model, loaded) for model in models]
 
 

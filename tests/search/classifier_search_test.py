@@ -8,10 +8,10 @@ from gmn_tf.data import zero_shot_data
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.method.probabilities import Fitted
-from gmn_tf.runs import experiment, temperature
+from gmn_tf.runs import temperature
 from gmn_tf.search import classifier_search
 from gmn_tf.search.space import CALIBRATED
-from gmn_tf.training import fit
+from gmn_tf.training import final_classifiers, fit
 from gmn_tf.utils.errors import InputError
 
 LISTS = {"synthetic_per_class": (2, 5, 9), "classifier_epochs": (1, 2, 4)}
@@ -35,7 +35,7 @@ def scored(config, tune_data, generator, row, calibrate=False):
     beside = classifier_search.BESIDE_SETTINGS
     settings = {k: v for k, v in row.items() if k not in beside}
     changed = config.replace({**settings, "classifier_seeds": 1})
-    (model,) = experiment.fit_classifiers(changed, tune_data, generator)
+    (model,) = final_classifiers.fit(changed, tune_data, generator)
     if calibrate:
         model.penalise_seen(tune_data.num_seen, 0.0)
         best = calibration.best(calibration.curve([model], tune_data))
@@ -146,14 +146,14 @@ def test_what_needs_too_much_memory_is_left_out(
     trained, tune_data, monkeypatch
 ):
     config, generator = trained
-    fit_classifiers = experiment.fit_classifiers
+    fit = final_classifiers.fit
 
     def limited(changed, *others):
         if changed.synthetic_per_class == 9:
             raise MemoryError
-        return fit_classifiers(changed, *others)
+        return fit(changed, *others)
 
-    monkeypatch.setattr(experiment, "fit_classifiers", limited)
+    monkeypatch.setattr(final_classifiers, "fit", limited)
     choices = []
     rows = classifier_search.search(
         *(config, tune_data, generator, {"synthetic_per_class": (2, 9)}, "h"),
@@ -166,13 +166,13 @@ def test_what_needs_too_much_memory_is_left_out(
 def test_no_value_is_begun_too_late(trained, tune_data, monkeypatch):
     """Each classifier takes ten seconds, of which there are 25."""
     config, generator = trained
-    original, clock = experiment.fit_classifiers, types.SimpleNamespace(now=0.0)
+    original, clock = final_classifiers.fit, types.SimpleNamespace(now=0.0)
 
     def timed(*given):
         clock.now += 10.0
         return original(*given)
 
-    monkeypatch.setattr(experiment, "fit_classifiers", timed)
+    monkeypatch.setattr(final_classifiers, "fit", timed)
     clock.monotonic = lambda: clock.now
     monkeypatch.setattr(classifier_search, "time", clock)
     choices = []

@@ -10,9 +10,9 @@ import pytest
 from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import calibration
-from gmn_tf.runs import experiment
 from gmn_tf.runs.entries import ENTRIES, TRIALS
 from gmn_tf.search import classifier_search, comparison, space
+from gmn_tf.training import final_classifiers
 from gmn_tf.utils.errors import InputError
 
 REAL = {"discriminant": ENTRIES["discriminant"]}
@@ -60,7 +60,7 @@ def test_the_choice_is_that_of_the_search_on_the_tune_splits(
     entry, found = REAL["discriminant"], chosen["discriminant"]
     begun = real_only(config["tune"]).replace(entry.classifier_settings())
     settled = begun.replace({**found["settings"], "seen_penalty": 0.0})
-    (model, *_) = experiment.fit_classifiers(settled, splits["tune"], None)
+    (model, *_) = final_classifiers.fit(settled, splits["tune"], None)
     best = calibration.best(calibration.curve([model], splits["tune"]))
 
     assert found["trials"] == len(found["tried"]) == TRIALS
@@ -288,14 +288,14 @@ def test_a_second_generator_that_fails_leaves_the_first(
     entry = dataclasses.replace(
         REAL["discriminant"], tried=tried, second={"learning_rate": 7.0}
     )
-    fit = experiment.fit_classifiers
+    fit = final_classifiers.fit
 
     def failing(config, *arguments):
         if config.learning_rate == 7.0 and in_classifier:
             raise InputError("Training the classifier diverged.", "", "", "")
         return fit(config, *arguments)
 
-    monkeypatch.setattr(experiment, "fit_classifiers", failing)
+    monkeypatch.setattr(final_classifiers, "fit", failing)
     side = Failing(splits["tune"], tmp_path)
     found = comparison.choose(
         {"one": entry}, real_only(config["tune"]), side, LONG

@@ -22,7 +22,7 @@ from gmn_tf.search import (
 )
 from gmn_tf.search.folder import SearchFolder, ranked
 from gmn_tf.search.search import HYPERBAND, TRIALS
-from gmn_tf.training import fit
+from gmn_tf.training import final_classifiers, fit
 from gmn_tf.utils.errors import InputError, LostDataError
 from tests.support.searches import run, runner_of, without_times
 
@@ -263,7 +263,7 @@ def test_best_json_gives_the_score_of_its_trial(whole, tune_data):
 
     strategy = fit.make_strategy("one")
     generator = fit.train(chosen, tune_data, strategy).generator
-    (model,) = experiment.fit_classifiers(chosen, tune_data, generator)
+    (model,) = final_classifiers.fit(chosen, tune_data, generator)
     score = metrics.score(model, tune_data)
 
     best = ranked(folder.results(), "h")[0]

@@ -10,12 +10,11 @@ from gmn_tf.config import Config
 from gmn_tf.data.feature_scaling import FEATURE_SCALINGS
 from gmn_tf.method.classifiers import bilinear
 from gmn_tf.method.metrics import SCORES
-from gmn_tf.runs import experiment
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import report
 from gmn_tf.search.comparison import Generators
 from gmn_tf.search.folder import SearchFolder
-from gmn_tf.training import parts, precision
+from gmn_tf.training import final_classifiers, parts, precision
 
 CENTRED = Config(precision="auto", feature_scaling="unit")
 SOURCE = {"name": "toy", "data_dir": "there", "split_fingerprint": "0"}
@@ -204,7 +203,7 @@ def test_classifiers_are_trained_with_its_products(tiny_data, monkeypatch):
     changes = {"classifier_epochs": 1, "classifier_seeds": 1}
     for name in ("float32", "mixed_bfloat16"):
         config = Config().replace({**changes, "precision": name})
-        experiment.fit_classifiers(config, tiny_data, None)
+        final_classifiers.fit(config, tiny_data, None)
         parts.classification(config, tiny_data)
 
     assert dtypes == ["float32"] * 2 + ["bfloat16"] * 2

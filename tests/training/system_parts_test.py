@@ -8,8 +8,7 @@ import pytest
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
 from gmn_tf.method import metrics
-from gmn_tf.runs import experiment
-from gmn_tf.training import fit, system_parts
+from gmn_tf.training import final_classifiers, fit, system_parts
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
@@ -128,7 +127,7 @@ def test_systems_recognise_two_classes_they_have_not_seen(
 ):
     config = Config(**{**SMALL, "variant": variant, **settings})
     model = fit.train(config, simple_data, fit.make_strategy("one"))
-    (classifier,) = experiment.fit_classifiers(
+    (classifier,) = final_classifiers.fit(
         config, simple_data, model.synthesiser
     )
     scores = metrics.score(classifier, simple_data)

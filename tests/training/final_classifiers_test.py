@@ -136,7 +136,7 @@ def test_an_export_with_terms_of_both_kinds(
     config, tiny_data, generator, tmp_path
 ):
     config = config.replace({"classifier": "bilinear+prototype"})
-    models = experiment.fit_classifiers(config, tiny_data, generator)
+    models = final_classifiers.fit(config, tiny_data, generator)
     predictor = Predictor(LabelMap.of(tiny_data), tuple(models))
     folder, _ = exporting.export(predictor, tmp_path, str, top_k=4)
     features = tiny_data.seen.features[:5]
@@ -153,10 +153,10 @@ def test_parts_have_the_rows_that_are_asked_for(config, tiny_data, generator):
     config = config.replace(
         {"classifier": "bilinear+prototype", "classifier_rows": "both,real"}
     )
-    first, second = experiment.fit_parts(config, tiny_data, generator)
-    _, real = experiment.fit_parts(config, tiny_data, None)
+    first, second = final_classifiers.fit_parts(config, tiny_data, generator)
+    _, real = final_classifiers.fit_parts(config, tiny_data, None)
     on_both = config.replace({"classifier_rows": "both"})
-    bilinear, both = experiment.fit_parts(on_both, tiny_data, generator)
+    bilinear, both = final_classifiers.fit_parts(on_both, tiny_data, generator)
 
     assert len(first) == len(second) == config.classifier_seeds
     assert same(second[0], real[0])
@@ -165,18 +165,18 @@ def test_parts_have_the_rows_that_are_asked_for(config, tiny_data, generator):
     alone = config.replace(
         {"classifier": "bilinear", "classifier_rows": "both"}
     )
-    (expected,) = experiment.fit_parts(alone, tiny_data, generator)
+    (expected,) = final_classifiers.fit_parts(alone, tiny_data, generator)
     assert same(first[1], expected[1])
 
 
 def test_nothing_is_synthesised_for_real_rows(
     config, tiny_data, generator, monkeypatch
 ):
-    monkeypatch.setattr(experiment, "draw_synthetic", None)
+    monkeypatch.setattr(final_classifiers, "draw_synthetic", None)
     config = config.replace({"classifier_rows": "real"})
 
     (model, _), expected = (
-        experiment.fit_classifiers(config, tiny_data, one)
+        final_classifiers.fit(config, tiny_data, one)
         for one in (generator, None)
     )
     assert same(model, expected[0])
@@ -184,14 +184,14 @@ def test_nothing_is_synthesised_for_real_rows(
 
 def test_a_part_that_comes_again_has_other_seeds(config, tiny_data):
     twice = config.replace({"classifier": "prototype+prototype"})
-    first, second = experiment.fit_parts(twice, tiny_data, None)
+    first, second = final_classifiers.fit_parts(twice, tiny_data, None)
     more = config.replace({"classifier": "prototype", "classifier_seeds": 4})
-    (expected,) = experiment.fit_parts(more, tiny_data, None)
+    (expected,) = final_classifiers.fit_parts(more, tiny_data, None)
 
     for found, one in zip([*first, *second], expected, strict=True):
         assert same(found, one)
     assert not same(first[0], second[0])
-    (whole, _) = experiment.fit_classifiers(twice, tiny_data, None)
+    (whole, _) = final_classifiers.fit(twice, tiny_data, None)
     by_hand = combination.combine(
         [first[0], second[0]], [1.0, 1.0], tiny_data.train.features
     )
@@ -209,11 +209,11 @@ def test_weights_are_those_of_the_settings(config, tiny_data):
                 "classifier_seeds": 1,
             }
         )
-        (model,) = experiment.fit_classifiers(one, tiny_data, None)
+        (model,) = final_classifiers.fit(one, tiny_data, None)
         scores[given] = model(features).numpy()
     for name, given in (("bilinear", "1,0"), ("prototype", "0,1")):
         one = config.replace({"classifier": name, "classifier_seeds": 1})
-        (model,) = experiment.fit_classifiers(one, tiny_data, None)
+        (model,) = final_classifiers.fit(one, tiny_data, None)
         np.testing.assert_allclose(
             scores[given], model(features), rtol=1e-4, atol=1e-5
         )
@@ -222,7 +222,7 @@ def test_weights_are_those_of_the_settings(config, tiny_data):
 
 def test_without_synthetic_samples_linear_is_bilinear(config, tiny_data):
     linear, bilinear = (
-        experiment.fit_classifiers(
+        final_classifiers.fit(
             config.replace({"classifier": name}), tiny_data, None
         )
         for name in ("linear", "bilinear")
@@ -234,9 +234,7 @@ def test_without_synthetic_samples_linear_is_bilinear(config, tiny_data):
 def test_epochs_of_all_parts_are_counted(config, tiny_data, generator):
     config = config.replace({"classifier": "bilinear+prototype+prototype"})
     ended = []
-    experiment.fit_classifiers(
-        config, tiny_data, generator, lambda: ended.append(1)
-    )
+    final_classifiers.fit(config, tiny_data, generator, lambda: ended.append(1))
 
     assert len(ended) == final_classifiers.epochs(config) == 2 * (2 + 3 + 3)
 
