@@ -3,6 +3,7 @@
 All files of a run are written here, into its `Workdir`.
 """
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Iterable
@@ -34,7 +35,7 @@ from gmn_tf.training import (
     validation,
     workers,
 )
-from gmn_tf.training.callbacks import ProgressLine
+from gmn_tf.training.callbacks import ProgressBar
 from gmn_tf.training.checkpoints import Checkpoints
 from gmn_tf.utils import progress, tables
 
@@ -150,12 +151,15 @@ def train_generator(
     every = monitoring_options.checkpoint_every
     saved = Checkpoints(workdir.checkpoints, every, is_chief) if every else None
 
-    def callbacks(first_step):
-        if not is_chief:
-            return ()
-        return _callbacks(config, data, workdir, monitoring_options, first_step)
+    with contextlib.ExitStack() as bars:
 
-    model = fit.train(config, data, strategy, callbacks, execution, saved)
+        def callbacks(first_step):
+            if not is_chief:
+                return ()
+            given = config, data, workdir, monitoring_options, first_step
+            return _callbacks(*given, bars)
+
+        model = fit.train(config, data, strategy, callbacks, execution, saved)
     finished = saved is not None and saved.restored >= config.steps
     if finished and is_chief and not monitoring_options.quiet:
         print(
@@ -261,10 +265,17 @@ def _write_scores(
     return record
 
 
-def _callbacks(config, data, workdir, monitoring_options, first_step):
-    if first_step and not monitoring_options.quiet:
+def _callbacks(config, data, workdir, monitoring_options, first_step, bars):
+    quiet = monitoring_options.quiet
+    if first_step and not quiet:
         print(f"Continuing after step {first_step}.", flush=True)
+    advance = bars.enter_context(
+        progress.progress(
+            "generator", config.steps, quiet, "step", start=first_step
+        )
+    )
     callbacks = [
+        ProgressBar(advance, first_step),
         monitoring.TrainingMonitor(
             workdir.logs,
             data,
@@ -272,7 +283,7 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
             monitoring_options.log_every,
             monitoring_options.picture_every,
             first_step=first_step,
-        )
+        ),
     ]
     if monitoring_options.validate_every:
         path = workdir.path / "validation.csv"
@@ -298,6 +309,4 @@ def _callbacks(config, data, workdir, monitoring_options, first_step):
                 [row for row in before if row["step"] <= first_step],
             )
         )
-    if not monitoring_options.quiet:
-        callbacks.append(ProgressLine(first_step))
-    return tuple(callbacks)
+    return callbacks

@@ -1,13 +1,11 @@
-"""What the callbacks of training share; divergence; the progress line."""
+"""What the callbacks of training share; divergence; the progress bar."""
 
-import sys
-import time
+from collections.abc import Callable
 
 import keras
 import numpy as np
 
 from gmn_tf.utils.errors import InputError
-from gmn_tf.utils.progress import duration
 
 # What a step returns -> its tag in TensorBoard, grouped by network. In the
 # order in which one follows from another: the first wrong one is the cause.
@@ -46,8 +44,12 @@ WEIGHTS = {
     "regression": "regressor_weight",
     "alignment": "alignment_kl_weight",
 }
-PRINTED = ("critic_loss", "generator_loss", "cosine_weights")
-LINES_IN_A_FILE = 20
+# What stands beside the bar, and its name there: a terminal has little room.
+BESIDE = {
+    "critic_loss": "critic",
+    "generator_loss": "generator",
+    "cosine_weights": "cosine",
+}
 LARGEST = 1e10  # losses of a sound training stay far below
 
 
@@ -111,37 +113,26 @@ class DivergenceMonitor(StepCallback):
             )
 
 
-class ProgressLine(StepCallback):
-    """Keras's progress line, with three losses and the time left.
+class ProgressBar(StepCallback):
+    """Moves a bar on, beside which three losses stand.
 
-    Keras overwrites its line with control characters even where output goes
-    to a file; there, plain lines are printed instead, twenty in all.
+    Args:
+        advance: what `utils.progress` yields, of a bar that counts steps.
+        first_step: steps done before this call of `fit`.
     """
 
-    def on_train_begin(self, logs=None):
-        self.steps = self.params["steps"]
-        self.bar = None
-        if sys.stdout.isatty():
-            self.bar = keras.utils.Progbar(self.steps, stateless_metrics=())
-        self.printed = 0
-        self.first = None  # time and number of the first steps done
+    def __init__(
+        self, advance: Callable[[int, str], None], first_step: int = 0
+    ):
+        super().__init__(first_step)
+        self.advance = advance
+        self.shown = first_step
 
     def after_step(self, logs):
-        done = self.step - self.first_step
-        losses = {name: logs[name] for name in PRINTED if name in logs}
-        if self.bar is not None:
-            self.bar.update(done, list(losses.items()))
-            return
-        self.first = self.first or (time.monotonic(), done)
-        interval = max(1, self.steps // LINES_IN_A_FILE)
-        if done // interval == self.printed // interval:
-            return
-        self.printed = done
-        text = f"step {self.step}/{self.first_step + self.steps}"
-        begun, first = self.first
-        if done > first:  # the first ones also trace and compile
-            seconds = (time.monotonic() - begun) / (done - first)
-            text += f", {1000.0 * seconds:.0f} ms each"
-            text += f", {duration(seconds * (self.steps - done))} left"
-        text += "".join(f", {k} {np.mean(v):.4g}" for k, v in losses.items())
-        print(text, flush=True)
+        losses = [
+            f"{shown} {np.mean(logs[name]):.4g}"
+            for name, shown in BESIDE.items()
+            if name in logs
+        ]
+        self.advance(self.step - self.shown, ", ".join(losses))
+        self.shown = self.step

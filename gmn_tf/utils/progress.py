@@ -32,8 +32,11 @@ def progress(
     unit: str = "epoch",
     leave: bool = True,
     start: int = 0,
-) -> Iterator[Callable[..., object]]:
+) -> Iterator[Callable[..., None]]:
     """A bar for a loop of `total` units; yields the call that moves it on.
+
+    The call takes how many units have been done since the last one (1 unless
+    it is given), and a text that stands beside the bar.
 
     Args:
         what: is done, as in `classifiers`.
@@ -61,7 +64,12 @@ def progress(
         delay=0 if leave else interval,
         file=file,
     ) as bar:
-        yield bar.update
+
+        def advance(units: int = 1, beside: str = "") -> None:
+            bar.set_postfix_str(beside, refresh=False)
+            bar.update(units)
+
+        yield advance
 
 
 def print_line(text: str) -> None:

@@ -25,6 +25,7 @@ from gmn_tf.training.monitored_samples import (
     take,
 )
 from gmn_tf.utils.figures import to_png
+from gmn_tf.utils.progress import progress
 
 NUM_SEEN, NUM_CLASSES = 5, 7
 PROJECTION = figures.feature_projection  # which most tests leave out
@@ -159,7 +160,7 @@ def test_every_entry_of_a_step_has_a_group():
 
     assert len(parts) > 6
     assert parts <= set(callbacks.TAGS)
-    assert set(callbacks.PRINTED) <= set(callbacks.TAGS)
+    assert set(callbacks.BESIDE) <= set(callbacks.TAGS)
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.25])
@@ -313,35 +314,25 @@ def test_samples_are_taken_evenly():
     np.testing.assert_array_equal(taken.labels, [0, 0, 1, 1])
 
 
-def test_a_file_gets_few_plain_lines(capsys):
-    fit(callbacks.ProgressLine(), steps=200)
-    lines = capsys.readouterr().out.splitlines()
+@pytest.mark.parametrize("terminal", [True, False])
+def test_losses_stand_beside_the_bar(terminal, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    with progress("generator", 6, False, "step") as advance:
+        fit(callbacks.ProgressBar(advance), steps=6)
+    *_, last = capsys.readouterr().err.strip().splitlines()
 
-    assert len(lines) == 20
-    assert lines[-1].startswith("step 200/200")
-    assert " s left, " in lines[-2] and "min" not in lines[-2]
-    assert lines[-1].endswith("critic_loss 200, cosine_weights 0.5")
-
-
-def test_as_many_lines_where_keras_takes_several_steps_at_once(capsys):
-    line = callbacks.ProgressLine()
-    line.set_params({"steps": 200, "epochs": 1})
-    line.on_train_begin()
-    for batch in range(6, 200, 7):
-        line.on_train_batch_end(batch, {"critic_loss": 1.0})
-
-    assert len(capsys.readouterr().out.splitlines()) == 19
+    assert "generator: 100%" in last and "6/6" in last
+    assert "critic 6, cosine 0.5" in last
+    assert "new_part" not in last
 
 
-def test_a_terminal_gets_keras_line(capsys, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    fit(callbacks.ProgressLine(), steps=6)
-    written = capsys.readouterr().out
+def test_a_bar_goes_on_where_keras_takes_several_steps_at_once():
+    moved = []
+    bar = callbacks.ProgressBar(lambda *given: moved.append(given), 10)
+    for batch in (6, 13, 19):
+        bar.on_train_batch_end(batch, {"critic_loss": 1.0})
 
-    assert "6/6" in written
-    assert "critic_loss: 6.0" in written
-    assert "cosine_weights: 0.5" in written
-    assert "new_part" not in written
+    assert moved == [(steps, "critic 1") for steps in (7, 7, 6)]
 
 
 METRICS = {

@@ -1,6 +1,7 @@
 import sys
 
 import pytest
+import tqdm
 
 from gmn_tf.utils.progress import duration, logger, progress
 
@@ -11,8 +12,17 @@ from gmn_tf.utils.progress import duration, logger, progress
 )
 def test_a_bar_moves_seldom_in_a_file(terminal, leave, seconds, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
-    with progress("work", 3, False, leave=bool(leave)) as advance:
-        assert advance.__self__.mininterval == seconds
+    with progress("work", 3, False, leave=bool(leave)):
+        (bar,) = tqdm.tqdm._instances
+        assert bar.mininterval == seconds
+
+
+def test_a_text_stands_beside_a_bar(capsys):
+    with progress("A", 4, False) as advance:
+        advance(3, "loss 2.5")
+        advance(1, "loss 1.5")
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "4/4" in last and last.endswith(", loss 1.5]")
 
 
 def test_a_file_gets_lines(capsys):
