@@ -1,11 +1,14 @@
 """Colours, axes and legends of all figures; no global state."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+
+from gmn_tf.utils import fonts
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart; without
 # yellow, too pale for dots on white.
@@ -19,6 +22,11 @@ COLOURS = (
     "#000000",
 )
 GREY = "#666666"
+BOXES = (
+    "No installed font has all characters of the names in a picture; boxes "
+    "stand for the others. Install one that has them, such as Noto Sans of "
+    "their script."
+)
 
 
 def new_figure(width: float, height: float, layout="constrained"):
@@ -106,9 +114,19 @@ def save(figure: Figure, target, kind: str, dpi: int = 150) -> None:
         target: a path, or a buffer.
         kind: `png` or `svg`.
         dpi: dots per inch, for a PNG picture.
+
+    Warns:
+        UserWarning: if no installed font has some of its characters.
     """
     metadata = {"Date": None} if kind == "svg" else None
-    with matplotlib.rc_context({"svg.hashsalt": "gmn_tf"}):
+    if fonts.lend(figure):
+        warnings.warn(BOXES, stacklevel=2)
+    with (
+        matplotlib.rc_context({"svg.hashsalt": "gmn_tf"}),
+        warnings.catch_warnings(),
+    ):
+        # Which Matplotlib would name one by one.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
 
 

@@ -1,0 +1,59 @@
+"""Names in other scripts are drawn where a font that has them is installed."""
+
+import io
+import warnings
+
+import pytest
+
+from gmn_tf.utils import figures, fonts
+
+LENT = "\N{CIRCLED LATIN CAPITAL LETTER A}"  # in a font of Matplotlib's, STIX
+NOWHERE = "\N{HANGUL SYLLABLE BIC}"  # in none of Matplotlib's
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """The fonts that come with Matplotlib, and no others."""
+    kept = [
+        font
+        for font in fonts.font_manager.fontManager.ttflist
+        if "mpl-data" in font.fname
+    ]
+    monkeypatch.setattr(fonts.font_manager.fontManager, "ttflist", kept)
+    fonts._others.cache_clear()
+    yield
+    fonts._others.cache_clear()
+
+
+def drawn(*names):
+    figure, axes = figures.new_figure(3.0, 2.0)
+    axes.barh(range(len(names)), 1.0)
+    axes.set_yticks(range(len(names)), names)
+    return figure, axes
+
+
+def test_a_font_is_lent_to_names_that_need_it(installed):
+    figure, axes = drawn(f"{LENT} and more", "plain\nlines")
+
+    assert fonts.lend(figure) == ""
+    for label in axes.get_yticklabels():
+        assert label.get_fontfamily() == ["sans-serif", "STIXGeneral"]
+    with warnings.catch_warnings(action="error"):
+        assert figures.to_png(figure)
+
+
+def test_plain_names_keep_their_font(installed):
+    figure, axes = drawn("plain", "größer")
+
+    assert fonts.lend(figure) == ""
+    assert axes.get_yticklabels()[0].get_fontfamily() == ["sans-serif"]
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_one_sentence_says_that_a_font_lacks(kind, installed):
+    figure, _ = drawn(NOWHERE, f"{NOWHERE}{LENT}")
+
+    with pytest.warns(UserWarning) as found:
+        figures.save(figure, io.BytesIO(), kind)
+    assert [str(one.message) for one in found] == [figures.BOXES]
+    assert fonts.lend(figure) == NOWHERE
