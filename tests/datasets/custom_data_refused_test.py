@@ -299,6 +299,29 @@ def test_images_are_not_features_yet(tmp_path, above):
     )
 
 
+@pytest.mark.parametrize("above", ["images", ""])
+def test_folders_of_images_that_name_no_class(above, tmp_path):
+    custom_data.write(tmp_path / "source", labels_csv=None)
+    (tmp_path / "source" / "features.npy").unlink()
+    for name in ("kite value", "owl value"):
+        folder = tmp_path / "source" / above / name
+        folder.mkdir(parents=True)
+        (folder / "1.jpg").write_bytes(b"")
+    (tmp_path / "source" / above / "notes").mkdir()
+
+    assert_refused(
+        tmp_path,
+        [
+            f"no folder of images in {folder.parent} has the name of a class",
+            "called as in classes.csv: wren, kite, ",
+            "received: 2 folders of images: kite value, owl value\n",
+            "Give each folder the name of its class",
+        ],
+    )
+    (tmp_path / "source" / "features.xlsx").touch()
+    assert_refused(tmp_path, ["received: features.xlsx"])
+
+
 def test_no_features_at_all(tmp_path):
     custom_data.write(tmp_path / "source", labels_csv=None)
     (tmp_path / "source" / "features.npy").unlink()

@@ -11,12 +11,12 @@ import numpy as np
 from etils import epath
 
 from gmn_tf.utils import file_kinds, files, tables, texts
-from gmn_tf.utils.errors import InputError, listed
+from gmn_tf.utils.errors import InputError, counted, listed
 from gmn_tf.utils.file_signatures import NPY
 from gmn_tf_datasets.zero_shot import counters, evidence, source
 from gmn_tf_datasets.zero_shot.custom import arrays
 from gmn_tf_datasets.zero_shot.custom import labels as custom_labels
-from gmn_tf_datasets.zero_shot.custom.classes import Classes
+from gmn_tf_datasets.zero_shot.custom.classes import CLASSES_FILE, Classes
 
 FEATURE_FILES = ("features.npz", "features.npy", "features.csv")
 LABEL_FILES = ("labels.csv", "labels.npy")
@@ -76,6 +76,8 @@ def read(
         if not path:
             images = classes and find_images(folder, classes)
             other, advice = file_kinds.instead(folder, "features", NPY)
+            if classes and not images and not other:
+                _check_folder_names(folder, classes)
             raise InputError(
                 f"{folder} has {'images and ' if images else ''}no features.",
                 f"one of {', '.join(FEATURE_FILES)}, there or in --features; "
@@ -159,9 +161,35 @@ def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
         for one in sorted(images.iterdir()) if images.is_dir() else ():
             if names.find(one.name) is None or not one.is_dir():
                 continue
-            if any(path.suffix.lower() in IMAGES for path in one.iterdir()):
+            if _holds_images(one):
                 return images
     return None
+
+
+def _holds_images(folder: epath.Path) -> bool:
+    return any(path.suffix.lower() in IMAGES for path in folder.iterdir())
+
+
+def _check_folder_names(folder: epath.Path, classes: Classes) -> None:
+    """Raises InputError for folders of images of which none names a class."""
+    for images in (folder / "images", folder):
+        # Not folders as lost+found, which cannot be looked into.
+        found = [
+            one.name
+            for one in (sorted(images.iterdir()) if images.is_dir() else ())
+            if one.is_dir() and os.access(one, os.R_OK) and _holds_images(one)
+        ]
+        if found:
+            raise InputError(
+                f"{folder} has no features, and no folder of images in "
+                f"{images} has the name of a class.",
+                "a folder of images per class, called as in "
+                f"{CLASSES_FILE}: {listed(classes.names)}",
+                f"{counted(len(found), 'folder')} of images: {listed(found)}",
+                "Give each folder the name of its class, or each class in "
+                f"{CLASSES_FILE} that of its folder. If there are features, "
+                "name their folder with --features.",
+            )
 
 
 def _read_npy(path: epath.Path, classes: Classes | None, quiet: bool):
