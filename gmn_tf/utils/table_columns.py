@@ -161,6 +161,16 @@ def _advice(advice: str, column: str, names: list[str]) -> str:
 def _check_names(path: epath.Path, names: list[str]) -> None:
     wrong = [name for name in names if not name or names.count(name) > 1]
     numbers = cell_numbers.plain(names)
+    # Equal numbers are rather those of a first line that has no names.
+    same = [name for name in wrong if name]
+    if same and not np.isfinite(cell_numbers.plain(same)).any():
+        raise InputError(
+            f"{names.count(same[0])} columns of {path} are called {same[0]!r}.",
+            "a different name for each column",
+            listed(dict.fromkeys(same)) + " more than once",
+            f"Give each its own name, such as initial_{same[0]} and "
+            f"final_{same[0]}, or remove those that say the same.",
+        )
     # As pandas names the columns of an array.
     counted = len(names) > 2 and (np.diff(numbers) == 1).all()
     counted = counted and numbers[0] in (0, 1)

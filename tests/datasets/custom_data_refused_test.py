@@ -40,7 +40,7 @@ def seen(kind: str) -> str:
         ),
         (
             {"classes_csv": CLASSES.replace("a1", "a0")},
-            ["does not name", "'a0'"],
+            ["2 columns", "'a0'"],
         ),
         ({"classes_csv": CLASSES.splitlines()[0]}, ["names no class"]),
         ({"classes_csv": line(CLASSES, 3, "kite,1,2")}, ["Line 3", "3"]),

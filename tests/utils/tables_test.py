@@ -51,7 +51,8 @@ def test_cells_that_are_not_finite_numbers_are_refused(tmp_path, text):
         ("name,,x\na,b,1\n", "does not name the columns"),
         ("name,,x\na,1,1\nb,1,2\n", "does not name the columns"),
         ("name;x\na;1;2\n", "3 cells"),
-        ("name,x,x\n", "does not name the columns"),
+        ("name,x,x\n", "2 columns of .* are called 'x'"),
+        ("name,x,y,x,y\n", "x, y more than once(.|\n)*initial_x and final_x"),
         ("name,,x\n", "does not name the columns"),
         ("name,x\na,1,2\n", "3 cells"),
         ("name,x\na,1\nb\n", "Line 3"),
@@ -186,8 +187,9 @@ def test_columns_of_an_array_as_pandas_names_them(tmp_path):
 
 
 def test_a_first_line_of_numbers_is_refused(tmp_path):
-    with pytest.raises(InputError, match="does not name the columns"):
-        read(tmp_path, "1,2\n3,4\n")
+    for first in ("1,2", "0.5,0,0", "1.jpg,0,0"):
+        with pytest.raises(InputError, match="does not name the columns"):
+            read(tmp_path, f"{first}\n{first}\n")
     assert len(read(tmp_path, "1,x\n3,4\n")) == 1
 
 
