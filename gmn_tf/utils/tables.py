@@ -44,8 +44,14 @@ class Row(NamedTuple):
         """All columns but these."""
         return tuple(column for column in self.cells if column not in names)
 
-    def numbers(self, columns: Sequence[str]) -> np.ndarray:
+    def numbers(
+        self, columns: Sequence[str], action: str = "Write a number there."
+    ) -> np.ndarray:
         """The cells of some columns as float32.
+
+        Args:
+            columns: their names.
+            action: what to do about a cell that is not a finite number.
 
         Raises:
             InputError: for a cell that is not a finite number, or if the table
@@ -66,7 +72,7 @@ class Row(NamedTuple):
                 f"{'0,25' if style.decimal == ',' else '0.25'}, in column "
                 f"{columns[wrong[0]]!r}",
                 repr(found[wrong[0]]),
-                "Write a number there.",
+                action,
             )
         return values
 

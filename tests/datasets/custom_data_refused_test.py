@@ -48,7 +48,7 @@ def seen(kind: str) -> str:
         ({"classes_csv": line(CLASSES, 3, ",1,2,3,4")}, ["Line 3", "''"]),
         (
             {"classes_csv": line(CLASSES, 3, "kite,1,2,x,4")},
-            ["Line 3", "'a1'", "'x'"],
+            ["Line 3", "'a1'", "'x'", "one column for each kind"],
         ),
         ({"classes_csv": line(CLASSES, 3, "kite,1,2,,4")}, ["Line 3", "''"]),
         ({"classes_csv": line(CLASSES, 3, "kite,1,2,nan,4")}, ["'nan'"]),

@@ -125,6 +125,15 @@ def test_what_describes_no_class_is_refused(text, message, tmp_path):
         class_tables.read_new(path)
 
 
+def test_columns_of_the_training_are_not_divided_for_new_classes(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("class,a1\nowl,long\n")
+
+    with pytest.raises(InputError, match="Line 2") as error:
+        class_tables.read_new(path, ("a1",))
+    assert error.value.action == "Write a number there."
+
+
 def test_missing_new_classes_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"Cannot read .*gone\.csv"):
         class_tables.read_new(tmp_path / "gone.csv")
