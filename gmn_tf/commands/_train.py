@@ -7,12 +7,11 @@ from gmn_tf.commands import define, shared
 from gmn_tf.commands.command_line import command
 from gmn_tf.config import Config
 from gmn_tf.method.variants import VARIANTS
-from gmn_tf.runs.workdir import Workdir
+from gmn_tf.runs.workdir import SEARCH, Workdir
 from gmn_tf.search import sharing
 from gmn_tf.training import checks
 from gmn_tf.utils.errors import InputError
 
-SEARCH = "search"  # the folder of a search, in that of its run
 OF_THE_DATA = ("dataset", "features_file", "embedding")
 
 

@@ -9,6 +9,7 @@ from gmn_tf.config import REAL
 from gmn_tf.method import metrics
 from gmn_tf.method.classifiers.table import all_prefixes
 from gmn_tf.runs import report, tables
+from gmn_tf.runs.workdir import SEARCH
 from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError
 
@@ -86,9 +87,9 @@ def table(paths: list[str]) -> list[dict]:
 def is_unfinished(path: str) -> bool:
     """Whether a run was begun in this folder and has not ended."""
     folder = pathlib.Path(path)
-    begun, ended = (
-        (folder / name).exists() for name in ("config.json", "metrics.json")
-    )
+    # With --preset=auto its settings are searched first.
+    begun = any((folder / name).exists() for name in ("config.json", SEARCH))
+    ended = (folder / "metrics.json").exists()
     return begun and not ended and not is_search(path)
 
 

@@ -15,6 +15,8 @@ classifier_K.keras  final classifier number K, on real and synthetic samples
 baseline_K.keras    the same on real samples only
 checkpoints/        while it runs: from these an interrupted run resumes
 logs/               for TensorBoard
+search/             with --preset=auto: the search for its settings, which comes
+                    before config.json
 """
 
 import contextlib
@@ -38,6 +40,7 @@ with epy.lazy_imports():  # they take seconds
     from gmn_tf.utils import figures
 
 SOURCE = ("name", "data_dir", "split_fingerprint")
+SEARCH = "search"  # the folder of a search, in that of its run
 
 
 class Workdir:

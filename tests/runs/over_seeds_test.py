@@ -197,10 +197,14 @@ def test_unfinished_runs_are_known(tmp_path):
     search.mkdir()
     for name in ("config.json", "search.json"):
         (search / name).write_text("{}")
-    outcome = in_process.call(commands.summary, path, search, finished)
+    searching = tmp_path / "auto"
+    (searching / "search").mkdir(parents=True)
+    outcome = in_process.call(
+        commands.summary, path, search, finished, searching
+    )
     assert "| 10.0 |" in outcome.stdout
     assert outcome.stderr.splitlines() == [
-        f"Left out, because unfinished: {path}",
+        f"Left out, because unfinished: {path}, {searching}",
         f"Left out, because not a run of bin/train: {search}",
     ]
 
