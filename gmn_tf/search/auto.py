@@ -139,9 +139,13 @@ def _line(choice: Mapping, first: Mapping) -> str:
     if choice["reason"]:
         return text + choice["reason"]
     text += f"h {choice['h']:.1f}, T-1 {choice['t1']:.1f}"
-    if choice["gain"] is not None:
-        text += f" ({round(choice['gain'], 1) + 0.0:+.1f})"  # not -0.0
-    return text
+    gain = choice["gain"]
+    if gain is None:
+        return text
+    if gain <= MARGIN <= round(gain, 1):
+        # Rounded up, it would look like one that suffices.
+        return f"{text} ({math.floor(100.0 * gain) / 100.0:+.2f})"
+    return f"{text} ({round(gain, 1) + 0.0:+.1f})"  # not -0.0
 
 
 def _conclusion(folder: SearchFolder, validation: int) -> str:

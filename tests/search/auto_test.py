@@ -349,6 +349,28 @@ def test_why_there_is_no_temperature_is_said(
     assert "no_temperature" in tried and "few rows" in tried
 
 
+def test_a_gain_that_does_not_suffice_is_not_rounded_up(
+    quick, config, tune_data, tmp_path, monkeypatch
+):
+    quick_search = classifier_search.search
+    gains = {-0.01: "+0.0", 0.44: "+0.4", 0.4919: "+0.49", 0.4999: "+0.49"}
+    gains |= {0.5: "+0.50", 0.5001: "+0.5", 0.96: "+1.0"}
+
+    def with_gains(*given, on_choice, **options):
+        def choose(choice):
+            for gain in gains:
+                on_choice(choice | {"gain": gain})
+
+        return quick_search(*given, on_choice=choose, **options)
+
+    monkeypatch.setattr(classifier_search, "search", with_gains)
+    *_, text = search(config, tune_data, tmp_path / "search")
+
+    shown = [f"({gain})" for gain in gains.values()]
+    lines = [line for line in text.splitlines() if "T-1 5.0 (" in line]
+    assert [line.split()[-1] for line in lines] == shown * len(stages.STAGES)
+
+
 def test_another_variant_than_the_users_is_not_chosen(
     quick, config, tune_data, tmp_path
 ):
