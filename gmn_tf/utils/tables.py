@@ -230,6 +230,10 @@ def _what_is_wrong(path: epath.Path, error: Exception) -> tuple[str, str]:
     return (
         f"letters that are not UTF-8 in line {number}: {shown!r} if it is "
         "Windows-1252",
-        "Save the table as CSV UTF-8, or convert it: iconv -f WINDOWS-1252 -t "
+        "Save the table as CSV UTF-8, or convert it from the ENCODING that it "
+        "was saved in, and look at the names in new.csv, because a wrong one "
+        "may give other letters without an error. Usual ones are WINDOWS-1252 "
+        "for Western Europe, WINDOWS-1251 for Cyrillic, CP949 for Korean, "
+        "CP932 for Japanese, GB18030 or BIG5 for Chinese: iconv -f ENCODING -t "
         f"UTF-8 {shlex.quote(os.fspath(path))} > new.csv",
     )

@@ -59,7 +59,10 @@ def test_cells_that_are_not_finite_numbers_are_refused(tmp_path, text):
         ('name,x\n"a,1\n', "Cannot read"),
         ("name,x\na," + 2**20 * "1" + "0\n", "Cannot read"),
         (b"name,x\n\xff,1\n", "UTF-8"),
-        ("name,x\nM\xfcller,1\n".encode("cp1252"), "iconv -f WINDOWS-1252"),
+        ("name,x\nM\xfcller,1\n".encode("cp1252"), "WINDOWS-1252 for Western"),
+        # Which encoding it is, the bytes do not tell.
+        ("name,x\n\uac12,1\n".encode("cp949"), "CP949 for Korean"),
+        ("name,x\n\uac12,1\n".encode("cp949"), "iconv -f ENCODING -t UTF-8"),
         ("n\u00e4me,x\na,1\n".encode("cp1252"), "n\u00e4me,x"),
     ],
 )
