@@ -1,5 +1,6 @@
 """Colours, axes and legends of all figures; no global state."""
 
+import functools
 import io
 import warnings
 from collections.abc import Mapping, Sequence
@@ -116,11 +117,11 @@ def save(figure: Figure, target, kind: str, dpi: int = 150) -> None:
         dpi: dots per inch, for a PNG picture.
 
     Warns:
-        UserWarning: if no installed font has some of its characters.
+        UserWarning: once, if no installed font has some of its characters.
     """
     metadata = {"Date": None} if kind == "svg" else None
     if fonts.lend(figure):
-        warnings.warn(BOXES, stacklevel=2)
+        _warn_of_boxes()
     with (
         matplotlib.rc_context({"svg.hashsalt": "gmn_tf"}),
         warnings.catch_warnings(),
@@ -128,6 +129,11 @@ def save(figure: Figure, target, kind: str, dpi: int = 150) -> None:
         # Which Matplotlib would name one by one.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(target, format=kind, dpi=dpi, metadata=metadata)
+
+
+@functools.cache  # Python itself forgets what it said when filters change
+def _warn_of_boxes() -> None:
+    warnings.warn(BOXES, stacklevel=3)
 
 
 def to_png(figure: Figure) -> bytes:

@@ -21,6 +21,7 @@ def installed(monkeypatch):
     ]
     monkeypatch.setattr(fonts.font_manager.fontManager, "ttflist", kept)
     fonts._others.cache_clear()
+    figures._warn_of_boxes.cache_clear()
     yield
     fonts._others.cache_clear()
 
@@ -54,6 +55,7 @@ def test_one_sentence_says_that_a_font_lacks(kind, installed):
     figure, _ = drawn(NOWHERE, f"{NOWHERE}{LENT}")
 
     with pytest.warns(UserWarning) as found:
-        figures.save(figure, io.BytesIO(), kind)
+        for _ in range(2):
+            figures.save(figure, io.BytesIO(), kind)
     assert [str(one.message) for one in found] == [figures.BOXES]
     assert fonts.lend(figure) == NOWHERE
