@@ -62,13 +62,8 @@ STAGES = (
             "classifier_weights": "1",
         },
         {
-            # `centred` where lengths of rows say something, `arcsinh` also for
-            # columns with units of their own.
-            "feature_scaling": (
-                feature_scaling.UNIT,
-                feature_scaling.CENTRED,
-                feature_scaling.ARCSINH,
-            ),
+            # `arcsinh` also for columns with units of their own.
+            "feature_scaling": (feature_scaling.UNIT, feature_scaling.ARCSINH),
             "embedding_norm": (
                 *(embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD),
             ),
