@@ -50,7 +50,10 @@ def _texts(figure: Figure) -> list[Text]:
 
 @functools.cache
 def _characters(path: str) -> frozenset[int]:
-    font = ft2font.FT2Font(path)
+    try:
+        font = ft2font.FT2Font(path)
+    except (OSError, RuntimeError):  # removed since it was found, or damaged
+        return frozenset()
     # Pictures of characters, as of emoji, have sizes of their own.
     return frozenset(font.get_charmap()) if font.scalable else frozenset()
 

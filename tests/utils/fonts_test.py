@@ -43,6 +43,27 @@ def test_a_font_is_lent_to_names_that_need_it(installed):
         assert figures.to_png(figure)
 
 
+def test_fonts_that_cannot_be_read_are_passed_over(
+    installed, monkeypatch, tmp_path
+):
+    """Matplotlib keeps a list of fonts, some of which may be gone."""
+    (tmp_path / "damaged.ttf").write_bytes(b"no font")
+    kept = fonts.font_manager.fontManager.ttflist
+    unread = [
+        fonts.font_manager.FontEntry(
+            str(tmp_path / name), name, "normal", weight=400
+        )
+        for name in ("gone.ttf", "damaged.ttf")
+    ]
+    monkeypatch.setattr(
+        fonts.font_manager.fontManager, "ttflist", [*unread, *kept]
+    )
+    figure, axes = drawn(LENT)
+
+    assert fonts.lend(figure) == ""
+    assert "STIXGeneral" in axes.get_yticklabels()[0].get_fontfamily()
+
+
 def test_plain_names_keep_their_font(installed):
     figure, axes = drawn("plain", "größer")
 
