@@ -44,14 +44,12 @@ class Row(NamedTuple):
         """All columns but these."""
         return tuple(column for column in self.cells if column not in names)
 
-    def numbers(
-        self, columns: Sequence[str], action: str = "Write a number there."
-    ) -> np.ndarray:
+    def numbers(self, columns: Sequence[str], advice: str = "") -> np.ndarray:
         """The cells of some columns as float32.
 
         Args:
             columns: their names.
-            action: what to do about a cell that is not a finite number.
+            advice: what more to do about a cell that is not a finite number.
 
         Raises:
             InputError: for a cell that is not a finite number, or if the table
@@ -72,7 +70,7 @@ class Row(NamedTuple):
                 f"{'0,25' if style.decimal == ',' else '0.25'}, in column "
                 f"{columns[wrong[0]]!r}",
                 repr(found[wrong[0]]),
-                action,
+                f"Write a number there.{advice}",
             )
         return values
 

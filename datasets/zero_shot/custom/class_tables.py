@@ -23,10 +23,9 @@ KINDS = {
 }
 # As pandas writes them, where a cell of the column was empty.
 KINDS |= {"1.0": "seen", "0.0": "unseen"}
-# What to do about a cell that is not a number.
-_ACTION = "Write a number there."
-_ACTION_AT_FIRST = (
-    f"{_ACTION} If the column names kinds, such as colours, replace it by one "
+# What more to do about a cell that is not a number.
+_KINDS_ADVICE = (
+    " If the column names kinds, such as colours, replace it by one "
     "column for each kind, with 1 where it applies and 0 elsewhere. Codes 0, "
     "1, 2 for the kinds would be taken for quantities."
 )
@@ -68,7 +67,7 @@ def read(
     places, kinds, values, columns, notes = {}, [], [], (), []
     rows = tables.Table(path, required, ("class", "seen", *known, *words))
     # Later classes have the columns of the training, which are numbers.
-    action = _ACTION if known else _ACTION_AT_FIRST
+    advice = "" if known else _KINDS_ADVICE
     for row in rows:
         name = row.cells["class"]
         source.check_class_name(name, row.place, places)
@@ -87,7 +86,7 @@ def read(
         if not values:
             columns = row.columns_except("class", "seen", *words)
             columns, notes = counters.without(columns, path, known)
-        values.append(row.numbers(columns, action))
+        values.append(row.numbers(columns, advice))
     if not places:
         raise InputError(
             f"{path} names no class.",

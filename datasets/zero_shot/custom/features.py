@@ -158,12 +158,16 @@ def find_images(folder: epath.Path, classes: Classes) -> epath.Path | None:
     """The folder with a folder of images for each class, if there is one."""
     names = texts.Names(classes.names)
     for images in (folder / "images", folder):
-        for one in sorted(images.iterdir()) if images.is_dir() else ():
+        for one in _content(images):
             if names.find(one.name) is None or not one.is_dir():
                 continue
             if _holds_images(one):
                 return images
     return None
+
+
+def _content(folder: epath.Path) -> list[epath.Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _holds_images(folder: epath.Path) -> bool:
@@ -176,7 +180,7 @@ def _check_folder_names(folder: epath.Path, classes: Classes) -> None:
         # Not folders as lost+found, which cannot be looked into.
         found = [
             one.name
-            for one in (sorted(images.iterdir()) if images.is_dir() else ())
+            for one in _content(images)
             if one.is_dir() and os.access(one, os.R_OK) and _holds_images(one)
         ]
         if found:
