@@ -266,16 +266,15 @@ def _write_scores(
 
 
 def _callbacks(config, data, workdir, monitoring_options, first_step, bars):
-    quiet = monitoring_options.quiet
-    if first_step and not quiet:
-        print(f"Continuing after step {first_step}.", flush=True)
-    advance = bars.enter_context(
-        progress.progress(
-            "generator", config.steps, quiet, "step", start=first_step
+    callbacks = []
+    if not monitoring_options.quiet:
+        if first_step:
+            print(f"Continuing after step {first_step}.", flush=True)
+        bar = progress.progress(
+            "generator", config.steps, False, "step", start=first_step
         )
-    )
-    callbacks = [
-        ProgressBar(advance, first_step),
+        callbacks = [ProgressBar(bars.enter_context(bar), first_step)]
+    callbacks.append(
         monitoring.TrainingMonitor(
             workdir.logs,
             data,
@@ -283,8 +282,8 @@ def _callbacks(config, data, workdir, monitoring_options, first_step, bars):
             monitoring_options.log_every,
             monitoring_options.picture_every,
             first_step=first_step,
-        ),
-    ]
+        )
+    )
     if monitoring_options.validate_every:
         path = workdir.path / "validation.csv"
         before = []
