@@ -17,7 +17,8 @@ Section 4          `method.metrics`: T-1, u, s, h; `method.calibration`:
                    beyond it
 Tables 2-3         `method.variants`; `runs.separate`: the protocol of Table 2
 Other systems      `method.moments`, `autoencoding`, `regression`,
-                   `alignment`; `method.representation`, `feedback`
+                   `alignment`; `method.representation`, `feedback`,
+                   `kernel_features`
 Fig. 5             `training.validation`: scores while the generator trains
 Tables, figures    `reproduction`
 =================  ==========================================================

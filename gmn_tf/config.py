@@ -20,6 +20,7 @@ from gmn_tf.utils.errors import InputError, check_choice, nearest
 # A count is positive, and TensorFlow counts many things in 32 bits.
 BOUNDS = {int: (1, 2**31), tuple: (1, 2**31), float: (0.0, None)}
 AUTO, SINGLE, MIXED = PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+KERNEL = "kernel"  # of which final classifiers see the features
 BOTH, REAL = ROWS = ("both", "real")  # samples of a classifier
 
 
@@ -297,8 +298,15 @@ class Config:
     # --- Synthesis and final classifier (3.4) -------------------------------
     representation: str = setting(
         "auto",
-        "What final classifiers see: features; auto: what the variant says.",
-        ("auto", "features"),
+        "What final classifiers see: features; kernel: features of a Gaussian "
+        "kernel; auto: what the variant says.",
+        ("auto", "features", KERNEL),
+    )
+    kernel_width: float = setting(
+        3.0,
+        "Of that kernel, in units of the median squared distance of two "
+        "training samples.",
+        least=1e-3,
     )
     synthetic_condition_noise: float = setting(
         0.0,

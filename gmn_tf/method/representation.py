@@ -1,9 +1,9 @@
 """Beyond 3.4: what the final classifiers see in place of features.
 
-A representation is a network that is trained with the generator. It maps
-features to what final classifiers are trained on, and says what they see of a
-synthetic sample. It is saved inside the generator, which makes such samples,
-and inside each classifier, which takes features as all others do.
+A representation maps features to what final classifiers are trained on, and
+says what they see of a synthetic sample. Most are networks trained with the
+generator, and saved inside it; `kernel_features` needs none. All are saved
+inside each classifier, which takes features as all others do.
 """
 
 import keras
@@ -20,25 +20,20 @@ from gmn_tf.method.random_numbers import standard_normal
 
 
 class Representation(keras.Model):
-    """A map of features; a subclass defines `call` and what it is made of.
-
-    Args:
-        network: trained with the generator, built.
+    """A map of features; a subclass defines `call` and both sizes.
 
     Attributes:
         feature_dim: d_x.
         dim: size of what classifiers see.
     """
 
-    def __init__(self, network: keras.Model, **kwargs):
+    def __init__(self, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        self.network = network
-        self.built = True
 
     @property
     def feature_dim(self) -> int:
         """d_x."""
-        return self.network.sizes["feature_dim"]
+        raise NotImplementedError
 
     @property
     def dim(self) -> int:
@@ -62,6 +57,26 @@ class Representation(keras.Model):
 
     def in_full_precision(self) -> "Representation":
         """The same without bfloat16, which not all runtimes have."""
+        return self
+
+
+class TrainedRepresentation(Representation):
+    """A representation by a network.
+
+    Args:
+        network: trained with the generator, built.
+    """
+
+    def __init__(self, network: keras.Model, **kwargs):
+        super().__init__(**kwargs)
+        self.network = network
+        self.built = True
+
+    @property
+    def feature_dim(self) -> int:
+        return self.network.sizes["feature_dim"]
+
+    def in_full_precision(self):
         network = self.network
         if network.compute_dtype == network.variable_dtype:
             return self
@@ -82,7 +97,7 @@ class Representation(keras.Model):
 
 
 @saving.register_keras_serializable("gmn_tf")
-class DecodedFeatures(Representation):
+class DecodedFeatures(TrainedRepresentation):
     """[x, R(x), h]: a feature beside its reading (TF-VAEGAN).
 
     The network is a `regression.Regressor`, h its last hidden layer.
@@ -100,7 +115,7 @@ class DecodedFeatures(Representation):
 
 
 @saving.register_keras_serializable("gmn_tf")
-class Codes(Representation):
+class Codes(TrainedRepresentation):
     """The mean of q(z | x), the code of a feature (CADA-VAE).
 
     The network is an `encoder.Encoder`. Of a synthetic sample classifiers see
@@ -161,12 +176,11 @@ class RepresentedGenerator(WrappedGenerator):
         )
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            # The generator may read it, too; Keras saves its weights once.
-            "reads_network": getattr(self.generator, "regressor", None)
-            is self.representation.network,
-        }
+        read = getattr(self.generator, "regressor", None)
+        own = getattr(self.representation, "network", None)
+        # The generator may read it, too; Keras saves its weights once.
+        same = read is not None and read is own
+        return {**super().get_config(), "reads_network": same}
 
     @classmethod
     def from_config(cls, config):
@@ -180,15 +194,17 @@ class RepresentedGenerator(WrappedGenerator):
             return cls(**config)
 
 
-def represented(samples: Samples, generator, seed: int) -> Samples:
+def represented(
+    samples: Samples, seen_as: Representation | None, seed: int
+) -> Samples:
     """Real samples as the classifiers learn from them.
 
     Args:
         samples: with features `[n, dx]`.
-        generator: whose `representation` it is; None has none.
+        seen_as: None for features as they are.
         seed: of what is random.
     """
-    if generator is None or generator.representation is None:
+    if seen_as is None:
         return samples
-    features = generator.representation.of_training(samples.features, seed)
+    features = seen_as.of_training(samples.features, seed)
     return Samples(features, samples.labels)

@@ -25,6 +25,7 @@ CLASSES = {
     "Encoder": "encoder",
     "FeedbackGenerator": "feedback",
     "Generator": "generator",
+    "KernelFeatures": "kernel_features",
     "LatentNoise": "generator",
     "PrototypeEmbedder": "classifiers.prototype",
     "Regressor": "regression",

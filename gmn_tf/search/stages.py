@@ -1,10 +1,10 @@
 """What --preset=auto tries, and in which order.
 
-Three trials, each of which tries settings in turn (`classifier_search`). The
+Four trials, each of which tries settings in turn (`classifier_search`). The
 first finds in seconds how features and descriptions are scaled best, with a
-discriminant classifier on real features alone. The second adds a prototype
-classifier. The third trains a generator, and adds a bilinear classifier on real
-and synthetic features.
+discriminant classifier on real features alone. The second gives it features of
+a kernel, the third adds a prototype classifier. The fourth trains a generator,
+and adds a bilinear classifier on real and synthetic features.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf.config import BOTH, Config
+from gmn_tf.config import BOTH, KERNEL, Config
 from gmn_tf.data import embeddings, feature_scaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE
-from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
+from gmn_tf.method.variants import CLASSIFICATION, FEATURES, VARIANTS
 from gmn_tf.search import space_input
 from gmn_tf.search.search import AUTO, Search
 from gmn_tf.search.space import CALIBRATED, PENALTY, Space
@@ -71,6 +71,23 @@ STAGES = (
             PENALTY: (CALIBRATED,),
         },
         1.0,
+    ),
+    Stage(
+        "Real features, by a kernel",
+        {
+            "variant": BASELINE,
+            "classifier": "discriminant",
+            "classifier_rows": "real",
+            "classifier_weights": "1",
+            "representation": KERNEL,
+        },
+        {
+            # Many more dimensions, which need less to be added to each.
+            "discriminant_shrinkage": (0.3, 1.0),
+            "kernel_width": (3.0, 10.0),
+            PENALTY: (CALIBRATED,),
+        },
+        0.4,
     ),
     Stage(
         "Real features, with a network",
@@ -190,8 +207,16 @@ def remaining(config: Config, fixed: Container[str]) -> list[Stage]:
     if "classifier" in fixed:
         kept = {"classifier_rows", "classifier_weights"}
     trials = []
+    # Unless classifiers are to see something else, by flag or by variant.
+    maps_features = (
+        "representation" not in fixed
+        and VARIANTS[config.variant].representation == FEATURES
+        and ("classifier" not in fixed or "discriminant" in config.classifier)
+    )
     for stage in STAGES:
         settings = {"variant": config.variant, **stage.settings}
+        if "representation" in settings and not maps_features:
+            continue
         # Without a generator, or where nothing learns from its samples.
         if "variant" not in stage.settings and not (
             VARIANTS[config.variant].has_generator
@@ -220,9 +245,7 @@ def remaining(config: Config, fixed: Container[str]) -> list[Stage]:
             if not (name in fixed or name in kept or name.startswith(unused))
         }
         # The same as before, with nothing else to try.
-        again = [left] == [
-            {"variant": one.settings["variant"]} for one in trials
-        ]
+        again = left in [{"variant": one.settings["variant"]} for one in trials]
         if again and not tried.keys() - {PENALTY}:
             continue
         eligible = "variant" not in fixed or left["variant"] == config.variant

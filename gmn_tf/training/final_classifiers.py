@@ -5,9 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gmn_tf.config import BOTH, Config
+from gmn_tf.config import BOTH, KERNEL, Config
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import representation, synthesis, variants
+from gmn_tf.method import (
+    kernel_features,
+    representation,
+    synthesis,
+    variants,
+)
 from gmn_tf.method.classifiers import combination, table
 from gmn_tf.method.classifiers.base import Classifier, Task, assemble
 from gmn_tf.training import precision
@@ -93,19 +98,21 @@ def fit(
     Raises:
         InputError: if training diverged.
     """
+    fitted = {} if fitted is None else fitted
     of_parts = fit_parts(config, data, generator, on_epoch, fitted)
     weights = [part.weight for part in config.classifier_parts]
+    seen_as = _seen_as(config, data, generator, fitted)
     real = data.train
     if len(of_parts) > 1:
-        real = representation.represented(real, generator, config.seed)
+        real = representation.represented(real, seen_as, config.seed)
     models = [
         combination.combine(several, weights, real.features)
         if len(several) > 1
         else several[0]
         for several in zip(*of_parts)
     ]
-    if generator is not None and generator.representation is not None:
-        full = generator.representation.in_full_precision()
+    if seen_as is not None:
+        full = seen_as.in_full_precision()
         models = [assemble(one.terms, one.embedders, full) for one in models]
     for model in models:
         model.penalise_seen(data.num_seen, config.seen_penalty)
@@ -122,10 +129,11 @@ def fit_parts(
     """Of each part of the final classifier, one model per classifier seed.
 
     They are neither added up nor penalised yet, and take features as the
-    generator's representation gives them. Takes the same arguments as
-    `fit`, and raises the same.
+    representation gives them. Takes the same arguments as `fit`, and raises
+    the same.
     """
     fitted = {} if fitted is None else fitted
+    seen_as = _seen_as(config, data, generator, fitted)
     tasks, names, models = {}, [], []
     for part in config.classifier_parts:
         name = part.name
@@ -141,11 +149,11 @@ def fit_parts(
         chosen = settings(config, name)
         key = (
             *(name, chosen, first, config.classifier_seeds, config.seed),
-            *(counts, data.feature_scaling.kind, data.embedding_norm),
+            *(counts, data.embedding_norm, *_of_features(config, data)),
         )
         if key not in fitted:
             if counts not in tasks:
-                tasks[counts] = _task(config, data, generator, counts)
+                tasks[counts] = _task(config, data, generator, seen_as, counts)
             fits = num_fitted(config, name)
             models_of_kind = [
                 table.fit(name)(
@@ -163,13 +171,36 @@ def fit_parts(
     return models
 
 
-def _task(config: Config, data: ZeroShotData, generator, with_fake) -> Task:
+def _of_features(config: Config, data: ZeroShotData) -> tuple:
+    """The settings by which classifiers see the same features."""
+    return data.feature_scaling.kind, config.representation, config.kernel_width
+
+
+def _seen_as(
+    config: Config, data: ZeroShotData, generator, fitted: dict
+) -> representation.Representation | None:
+    """What classifiers see in place of features; None for features."""
+    if config.representation != KERNEL:
+        return None if generator is None else generator.representation
+    key = _of_features(config, data)
+    if key not in fitted:
+        fitted[key] = kernel_features.fit(data.train, config.kernel_width)
+    return fitted[key]
+
+
+def _task(
+    config: Config, data: ZeroShotData, generator, seen_as, with_fake
+) -> Task:
     """What a part learns from: real samples, and those of a generator."""
-    real = representation.represented(data.train, generator, config.seed)
+    real = representation.represented(data.train, seen_as, config.seed)
     dtype = precision.of_products(config)
     if not with_fake:
         seen = data.num_seen
         return Task(real, data.embeddings, seen, seen, dtype)
+    if generator.representation is not seen_as:
+        if generator.representation is not None:
+            generator = generator.generator
+        generator = representation.RepresentedGenerator(generator, seen_as)
     fake = draw_synthetic(config, data, generator)
     samples = synthesis.joined(real, fake)
     return Task(

@@ -6,7 +6,7 @@ import pytest
 
 from gmn_tf.data import on_disk
 from gmn_tf.data.zero_shot_data import Samples
-from gmn_tf.method import representation
+from gmn_tf.method import kernel_features, representation
 from gmn_tf.method.classifiers import base
 from gmn_tf.method.encoder import Encoder
 from gmn_tf.method.regression import Regressor
@@ -15,10 +15,14 @@ from tests.support import toys
 FEATURES = toys.normal(9, toys.DX).astype("f4")
 NOISE = toys.normal(9, toys.DZ).astype("f4")
 EMBEDDINGS = toys.normal(9, toys.DA).astype("f4")
-KINDS = ("decoded", "codes")
+KINDS = ("decoded", "codes", "kernel")
 
 
 def make(kind):
+    if kind == "kernel":
+        labels = np.repeat(np.arange(3, dtype=np.int32), 3)
+        samples = Samples(toys.normal(9, toys.DX).astype("f4") + 0.5, labels)
+        return kernel_features.fit(samples, 3.0)
     if kind == "decoded":
         network = Regressor(toys.DX, toys.DA, (11, 8), "leaky_relu")
         return representation.DecodedFeatures(toys.randomise(network))
@@ -125,4 +129,5 @@ def test_generators_and_classifiers_keep_their_representation(kind, tmp_path):
 def test_without_a_representation_samples_stay_as_they_are():
     samples = Samples(FEATURES, np.zeros(9, np.int32))
     for generator in (None, toys.generator()):
-        assert representation.represented(samples, generator, 1) is samples
+        seen_as = generator and generator.representation
+        assert representation.represented(samples, seen_as, 1) is samples

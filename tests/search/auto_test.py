@@ -22,7 +22,7 @@ from gmn_tf.training import workers
 from gmn_tf.utils.errors import InputError
 
 QUICK = {"prototype_epochs": 2, "classifier_epochs": 2, "prototype_units": (8,)}
-CLOSED, REAL, BOTH = (stage.name for stage in stages.STAGES)
+CLOSED, KERNEL, REAL, BOTH = (stage.name for stage in stages.STAGES)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -117,14 +117,21 @@ def failure():
 @pytest.mark.parametrize(
     ("fixed", "titles", "eligible"),
     [
-        ({}, [CLOSED, REAL, BOTH], [True] * 3),
-        ({"variant": "real_only"}, [CLOSED, REAL], [True, True]),
-        ({"variant": "wgan_gm"}, [CLOSED, REAL, BOTH], [False, False, True]),
-        ({"embedding_norm": "l2"}, [CLOSED, REAL, BOTH], [True] * 3),
-        ({"synthetic_per_class": 50}, [CLOSED, REAL, BOTH], [True] * 3),
-        ({"classifier": "discriminant"}, [CLOSED, BOTH], [True, True]),
+        ({}, [CLOSED, KERNEL, REAL, BOTH], [True] * 4),
+        ({"variant": "real_only"}, [CLOSED, KERNEL, REAL], [True] * 3),
+        (
+            {"variant": "wgan_gm"},
+            [CLOSED, KERNEL, REAL, BOTH],
+            [False, False, False, True],
+        ),
+        ({"embedding_norm": "l2"}, [CLOSED, KERNEL, REAL, BOTH], [True] * 4),
+        ({"synthetic_per_class": 9}, [CLOSED, KERNEL, REAL, BOTH], [True] * 4),
+        ({"classifier": "discriminant"}, [CLOSED, KERNEL, BOTH], [True] * 3),
         ({"classifier": "prototype"}, [CLOSED, REAL, BOTH], [True] * 3),
-        ({"classifier_rows": "real"}, [CLOSED, REAL], [True, True]),
+        ({"classifier_rows": "real"}, [CLOSED, KERNEL, REAL], [True] * 3),
+        ({"representation": "kernel"}, [CLOSED, REAL, BOTH], [True] * 3),
+        ({"representation": "features"}, [CLOSED, REAL, BOTH], [True] * 3),
+        ({"variant": "cadavae"}, [CLOSED, REAL, BOTH], [False, False, True]),
     ],
 )
 def test_what_is_fixed_is_not_tried(fixed, titles, eligible):
@@ -202,7 +209,7 @@ def test_the_best_of_what_was_tried_is_chosen(whole):
     further = sum(len(values) - 1 for _, values in tried)
     assert len(of_settings) == further
     titles = [row["title"] for row in rows if not row["setting"]]
-    assert titles == [CLOSED, REAL, BOTH]
+    assert titles == [CLOSED, KERNEL, REAL, BOTH]
     for row in rows:
         gain = row["gain"] and f" ({float(row['gain']) + 0.0:+.1f})"
         line = f"h {float(row['h']):.1f}, T-1 {float(row['t1']):.1f}{gain}"
@@ -263,7 +270,7 @@ def test_an_interrupted_search_continues(
 
     def interrupted(*given, **options):
         calls.append(1)
-        if len(calls) == 3:  # of the third trial, its generator trained
+        if len(calls) == 4:  # of the last trial, its generator trained
             raise KeyboardInterrupt
         return original(*given, **options)
 
@@ -277,7 +284,7 @@ def test_an_interrupted_search_continues(
     assert found == whole[0]
     assert results(folder) == results(whole[1])
     assert text.count("instead of") == whole[2].count("instead of")
-    assert len(calls) == 4
+    assert len(calls) == 5
 
 
 def test_test_records_can_be_missing(
@@ -304,7 +311,8 @@ def test_real_features_alone_can_win(quick, config, tune_data, tmp_path):
     found, _, text = search(config, tune_data, tmp_path / "search")
 
     assert (found.variant, found.classifier) == ("real_only", "discriminant")
-    assert f"Chosen: {CLOSED}, h 30.0\n  ({REAL}: h 30.0)" in text
+    others = f"  ({KERNEL}: h 30.0)\n  ({REAL}: h 30.0)"
+    assert f"Chosen: {CLOSED}, h 30.0\n{others}" in text
     # At the start, and with the result.
     assert text.count("With 2 validation classes (fewer than") == 2
     unwrapped = " ".join(text.split())
@@ -383,7 +391,8 @@ def test_another_variant_than_the_users_is_not_chosen(
     assert found.variant == "cwgan_gm"
     assert f"Chosen: {BOTH}, h 20.0\n  ({CLOSED}: h 30.0)" in text
     with open(folder.path / "trials.csv", encoding="utf-8") as file:
-        assert [row["trial"] for row in csv.DictReader(file)] == ["3", "1", "2"]
+        order = [row["trial"] for row in csv.DictReader(file)]
+    assert order == ["4", "1", "2", "3"]
 
 
 @pytest.mark.parametrize(("minutes", "skipped"), [(1.5, True), (60.0, False)])
@@ -422,12 +431,12 @@ def test_trials_that_fail_are_passed_over(quick, config, tune_data, tmp_path):
     assert found.variant == "real_only"
     assert f"{BOTH}:\n  failed: It diverged." in text
     assert "It diverged." in (folder.path / "choices.csv").read_text()
-    assert "trial 3 failed: It diverged." in report.write(folder)
+    assert "trial 4 failed: It diverged." in report.write(folder)
     quick["real_only"] = failure()
     with pytest.raises(InputError, match=r"^It diverged\.") as error:
         search(config, tune_data, tmp_path / "other")
     assert error.value.action == "Try another."
-    assert "3 trials" in error.value.received
+    assert "4 trials" in error.value.received
 
 
 def test_other_settings_need_another_folder(quick, config, tune_data, tmp_path):

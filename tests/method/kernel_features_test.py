@@ -1,0 +1,99 @@
+"""Features of a Gaussian kernel: their products are the kernel's."""
+
+import numpy as np
+import pytest
+
+from gmn_tf.data.zero_shot_data import Samples
+from gmn_tf.method import kernel_features
+from gmn_tf.method.classifiers import base, discriminant
+from gmn_tf.utils.errors import InputError
+
+
+def samples(count=30, dim=5, offset=0.0, scale=1.0):
+    features = np.random.default_rng(1).normal(size=(count, dim))
+    labels = np.arange(count, dtype=np.int32) % 3
+    return Samples((scale * features + offset).astype("f4"), labels)
+
+
+def slow_kernel(features, others, width):
+    """exp(-|x - z|^2 / width), one pair after another, in float64."""
+    return np.array(
+        [
+            [np.exp(-sum((x - z) ** 2) / width) for z in others.astype("f8")]
+            for x in features.astype("f8")
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("offset", "scale"), [(0.0, 1.0), (37.0, 1.0), (0.0, 1e4), (0.0, 1e-4)]
+)
+def test_products_of_features_are_the_kernel(offset, scale):
+    given = samples(offset=offset, scale=scale)
+    made = kernel_features.fit(given, 2.0)
+    rows = given.features[:4] + 0.1 * scale
+
+    found = made(given.features).numpy(), made(rows).numpy()
+
+    distances = [
+        np.sum(np.square(x - z), dtype="f8")
+        for place, x in enumerate(given.features)
+        for z in given.features[:place]
+    ]
+    width = 2.0 * np.median(distances)
+    assert made.sizes["width"] == pytest.approx(width, rel=1e-4)
+    among = slow_kernel(given.features, given.features, width)
+    new = slow_kernel(rows, given.features, width)
+    # Less their means: both sides are centred at the mean of the landmarks.
+    expected = new - new.mean(axis=1, keepdims=True)
+    expected += among.mean() - among.mean(axis=0)
+    scaled = np.square(found[0]).mean()
+    centred = among - among.mean(axis=0) - among.mean(axis=1, keepdims=True)
+    factor = np.trace(centred + among.mean()) / (30 * made.dim)
+    np.testing.assert_allclose(
+        found[1] @ found[0].T * factor, expected, rtol=1e-3, atol=2e-3
+    )
+    assert scaled == pytest.approx(1.0, rel=1e-3)
+    np.testing.assert_allclose(found[0].mean(axis=0), 0.0, atol=2e-3)
+
+
+def test_landmarks_are_spread_over_classes(monkeypatch):
+    monkeypatch.setattr(kernel_features, "MOST_LANDMARKS", 10)
+    given = samples(count=300)
+    made = kernel_features.fit(given, 3.0)
+
+    rows = made.landmarks.numpy() + made.centre.numpy()
+
+    assert made.sizes["landmarks"] == 10
+    places = [
+        np.argmin(np.abs(given.features - row).sum(axis=1)) for row in rows
+    ]
+    assert np.bincount(given.labels[places]).min() >= 3
+
+
+def test_equal_samples_have_no_kernel():
+    equal = Samples(np.ones((4, 3), "f4"), np.arange(4, dtype=np.int32) % 2)
+
+    with pytest.raises(InputError, match="the same features"):
+        kernel_features.fit(equal, 3.0)
+
+
+def test_classes_within_each_other_are_told_apart():
+    """Rings around one point: no line divides them, and their means agree."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(600, dtype=np.int32) % 3
+    angles = rng.uniform(0.0, 2.0 * np.pi, 600)
+    radius = 1.0 + labels + rng.normal(0.0, 0.1, 600)
+    rings = radius * np.stack([np.cos(angles), np.sin(angles)])
+    given = Samples(rings.T.astype("f4"), labels)
+    made = kernel_features.fit(given, 0.3)
+    embeddings = np.eye(3, dtype="f4")
+
+    def accuracy(seen):
+        task = base.Task(Samples(seen, labels), embeddings, 3, 3)
+        settings = discriminant.Settings(0.01)
+        scores = discriminant.fit(task, settings, 1)(seen)
+        return np.mean(np.argmax(scores, axis=1) == labels)
+
+    assert accuracy(given.features) < 0.5
+    assert accuracy(made(given.features).numpy()) > 0.95
