@@ -39,7 +39,8 @@ OF_SGD = (
     *("classifier_learning_rate", "classifier_decay", "classifier_momentum"),
     *("classifier_weight_decay", "classifier_batch_size", "classifier_epochs"),
 )
-OF_SYNTHESIS = ("synthetic_", "seen_")
+# Of what final classifiers learn from.
+OF_SAMPLES = ("synthetic_", "seen_", "kernel_")
 
 
 def make(
@@ -125,7 +126,7 @@ def make(
                 "Leave one of them out.",
             )
     fixed, generator, classifier = {}, {}, {}
-    of_classifier = ("classifier", *table.all_prefixes(), *OF_SYNTHESIS)
+    of_classifier = ("classifier", *table.all_prefixes(), *OF_SAMPLES)
     tried_of = {**space, **changes}
     # First, since it decides which of the other settings have an effect.
     for name in sorted(tried_of, key=lambda name: name != "classifier"):

@@ -191,6 +191,13 @@ def test_classifiers_can_be_searched_for():
     assert {"classifier_decay", "prototype_mask"} <= set(made.classifier)
 
 
+def test_a_generator_is_not_trained_anew_for_another_kernel():
+    made = make({"kernel_width": [1.0, 3.0]})
+
+    assert made.classifier["kernel_width"] == (1.0, 3.0)
+    assert "kernel_width" not in made.generator
+
+
 def test_sgd_of_the_frozen_classifier_belongs_to_the_generator():
     config = Config(variant="cwgan_cls", classifier="bilinear+prototype")
     made = space_input.make("cpu", config, (), {})
