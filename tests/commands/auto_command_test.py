@@ -77,7 +77,7 @@ def test_it_chooses_and_trains(run, words):
 
     assert "No test record is read." in printed
     choices, _, scores = printed.partition("Chosen: ")
-    assert choices.count(" instead of ") == 6
+    assert choices.count(" instead of ") == 8
     assert "joint protocol, test split" in scores
     best = read(path / "search" / "best.json")
     begun = read(path / "config.json")["config"]
