@@ -9,10 +9,11 @@ splits, with the settings of --config, and with --variant=cwgan_gm if that has
 none. Each classifier of `ROWS` is trained on real samples, or on real and
 synthetic ones. Where a row has settings to try,
 the first seed's tune splits decide; the penalty of seen classes is the one
-with the largest h on the tune splits of all seeds. Only then the test splits
-are scored, with that penalty and, to show the price of a clean choice, with
-the one that is best there. The same command continues where it was stopped.
-Writes scores.csv into --workdir.
+that `bin/evaluate --calibrate` finds on the tune splits of all seeds (in the
+results, the one with the largest h there). Only then the test splits are
+scored, with that penalty and, to show the price of a clean choice, with the one
+that is best there. The same command continues where it was stopped. Writes
+scores.csv into --workdir.
 
 `bin/reproduce --tables=leaderboard` compares these and other systems in the
 same way (docs/leaderboard.md). This file keeps results/classifiers reproducible
@@ -161,14 +162,16 @@ def result(row: Row, sides: Mapping) -> dict:
     seeds = range(1, FLAGS.seeds + 1)
     first = sides["tune", 1]
     curves = [
-        calibration.best(calibration.curve(first.models(row, one), first.data))
+        calibration.middle(
+            calibration.curve(first.models(row, one), first.data)
+        )
         for one in row.tried
     ]
     best = int(np.argmax([one["h"]["mean"] for one in curves]))
     tried = row.tried[best]
     # All seeds' classifiers on the tune splits share one penalty.
     tune = [m for s in seeds for m in sides["tune", s].models(row, tried)]
-    chosen = calibration.best(calibration.curve(tune, first.data))
+    chosen = calibration.middle(calibration.curve(tune, first.data))
     by_seed, bounds = [], []
     for seed in seeds:
         side = sides["test", seed]
@@ -177,7 +180,7 @@ def result(row: Row, sides: Mapping) -> dict:
         by_seed.append(
             {n: float(np.mean([one[n] for one in scores])) for n in SCORES}
         )
-        bound = calibration.best(calibration.curve(models, side.data))
+        bound = calibration.largest(calibration.curve(models, side.data))
         bounds.append(bound["h"]["mean"])
     line = {"classifier": row.classifier, "rows": row.rows}
     line["settings"] = json.dumps({**row.settings, **tried})

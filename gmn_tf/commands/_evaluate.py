@@ -28,9 +28,9 @@ from gmn_tf.utils.errors import InputError, check_same
     define.boolean(
         "calibrate",
         None,
-        "Find the --seen_penalty with the largest h, and the --temperature "
-        "with the largest likelihood, for a run with --split=tune or several "
-        "that differ in their seed; write "
+        "Find the --seen_penalty in the middle of those whose h is near the "
+        "largest, and the --temperature with the largest likelihood, for a run "
+        "with --split=tune or several that differ in their seed; write "
         "calibration.csv and calibration.png.",
     ),
     define.rule(
@@ -48,8 +48,8 @@ def evaluate(values, arguments) -> None:
     bin/evaluate --workdir=runs/synthetic-cwgan_gm-1
 
     Other ways are the separate protocol (--tune_workdir), the curve of Fig. 3
-    (--synthetic_per_class), and the best penalty of seen classes with
-    a temperature (--calibrate).
+    (--synthetic_per_class), and a penalty of seen classes with a
+    temperature (--calibrate).
     """
     folders = ([values.workdir] if values.workdir else []) + arguments
     if not folders or (len(folders) > 1 and not values.calibrate):
@@ -88,10 +88,10 @@ def evaluate(values, arguments) -> None:
         if VARIANTS[run.config.variant].has_generator:
             title += f": {run.config.steps} generator steps"
         log(f"{title}\n")
-        best = calibration.best(rows)
-        fit = finished.temperature(runs, best["penalty"])
+        chosen = calibration.middle(rows)
+        fit = finished.temperature(runs, chosen["penalty"])
         classifiers = len(runs) * run.config.classifier_seeds
-        log(report.calibration_table(without, best, classifiers, len(runs)))
+        log(report.calibration_table(without, chosen, classifiers, len(runs)))
         if fit.reason:
             log(f"No --temperature is found: {fit.reason}.")
         else:
@@ -99,7 +99,7 @@ def evaluate(values, arguments) -> None:
             log(f"Largest likelihood with it: {flag}")
         data = run.data
         if note := shortfalls.few_classes(
-            {"t1": best["t1"]["mean"]}, data.num_classes - data.num_seen
+            {"t1": chosen["t1"]["mean"]}, data.num_classes - data.num_seen
         ):
             log(f"Note: {note}")
         written = "calibration.csv, calibration.png"

@@ -213,9 +213,8 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
         model.penalise_seen(first.data.num_seen, 0.0)
         model.temperature = 1.0
     rows = calibration.curve(models, first.data)
-    chosen = calibration.best(rows)["penalty"]
     text = report.curve_csv(rows, "penalty")
-    figure = plots.calibration_curve(rows, chosen, common_title(runs))
+    figure = plots.calibration_curve(rows, common_title(runs))
     for run in runs:
         run.workdir.write_text("calibration.csv", text)
         run.workdir.save_picture("calibration.png", figure)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from gmn_tf.method import calibration
 from gmn_tf.utils import figures
 
 MAX_NAMES = 60  # more names than this in a column cannot be read
@@ -99,14 +100,15 @@ def synthetic_count_curve(rows: Sequence[Mapping], title: str) -> Figure:
     return figure
 
 
-def calibration_curve(
-    rows: Sequence[Mapping], chosen: float, title: str
-) -> Figure:
+def calibration_curve(rows: Sequence[Mapping], title: str) -> Figure:
     """Scores against the penalty of seen classes; the chosen one is marked.
 
-    Takes rows as above, with `penalty` in place of `n`.
+    So are those between which it was chosen. Takes rows as above, with
+    `penalty` in place of `n`.
     """
     figure, axes = _scores_along(rows, "penalty", title, markers=False)
+    chosen = calibration.middle(rows)["penalty"]
+    axes.axvspan(*calibration.near(rows), color="0.9", zorder=0)
     axes.axvline(chosen, color="0.4", linewidth=1.0)
     above = {"xycoords": ("data", "axes fraction"), "va": "top"}
     axes.annotate(f" {chosen:g}", (chosen, 1.0), **above)

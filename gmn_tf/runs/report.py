@@ -196,21 +196,24 @@ def trials_table(results: Sequence[Mapping]) -> str:
 
 
 def calibration_table(
-    without: Mapping, best: Mapping, classifiers: int, runs: int
+    without: Mapping, chosen: Mapping, classifiers: int, runs: int
 ) -> str:
-    """Scores without, and with the best penalty on the tune splits.
+    """Scores without a penalty, and with the one chosen on the tune splits.
 
     Args:
         without: the scores without a penalty.
-        best: those with the best one.
+        chosen: those with the chosen one.
         classifiers: how many were scored, of all runs together.
         runs: how many runs these are from.
     """
     table = [
-        _row(f"{row['penalty']:g}", row, classifiers) for row in (without, best)
+        _row(f"{row['penalty']:g}", row, classifiers)
+        for row in (without, chosen)
     ]
-    flag = f"--seen_penalty={best['penalty']:g}"
-    text = f"Largest h on the tune splits: {flag}"
+    text = (
+        "In the middle of the penalties whose h on the tune splits is near the "
+        f"largest:\n--seen_penalty={chosen['penalty']:g}"
+    )
     parts = _aligned(table, "penalty"), _legend(classifiers, runs), text
     return "\n\n".join(parts)
 

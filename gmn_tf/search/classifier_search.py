@@ -41,6 +41,7 @@ def search(
     on_choice: Callable[[dict], None] = lambda choice: None,
     deadline: float = math.inf,
     margin: float = 0.0,
+    choose_penalty: Callable[[list[dict]], dict] = calibration.middle,
 ) -> list[dict]:
     """Scores one classifier for each setting that is tried.
 
@@ -60,6 +61,7 @@ def search(
         deadline: of `time.monotonic`; no other value is tried that would
             probably need longer.
         margin: points by which a value has to be better than those before it.
+        choose_penalty: gives one entry of `calibration.curve`.
 
     Returns:
         All that were tried, the chosen one first, then by their scores: the
@@ -111,9 +113,9 @@ def search(
         # For the other scores the best penalty would be none, or all.
         if calibrate and objective == "h":
             model.penalise_seen(data.num_seen, 0.0)
-            best = calibration.best(calibration.curve([model], used))
-            changed = changed.replace({PENALTY: best["penalty"]})
-            found.append((changed, best))
+            entry = choose_penalty(calibration.curve([model], used))
+            changed = changed.replace({PENALTY: entry["penalty"]})
+            found.append((changed, entry))
         rows = []
         for one, scores in found:
             model.penalise_seen(data.num_seen, one.seen_penalty)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import ZeroShotData
-from gmn_tf.method import metrics
+from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs.entries import Entry
@@ -178,6 +178,7 @@ def _choose(entry, config, generators, minutes) -> dict:
                 on_choice=note,
                 deadline=begun + limit - seconds,
                 margin=MARGIN,
+                choose_penalty=calibration.largest,
             )[0]
         except LostDataError:
             raise
@@ -300,7 +301,8 @@ def _peek(entry, config, generators, chosen) -> dict:
     best = None
     for step in reversed(record["steps"]):
         top = classifier_search.search(
-            *(settled, generators.data, load(step), tried, OBJECTIVE)
+            *(settled, generators.data, load(step), tried, OBJECTIVE),
+            choose_penalty=calibration.largest,
         )[0]
         if best is None:
             found = {name: top[name] for name in entry.tried}

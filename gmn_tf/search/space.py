@@ -15,7 +15,7 @@ with epy.lazy_imports():  # it takes seconds
     import keras_tuner
 
 PENALTY = "seen_penalty"
-CALIBRATED = "calibrated"  # of the penalty: where h is largest
+CALIBRATED = "calibrated"  # of the penalty: where h is near its largest
 MARGIN = 0.5  # a smaller gain in h is within the noise of a seed
 LAYERS = [[1024], [2048], [4096], [1024, 1024], [2048, 2048], [4096, 4096]]
 

@@ -50,23 +50,47 @@ def test_scores_against_the_penalty():
     # and the seen ones that were right still are.
     later = min(rows, key=lambda row: abs(row["penalty"] - 2.5))
     assert later["u"] == plain["t1"] and later["s"] == plain["s"]
-    best = calibration.best(rows)
+    best = calibration.largest(rows)
     assert best["h"]["mean"] == later["h"]["mean"] > plain["h"]["mean"]
 
 
-def test_the_best_penalty_is_named_and_drawn():
+def rows_of(**scores):
+    """Entries of a curve: h of penalties 0, 1, 2, ..."""
+    return [
+        {"penalty": float(penalty), "h": {"mean": h}}
+        for penalty, h in enumerate(scores["h"])
+    ]
+
+
+def test_the_middle_of_good_penalties_is_chosen():
+    # The largest by chance, at the edge of the good ones.
+    rows = rows_of(h=[10.0, 41.0, 40.0, 39.5, 40.5, 39.0, 20.0])
+
+    assert calibration.largest(rows)["penalty"] == 1.0
+    assert calibration.near(rows) == (1.0, 5.0)
+    assert calibration.middle(rows) is rows[3]
+    # Of a classifier that knows little, too: points are no measure of it.
+    low = rows_of(h=[0.0, 1.0, 1.1, 1.09, 0.9])
+    assert calibration.near(low) == (2.0, 3.0)
+    assert calibration.middle(rows_of(h=[0.0, 0.0, 0.0]))["penalty"] == 1.0
+    assert calibration.middle(rows[:1]) is rows[0]
+
+
+def test_the_penalty_is_named_and_drawn():
     rows = calibration.curve(
         [looking_up(SEEN_SCORES, UNSEEN_SCORES)],
         data_of(SEEN_LABELS, UNSEEN_LABELS),
     )
-    best = calibration.best(rows)
+    chosen = calibration.middle(rows)
 
-    text = report.calibration_table(rows[0], best, 10, 2)
+    text = report.calibration_table(rows[0], chosen, 10, 2)
     assert text.splitlines()[1].startswith("-4 ")
     assert "mean ± standard deviation over 10 classifiers of 2 runs." in text
-    assert text.endswith(f"--seen_penalty={best['penalty']:g}")
-    axes = plots.calibration_curve(rows, best["penalty"], "toy").axes[0]
-    assert list(axes.lines[-1].get_xdata()) == [best["penalty"]] * 2
+    assert text.endswith(f"--seen_penalty={chosen['penalty']:g}")
+    axes = plots.calibration_curve(rows, "toy").axes[0]
+    assert list(axes.lines[-1].get_xdata()) == [chosen["penalty"]] * 2
+    (around,) = axes.patches
+    assert around.get_x() == calibration.near(rows)[0]
     np.testing.assert_array_equal(
         axes.lines[0].get_xdata(), [row["penalty"] for row in rows]
     )
@@ -94,7 +118,7 @@ def plain_run(make_run):
 
 def test_what_is_found_is_what_a_run_with_it_gives(plain_run, make_run):
     rows = finished.calibrate([plain_run])
-    best = calibration.best(rows)
+    best = calibration.middle(rows)
     again = make_run(seen_penalty=best["penalty"])
     scores, plain = again.scores, plain_run.scores
 

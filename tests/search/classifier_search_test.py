@@ -38,7 +38,7 @@ def scored(config, tune_data, generator, row, calibrate=False):
     (model,) = final_classifiers.fit(changed, tune_data, generator)
     if calibrate:
         model.penalise_seen(tune_data.num_seen, 0.0)
-        best = calibration.best(calibration.curve([model], tune_data))
+        best = calibration.middle(calibration.curve([model], tune_data))
         assert best["penalty"] == row["seen_penalty"]
         return {name: best[name]["mean"] for name in SCORES}
     scores = metrics.mean_and_std([metrics.score(model, tune_data)])

@@ -61,7 +61,7 @@ def test_the_choice_is_that_of_the_search_on_the_tune_splits(
     begun = real_only(config["tune"]).replace(entry.classifier_settings())
     settled = begun.replace({**found["settings"], "seen_penalty": 0.0})
     (model, *_) = final_classifiers.fit(settled, splits["tune"], None)
-    best = calibration.best(calibration.curve([model], splits["tune"]))
+    best = calibration.largest(calibration.curve([model], splits["tune"]))
 
     assert found["trials"] == len(found["tried"]) == TRIALS
     assert found["h"] == pytest.approx(best["h"]["mean"])
