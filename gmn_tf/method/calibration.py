@@ -55,14 +55,14 @@ def largest(rows: Sequence[dict]) -> dict:
     return max(rows, key=lambda row: row["h"]["mean"])
 
 
-def near(rows: Sequence[dict]) -> tuple[float, float]:
-    """The least and the greatest penalty with which h is near its largest."""
-    least = NEAR * largest(rows)["h"]["mean"]
+def near(rows: Sequence[dict], share: float = NEAR) -> tuple[float, float]:
+    """The least and the greatest penalty with this share of the largest h."""
+    least = share * largest(rows)["h"]["mean"]
     found = [row["penalty"] for row in rows if row["h"]["mean"] >= least]
     return found[0], found[-1]
 
 
-def middle(rows: Sequence[dict]) -> dict:
+def middle(rows: Sequence[dict], share: float = NEAR) -> dict:
     """The entry of `curve` whose penalty is in the middle of those `near`."""
-    centre = sum(near(rows)) / 2.0
+    centre = sum(near(rows, share)) / 2.0
     return min(rows, key=lambda row: abs(row["penalty"] - centre))

@@ -1,10 +1,14 @@
 """The cheap half of a search: settings that need no new generator.
 
 Section 3.4's final classifier is trained again and again on one generator's
-samples, each setting tried in turn, the others at the best so far.
+samples, each setting tried in turn, the others at the best so far. Where one
+that scales the data changes, those before it are tried again: they were tried
+on other data.
 """
 
+import collections
 import functools
+import itertools
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -22,7 +26,7 @@ from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
 
 # Settings of the data, which may be in the space if there is no generator.
-SCALINGS = {"feature_scaling", "embedding_norm"}
+SCALINGS = {"embedding_norm", "feature_scaling"}
 NO_TIME = "too little time left"  # why a value has no scores
 NO_TEMPERATURE = "no_temperature"  # why none was found for a row
 # Of a row, what is no setting.
@@ -138,9 +142,10 @@ def search(
     for row in preset:
         row["preset"] = True
     best = max(rows, key=lambda row: row[objective], default=None)
-    for name, values in lists.items():
-        found = []
-        for value in values:
+    left = collections.deque(lists)
+    while left:
+        name, found = left.popleft(), []
+        for value in lists[name]:
             if value == current[name]:
                 continue
             if time.monotonic() + longest < deadline:
@@ -152,6 +157,9 @@ def search(
         for row in sorted(found, key=lambda row: -row[objective])[:1]:
             if best is None or row[objective] > best[objective] + margin:
                 best, current = row, {other: row[other] for other in lists}
+                if name in SCALINGS:
+                    before = itertools.takewhile(name.__ne__, lists)
+                    left.extendleft(one for one in before if one in SCALINGS)
         rows += found
     if not rows:
         alike = len(set(reasons)) == 1

@@ -175,14 +175,19 @@ def _write_choices(folder, config, results, objective: str) -> None:
     rows = []
     for one in results:
         kept = one.get("classifier", {})
-        for choice in one.get("choices", [{"reason": one.get("reason")}]):
+        choices = one.get("choices", [{"reason": one.get("reason")}])
+        # A value may be tried again, when others have changed.
+        last = {(o.get("setting"), o.get("value")): o for o in choices}
+        for choice in choices:
             row = {"trial": one["trial"], "title": one.get("title", "")}
             row |= choice
             for name in (*SCORES, "gain"):
                 score = choice.get(name)
                 row[name] = None if score is None else round(score, 4)
             if name := choice.get("setting"):
-                row["kept"] = as_text(kept.get(name)) == choice["value"]
+                value = choice["value"]
+                row["kept"] = as_text(kept.get(name)) == value
+                row["kept"] &= last[name, value] is choice
             rows.append(row)
     folder.write_text("choices.csv", csv_text(rows))
     title = f"{config.dataset}: what each choice was worth"

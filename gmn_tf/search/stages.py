@@ -62,11 +62,11 @@ STAGES = (
             "classifier_weights": "1",
         },
         {
-            # `arcsinh` also for columns with units of their own.
-            "feature_scaling": (feature_scaling.UNIT, feature_scaling.ARCSINH),
             "embedding_norm": (
                 *(embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD),
             ),
+            # `arcsinh` also for columns with units of their own.
+            "feature_scaling": (feature_scaling.UNIT, feature_scaling.ARCSINH),
             "discriminant_shrinkage": (3.0, 1.0, 10.0),
             PENALTY: (CALIBRATED,),
         },

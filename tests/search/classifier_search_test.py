@@ -212,6 +212,64 @@ def test_a_value_is_kept_unless_another_is_better_by_the_margin(
         assert one["gain"] == pytest.approx(one["h"] - rows[0]["h"])
 
 
+def test_scalings_before_one_that_changes_are_tried_again(
+    tiny_config, tiny_name, tiny_dir, monkeypatch
+):
+    found = {  # h, by the scalings of embeddings and of features
+        ("l2", "unit"): 30.0,
+        ("standard", "unit"): 29.0,
+        ("l2", "arcsinh"): 40.0,
+        ("standard", "arcsinh"): 50.0,
+    }
+
+    def scores(classifiers):
+        (config,) = classifiers
+        h = found[config.embedding_norm, config.feature_scaling]
+        return {name: {"mean": h - (config.seen_floor > 0)} for name in SCORES}
+
+    model = types.SimpleNamespace(penalise_seen=lambda *given: None)
+    models = []
+
+    def fitted(config, *given):
+        models.append(config)
+        return [model]
+
+    monkeypatch.setattr(final_classifiers, "fit", fitted)
+    monkeypatch.setattr(metrics, "score", lambda *given: models[-1])
+    monkeypatch.setattr(metrics, "mean_and_std", scores)
+    monkeypatch.setattr(temperature, "fitted", lambda *given: Fitted(1.0))
+    choices = []
+    rows = classifier_search.search(
+        tiny_config.replace(
+            {"embedding_norm": "l2", "feature_scaling": "unit"}
+        ),
+        zero_shot_data.load(
+            *(tiny_name, tiny_dir, "tune"),
+            embedding_norm="none",
+        ),
+        None,
+        {
+            "embedding_norm": ("l2", "standard"),
+            "feature_scaling": ("unit", "arcsinh"),
+            "seen_floor": (0, 5),
+        },
+        "h",
+        on_choice=choices.append,
+        margin=0.5,
+    )
+
+    assert [(one["setting"], one["value"], one["gain"]) for one in choices] == [
+        (None, None, None),
+        ("embedding_norm", "standard", -1.0),
+        ("feature_scaling", "arcsinh", 10.0),
+        ("embedding_norm", "standard", 10.0),
+        ("seen_floor", 5, -1.0),
+    ]
+    assert rows[0]["embedding_norm"] == "standard"
+    assert rows[0]["feature_scaling"] == "arcsinh"
+    assert rows[0]["h"] == 50.0
+
+
 def test_where_the_first_value_fails_another_is_taken(trained, tune_data):
     config, generator = trained
     choices = []
