@@ -12,6 +12,14 @@ from gmn_tf.utils import texts
 _NUMBER = re.compile(r"^(\d+\s*[._)]|\d+\s*[-:\u2013]\s|0\d+[\s-])\s*(?=\D)")
 _SIGNS = "-'\u2019"  # a hyphen and apostrophes may be part of a word
 _LEAST = 3  # letters of a part of a word such as "waterthrush"
+_INFLECTED = re.compile("(.*[aeiouy].*)((ing|er)s?|ed)")
+_SHORT = "(?<![aeiou])[aeiouy]"  # a vowel alone: of "hop", not of "beam"
+# Ends of words, which files of vectors have as words of their own.
+_ENDINGS = re.compile(
+    "[dgklmnpstvz]?(ing|er)s?|[dnpst]?ed|[dm]?ent|[st]?ion|[ae]nce|[ai]ble"
+    "|ace|age|ate|ess|est|ful|ial|ian|ies|ina|ine|ish|ism|ist|ity|ive|les|let"
+    "|ness|ous|the|tory|ure"
+)
 
 
 class Match(NamedTuple):
@@ -64,7 +72,7 @@ def words(text: str) -> list[str]:
 
 def wanted(word: str) -> set[str]:
     """Every word whose vector `match` may ask for."""
-    found = {*_same(word), *_near(word)}
+    found = {*_same(word), *_near(word), *_bases(word)}
     for part in _parts(word):
         found |= wanted(part)
     for pair in _halves(word):
@@ -81,7 +89,7 @@ def match(word: str, ranks: Mapping[str, int]) -> Match:
     """
     if known := _first(_same(word), ranks):
         return Match(word, (known,), True)
-    if known := _first(_near(word), ranks):
+    if known := _first(itertools.chain(_near(word), _bases(word)), ranks):
         return Match(word, (known,), False)
     if parts := _parts(word):
         used = [match(part, ranks).used for part in parts]
@@ -126,6 +134,20 @@ def _near(word: str) -> Iterator[str]:
     return iter(dict.fromkeys(form for form in forms if form != word))
 
 
+def _bases(word: str) -> Iterator[str]:
+    """What -ing, -ed or -er was added to: "wink", "stare", "begin", "party"."""
+    found = _INFLECTED.fullmatch(word.lower())
+    if not word.isalpha() or not found:
+        return
+    base = re.sub("i$", "y", found[1])
+    single = re.sub(rf"({_SHORT}([^aeiouy]))\2$", r"\1", base)
+    forms = [base, f"{base}e", single]
+    if re.search(f"{_SHORT}[^aeiouwxy]$", base):
+        # "star" doubles its consonant, so that "staring" is of "stare".
+        forms[:2] = reversed(forms[:2])
+    yield from (form for form in forms if len(form) >= _LEAST)
+
+
 def _parts(word: str) -> list[str]:
     """The parts of a word with a hyphen; none of another one."""
     parts = [part for part in re.split(f"[{_SIGNS}]", word) if part]
@@ -133,8 +155,12 @@ def _parts(word: str) -> list[str]:
 
 
 def _halves(word: str) -> list[tuple[str, str]]:
-    """The ways to cut a word without a space, such as "waterthrush"."""
+    """The ways to cut a word without a space, such as "waterthrush".
+
+    What only ends words, as in "plumage", is no part.
+    """
     if not word.isalpha():
         return []
     places = range(_LEAST, len(word) - _LEAST + 1)
-    return [(word[:place], word[place:]) for place in places]
+    pairs = [(word[:place], word[place:]) for place in places]
+    return [pair for pair in pairs if not _ENDINGS.fullmatch(pair[1].lower())]

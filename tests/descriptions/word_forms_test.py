@@ -83,6 +83,63 @@ def test_what_stands_for_a_word(word, used, is_same):
     assert {*found.used} <= word_forms.wanted(word)
 
 
+# Each is the form of a word below, or a wrong part of one.
+WORDS = (
+    *("per", "ing", "ed", "er", "age", "dent", "ace", "tri", "king", "shed"),
+    *("beam", "wink", "flush", "slip", "smile", "star", "stare", "party"),
+    *("begin", "hop", "hug", "nose", "add", "peck", "red", "inner", "let"),
+    *("win", "flu", "beg", "grim", "plum", "weld", "par", "tying", "drop"),
+    *("sun", "flower", "wood", "pecker", "blue", "bird", "ear", "ring"),
+    *("wax", "wing", "sea", "weed", "fire", "ant", "the", "fisher", "str"),
+)
+
+
+@pytest.mark.parametrize(
+    ("word", "used"),
+    [
+        ("Winking", "wink"),
+        ("flushed", "flush"),
+        ("slipper", "slip"),
+        ("slippers", "slip"),
+        ("beginner", "begin"),
+        ("beaming", "beam"),
+        ("welding", "weld"),
+        ("smiling", "smile"),
+        ("staring", "stare"),
+        ("starring", "star"),
+        ("hugged", "hug"),
+        ("partying", "party"),
+        ("partied", "party"),
+        ("adding", "add"),
+        ("star-nosed", "star nose"),
+        ("grimace", ""),
+        ("plumage", ""),
+        ("trident", ""),
+        ("droplet", ""),
+        ("using", ""),
+        ("string", ""),  # what is left has no vowel
+        ("thing", ""),  # not of "the"
+        ("sunflower", "sun flower"),
+        ("woodpecker", "wood pecker"),
+        ("bluebird", "blue bird"),
+        ("earring", "ear ring"),
+        ("waxwing", "wax wing"),
+        ("seaweed", "sea weed"),
+        ("fireant", "fire ant"),
+        ("kingfisher", "king fisher"),
+    ],
+)
+def test_inflections_come_before_parts_which_are_words(word, used):
+    found = word_forms.match(word, {w: place for place, w in enumerate(WORDS)})
+    assert found == (word, tuple(used.split()), False)
+    assert {*found.used} <= word_forms.wanted(word)
+
+
+def test_a_word_is_not_cut_before_an_ending_if_its_base_is_unknown():
+    ranks = {w: place for place, w in enumerate(WORDS) if w != "wink"}
+    assert word_forms.match("winking", ranks).used == ()
+
+
 def test_any_name_has_words_or_none():
     rng = np.random.default_rng(0)
     ranges = [(32, 127), (0xA0, 0x250), (0x900, 0x980), (0x3040, 0x30FF)]
