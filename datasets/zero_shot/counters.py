@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import texts
+from gmn_tf.utils import cell_numbers, texts
 from gmn_tf.utils.errors import InputError, counted
 
 _START = 64  # rows that tell which columns are worth a look
@@ -34,8 +34,9 @@ def without(
 ) -> tuple[tuple[str, ...], list[str]]:
     """The columns of a table without those whose name says that they count.
 
-    Names alone decide, so that every table of a model has the same columns,
-    whatever its rows are.
+    Names alone decide in tables of features, so that every table of a model
+    has the same columns, whatever its rows are. Tables of classes name the
+    columns of the model, or those that `describe`.
 
     Args:
         columns: their names.
@@ -45,9 +46,7 @@ def without(
     Returns:
         Those that stay, and a sentence if others do not.
     """
-    left_out = [
-        name for name in columns if name not in known and _is_number(name)
-    ]
+    left_out = [name for name in named(columns) if name not in known]
     if not left_out:
         return tuple(columns), []
     words = ", ".join(map(repr, left_out))
@@ -55,6 +54,24 @@ def without(
         f"{path.name}: {counted(len(left_out), 'column')} left out, because "
         f"the name says that it numbers rows: {words}."
     ]
+
+
+def named(columns: Collection[str]) -> list[str]:
+    """The columns whose name says that they number rows."""
+    return [name for name in columns if _is_number(name)]
+
+
+def describe(cells: Sequence[str]) -> bool:
+    """Whether a column says something, whatever it is called.
+
+    Such as `index` for a finger, with 0 and 1. Different whole numbers number
+    rows; texts are no description, and neither is one cell in all rows.
+    """
+    numbers = cell_numbers.plain(cells)
+    if not np.isfinite(numbers).all() or _count(numbers):
+        return False
+    is_whole = bool((numbers == np.rint(numbers)).all())
+    return 1 < len({*cells}) < len(cells) or not is_whole
 
 
 def _is_number(name: str) -> bool:

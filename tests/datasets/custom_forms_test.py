@@ -1,5 +1,6 @@
 """Custom data in the forms that other programs give it."""
 
+import re
 import unicodedata
 
 import numpy as np
@@ -70,6 +71,43 @@ def test_a_column_that_is_called_a_number_is_left_out(
     assert found.embeddings[0].columns == ("a0", "a1", "a2")
     for table in ("classes.csv", "features.csv"):
         assert [note for note in found.notes if note.startswith(table)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_kept"),
+    [
+        ("0 1 0 0 1 1 0 0", True),  # whether there is an index finger
+        ("0.5 0.25 1 2 3 4 5 6", True),
+        ("3 1 2 8 7 5 6 4", False),  # the rows of another table
+        ("100000001 100000002 100000005 8 9 10 11 12", False),
+        ("1 2 3 4 1 2 3 4", False),  # counts in each of two parts
+        ("2 2 2 2 2 2 2 2", False),
+        ("a b c d e f g a", False),
+    ],
+)
+@pytest.mark.parametrize("table", ["classes.csv", "embeddings.csv"])
+def test_a_description_that_is_called_a_number_is_kept(
+    cells, is_kept, table, tmp_path
+):
+    text = custom_data.classes_csv()
+    if table == "embeddings.csv":
+        (tmp_path / "classes.csv").write_text(custom_data.classes_csv(None))
+        text = re.sub("(?m)^(\\w+),\\w+", r"\1", text)  # without `seen`
+    described = with_column(text, 2, "index", cells.split())
+    (tmp_path / table).write_text(described)
+    found = classes.read(epath.Path(tmp_path))
+    assert ("index" in found.columns) == is_kept
+    (note,) = found.notes
+    assert note.startswith(f"{table}: 1 column ") and "'index'" in note
+    assert ("kept, though the name" in note) == is_kept
+    if is_kept:
+        values = found.embeddings[:, found.columns.index("index")]
+        np.testing.assert_array_equal(values, np.array(cells.split(), float))
+        # Later classes have it too, whatever their numbers are.
+        new = "\n".join(["class,a0,a1,a2,index", "owl,1,1,1,1", "emu,1,1,1,2"])
+        (tmp_path / "new.csv").write_text(new)
+        new = class_tables.read_new(tmp_path / "new.csv", found.columns)
+        assert new.columns[-1] == "index" and not new.notes
 
 
 @pytest.mark.parametrize(

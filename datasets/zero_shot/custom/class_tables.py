@@ -68,6 +68,7 @@ def read(
     rows = tables.Table(path, required, ("class", "seen", *known, *words))
     # Later classes have the columns of the training, which are numbers.
     advice = "" if known else _KINDS_ADVICE
+    kept = () if known else _that_describe(rows)
     for row in rows:
         name = row.cells["class"]
         source.check_class_name(name, row.place, places)
@@ -85,7 +86,7 @@ def read(
             kinds.append(KINDS[text])
         if not values:
             columns = row.columns_except("class", "seen", *words)
-            columns, notes = counters.without(columns, path, known)
+            columns, notes = counters.without(columns, path, (*known, *kept))
         values.append(row.numbers(columns, advice))
     if not places:
         raise InputError(
@@ -95,9 +96,26 @@ def read(
             "Add the classes.",
         )
     source.check_different(tuple(places), f"{path}")
+    if kept:
+        notes.append(
+            f"{path.name}: {counted(len(kept), 'column')} kept, though the "
+            f"name may say that it numbers rows, because its values do not: "
+            f"{listed(map(repr, kept))}. Remove what describes no class."
+        )
     notes = (*rows.notes, *notes)
     table = Descriptions(tuple(places), np.stack(values), columns, notes)
     return table, tuple(kinds), tuple(places.values())
+
+
+def _that_describe(rows: tables.Table) -> list[str]:
+    """Columns that are called as if they numbered rows, and do not."""
+    first = next(iter(rows), None)
+    named = counters.named(first.cells) if first else []
+    if not named:
+        return []
+    cells = [[row.cells[name] for name in named] for row in rows]
+    columns = zip(named, zip(*cells))
+    return [name for name, column in columns if counters.describe(column)]
 
 
 def read_new(
