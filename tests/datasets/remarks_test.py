@@ -1,8 +1,9 @@
 """Remarks on a user's data: copies, lost digits, constant numbers."""
 
 import numpy as np
+import pytest
 
-from gmn_tf_datasets.zero_shot import source
+from gmn_tf_datasets.zero_shot import source, splits
 from gmn_tf_datasets.zero_shot.custom import remarks
 from gmn_tf_datasets.zero_shot.custom.classes import Classes
 from gmn_tf_datasets.zero_shot.custom.features import Features
@@ -86,6 +87,55 @@ def test_files_of_one_name_that_are_all_for_testing_are_told():
     assert remarks_with("0003") == []
     unnamed = Features(distinct(), LABELS, (), 0.0, None, ())
     assert remarks.on_rule(unnamed, ROWS) == []
+
+
+def by_rule(of_classes):
+    """Remarks on the rule, by the names of the files of each seen class."""
+    names = [f"{n}.png" for one in of_classes for n in one]
+    labels = np.repeat(np.arange(len(of_classes)), [*map(len, of_classes)])
+    tested = splits.a_fifth(labels)
+    rows = {
+        "trainval": np.flatnonzero(~tested),
+        "test_seen": np.flatnonzero(tested),
+        "test_unseen": np.array([], int),
+    }
+    samples = Features(np.zeros((len(names), 2)), labels, names, 0.0, None, ())
+    return remarks.on_rule(samples, rows)
+
+
+def test_names_of_files_that_are_hardly_ever_for_testing_are_told():
+    makers = ["apple", "fluent", "maker-v1", "maker", "noto", "old-v1", "open"]
+    # The third and eighth of half of the classes, the third of the others.
+    (note,) = by_rule([[*makers, "twemoji"], makers[1:]] * 20)
+    assert note.startswith(
+        "5 names that many files share are never, or almost never, among the "
+        "samples of seen classes to score: fluent (0 of 40), noto (0 of 40), "
+        "old-v1 (0 of 40), open (0 of 40), apple (0 of 20). If names"
+    )
+    assert "say in splits.csv which samples" in note
+
+
+def test_a_name_with_a_digit_may_be_one_that_is_always_for_testing():
+    (note,) = by_rule([["apple", "google", "noto-v1", "openmoji"]] * 4)
+    assert "4 of the 4 samples" in note and "called noto-v1." in note
+
+
+@pytest.mark.parametrize(
+    "form", ["{:04}", "IMG_{}", "photo ({})", "{0}-{0}", "{1}"]
+)
+def test_numbered_files_need_no_remark(form):
+    """Though the rule tests 0003.jpg of each class, and never 0001.jpg."""
+    assert not by_rule(
+        [
+            [form.format(n, f"{label}/{n}a") for n in range(1, 11)]
+            for label in range(40)
+        ]
+    )
+
+
+def test_names_that_few_files_have_need_no_remark():
+    assert not by_rule([[*"abcdefgh"]] * 8)
+    assert by_rule([[*"abcdefgh"]] * 40)
 
 
 def test_what_is_constant_over_seen_classes_is_told():

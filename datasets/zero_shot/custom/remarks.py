@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import re
 from collections import Counter
 
 import numpy as np
@@ -14,6 +15,9 @@ from gmn_tf_datasets.zero_shot.custom.features import Features
 _NEAR = 1e-6  # Distance of rows of length 1: what float32 can tell.
 _MOST = 5  # notes
 _BLOCK = 1024  # rows looked at together
+# A name of files is looked at if so many of them would be tested, were all
+# names treated alike. Less than this part of that is nearly never.
+_EXPECTED, _NEARLY_NEVER = 3, 0.1
 
 
 def on_samples(
@@ -95,26 +99,61 @@ def _on_copies(digests, samples, rows, class_names) -> list[str]:
 
 
 def on_rule(samples: Features, rows: dict[str, np.ndarray]) -> list[str]:
-    """A remark if the rule of a fifth takes files of one name for testing.
+    """A remark if the rule of a fifth tests names too often, or too rarely.
 
-    Such as `front.jpg` of each class: what they share is then learned from in
-    no class. Numbers as names say nothing.
+    Such as `front.jpg` of each class, and never `back.jpg`: where a name says
+    where a sample comes from, s measures some origins only. Numbers as names
+    say nothing.
     """
     stems = [pathlib.PurePath(name).stem for name in samples.names]
-    tested = Counter(stems[row] for row in rows["test_seen"] if stems)
-    name, count = tested.most_common(1)[0] if tested else ("", 0)
-    if (
-        len(set(stems)) == 1
-        or count == 1
-        or 2 * count <= tested.total()
-        or any(map(str.isdigit, name))
-    ):
+    if len(set(stems)) < 2:
+        return []
+    forms = Counter(map(_without_digits, set(stems)))
+
+    def count(split):
+        found = Counter(stems[row] for row in rows[split])
+        return Counter({n: c for n, c in found.items() if _is_word(n, forms)})
+
+    tested, total = count("test_seen"), len(rows["test_seen"])
+    advice = "say in splits.csv which samples are for testing."
+    name, most = next(iter(tested.most_common(1)), ("", 0))
+    if most > 1 and 2 * most > total:
+        return [
+            f"{most} of the {total} samples of seen classes to score are "
+            f"called {name}. If that is where they come from, s measures one "
+            f"origin only: {advice}"
+        ]
+    share = total / (total + len(rows["trainval"]))
+    rare = [
+        f"{name} ({tested[name]} of {number})"
+        for name, number in (count("trainval") + tested).most_common()
+        if number * share >= _EXPECTED
+        and tested[name] < _NEARLY_NEVER * number * share
+    ]
+    if not rare:
         return []
     return [
-        f"{count} of the {tested.total()} samples of seen classes to score are "
-        f"called {name}. If that is where they come from, s measures one "
-        "origin only: say in splits.csv which samples are for testing."
+        f"{counted(len(rare), 'name')} that many files share "
+        f"{'is' if len(rare) == 1 else 'are'} never, or almost never, among "
+        f"the samples of seen classes to score: {listed(rare)}. If names say "
+        f"where samples come from, s says nothing of these origins: {advice}"
     ]
+
+
+def _without_digits(name: str) -> str:
+    return re.sub(r"\d+", "\0", name)
+
+
+def _is_word(name: str, forms: Counter) -> bool:
+    """Whether a name says more than a number: `noto-v1`, and not `IMG_7`.
+
+    Args:
+        name: of a file.
+        forms: how many names there are of each form without digits.
+    """
+    form = _without_digits(name)
+    numbers = forms[form] > 1 or not any(map(str.isalpha, name))
+    return form == name or not numbers
 
 
 def on_descriptions(classes: Classes) -> list[str]:
