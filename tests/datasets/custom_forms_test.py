@@ -391,6 +391,13 @@ def test_names_are_found_as_people_see_them(tmp_path):
     found = custom_data.read(folder)
     np.testing.assert_array_equal(found.labels, LABELS)
     assert found.class_names == tuple(UMLAUT)  # in the form of classes.csv
+    (note,) = [n for n in found.notes if n.startswith("labels.csv")]
+    assert note.startswith(
+        "labels.csv: 5 classes with samples under several names, of folders or "
+        "labels, which are read as one: "
+    )
+    assert "Blue Jay as " in note and "'BLUE JAY' (1 sample)" in note
+    assert "; ... Rename" in note
     assert found.rows["test_seen"].tolist() == [
         row for row in range(COUNT) if row % 5 == 3 and LABELS[row] < 5
     ]
@@ -433,6 +440,26 @@ def test_folders_of_images_are_found_as_people_see_them(tmp_path):
     (folder / "1.jpg").touch()
     source = epath.Path(tmp_path) / "source"
     assert features.find_images(source, found) == source
+
+
+def test_two_folders_of_one_class_are_told(tmp_path):
+    composed, decomposed = "M\u00f6nch", "Mo\u0308nch"
+    kinds = {composed: "1", "a": "1", "b": "0"}
+    custom_data.write(
+        tmp_path,
+        classes_csv=custom_data.classes_csv(kinds=kinds),
+        labels_csv="class,file\n"
+        + f"a,a/1.jpg\n{composed},{composed}/1.jpg\n" * 4
+        + f"{decomposed},{decomposed}/2.jpg\n" * (COUNT - 8),
+    )
+    found = classes.read(epath.Path(tmp_path))
+    (note,) = features.read(tmp_path, found).notes
+    assert note == (
+        "labels.csv: 1 class with samples under several names, of folders or "
+        f"labels, which are read as one: {composed} as 'M\\xf6nch' (4 samples) "
+        f"and 'Mo\\u0308nch' ({COUNT - 8} samples). Rename what is another "
+        "class."
+    )
 
 
 @pytest.mark.parametrize(

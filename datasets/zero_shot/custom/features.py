@@ -3,6 +3,7 @@
 A further format of features needs a function and a line in `_READERS`.
 """
 
+import collections
 import dataclasses
 import os
 import shlex
@@ -30,6 +31,7 @@ IMAGES = (
     *(".png", ".apng", ".gif", ".bmp", ".dib", ".webp", ".jxl", ".jp2"),
     *(".tif", ".tiff", ".heic", ".heif", ".hif", ".avif", ".ppm", ".pgm"),
 )
+_MOST = 3  # classes that a remark names
 
 
 @dataclasses.dataclass(frozen=True)
@@ -236,6 +238,7 @@ def _read_csv(
 ):
     """The same of a table, which may have labels only."""
     features, labels, names, notes = [], [], [], []
+    written = collections.defaultdict(collections.Counter)
     others = TEXT_COLUMNS[:2] if classes else TEXT_COLUMNS
     required = ("class",) if classes or not has_features else ()
     rows, columns = tables.Table(path, required, others, quiet), ()
@@ -243,6 +246,8 @@ def _read_csv(
         labels.append(
             classes.number(row.cells["class"], row.place) if classes else -1
         )
+        if classes:
+            written[classes.names[labels[-1]]][row.cells["class"]] += 1
         if has_features and not features:
             columns = row.columns_except(*others)
             columns, notes = counters.without(columns, path)
@@ -256,7 +261,35 @@ def _read_csv(
     labels = np.array(labels, np.int64)
     if classes:
         counters.check(values, path, labels, columns)
-    return values, labels, names, (path,), [*rows.notes, *notes]
+    notes = [*rows.notes, *notes, *_on_joined(path, written)]
+    return values, labels, names, (path,), notes
+
+
+def _on_joined(path: epath.Path, written: dict[str, dict]) -> list[str]:
+    """A remark on classes that go by several names, as those of two folders.
+
+    Args:
+        path: of the table.
+        written: how often each name of a class is there, by class.
+    """
+    joined = {
+        name: " and ".join(
+            f"{form!a} ({counted(count, 'sample')})"
+            for form, count in forms.items()
+        )
+        for name, forms in written.items()
+        if len(forms) > 1
+    }
+    if not joined:
+        return []
+    some = [f"{name} as {forms}" for name, forms in joined.items()]
+    return [
+        f"{path.name}: {counted(len(joined), 'class', 'classes')} with samples "
+        "under several names, of folders or labels, which are read as one: "
+        + "; ".join(some[:_MOST])
+        + ("; ..." if len(some) > _MOST else ".")
+        + " Rename what is another class."
+    ]
 
 
 # Each gives features, labels, names of samples, the files read, and notes.
