@@ -322,7 +322,7 @@ def test_descriptions_of_the_same_direction_are_noted(tmp_path):
 
 def test_seen_classes_with_the_same_description_are_noted(tmp_path):
     (note,) = alike(tmp_path, {2: EMBEDDINGS[0]})
-    assert "The seen class crow is described as wren is: their" in note
+    assert "The seen class crow is described as wren is: they cannot" in note
     assert "--embedding_norm" not in note
 
 

@@ -161,8 +161,8 @@ def test_classes_described_alike_but_for_a_sign_or_rounding_are_the_same():
         part = source.Embedding("att", values)
         (note,) = remarks.on_similar(Classes(NAMES, kinds, (part,), ()))
         assert note == (
-            "The seen class swan is described as owl is: their synthetic "
-            "features are the same."
+            "The seen class swan is described as owl is: they cannot be "
+            "told apart by their description."
         )
     values[2] *= 2.0
     part = source.Embedding("att", values)

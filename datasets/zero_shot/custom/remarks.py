@@ -204,7 +204,7 @@ def on_similar(classes: Classes) -> list[str]:
             + (
                 ": nothing can tell them apart"
                 if kind == "unseen"
-                else ": their synthetic features are the same"
+                else ": they cannot be told apart by their description"
             )
             + ("." if is_same else ", unless --embedding_norm=none is given.")
         )
