@@ -11,7 +11,7 @@ import functools
 import itertools
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
@@ -65,6 +65,7 @@ def search(
         deadline: of `time.monotonic`; no other value is tried that would
             probably need longer.
         margin: points by which a value has to be better than those before it.
+            Of several that are, and that differ by less, T-1 decides.
         choose_penalty: gives one entry of `calibration.curve`.
 
     Returns:
@@ -154,12 +155,13 @@ def search(
                 needed = f"about {progress.duration(longest)} needed"
                 reason = f"{NO_TIME} ({needed})"
                 on_choice(chosen(name, value, reason=reason))
-        for row in sorted(found, key=lambda row: -row[objective])[:1]:
-            if best is None or row[objective] > best[objective] + margin:
-                best, current = row, {other: row[other] for other in lists}
-                if name in SCALINGS:
-                    before = itertools.takewhile(name.__ne__, lists)
-                    left.extendleft(one for one in before if one in SCALINGS)
+        least = -math.inf if best is None else best[objective] + margin
+        if better := [row for row in found if row[objective] > least]:
+            best = _top(better, objective, margin)
+            current = {other: best[other] for other in lists}
+            if name in SCALINGS:
+                before = itertools.takewhile(name.__ne__, lists)
+                left.extendleft(one for one in before if one in SCALINGS)
         rows += found
     if not rows:
         alike = len(set(reasons)) == 1
@@ -175,6 +177,16 @@ def search(
         )
     rows.sort(key=lambda row: (row is not best, -row[objective]))
     return rows + [row for row in preset if row not in rows]
+
+
+def _top(rows: Sequence[Mapping], objective: str, margin: float) -> Mapping:
+    """The best row; of those within the margin, that of the largest T-1.
+
+    Such differences in h are chance, and T-1 does not depend on a penalty.
+    """
+    largest = max(row[objective] for row in rows)
+    close = [row for row in rows if row[objective] >= largest - margin]
+    return max(close, key=lambda row: (row["t1"], row[objective]))
 
 
 def epochs(config: Config, space: Mapping[str, tuple]) -> int:

@@ -270,6 +270,16 @@ def test_scalings_before_one_that_changes_are_tried_again(
     assert rows[0]["h"] == 50.0
 
 
+def test_of_values_that_are_equally_good_t1_decides():
+    def top(*scores):
+        rows = [{"h": h, "t1": t1} for h, t1 in scores]
+        return rows.index(classifier_search._top(rows, "h", 0.5))
+
+    assert top((40.0, 30.0), (39.6, 32.0), (39.4, 40.0)) == 1
+    assert top((40.0, 30.0), (39.6, 29.0)) == 0
+    assert top((39.8, 30.0), (40.0, 30.0)) == 1
+
+
 def test_where_the_first_value_fails_another_is_taken(trained, tune_data):
     config, generator = trained
     choices = []
