@@ -406,6 +406,11 @@ class Config:
         "Multiplies the scores of seen classes after training (0.95 in class "
         "normalisation).",
     )
+    discriminant_error_weight: float = setting(
+        1.0,
+        "Of the covariance of errors of predicted class means, in that of a "
+        "discriminant classifier.",
+    )
     discriminant_shrinkage: float = setting(
         3.0,
         "What is added to the covariance of a discriminant classifier: this "

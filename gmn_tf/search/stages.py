@@ -67,6 +67,7 @@ STAGES = (
             ),
             # `arcsinh` also for columns with units of their own.
             "feature_scaling": (feature_scaling.UNIT, feature_scaling.ARCSINH),
+            "discriminant_error_weight": (1.0, 0.3, 0.0),
             "discriminant_shrinkage": (3.0, 1.0, 10.0),
             PENALTY: (CALIBRATED,),
         },

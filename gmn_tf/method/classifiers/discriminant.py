@@ -11,13 +11,14 @@ learns the difference. Its kernel and ridge, and whether it does that, are those
 with the smallest error on classes left out one by one. With the covariance W of
 samples within a class, and the covariance E of those errors,
 
-    V = W + E + shrinkage tr(W) / dx I,
+    V = W + error_weight E + shrinkage tr(W) / dx I,
 
-so that what cannot be predicted counts less. A class of few samples has a mean
-between theirs and the predicted one. Everything is in closed form: nothing is
-random, and it takes seconds. Where samples and classes together are fewer than
-dimensions, V is never written out, as large as it would be: V^-1 follows from
-the products of samples (Woodbury).
+so that what cannot be predicted counts less. E is known by as few errors as
+there are classes: with bad predictions in many dimensions, less of it is
+better. A class of few samples has a mean between theirs and the predicted one.
+Everything is in closed form: nothing is random, and it takes seconds. Where
+samples and classes together are fewer than dimensions, V is never written out,
+as large as it would be: V^-1 follows from the products of samples (Woodbury).
 """
 
 import functools
@@ -51,6 +52,7 @@ class Settings(NamedTuple):
     """Settings of a discriminant classifier; see `gmn_tf.Config`."""
 
     shrinkage: float
+    error_weight: float = 1.0
 
     @property
     def epochs(self) -> int:
@@ -315,6 +317,7 @@ def fit(
     # Of the same classes as the errors: others keep their own means.
     means[learned] -= (1.0 - trust)[:, np.newaxis] * found.errors
     level = settings.shrinkage * (within_size or error_size or 1.0) / dim
+    errors *= np.sqrt(settings.error_weight)
     if in_span:
         factors = np.vstack([rest, errors])
         columns_of = functools.partial(

@@ -34,8 +34,9 @@ def task(counts=COUNTS, embeddings=EMBEDDINGS, dim=toys.DX, weights=None):
     )
 
 
-def fit(given):
-    return discriminant.fit(given, discriminant.Settings(SHRINKAGE), seed=1)
+def fit(given, error_weight=1.0):
+    settings = discriminant.Settings(SHRINKAGE, error_weight)
+    return discriminant.fit(given, settings, seed=1)
 
 
 def predicted(embeddings, means, new, width, ridge):
@@ -114,10 +115,11 @@ def test_the_best_kernel_and_ridge_are_chosen(monkeypatch):
 @pytest.mark.parametrize(
     ("dim", "error"), [(toys.DX, 1e-4), (sum(COUNTS) + SEEN + 1, 1e-3)]
 )
-def test_scores_are_those_of_normal_distributions(dim, error):
+@pytest.mark.parametrize("error_weight", [1.0, 0.3, 0.0])
+def test_scores_are_those_of_normal_distributions(dim, error, error_weight):
     given = task(dim=dim)
     new = toys.normal(11, dim).astype(np.float32)
-    model = fit(given)
+    model = fit(given, error_weight)
     x = given.samples.features.astype(float)
     y = given.samples.labels
     means = np.array([x[y == k].mean(axis=0) for k in range(SEEN)])
@@ -132,7 +134,7 @@ def test_scores_are_those_of_normal_distributions(dim, error):
     assert error > 0.1 * np.trace(errors)
     means -= (noise / (error + noise))[:, None] * found.errors
     means = np.vstack([means, found(embeddings[SEEN:])])
-    covariance = within + errors
+    covariance = within + error_weight * errors
     covariance += SHRINKAGE * np.trace(within) / dim * np.eye(dim)
     away = new[:, None].astype(float) - means
     expected = -0.5 * np.einsum(
