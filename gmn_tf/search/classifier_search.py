@@ -142,7 +142,7 @@ def search(
         rows, preset = tried(current)[-1:], tried(begun)[:1]
     for row in preset:
         row["preset"] = True
-    best = max(rows, key=lambda row: row[objective], default=None)
+    best = rows[-1] if rows else None  # with the penalty that was chosen
     left = collections.deque(lists)
     while left:
         name, found = left.popleft(), []

@@ -98,6 +98,31 @@ def test_the_penalty_is_chosen_for_h_alone(trained, tune_data):
     assert {row["seen_penalty"] for row in rows} == {0.0}
 
 
+def test_the_penalty_is_the_chosen_one_where_another_gives_more(
+    trained, tune_data
+):
+    config, generator = trained
+
+    def worst(curve):
+        return min(curve, key=lambda row: row["h"]["mean"])
+
+    (model,) = final_classifiers.fit(
+        config.replace({"classifier_seeds": 1}), tune_data, generator
+    )
+    model.penalise_seen(tune_data.num_seen, 0.0)
+    curve = calibration.curve([model], tune_data)
+    begun = {"seen_penalty": calibration.largest(curve)["penalty"]}
+    space = {"seen_penalty": (CALIBRATED,)}
+    rows = classifier_search.search(
+        *(config.replace(begun), tune_data, generator, space, "h"),
+        choose_penalty=worst,
+    )
+
+    assert rows[0]["h"] < rows[1]["h"]
+    penalties = [row["seen_penalty"] for row in rows]
+    assert penalties == [worst(curve)["penalty"], begun["seen_penalty"]]
+
+
 def test_a_row_says_why_it_has_no_temperature(trained, tune_data, monkeypatch):
     found = iter((Fitted(2.0), Fitted(1.0, "too few")))
     monkeypatch.setattr(temperature, "fitted", lambda *given: next(found))
