@@ -1,6 +1,6 @@
 """Beyond 3.4: features of a Gaussian kernel, for classes of a curved outline.
 
-    phi(x) = s (k(x) U L^-1/2 - mean),    k_j(x) = exp(-|x - z_j|^2 / width)
+    phi(x) = s (k(x) - mean) U L^-1/2,    k_j(x) = exp(-|x - z_j|^2 / width)
 
 The landmarks z_j are real training samples, and U L U^T are the eigenvectors
 and eigenvalues of K, their own k (Nystroem; Williams and Seeger, NIPS 2000).
@@ -49,9 +49,9 @@ class KernelFeatures(Representation):
             "centre": (feature_dim,),
             "landmarks": (landmarks, feature_dim),  # less the centre
             "projection": (landmarks, dim),  # s U L^-1/2
-            "offset": (dim,),
+            "mean": (landmarks,),
         }
-        self.centre, self.landmarks, self.projection, self.offset = (
+        self.centre, self.landmarks, self.projection, self.mean = (
             self.add_weight(shape, "zeros", trainable=False, name=name)
             for name, shape in shapes.items()
         )
@@ -73,7 +73,9 @@ class KernelFeatures(Representation):
         lengths += ops.sum(ops.square(self.landmarks), axis=1)
         distances = ops.maximum(lengths - 2.0 * products, 0.0)
         near = ops.exp(-distances / self.sizes["width"])
-        return ops.matmul(near, self.projection) - self.offset
+        # The mean first: GPUs round what they multiply to 11 bits, by default,
+        # and the differences from it are small beside it.
+        return ops.matmul(near - self.mean, self.projection)
 
     def get_config(self):
         return {**super().get_config(), **self.sizes}
@@ -115,12 +117,12 @@ def fit(samples: Samples, width: float) -> KernelFeatures:
     products = np.exp(-np.maximum(distances, 0.0) / unit)
     values, vectors = scipy.linalg.eigh(products)
     kept = values > LEAST_EIGENVALUE * values[-1]
-    found = vectors[:, kept] * np.sqrt(values[kept])  # of the landmarks
-    mean = found.mean(axis=0)
-    scale = 1.0 / np.sqrt(np.mean(np.square(found - mean)))
-    projection = scale * vectors[:, kept] / np.sqrt(values[kept])
+    projection = vectors[:, kept] / np.sqrt(values[kept])
+    mean = products.mean(axis=0)
+    found = (products - mean) @ projection  # of the landmarks
+    projection /= np.sqrt(np.mean(np.square(found)))
     made = KernelFeatures(landmarks.shape[1], count, found.shape[1], unit)
-    made.set_weights([centre, landmarks, projection, scale * mean])
+    made.set_weights([centre, landmarks, projection, mean])
     return made
 
 

@@ -57,6 +57,28 @@ def test_products_of_features_are_the_kernel(offset, scale):
     np.testing.assert_allclose(found[0].mean(axis=0), 0.0, atol=2e-3)
 
 
+def test_it_is_the_same_where_products_are_rounded(monkeypatch):
+    """As by GPUs, to the 11 bits of TF32; wide kernels differ little from 1."""
+    given = samples(count=200)
+    made = kernel_features.fit(given, 10.0)
+    rows = given.features + 0.1
+    expected = made(rows).numpy()
+    product = kernel_features.ops.matmul
+
+    def rounded(numbers):
+        bits = np.asarray(numbers).view(np.uint32) + np.uint32(2**12)
+        return (bits & ~np.uint32(2**13 - 1)).view(np.float32)
+
+    monkeypatch.setattr(
+        kernel_features.ops,
+        "matmul",
+        lambda first, second: product(rounded(first), rounded(second)),
+    )
+
+    error = np.linalg.norm(made(rows).numpy() - expected)
+    assert 0.0 < error < 0.03 * np.linalg.norm(expected)
+
+
 def test_landmarks_are_spread_over_classes(monkeypatch):
     monkeypatch.setattr(kernel_features, "MOST_LANDMARKS", 10)
     given = samples(count=300)
