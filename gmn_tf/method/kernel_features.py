@@ -19,9 +19,10 @@ from gmn_tf.method.representation import Representation
 from gmn_tf.utils.errors import InputError
 
 MOST_LANDMARKS = 2000
-NEARLY_EQUAL = 1e-9  # of the largest squared length: rounding, or equal rows
+NEARLY_EQUAL = 1e-9  # of both squared lengths: rounding, or equal rows
 # Of the largest eigenvalue: smaller ones are noise of float32.
 LEAST_EIGENVALUE = 1e-6
+LEAST_SHARE = 0.5  # of what landmarks differ by, in what is left of it
 
 
 @saving.register_keras_serializable("gmn_tf")
@@ -91,20 +92,21 @@ def fit(samples: Samples, width: float) -> KernelFeatures:
             samples.
 
     Raises:
-        InputError: if all samples are the same.
+        InputError: if all samples are the same, or nearly by this width.
     """
     order = np.argsort(samples.labels, kind="stable")
     count = min(len(order), MOST_LANDMARKS)
     landmarks = samples.features[np.sort(order[_spread(len(order), count)])]
     landmarks = np.asarray(landmarks, np.float64)
-    centre = landmarks.mean(axis=0)
+    # What is far from it loses digits: one outlier must not move it.
+    centre = np.median(landmarks, axis=0)
     landmarks -= centre
     lengths = np.sum(np.square(landmarks), axis=1)
     # Of many numbers, products are ten times as fast as differences.
-    distances = lengths[:, np.newaxis] + lengths
-    distances -= 2.0 * landmarks @ landmarks.T
+    sums = lengths[:, np.newaxis] + lengths
+    distances = sums - 2.0 * landmarks @ landmarks.T
     np.fill_diagonal(distances, 0.0)
-    differing = distances[distances > NEARLY_EQUAL * lengths.max()]
+    differing = distances[distances > NEARLY_EQUAL * sums]
     if not differing.size:
         raise InputError(
             "--representation=kernel is not possible: all training samples "
@@ -120,6 +122,14 @@ def fit(samples: Samples, width: float) -> KernelFeatures:
     projection = vectors[:, kept] / np.sqrt(values[kept])
     mean = products.mean(axis=0)
     found = (products - mean) @ projection  # of the landmarks
+    differences = np.trace(products) - count * products.mean()
+    if np.sum(np.square(found)) < LEAST_SHARE * differences:
+        raise InputError(
+            "The kernel is too wide: all samples are nearly the same by it.",
+            "one that tells samples apart, such as 3 or 10",
+            f"--kernel_width={width:g}",
+            "Give a smaller --kernel_width.",
+        )
     projection /= np.sqrt(np.mean(np.square(found)))
     made = KernelFeatures(landmarks.shape[1], count, found.shape[1], unit)
     made.set_weights([centre, landmarks, projection, mean])

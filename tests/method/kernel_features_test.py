@@ -119,3 +119,24 @@ def test_classes_within_each_other_are_told_apart():
 
     assert accuracy(given.features) < 0.5
     assert accuracy(made(given.features).numpy()) > 0.95
+
+
+def test_an_outlier_does_not_make_all_others_equal():
+    usual = samples(count=60)
+    features = usual.features.copy()
+    features[0] *= 1e6
+    made = kernel_features.fit(Samples(features, usual.labels), 3.0)
+    found = made(features).numpy()
+
+    # Differences from it are few of all.
+    expected = kernel_features.fit(usual, 3.0).sizes["width"]
+    assert made.sizes["width"] == pytest.approx(expected, rel=0.2)
+    assert made.dim > 30
+    assert np.square(found).mean() == pytest.approx(1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("width", [1e6, 1e12])
+def test_a_kernel_too_wide_to_tell_samples_apart_is_refused(width):
+    with pytest.raises(InputError, match="too wide") as error:
+        kernel_features.fit(samples(), width)
+    assert error.value.received == f"--kernel_width={width:g}"
