@@ -63,6 +63,12 @@ def near(rows: Sequence[dict], share: float = NEAR) -> tuple[float, float]:
 
 
 def middle(rows: Sequence[dict], share: float = NEAR) -> dict:
-    """The entry of `curve` whose penalty is in the middle of those `near`."""
+    """The entry of `curve` whose penalty is in the middle of those `near`.
+
+    Of few samples h may fall and rise again between them: the nearest to the
+    middle is taken whose own h has this share of the largest.
+    """
     centre = sum(near(rows, share)) / 2.0
-    return min(rows, key=lambda row: abs(row["penalty"] - centre))
+    least = share * largest(rows)["h"]["mean"]
+    good = [row for row in rows if row["h"]["mean"] >= least]
+    return min(good, key=lambda row: abs(row["penalty"] - centre))

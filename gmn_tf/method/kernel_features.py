@@ -68,12 +68,14 @@ class KernelFeatures(Representation):
 
     def call(self, features):
         """Features `[n, dx]` -> `[n, r]`."""
+        # Divided by the width first: squares of float32 may overflow.
+        scale = self.sizes["width"] ** -0.5
         features = ops.cast(features, self.variable_dtype) - self.centre
-        products = ops.matmul(features, ops.transpose(self.landmarks))
+        features, landmarks = scale * features, scale * self.landmarks
+        products = ops.matmul(features, ops.transpose(landmarks))
         lengths = ops.sum(ops.square(features), axis=1, keepdims=True)
-        lengths += ops.sum(ops.square(self.landmarks), axis=1)
-        distances = ops.maximum(lengths - 2.0 * products, 0.0)
-        near = ops.exp(-distances / self.sizes["width"])
+        lengths += ops.sum(ops.square(landmarks), axis=1)
+        near = ops.exp(-ops.maximum(lengths - 2.0 * products, 0.0))
         # The mean first: GPUs round what they multiply to 11 bits, by default,
         # and the differences from it are small beside it.
         return ops.matmul(near - self.mean, self.projection)

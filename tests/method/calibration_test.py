@@ -74,6 +74,10 @@ def test_the_middle_of_good_penalties_is_chosen():
     assert calibration.near(low) == (2.0, 3.0)
     assert calibration.middle(rows_of(h=[0.0, 0.0, 0.0]))["penalty"] == 1.0
     assert calibration.middle(rows[:1]) is rows[0]
+    # Of few samples h may fall between them: the middle is no such penalty.
+    dip = rows_of(h=[40.0, 39.0, 10.0, 10.0, 40.0])
+    assert calibration.near(dip) == (0.0, 4.0)
+    assert calibration.middle(dip) is dip[1]
 
 
 def test_the_penalty_is_named_and_drawn():
