@@ -7,7 +7,7 @@ import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from gmn_tf.config import Config, check_setting_names
+from gmn_tf.config import KERNEL, Config, check_setting_names
 from gmn_tf.method.classifiers import table
 from gmn_tf.method.variants import (
     CLASSIFICATION,
@@ -87,6 +87,9 @@ def make(
     unused += unused_by_classifiers(
         [config.classifier, *_listed(changes.get("classifier", []))], guided
     )
+    seen_as = _listed(changes.get("representation", []))
+    if KERNEL not in (config.representation, *seen_as):
+        unused += ("kernel_",)
     space = {**GENERATOR, **(SMALL if preset in SMALL_PRESETS else {})}
     for name, values in CLASSIFIER.items():
         begun = [] if CALIBRATED in values else [getattr(config, name)]
@@ -116,7 +119,8 @@ def make(
                 f"classifier {config.classifier}.",
                 "a setting that the variant or the classifier uses",
                 name,
-                "Leave it out, or choose another --variant or --classifier.",
+                "Leave it out, or choose another --variant, --classifier or "
+                "--representation.",
             )
         if name in chosen:
             raise InputError(

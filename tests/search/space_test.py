@@ -192,10 +192,16 @@ def test_classifiers_can_be_searched_for():
 
 
 def test_a_generator_is_not_trained_anew_for_another_kernel():
-    made = make({"kernel_width": [1.0, 3.0]})
+    config = Config(representation="kernel")
+    widths = {"kernel_width": [1.0, 3.0]}
+    made = space_input.make("cpu", config, (), widths)
 
     assert made.classifier["kernel_width"] == (1.0, 3.0)
     assert "kernel_width" not in made.generator
+    # Both may be tried, but not the width of no kernel.
+    assert make({"representation": ["auto", "kernel"], **widths})
+    with pytest.raises(InputError, match="kernel_width has no effect"):
+        make(widths)
 
 
 def test_sgd_of_the_frozen_classifier_belongs_to_the_generator():
