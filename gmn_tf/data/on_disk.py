@@ -196,16 +196,18 @@ def _parsed(path: str, dim: int) -> Iterator[tuple]:
         yield batch, parsed
 
 
+def _readable(features):
+    """What graphs read: an array would become a constant of each of them."""
+    is_array = isinstance(features, np.ndarray)
+    return tf.constant(features) if is_array else features
+
+
 class Joined(OnDisk):
     """Two arrays, at least one of them on disk, one after the other."""
 
     def __init__(self, first, second):
         super().__init__(len(first) + len(second), first.shape[1])
-        # An array would become a constant of each graph that reads it.
-        self.parts = tuple(
-            tf.constant(part) if isinstance(part, np.ndarray) else part
-            for part in (first, second)
-        )
+        self.parts = _readable(first), _readable(second)
 
     def _read(self, rows):
         split = self.parts[0].shape[0]
@@ -219,22 +221,25 @@ class Joined(OnDisk):
 
 
 class Mapped(OnDisk):
-    """Rows on disk that go through a function when they are read.
+    """Rows that go through a function when they are read.
 
     Args:
-        source: the rows.
+        source: the rows, on disk or an array.
         function: rows `[n, dx]` -> as many, float32.
         dim: size of these; None for dx.
     """
 
     def __init__(
-        self, source: OnDisk, function: Callable, dim: int | None = None
+        self,
+        source: OnDisk | np.ndarray,
+        function: Callable,
+        dim: int | None = None,
     ):
         super().__init__(len(source), dim or source.shape[1])
-        self._source, self._function = source, function
+        self._source, self._function = _readable(source), function
 
     def _read(self, rows):
-        return self._function(self._source.gather(rows))
+        return self._function(gather(self._source, rows))
 
 
 class Chosen(OnDisk):

@@ -6,6 +6,8 @@ generator, and saved inside it; `kernel_features` needs none. All are saved
 inside each classifier, which takes features as all others do.
 """
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -44,14 +46,17 @@ class Representation(keras.Model):
         """What classifiers see of synthetic samples, `[n, dim]`."""
         return self(generator(noise, embeddings))
 
-    def of_training(self, features, seed: int):
+    def of_training(self, features, seed: int, memory: float = math.inf):
         """What classifiers learn from: features `[n, dx]` -> `[n, dim]`.
 
         Args:
             features: an array or an `on_disk.OnDisk`, as is the result.
             seed: of what is random.
+            memory: bytes that the result may take; if it needs more, it is
+                computed when it is read.
         """
-        if isinstance(features, on_disk.OnDisk):
+        size = len(features) * self.dim * on_disk.OnDisk.dtype.itemsize
+        if isinstance(features, on_disk.OnDisk) or size > memory:
             return on_disk.Mapped(features, self, self.dim)
         return row_blocks.in_blocks(self, features)
 
@@ -135,7 +140,7 @@ class Codes(TrainedRepresentation):
         condition = generator.condition(embeddings)
         return generator.noise_layer.draw(noise, condition)
 
-    def of_training(self, features, seed):
+    def of_training(self, features, seed, memory=math.inf):
         codes = []
         for block in row_blocks.blocks(len(features)):
             mean, log_variance = self.network(tf.constant(features[block]))
@@ -195,7 +200,10 @@ class RepresentedGenerator(WrappedGenerator):
 
 
 def represented(
-    samples: Samples, seen_as: Representation | None, seed: int
+    samples: Samples,
+    seen_as: Representation | None,
+    seed: int,
+    memory: float = math.inf,
 ) -> Samples:
     """Real samples as the classifiers learn from them.
 
@@ -203,8 +211,9 @@ def represented(
         samples: with features `[n, dx]`.
         seen_as: None for features as they are.
         seed: of what is random.
+        memory: see `Representation.of_training`.
     """
     if seen_as is None:
         return samples
-    features = seen_as.of_training(samples.features, seed)
+    features = seen_as.of_training(samples.features, seed, memory)
     return Samples(features, samples.labels)

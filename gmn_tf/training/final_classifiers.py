@@ -104,7 +104,7 @@ def fit(
     seen_as = _seen_as(config, data, generator, fitted)
     real = data.train
     if len(of_parts) > 1:
-        real = representation.represented(real, seen_as, config.seed)
+        real = _real(config, data, seen_as)
     models = [
         combination.combine(several, weights, real.features)
         if len(several) > 1
@@ -188,11 +188,18 @@ def _seen_as(
     return fitted[key]
 
 
+def _real(config: Config, data: ZeroShotData, seen_as) -> Samples:
+    """Real samples as the classifiers learn from them."""
+    return representation.represented(
+        data.train, seen_as, config.seed, data.memory
+    )
+
+
 def _task(
     config: Config, data: ZeroShotData, generator, seen_as, with_fake
 ) -> Task:
     """What a part learns from: real samples, and those of a generator."""
-    real = representation.represented(data.train, seen_as, config.seed)
+    real = _real(config, data, seen_as)
     dtype = precision.of_products(config)
     if not with_fake:
         seen = data.num_seen

@@ -1,5 +1,7 @@
 """Runs whose classifiers see a representation predict and export alike."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -150,11 +152,13 @@ def test_of_a_generator_with_another_representation_features_are_seen(run):
 
 def test_features_on_disk_are_represented_as_well(run, tiny_name, tiny_dir):
     on_disk = zero_shot_data.load(tiny_name, tiny_dir, memory=0)
+    too_large = dataclasses.replace(run.data, memory=0)
     scores = [
         metrics.score(
             final_classifiers.fit(run.config, data, run.load_generator())[0],
             data,
         )
-        for data in (run.data, on_disk)
+        for data in (run.data, on_disk, too_large)
     ]
     assert scores[0].h == pytest.approx(scores[1].h)
+    assert scores[0].h == pytest.approx(scores[2].h)

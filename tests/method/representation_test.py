@@ -88,6 +88,20 @@ def test_features_on_disk_give_the_same(kind):
     np.testing.assert_allclose(found[:], expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ("decoded", "kernel"))
+def test_what_memory_does_not_hold_is_computed_when_it_is_read(kind):
+    made = make(kind)
+    samples = Samples(FEATURES, np.zeros(9, np.int32))
+    size = 9 * made.dim * 4
+    found = [
+        representation.represented(samples, made, 1, memory).features
+        for memory in (size, size - 1)
+    ]
+
+    assert [isinstance(one, np.ndarray) for one in found] == [True, False]
+    np.testing.assert_allclose(found[1][:], found[0], rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_generators_and_classifiers_keep_their_representation(kind, tmp_path):
     made = make(kind)
