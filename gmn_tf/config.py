@@ -304,8 +304,8 @@ class Config:
     )
     kernel_width: float = setting(
         3.0,
-        "Of that kernel, in units of the median squared distance of two "
-        "training samples.",
+        "Width of the kernel of --representation=kernel, in units of the "
+        "median squared distance of two training samples.",
         least=1e-3,
     )
     synthetic_condition_noise: float = setting(
@@ -408,7 +408,7 @@ class Config:
     )
     discriminant_error_weight: float = setting(
         1.0,
-        "Of the covariance of errors of predicted class means, in that of a "
+        "Weight of the errors of predicted class means in the covariance of a "
         "discriminant classifier.",
     )
     discriminant_shrinkage: float = setting(

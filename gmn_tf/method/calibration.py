@@ -57,9 +57,8 @@ def largest(rows: Sequence[dict]) -> dict:
 
 def near(rows: Sequence[dict], share: float = NEAR) -> tuple[float, float]:
     """The least and the greatest penalty with this share of the largest h."""
-    least = share * largest(rows)["h"]["mean"]
-    found = [row["penalty"] for row in rows if row["h"]["mean"] >= least]
-    return found[0], found[-1]
+    good = _good(rows, share)
+    return good[0]["penalty"], good[-1]["penalty"]
 
 
 def middle(rows: Sequence[dict], share: float = NEAR) -> dict:
@@ -69,6 +68,10 @@ def middle(rows: Sequence[dict], share: float = NEAR) -> dict:
     middle is taken whose own h has this share of the largest.
     """
     centre = sum(near(rows, share)) / 2.0
-    least = share * largest(rows)["h"]["mean"]
-    good = [row for row in rows if row["h"]["mean"] >= least]
+    good = _good(rows, share)
     return min(good, key=lambda row: abs(row["penalty"] - centre))
+
+
+def _good(rows: Sequence[dict], share: float) -> list[dict]:
+    least = share * largest(rows)["h"]["mean"]
+    return [row for row in rows if row["h"]["mean"] >= least]
