@@ -1,11 +1,10 @@
 """What is recorded with prepared data, and compared before it is used again."""
 
 import dataclasses
-import json
 
 from etils import epath
 
-from gmn_tf.utils import errors
+from gmn_tf.utils import errors, files
 from gmn_tf_datasets.zero_shot import configs, reading
 from gmn_tf_datasets.zero_shot.source import Source
 from gmn_tf_datasets.zero_shot.splits import NAMES, Splits
@@ -52,10 +51,9 @@ def describe(source: Source, splits: Splits) -> dict:
 def read(folder: epath.Path) -> dict:
     """The metadata in the folder of a version; empty if they are damaged."""
     try:
-        content = json.loads((folder / "metadata.json").read_text())
-    except (OSError, ValueError, RecursionError):
+        return files.read_json(folder / "metadata.json", "metadata", "")
+    except errors.InputError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def check_same(

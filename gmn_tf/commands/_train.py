@@ -9,7 +9,7 @@ from gmn_tf.config import Config
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs.workdir import SEARCH, Workdir
 from gmn_tf.search import sharing
-from gmn_tf.training import checks
+from gmn_tf.training import checks, unused_settings
 from gmn_tf.utils.errors import InputError
 
 OF_THE_DATA = ("dataset", "features_file", "embedding")
@@ -77,6 +77,9 @@ def train(values) -> None:
         workdir.check_settings_match(config)
     shared.check_training(config, values)
     shared.begin(values, _sentence(config, searched, workdir))
+    given = shared.set_by_flags(values)
+    if not searched and (unused := unused_settings.note(config, given)):
+        log(f"Note: {unused}")
     from gmn_tf import api
     from gmn_tf.runs import mistakes, report
 

@@ -7,14 +7,9 @@ import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from gmn_tf.config import KERNEL, Config, check_setting_names
+from gmn_tf.config import Config, check_setting_names
 from gmn_tf.method.classifiers import table
-from gmn_tf.method.variants import (
-    CLASSIFICATION,
-    GUIDANCES,
-    OF_CLASSES,
-    VARIANTS,
-)
+from gmn_tf.method.variants import CLASSIFICATION, VARIANTS
 from gmn_tf.search.space import (
     CALIBRATED,
     CLASSIFIER,
@@ -24,8 +19,10 @@ from gmn_tf.search.space import (
     SMALL_PRESETS,
     Space,
 )
+from gmn_tf.training import unused_settings
+from gmn_tf.training.unused_settings import OF_KERNEL, OF_SGD
 from gmn_tf.utils import files, plugin_settings
-from gmn_tf.utils.errors import InputError, check_choice, first_line
+from gmn_tf.utils.errors import InputError, first_line
 
 # What decides the data, the scores or the length of a trial, not its quality.
 NOT_SEARCHED = (
@@ -33,14 +30,8 @@ NOT_SEARCHED = (
     *("feature_scaling", "split", "seed", "steps", "precision"),
     "classifier_seeds",
 )
-OF_CRITIC = ("critic_", "gradient_penalty_", "adversarial_")
-# These also train the f that L_CLS freezes.
-OF_SGD = (
-    *("classifier_learning_rate", "classifier_decay", "classifier_momentum"),
-    *("classifier_weight_decay", "classifier_batch_size", "classifier_epochs"),
-)
 # Of what final classifiers learn from.
-OF_SAMPLES = ("synthetic_", "seen_", "kernel_")
+OF_SAMPLES = ("synthetic_", "seen_", OF_KERNEL)
 
 
 def make(
@@ -73,23 +64,12 @@ def make(
             config.variant,
             "Choose another --variant.",
         )
-    unused = tuple(
-        prefix
-        for name in GUIDANCES
-        if name not in parts.guidance
-        for prefix in GUIDANCES.prefixes(name)
-    )
-    # Which begin as those of gradient matching do.
-    used = OF_CLASSES if parts.reads_classes else ()
-    if parts.critic is None:
-        unused += OF_CRITIC
     guided = CLASSIFICATION in parts.guidance
-    unused += unused_by_classifiers(
-        [config.classifier, *_listed(changes.get("classifier", []))], guided
+    unused = unused_settings.without_effect(
+        config.variant,
+        [config.classifier, *_listed(changes.get("classifier", []))],
+        [config.representation, *_listed(changes.get("representation", []))],
     )
-    seen_as = _listed(changes.get("representation", []))
-    if KERNEL not in (config.representation, *seen_as):
-        unused += ("kernel_",)
     space = {**GENERATOR, **(SMALL if preset in SMALL_PRESETS else {})}
     for name, values in CLASSIFIER.items():
         begun = [] if CALIBRATED in values else [getattr(config, name)]
@@ -102,7 +82,7 @@ def make(
     space = {
         name: tried
         for name, tried in space.items()
-        if name not in chosen and (name in used or not name.startswith(unused))
+        if name not in chosen and not unused(name)
     }
     check_setting_names(changes)
     for name, tried in changes.items():
@@ -113,7 +93,7 @@ def make(
                 name,
                 "Fix it by its flag, and compare several by several searches.",
             )
-        if name.startswith(unused) and name not in used:
+        if unused(name):
             raise InputError(
                 f"--{name} has no effect on {config.variant} with the "
                 f"classifier {config.classifier}.",
@@ -164,21 +144,6 @@ def make(
 def _listed(tried) -> list:
     """What is tried as a list: one value alone is not one."""
     return tried if isinstance(tried, list) else [tried]
-
-
-def unused_by_classifiers(tried: list, guided: bool) -> tuple[str, ...]:
-    """How settings begin that none of these classifiers uses."""
-    used = {"classifier_"} if guided else set()
-    for classifier in tried:
-        for name in str(classifier).split("+"):
-            check_choice("classifier", name, table.CLASSIFIERS)
-            used.update(table.CLASSIFIERS.prefixes(name))
-    unused = [prefix for prefix in table.all_prefixes() if prefix not in used]
-    # Others that begin with it are of all classifiers.
-    if "classifier_" in unused:
-        unused.remove("classifier_")
-        unused += OF_SGD
-    return tuple(unused)
 
 
 def read_changes(texts: Sequence[str]) -> dict:

@@ -17,9 +17,9 @@ from gmn_tf.data import embeddings, feature_scaling
 from gmn_tf.data.zero_shot_data import ZeroShotData
 from gmn_tf.method.metrics import BASELINE
 from gmn_tf.method.variants import CLASSIFICATION, FEATURES, VARIANTS
-from gmn_tf.search import space_input
 from gmn_tf.search.search import AUTO, Search
 from gmn_tf.search.space import CALIBRATED, PENALTY, Space
+from gmn_tf.training import unused_settings
 from gmn_tf.utils import dimensions
 from gmn_tf.utils.errors import InputError
 
@@ -233,11 +233,11 @@ def remaining(config: Config, fixed: Container[str]) -> list[Stage]:
         }
         variant = VARIANTS[left["variant"]]
         guided = CLASSIFICATION in variant.guidance
-        unused = space_input.unused_by_classifiers(
+        unused = unused_settings.of_other_classifiers(
             [left.get("classifier", config.classifier)], guided
         )
         if guided:  # by a classifier whose settings another generator needs
-            unused += space_input.OF_SGD
+            unused += unused_settings.OF_SGD
         tried = {
             name: _embedding_norms(config, values)
             if name == "embedding_norm"

@@ -85,7 +85,8 @@ def test_prepared_data_are_trained_on_by_name(folder, tmp_path, monkeypatch):
 def test_the_tune_splits_score_all(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     data_dir = f"--data_dir={folder / 'data'}"
-    quick.train(*QUICK, data_dir, "--split=tune")
+    printed = quick.train(*QUICK, data_dir, "--split=tune", "--kernel_width=4")
+    assert "Note: --kernel_width has no effect on cwgan_gm" in printed
     metrics = tmp_path / "runs" / "kinds-tune-cwgan_gm-1" / "metrics.json"
     scores = json.loads(metrics.read_text())
     assert all(0.0 <= scores[name]["mean"] <= 100.0 for name in SCORES)
