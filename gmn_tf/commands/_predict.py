@@ -9,6 +9,7 @@ from gmn_tf.commands import define, shared
 from gmn_tf.commands._describe import ENCODER
 from gmn_tf.commands.command_line import command
 from gmn_tf.training import checks
+from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, counted, listed
 
 SUFFIXES = (".csv", ".json")
@@ -96,7 +97,7 @@ def predict(values) -> None:
     # TensorFlow warns of each image it cannot read, and does not say which.
     shared.begin(values, f"Predicting with {values.workdir}.", log_level=2)
     from gmn_tf.inference import prediction_files
-    from gmn_tf.utils import files, progress
+    from gmn_tf.utils import files
 
     predictor = make_predictor(values)
     features, samples = _features(predictor, values)
@@ -157,8 +158,9 @@ def _say_rejected(rejected, count, values) -> None:
             f"{least:g} does not mean right {100 * least:g} times of 100. "
             + mistakes.uncalibrated(mistakes.not_fitted(metrics))
         )
+    log = progress.logger(values.quiet)
     for line in lines:
-        print(line, file=sys.stderr)
+        log(line)
 
 
 def check_predictor(values) -> None:
@@ -182,7 +184,6 @@ def make_predictor(values):
     from gmn_tf.inference import prediction
     from gmn_tf.runs.workdir import Workdir
     from gmn_tf.training import final_classifiers
-    from gmn_tf.utils import progress
 
     if not values.classes:
         return prediction.Predictor.load(values.workdir)
@@ -205,8 +206,9 @@ def _new_classes(known, values):
     added = new_classes.read(
         values.classes, known, values.encoder, values.quiet
     )
+    log = progress.logger(values.quiet)
     for note in added.notes:
-        print(f"Note: {note}", file=sys.stderr)
+        log(f"Note: {note}")
     return added
 
 
@@ -237,8 +239,9 @@ def _features(predictor, values):
         found = features.read(values.features)
         size = found.values.shape[1]
         predictor.classes.check_features_match(size, found.backbone)
+        log = progress.logger(values.quiet)
         for note in found.notes:
-            print(f"Note: {note}", file=sys.stderr)
+            log(f"Note: {note}")
         names = found.names or [*map(str, range(len(found.values)))]
         return found.values, names
     folder = pathlib.Path(values.images).expanduser()
@@ -247,14 +250,15 @@ def _features(predictor, values):
     found = extraction.features_of(
         paths, backbone, values.unreadable, quiet=values.quiet
     )
-    _account_for(folder, paths, others, found)
+    for line in _account(folder, paths, others, found):
+        progress.logger(values.quiet)(line)
     return found.values, [
         str(p) for p in paths if str(p) not in found.unreadable
     ]
 
 
-def _account_for(folder, paths, others, found) -> None:
-    """Says on the error stream what became of every file in a folder."""
+def _account(folder, paths, others, found) -> list[str]:
+    """What became of every file in a folder."""
     from gmn_tf.images.image_folder import by_reason
 
     lines = []
@@ -274,5 +278,4 @@ def _account_for(folder, paths, others, found) -> None:
         )
         lines += [f"  {f} ({why})" for f, why in found.unreadable.items()]
         lines += [f"  {line}" for line in by_reason(others)]
-    for line in lines:
-        print(line, file=sys.stderr)
+    return lines

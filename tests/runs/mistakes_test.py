@@ -248,7 +248,8 @@ def test_unlikely_answers_are_left_out(run, tmp_path):
     assert {(line["rank"], line["kind"]) for line in without} == {("1", "")}
     assert f"{len(expected)} of {len(features)} samples" in printed.stderr
     assert "not calibrated" not in printed.stderr
-    call(commands.predict, *words, f"--out={tmp_path / 'out.json'}")
+    out = f"--out={tmp_path / 'out.json'}"
+    assert call(commands.predict, *words, out, "--quiet").stderr == ""
     found = json.loads((tmp_path / "out.json").read_text())
     assert found[int(expected[0])]["classes"][0]["class"] is None
     assert "min_probability" in fail(
