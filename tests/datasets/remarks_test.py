@@ -40,6 +40,7 @@ def test_copies_of_a_class_between_training_and_test():
         "1 sample has the same features as an earlier one (the first: row 2 "
         "of owl, as row 1 of owl). 1 sample to score is also among"
     )
+    assert note.endswith("keep one of each.")
 
 
 def test_copies_in_another_class_are_named():
@@ -50,6 +51,7 @@ def test_copies_in_another_class_are_named():
     assert "2 samples have the same" in note and "1 of them in another" in note
     assert "the first: 5.jpg of swan, as 3.jpg of finch" in note
     assert "1 sample to score is also" in note
+    assert note.endswith("keep one of each, in the class that is right.")
 
 
 def test_digits_that_float32_loses_are_told():

@@ -95,7 +95,10 @@ def _on_copies(digests, samples, rows, class_names) -> list[str]:
             f"{'is' if known == 1 else 'are'} also among those to learn from, "
             "which makes scores too high."
         )
-    return [text + " If they are copies, keep one of each."]
+    advice = " If they are copies, keep one of each"
+    if len(others):
+        advice += ", in the class that is right"
+    return [f"{text}{advice}."]
 
 
 def on_rule(samples: Features, rows: dict[str, np.ndarray]) -> list[str]:
