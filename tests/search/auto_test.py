@@ -156,7 +156,10 @@ def test_what_the_users_classifier_does_not_use_is_not_tried():
 
     for one in stages.remaining(Config().replace(fixed), fixed):
         settings = {*one.settings, *one.space}
-        assert not any(name.startswith("prototype_") for name in settings)
+        assert not any(
+            name.startswith(("prototype_", "discriminant_"))
+            for name in settings
+        )
         assert not settings & {"classifier", "classifier_weights"}
     fixed = {"classifier": "prototype"}
     *_, last = stages.remaining(Config().replace(fixed), fixed)
