@@ -150,6 +150,13 @@ def test_what_is_constant_over_seen_classes_is_told():
         "2 of 3 numbers of a description are the same for all seen classes, so "
         "that nothing can be learned of them: legs, fins."
     )
+    array = source.Embedding("glove", values[:, 1:])
+    for parts in ([array, part], [part, array]):
+        both = Classes(NAMES, classes.kinds, tuple(parts), ())
+        (note,) = remarks.on_descriptions(both)
+        for name in ("legs", "fins", "glove[0]", "glove[1]"):
+            assert name in note
+        assert "size" not in note
     part = source.Embedding("att", values[:, :1], ("size",))
     assert not remarks.on_descriptions(
         Classes(NAMES, classes.kinds, (part,), ())

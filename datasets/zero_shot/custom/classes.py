@@ -60,8 +60,12 @@ class Classes:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What each of the `da` numbers is called, where that is known."""
-        return sum((part.columns for part in self.parts), ())
+        """What each of the `da` numbers is called: `legs`, or `glove[3]`."""
+        names = []
+        for part in self.parts:
+            dim = part.values.shape[1]
+            names += part.columns or [f"{part.name}[{n}]" for n in range(dim)]
+        return tuple(names)
 
     @property
     def unseen(self) -> np.ndarray:

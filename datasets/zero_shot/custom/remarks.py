@@ -1,6 +1,7 @@
 """Remarks on a user's data: what to know before trusting a score."""
 
 import hashlib
+import itertools
 import pathlib
 import re
 from collections import Counter
@@ -167,10 +168,7 @@ def on_descriptions(classes: Classes) -> list[str]:
     if not constant.any() or constant.all():
         return []
     count = np.count_nonzero(constant)
-    names = [
-        classes.columns[column] if classes.columns else str(column)
-        for column in np.flatnonzero(constant)
-    ]
+    names = list(itertools.compress(classes.columns, constant))
     text = (
         f"{count} of {len(constant)} numbers of a description "
         f"{'is' if count == 1 else 'are'} the same for all seen classes, so "
