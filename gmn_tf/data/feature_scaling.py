@@ -1,8 +1,9 @@
 """Features, scaled as --feature_scaling says by the training rows alone.
 
     y = (x - offset) * factor
-    y = arcsinh(y)       with `arcsinh`: y near 0, and log(2 |y|) far from it
-    y = y sqrt(k) / |y|  with `unit` and `arcsinh`
+    y = arcsinh(y)         with `arcsinh`: y near 0, and log(2 |y|) far from it
+    y = root(y) - centre   with `root`: root(y) = sign(y) sqrt(|y|)
+    y = y sqrt(k) / |y|    with `unit`, `arcsinh` and `root`
 
 for each dimension, of which k vary. Computed in float64, so that neither
 large numbers nor a large offset cost digits or overflow.
@@ -23,8 +24,9 @@ from gmn_tf.utils.errors import check_choice, counted
 
 NONE, RMS, STANDARD = "none", "rms", "standard"
 MINMAX, CENTRED, UNIT, ARCSINH = "minmax", "centred", "unit", "arcsinh"
-FEATURE_SCALINGS = (NONE, RMS, STANDARD, MINMAX, CENTRED, UNIT, ARCSINH)
-SIGNED = (STANDARD, CENTRED, UNIT, ARCSINH)  # around 0
+ROOT = "root"
+FEATURE_SCALINGS = (NONE, RMS, STANDARD, MINMAX, CENTRED, UNIT, ARCSINH, ROOT)
+SIGNED = (STANDARD, CENTRED, UNIT, ARCSINH, ROOT)  # around 0
 MEDIAN_ROWS = 20_000  # spread evenly, that medians are taken of
 MEDIAN_COLUMNS = 256  # at once
 
@@ -38,11 +40,13 @@ class FeatureScaling:
         offset: `dx` numbers that are subtracted; none with the kind `none`.
         factor: `dx` numbers that the rest is multiplied by, 0 for a constant
             dimension; none with the kind `none`.
+        centre: `dx` means of roots; none but with the kind `root`.
     """
 
     kind: str = NONE
     offset: tuple[float, ...] = ()
     factor: tuple[float, ...] = ()
+    centre: tuple[float, ...] = ()
 
     def __post_init__(self):
         size = len(self.offset)
@@ -50,7 +54,8 @@ class FeatureScaling:
             self.kind in FEATURE_SCALINGS
             and len(self.factor) == size
             and any(self.factor) == (size > 0) == (self.kind != NONE)
-            and np.isfinite([*self.offset, *self.factor]).all()
+            and len(self.centre) == size * (self.kind == ROOT)
+            and np.isfinite([*self.offset, *self.factor, *self.centre]).all()
         ):
             raise ValueError("the scaling of features is damaged")
 
@@ -67,8 +72,11 @@ class FeatureScaling:
                 each row then divided by its own root mean square. `arcsinh`:
                 each dimension minus its median, divided by the median absolute
                 deviation from it, the inverse hyperbolic sine of that, and
-                each row then divided by its root mean square. Except with
-                `none` and `rms`, a constant dimension becomes 0.
+                each row then divided by its root mean square. `root`: of each
+                dimension the distance from its least number, or from its
+                largest if that is nearer to its mean, the square root of that,
+                `centred`, and each row then divided by its root mean square.
+                Except with `none` and `rms`, a constant dimension becomes 0.
             features: `[n, dx]`, an array or an `on_disk.OnDisk`.
 
         Raises:
@@ -91,7 +99,11 @@ class FeatureScaling:
             factor = found.inverse(np.where(deviation, deviation, found.std))
         else:
             offset, factor = OFFSETS_AND_FACTORS[kind](found)
-        return cls(kind, tuple(offset.tolist()), tuple(factor.tolist()))
+        centre = np.zeros(0)
+        if kind == ROOT:
+            roots = _Roots(features, offset, factor)
+            centre = np.where(found.varies, statistics(roots).mean, 0.0)
+        return cls(kind, *(tuple(n.tolist()) for n in (offset, factor, centre)))
 
     @classmethod
     def from_dict(cls, content: dict) -> "FeatureScaling":
@@ -104,6 +116,7 @@ class FeatureScaling:
             content["kind"],
             _decoded(content["offset"]),
             _decoded(content["factor"]),
+            _decoded(content.get("centre", "")),
         )
         if found.to_dict() != content:
             raise ValueError("the scaling of features is damaged")
@@ -115,6 +128,7 @@ class FeatureScaling:
             "kind": self.kind,
             "offset": _encoded(self.offset),
             "factor": _encoded(self.factor),
+            **({"centre": _encoded(self.centre)} if self.centre else {}),
         }
 
     def __str__(self) -> str:
@@ -125,7 +139,7 @@ class FeatureScaling:
     @property
     def unit_length(self) -> bool:
         """Whether each row is brought to the root mean square 1 at last."""
-        return self.kind in (UNIT, ARCSINH)
+        return self.kind in (UNIT, ARCSINH, ROOT)
 
     @property
     def constant(self) -> int:
@@ -162,6 +176,9 @@ class FeatureScaling:
                 if precision == "float64"
                 else _arcsinh_by_logarithms(sizes)
             )
+        if self.kind == ROOT:
+            scaled = tf.sign(scaled) * tf.sqrt(tf.abs(scaled))
+            scaled -= np.asarray(self.centre, precision)
         if self.unit_length:
             varying = len(self.factor) - self.constant
             squares = tf.reduce_sum(tf.square(scaled), axis=-1, keepdims=True)
@@ -199,6 +216,29 @@ def _centred(found: Statistics):
     return found.mean, found.inverse(np.full_like(found.mean, square**0.5))
 
 
+def _ends(found: Statistics):
+    """Of each dimension the end nearer to its mean; one factor for all."""
+    nearer = found.mean - found.least <= found.most - found.mean
+    ends = np.where(nearer, found.least, found.most)
+    squares = np.square(found.std) + np.square(found.mean - ends)
+    size = np.mean(squares[found.varies]) ** 0.5
+    return ends, found.inverse(np.full_like(ends, size))
+
+
+class _Roots:
+    """Rows of features as `root` scales them, before they are centred."""
+
+    def __init__(self, features, offset, factor):
+        self.features, self.offset, self.factor = features, offset, factor
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, rows) -> np.ndarray:
+        found = (self.features[rows] - self.offset) * self.factor
+        return np.sign(found) * np.sqrt(np.abs(found))
+
+
 def _medians(features) -> tuple[np.ndarray, np.ndarray]:
     """Median of each dimension, and of the absolute deviations from it.
 
@@ -227,6 +267,7 @@ OFFSETS_AND_FACTORS = {
     MINMAX: _minmax,
     CENTRED: _centred,
     UNIT: _centred,
+    ROOT: _ends,
 }
 
 

@@ -68,7 +68,10 @@ STAGES = (
                 *(embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD),
             ),
             # `arcsinh` also for columns with units of their own.
-            "feature_scaling": (feature_scaling.UNIT, feature_scaling.ARCSINH),
+            "feature_scaling": (
+                *(feature_scaling.UNIT, feature_scaling.ARCSINH),
+                feature_scaling.ROOT,
+            ),
             "discriminant_error_weight": (0.3, 1.0),
             "discriminant_shrinkage": (3.0, 1.0, 10.0),
             PENALTY: (CALIBRATED,),

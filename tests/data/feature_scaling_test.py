@@ -18,7 +18,7 @@ from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
 SCALED = [kind for kind in FEATURE_SCALINGS if kind != "none"]
-SHIFTED = ["standard", "minmax", "centred", "unit", "arcsinh"]
+SHIFTED = ["standard", "minmax", "centred", "unit", "arcsinh", "root"]
 # More rows than a block, dimensions of different size and mean.
 ROWS = toys.normal(2500, 6) * [1, 2, 3, 4, 5, 0.1] + [0, 9, -9, 1, 2, 3]
 ROWS = ROWS.astype(np.float32)
@@ -88,6 +88,29 @@ def test_arcsinh_takes_medians_of_rows_spread_evenly(monkeypatch):
     assert scaling.factor == (1, 0.5)
 
 
+def test_root_compresses_from_the_nearer_end_of_each_dimension():
+    # Seen from 2 and from -3, both are 0, 1, 9, 16, and roots 0, 1, 3, 4.
+    rows = np.array([[2, -3, 7], [3, -4, 7], [11, -12, 7], [18, -19, 7]], float)
+    found = fitted("root", rows).astype(float)
+    np.testing.assert_allclose(found[:, 0], -found[:, 1])
+    np.testing.assert_array_equal(found[:, 2], 0.0)
+    # From their mean, 2; at last each row is as long as the root of 2.
+    np.testing.assert_allclose(found[:, 0], [-1, -1, 1, 1], rtol=1e-6)
+    # What lies beyond the end, by as much as a training sample lies before it.
+    scaling = FeatureScaling.fit("root", np.array([[2, 0], [3, 0], [6, 9]]))
+    found = scaling(np.array([[-2.0, 0], [6, 0]])).numpy()
+    # Roots -2 and 2, less their mean, 1; and 0 less its own, 1.
+    np.testing.assert_allclose(found[0, 0] / found[0, 1], 3.0, rtol=1e-6)
+    np.testing.assert_allclose(found[1], [1.0, -1.0], rtol=1e-6)
+
+
+def test_a_root_without_its_means_is_damaged():
+    content = FeatureScaling.fit("root", ROWS).to_dict()
+    for other in ({**content, "kind": "unit"}, {**content, "centre": ""}):
+        with pytest.raises(ValueError, match="damaged"):
+            FeatureScaling.from_dict(other)
+
+
 def test_none_gives_back_what_it_was_given():
     scaling = FeatureScaling.fit("none", ROWS)
     assert scaling is UNSCALED
@@ -117,7 +140,7 @@ def test_the_unit_of_each_dimension_does_not_matter(kind):
 
 
 @pytest.mark.parametrize(
-    "kind", ["rms", "standard", "centred", "unit", "arcsinh"]
+    "kind", ["rms", "standard", "centred", "unit", "arcsinh", "root"]
 )
 def test_signs_of_dimensions_flip_those_of_the_scaled_ones(kind):
     signs = np.array([1, -1, 1, -1, -1, 1], np.float32)
@@ -209,7 +232,7 @@ def test_it_is_the_same_from_json_and_in_a_graph(kind):
     again = FeatureScaling.from_dict(json.loads(text))
 
     assert again == scaling
-    assert scaling.unit_length == (kind in ("unit", "arcsinh"))
+    assert scaling.unit_length == (kind in ("unit", "arcsinh", "root"))
     graph = tf.function(again, [tf.TensorSpec([None, 6])])
     np.testing.assert_array_equal(graph(ROWS), scaling(ROWS))
 
@@ -243,7 +266,10 @@ def test_a_damaged_scaling_is_refused(change):
 
 @pytest.mark.parametrize(
     ("kind", "split"),
-    [("none", "tune"), ("standard", "test"), ("unit", "tune")],
+    [
+        *(("none", "tune"), ("standard", "test"), ("unit", "tune")),
+        ("root", "test"),
+    ],
 )
 def test_data_is_the_same_in_memory_on_disk_and_rescaled(
     kind, split, tiny_name, tiny_dir
@@ -331,8 +357,10 @@ def test_data_knows_whether_features_are_negative(kind, signed, tiny_data):
 def test_float32_gives_the_same_but_for_rounding(kind, offset):
     rows = (ROWS + offset).astype(np.float32)
     scaling = FeatureScaling.fit(kind, rows)
+    # Near 0, roots are much larger than what they are of, and its rounding too.
+    least = 1e-5 if kind == "root" else 2e-6
     np.testing.assert_allclose(
-        scaling(rows, "float32"), scaling(rows), rtol=1e-4, atol=2e-6
+        scaling(rows, "float32"), scaling(rows), rtol=1e-4, atol=least
     )
 
 

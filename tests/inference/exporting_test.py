@@ -49,7 +49,7 @@ def test_each_export_becomes_the_next_version(predictor, tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"9", "10", "notes"}
 
 
-@pytest.mark.parametrize("kind", ["none", "centred", "arcsinh"])
+@pytest.mark.parametrize("kind", ["none", "centred", "arcsinh", "root"])
 def test_scaling_is_possible_in_every_format(kind, tmp_path):
     rows = 300.0 * toys.normal(50, toys.DX) + 5e4  # digits count
     rows[:, 2] = 8.0
