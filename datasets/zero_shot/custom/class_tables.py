@@ -150,5 +150,6 @@ def check_described(path: epath.Path, values: np.ndarray, names) -> None:
             "numbers for every class, one of them not zero",
             f"no number but 0 for {counted(len(rows), 'class', 'classes')}, "
             f"counted from 1: {listed(rows + 1)}",
-            "Describe these classes completely.",
+            "Describe these classes completely; if none of these numbers is "
+            "true of them, add a column that is 1 for such classes.",
         )

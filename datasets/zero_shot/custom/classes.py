@@ -312,7 +312,10 @@ def _array(path: epath.Path, count: int, table: str):
             + ", and columns of one length, as rows should be" * bool(turned),
             "Save one row per class: numpy.save(FILE, array.T) turns an array.",
         )
-    action = "Describe these classes completely."
+    action = (
+        "Describe these classes completely; for a number that is not known, "
+        "the mean of its column over the seen classes."
+    )
     source.check_finite(values, f"{path}", "classes", action)
     return np.array(values, np.float32), notes
 
