@@ -26,7 +26,9 @@ from gmn_tf.utils import progress
 from gmn_tf.utils.errors import InputError, LostDataError, first_line
 
 # Settings of the data, which may be in the space if there is no generator.
-SCALINGS = {"embedding_norm", "feature_scaling"}
+NORM = "embedding_norm"
+SCALINGS = {NORM, "feature_scaling"}
+LESS = 0.2  # weight of a part of a joined embedding
 NO_TIME = "too little time left"  # why a value has no scores
 NO_TEMPERATURE = "no_temperature"  # why none was found for a row
 # Of a row, what is no setting.
@@ -54,7 +56,8 @@ def search(
         data: the tune splits, scaled as `config` says, or as they are if the
             space has a scaling.
         generator: trained on them; None for real samples only.
-        space: settings of the classifier, and the values to try.
+        space: settings of the classifier, and the values to try. Of a joined
+            embedding, less of each part is tried too, once it is scaled.
         objective: the score that decides, a key of `metrics.SCORES`.
         on_epoch: called after each epoch of a classifier.
         on_choice: called with what was tried: `setting`, its `value`,
@@ -143,10 +146,10 @@ def search(
     for row in preset:
         row["preset"] = True
     best = rows[-1] if rows else None  # with the penalty that was chosen
-    left = collections.deque(lists)
+    left = collections.deque(lists.items())
     while left:
-        name, found = left.popleft(), []
-        for value in lists[name]:
+        (name, values), found = left.popleft(), []
+        for value in values:
             if value == current[name]:
                 continue
             if time.monotonic() + longest < deadline:
@@ -161,7 +164,13 @@ def search(
             current = {other: best[other] for other in lists}
             if name in SCALINGS:
                 before = itertools.takewhile(name.__ne__, lists)
-                left.extendleft(one for one in before if one in SCALINGS)
+                left.extendleft(
+                    (one, lists[one]) for one in before if one in SCALINGS
+                )
+        if name == NORM:
+            joined = less_of_a_part(config.embedding, current[NORM])
+            if joined and joined != values:
+                left.appendleft((NORM, joined))
         rows += found
     if not rows:
         alike = len(set(reasons)) == 1
@@ -179,6 +188,26 @@ def search(
     return rows + [row for row in preset if row not in rows]
 
 
+def less_of_a_part(embedding: str, norm: str) -> tuple[str, ...]:
+    """Values of --embedding_norm with less of one more part of an embedding.
+
+    Of a joined one, as `att+words`; there is none if all parts but one weigh
+    less already.
+    """
+    norms = norm.split(",")
+    if len(norms) == 1:
+        norms *= embedding.count("+") + 1
+    whole = [place for place, one in enumerate(norms) if "*" not in one]
+    if len(whole) < 2:
+        return ()
+    return tuple(
+        ",".join(
+            [*norms[:place], f"{LESS}*{norms[place]}", *norms[place + 1 :]]
+        )
+        for place in whole
+    )
+
+
 def _top(rows: Sequence[Mapping], objective: str, margin: float) -> Mapping:
     """The best row; of those within the margin, that of the largest T-1.
 
@@ -192,5 +221,7 @@ def _top(rows: Sequence[Mapping], objective: str, margin: float) -> Mapping:
 def epochs(config: Config, space: Mapping[str, tuple]) -> int:
     """An estimate of the epochs of all classifiers together."""
     further = sum(len(v) - 1 for v in space.values())
+    if NORM in space:
+        further += len(less_of_a_part(config.embedding, space[NORM][0]))
     one = config.replace({"classifier_seeds": 1})
     return (1 + further) * final_classifiers.epochs(one)

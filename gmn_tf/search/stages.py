@@ -7,7 +7,7 @@ a kernel, the third adds a prototype classifier. The fourth trains a generator,
 and adds a bilinear classifier on real and synthetic features.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -28,8 +28,6 @@ OBJECTIVE = "h"
 # of 256, and what is left of the learning rate at the end.
 STEPS, RATE_LEFT = 600, 0.3
 EPOCHS = 2, 300  # at least and at most
-# Of the parts of a joined embedding but one, and for how many of the norms.
-JOINED_WEIGHT, JOINED_NORMS = 0.2, 2
 
 
 class Stage(NamedTuple):
@@ -191,18 +189,6 @@ def space(config: Config, fixed: Container[str]) -> Space:
     return Space({}, {"variant": tuple(dict.fromkeys(variants))}, tried)
 
 
-def _embedding_norms(config: Config, norms: Sequence[str]) -> tuple[str, ...]:
-    """What is tried: for a joined embedding, parts that weigh less, too."""
-    parts = config.embedding.count("+") + 1
-    joined = [
-        ",".join(norm if place == whole else less for place in range(parts))
-        for norm in norms[: JOINED_NORMS * (parts > 1)]
-        for less in [f"{JOINED_WEIGHT}*{norm}"]
-        for whole in range(parts)
-    ]
-    return (*norms, *joined)
-
-
 def remaining(config: Config, fixed: Container[str]) -> list[Stage]:
     """The trials, without what the user has fixed, or what has no effect.
 
@@ -245,9 +231,7 @@ def remaining(config: Config, fixed: Container[str]) -> list[Stage]:
             unused += unused_settings.OF_SGD
         left = {n: v for n, v in left.items() if not n.startswith(unused)}
         tried = {
-            name: _embedding_norms(config, values)
-            if name == "embedding_norm"
-            else values
+            name: values
             for name, values in stage.space.items()
             if not (name in fixed or name in kept or name.startswith(unused))
         }

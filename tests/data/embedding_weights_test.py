@@ -3,7 +3,6 @@ import pytest
 
 from gmn_tf.config import Config
 from gmn_tf.data import embeddings
-from gmn_tf.search import stages
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
@@ -31,15 +30,3 @@ def test_a_weight_scales_a_part():
 def test_norms_that_mean_nothing(norm):
     with pytest.raises(InputError, match="embedding_norm"):
         Config(embedding_norm=norm)
-
-
-def test_the_automatic_search_weighs_the_parts_of_a_joined_embedding():
-    def tried(embedding):
-        config = Config(embedding=embedding)
-        return stages.remaining(config, ())[0].space["embedding_norm"]
-
-    assert not any("*" in norm for norm in tried("att"))
-    found = tried("att+words")
-    assert found[: len(tried("att"))] == tried("att")
-    assert "l2,0.2*l2" in found and "0.2*l2,l2" in found
-    assert all(Config(embedding_norm=norm) for norm in found)

@@ -4,6 +4,7 @@ import types
 
 import pytest
 
+from gmn_tf.config import Config
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method import calibration, metrics
 from gmn_tf.method.metrics import SCORES
@@ -237,6 +238,32 @@ def test_a_value_is_kept_unless_another_is_better_by_the_margin(
         assert one["gain"] == pytest.approx(one["h"] - rows[0]["h"])
 
 
+def searched(monkeypatch, h, config, data, space):
+    """The rows and the choices of a search in which h(config) is the h."""
+
+    def scores(classifiers):
+        (config,) = classifiers
+        return {name: {"mean": h(config)} for name in SCORES}
+
+    model = types.SimpleNamespace(penalise_seen=lambda *given: None)
+    models, choices = [], []
+
+    def fitted(config, *given):
+        models.append(config)
+        return [model]
+
+    monkeypatch.setattr(final_classifiers, "fit", fitted)
+    monkeypatch.setattr(metrics, "score", lambda *given: models[-1])
+    monkeypatch.setattr(metrics, "mean_and_std", scores)
+    monkeypatch.setattr(temperature, "fitted", lambda *given: Fitted(1.0))
+    rows = classifier_search.search(
+        *(config, data, None, space, "h"),
+        on_choice=choices.append,
+        margin=0.5,
+    )
+    return rows, choices
+
+
 def test_scalings_before_one_that_changes_are_tried_again(
     tiny_config, tiny_name, tiny_dir, monkeypatch
 ):
@@ -247,24 +274,13 @@ def test_scalings_before_one_that_changes_are_tried_again(
         ("standard", "arcsinh"): 50.0,
     }
 
-    def scores(classifiers):
-        (config,) = classifiers
-        h = found[config.embedding_norm, config.feature_scaling]
-        return {name: {"mean": h - (config.seen_floor > 0)} for name in SCORES}
+    def h(config):
+        scaled = found[config.embedding_norm, config.feature_scaling]
+        return scaled - (config.seen_floor > 0)
 
-    model = types.SimpleNamespace(penalise_seen=lambda *given: None)
-    models = []
-
-    def fitted(config, *given):
-        models.append(config)
-        return [model]
-
-    monkeypatch.setattr(final_classifiers, "fit", fitted)
-    monkeypatch.setattr(metrics, "score", lambda *given: models[-1])
-    monkeypatch.setattr(metrics, "mean_and_std", scores)
-    monkeypatch.setattr(temperature, "fitted", lambda *given: Fitted(1.0))
-    choices = []
-    rows = classifier_search.search(
+    rows, choices = searched(
+        monkeypatch,
+        h,
         tiny_config.replace(
             {"embedding_norm": "l2", "feature_scaling": "unit"}
         ),
@@ -272,15 +288,11 @@ def test_scalings_before_one_that_changes_are_tried_again(
             *(tiny_name, tiny_dir, "tune"),
             embedding_norm="none",
         ),
-        None,
         {
             "embedding_norm": ("l2", "standard"),
             "feature_scaling": ("unit", "arcsinh"),
             "seen_floor": (0, 5),
         },
-        "h",
-        on_choice=choices.append,
-        margin=0.5,
     )
 
     assert [(one["setting"], one["value"], one["gain"]) for one in choices] == [
@@ -293,6 +305,53 @@ def test_scalings_before_one_that_changes_are_tried_again(
     assert rows[0]["embedding_norm"] == "standard"
     assert rows[0]["feature_scaling"] == "arcsinh"
     assert rows[0]["h"] == 50.0
+
+
+@pytest.mark.parametrize(
+    ("embedding", "norm", "less"),
+    [
+        ("att", "l2", ()),
+        ("att+words", "l2", ("0.2*l2,l2", "l2,0.2*l2")),
+        ("att+words", "l2,0.2*l2", ()),
+        (
+            "a+b+c",
+            "l2,0.2*l2,none",
+            ("0.2*l2,0.2*l2,none", "l2,0.2*l2,0.2*none"),
+        ),
+    ],
+)
+def test_less_of_a_part(embedding, norm, less):
+    assert classifier_search.less_of_a_part(embedding, norm) == less
+    assert all(Config(embedding_norm=one) for one in less)
+
+
+def test_parts_that_weigh_less_are_tried_once_they_are_scaled(
+    tiny_config, tiny_data, monkeypatch
+):
+    found = {"l2": 30.0, "standard": 40.0, "standard,0.2*standard,standard": 45}
+    last = "0.2*standard,0.2*standard,standard"
+    found[last] = 50.0
+
+    monkeypatch.setattr(
+        type(tiny_data), "rescaled", lambda self, *given: tiny_data
+    )
+    rows, choices = searched(
+        monkeypatch,
+        lambda config: found.get(config.embedding_norm, 20.0),
+        tiny_config.replace({"embedding": "a+b+c", "embedding_norm": "l2"}),
+        tiny_data,
+        {"embedding_norm": ("l2", "standard")},
+    )
+
+    tried = [one["value"] for one in choices if one["setting"]]
+    assert tried == [
+        "standard",
+        *classifier_search.less_of_a_part("a+b+c", "standard"),
+        *classifier_search.less_of_a_part("a+b+c", tried[2]),
+    ]
+    assert tried[2] in found and choices[-2]["instead_of"] == tried[2]
+    assert choices[-2]["value"] == last and choices[-2]["gain"] == 5.0
+    assert rows[0]["embedding_norm"] == last
 
 
 def test_of_values_that_are_equally_good_t1_decides():
