@@ -173,10 +173,11 @@ def test_a_column_that_is_not_read_is_named_before_an_error(vectors, tmp_path):
 def test_notes_on_new_classes_are_called_notes(monkeypatch, capsys):
     found = new_classes.Descriptions(("ibis",), VALUES, (), ("It lacks x.",))
     monkeypatch.setattr(new_classes, "read", lambda *_: found)
-    values = types.SimpleNamespace(classes="new", encoder=None, quiet=True)
     known = types.SimpleNamespace(names=("owl",))
-    assert _predict._new_classes(known, values) is found
-    assert capsys.readouterr().err == "Note: It lacks x.\n"
+    for quiet, printed in [(False, "Note: It lacks x.\n"), (True, "")]:
+        values = types.SimpleNamespace(classes="new", encoder=None, quiet=quiet)
+        assert _predict._new_classes(known, values) is found
+        assert capsys.readouterr().err == printed
 
 
 def test_joined_descriptions_need_their_numbers(runs, source, tmp_path):
