@@ -87,6 +87,7 @@ CLOSED_FORM = {
     [
         ({}, ["small", "large", "shifted"]),
         ({"feature_scaling": "standard"}, ["shifted", "own units"]),
+        (CLOSED_FORM, ["signed"]),
         ({**CLOSED_FORM, "feature_scaling": "root"}, ["shifted", "signed"]),
         ({**CLOSED_FORM, "feature_scaling": "arcsinh"}, ["own units"]),
     ],
