@@ -12,7 +12,7 @@ from etils import epy
 
 from gmn_tf.config import Config
 from gmn_tf.search.folder import BEST, SearchFolder, ranked, succeeded
-from gmn_tf.search.space import MARGIN, PENALTY, as_text
+from gmn_tf.search.space import MARGIN, PENALTY, as_text, gain_text
 from gmn_tf.search.stages import OBJECTIVE, Stage, remaining
 from gmn_tf.utils import progress
 from gmn_tf.utils.errors import counted
@@ -139,13 +139,7 @@ def _line(choice: Mapping, first: Mapping) -> str:
     if choice["reason"]:
         return text + choice["reason"]
     text += f"h {choice['h']:.1f}, T-1 {choice['t1']:.1f}"
-    gain = choice["gain"]
-    if gain is None:
-        return text
-    if gain <= MARGIN <= round(gain, 1):
-        # Rounded up, it would look like one that suffices.
-        return f"{text} ({math.floor(100.0 * gain) / 100.0:+.2f})"
-    return f"{text} ({round(gain, 1) + 0.0:+.1f})"  # not -0.0
+    return text + gain_text(choice["gain"])
 
 
 def _conclusion(folder: SearchFolder, validation: int) -> str:

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from gmn_tf.runs.plots import SCORE_STYLES
+from gmn_tf.search.space import gain_text
 from gmn_tf.utils import figures
 
 FEW_VALUES = 6  # up to so many are shown by name, not on a scale
@@ -116,10 +117,10 @@ def draw_choices(rows: Sequence[Mapping], objective: str, title: str) -> Figure:
     axes.set_xlim(low - 2.0 * room, high + 3.0 * room)
     labels = []
     for place, row in enumerate(rows):
-        name = figures.plain_text(row["title"], 40)
+        name = row["title"]
         if row.get("setting"):
-            name = figures.plain_text(f"{row['setting']}={row['value']}", 40)
-        labels.append(name)
+            name = f"{row['setting']}={row['value']}"
+        labels.append(_in_two_lines(name, 40))
         score, gain = row[objective], row["gain"]
         if score is None:
             text = figures.plain_text(f"{row['reason']}", 70)
@@ -128,10 +129,9 @@ def draw_choices(rows: Sequence[Mapping], objective: str, title: str) -> Figure:
             continue
         colour = figures.COLOURS[trials.index(row["trial"])]
         face = "white" if row.get("kept") is False else colour
-        text = f"{score:.1f}"
+        text = f"{score:.1f}{gain_text(gain)}"
         if gain is not None:
             axes.plot([score - gain, score], [place, place], color=colour)
-            text += f" ({round(gain, 1) + 0.0:+.1f})"
         style = {"facecolors": face, "edgecolors": colour, "zorder": 3}
         axes.scatter(score, place, 36, **style)
         right = max(score, score - (gain or 0.0)) + 0.25 * room
@@ -145,3 +145,16 @@ def draw_choices(rows: Sequence[Mapping], objective: str, title: str) -> Figure:
     axes.set_xlabel(f"{name} (%) of the validation classes; hollow: not kept")
     axes.set_title(figures.plain_text(title, 90), loc="left", size=11)
     return figure
+
+
+def _in_two_lines(name: str, width: int) -> str:
+    """A name as text of the picture; a long one is broken after a comma.
+
+    Values of a joined embedding are long, and differ anywhere.
+    """
+    begun, comma, rest = name, "", ""
+    if len(name) > width and "," in name[:width]:
+        begun, comma, rest = name[:width].rpartition(",")
+        rest += name[width:]
+    lines = [begun + comma, rest] if rest else [begun]
+    return "\n".join(figures.plain_text(line, width) for line in lines)

@@ -139,3 +139,13 @@ def as_text(value):
     if isinstance(value, (list, tuple)):
         return ",".join(map(str, value))
     return value
+
+
+def gain_text(gain: float | None) -> str:
+    """` (+1.2)`; with another digit where that shows why it does not count."""
+    if gain is None:
+        return ""
+    if gain <= MARGIN <= round(gain, 1):
+        # Rounded up, it would look like one that suffices.
+        return f" ({math.floor(100.0 * gain) / 100.0:+.2f})"
+    return f" ({round(gain, 1) + 0.0:+.1f})"  # not -0.0

@@ -15,7 +15,14 @@ from gmn_tf.configs import systems
 from gmn_tf.data import zero_shot_data
 from gmn_tf.method.metrics import SCORES
 from gmn_tf.runs import experiment
-from gmn_tf.search import classifier_search, report, space, stages, trials
+from gmn_tf.search import (
+    classifier_search,
+    figure,
+    report,
+    space,
+    stages,
+    trials,
+)
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import configure
 from gmn_tf.training import workers
@@ -380,6 +387,23 @@ def test_a_gain_that_does_not_suffice_is_not_rounded_up(
     shown = [f"({gain})" for gain in gains.values()]
     lines = [line for line in text.splitlines() if "T-1 5.0 (" in line]
     assert [line.split()[-1] for line in lines] == shown * len(stages.STAGES)
+
+
+def test_the_picture_tells_long_values_apart():
+    norms = ["0.2*standard_l2,standard_l2,standard_l2,standard_l2"]
+    norms += ["standard_l2,standard_l2,standard_l2,0.2*standard_l2", "l2"]
+    row = {"trial": 1, "title": "Real features", "h": 50.0, "reason": None}
+    rows = [
+        row | {"setting": "embedding_norm", "value": norm, "gain": 0.4919}
+        for norm in norms
+    ]
+    axes = figure.draw_choices(rows, "h", "mine").axes[0]
+
+    shown = [label.get_text() for label in axes.get_yticklabels()]
+    whole = [f"embedding_norm={norm}" for norm in norms]
+    assert [name.replace("\n", "") for name in shown] == whole
+    assert [name.count("\n") for name in shown] == [1, 1, 0]
+    assert [text.get_text() for text in axes.texts] == ["50.0 (+0.49)"] * 3
 
 
 def test_another_variant_than_the_users_is_not_chosen(
