@@ -432,7 +432,10 @@ class Config:
         "--calibrate finds it on the tune splits.",
     )
     classifier_seeds: int = setting(
-        5, "Classifiers trained and scored per generator.", below=1000
+        5,
+        "Classifiers trained and scored per generator; one, if nothing in them "
+        "is random (discriminant).",
+        below=1000,
     )
 
     # --- Parts of other packages --------------------------------------------

@@ -78,6 +78,7 @@ def evaluate(values, arguments) -> None:
         shortfalls,
         text_alone,
     )
+    from gmn_tf.training import final_classifiers
 
     runs = [shared.open_run(folder, values) for folder in folders]
     run = runs[0]
@@ -90,7 +91,7 @@ def evaluate(values, arguments) -> None:
         log(f"{title}\n")
         chosen = calibration.middle(rows)
         fit = finished.temperature(runs, chosen["penalty"])
-        classifiers = len(runs) * run.config.classifier_seeds
+        classifiers = len(runs) * final_classifiers.num_models(run.config)
         log(report.calibration_table(without, chosen, classifiers, len(runs)))
         if fit.reason:
             log(f"No --temperature is found: {fit.reason}.")
@@ -114,7 +115,8 @@ def evaluate(values, arguments) -> None:
     elif values.synthetic_per_class:
         counts = sorted({int(text) for text in values.synthetic_per_class})
         rows = finished.synthetic_count_curve(run, counts, values.quiet)
-        log(report.curve_table(rows, run.config.classifier_seeds))
+        seeds = final_classifiers.num_models(run.config)
+        log(report.curve_table(rows, seeds))
         written = "curve.csv, curve.png"
     else:
         metrics = finished.evaluate(run, values.quiet)

@@ -174,8 +174,9 @@ def scores_record(
     config: Config, scores: list, baseline_scores: list = ()
 ) -> dict:
     """The contents of metrics.json, in percent."""
-    names = ("dataset", "variant", "split", "steps", "seed", "classifier_seeds")
+    names = ("dataset", "variant", "split", "steps", "seed")
     record = {name: getattr(config, name) for name in names}
+    record["classifier_seeds"] = len(scores)
     record |= {"protocol": metrics.JOINT, **metrics.mean_and_std(scores)}
     if config.classifier != Config.classifier:
         record["classifier"] = config.classifier

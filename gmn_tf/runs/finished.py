@@ -101,7 +101,7 @@ def load_classifiers(
         table.fit(part.name)  # Keras then knows the layers of a plugin
     return [
         workdir.load_model(f"{name}_{number}", Classifier)
-        for number in range(config.classifier_seeds)
+        for number in range(final_classifiers.num_models(config))
     ]
 
 

@@ -51,6 +51,12 @@ def num_fitted(config: Config, name: str) -> int:
     return config.classifier_seeds if random else 1
 
 
+def num_models(config: Config) -> int:
+    """How many final classifiers there are: one if nothing is random."""
+    parts = config.classifier_parts
+    return max(num_fitted(config, part.name) for part in parts)
+
+
 def epochs(config: Config) -> int:
     """Epochs of all parts of all final classifiers."""
     return sum(
@@ -61,8 +67,9 @@ def epochs(config: Config) -> int:
 
 def unit(config: Config) -> str:
     """What a bar counts: epochs, or classifiers if all are fitted at once."""
-    parts = config.classifier_parts
-    random = any(table.CLASSIFIERS[part.name].random for part in parts)
+    random = any(
+        table.CLASSIFIERS[part.name].random for part in config.classifier_parts
+    )
     return "epoch" if random else "classifier"
 
 
@@ -84,7 +91,7 @@ def fit(
     on_epoch: Callable[[], None] = lambda: None,
     fitted: dict | None = None,
 ) -> list[Classifier]:
-    """The final classifiers, one per classifier seed.
+    """The final classifiers, one per classifier seed if anything is random.
 
     Args:
         config: the settings.
@@ -126,7 +133,7 @@ def fit_parts(
     on_epoch: Callable[[], None] = lambda: None,
     fitted: dict | None = None,
 ) -> list[list[Classifier]]:
-    """Of each part of the final classifier, one model per classifier seed.
+    """Of each part of the final classifier, as many models as `num_models`.
 
     They are neither added up nor penalised yet, and take features as the
     representation gives them. Takes the same arguments as `fit`, and raises
@@ -154,20 +161,18 @@ def fit_parts(
         if key not in fitted:
             if counts not in tasks:
                 tasks[counts] = _task(config, data, generator, seen_as, counts)
-            fits = num_fitted(config, name)
-            models_of_kind = [
+            fitted[key] = [
                 table.fit(name)(
                     tasks[counts],
                     chosen,
                     1000 * config.seed + first + number,
                     on_epoch,
                 )
-                for number in range(fits)
+                for number in range(num_fitted(config, name))
             ]
-            fitted[key] = models_of_kind * (config.classifier_seeds // fits)
         for model in fitted[key]:
             model.penalise_seen(data.num_seen, 0.0)
-        models.append(fitted[key])
+        models.append(fitted[key] * (num_models(config) // len(fitted[key])))
     return models
 
 

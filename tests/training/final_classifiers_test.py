@@ -11,9 +11,10 @@ from gmn_tf import api
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.inference import exporting, prediction, serving
 from gmn_tf.inference.prediction import Predictor
+from gmn_tf.method import metrics
 from gmn_tf.method.classifiers import combination
 from gmn_tf.method.classifiers.table import CLASSIFIERS
-from gmn_tf.runs import experiment, finished, separate
+from gmn_tf.runs import experiment, finished, report, separate
 from gmn_tf.runs.finished import FinishedRun
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.training import final_classifiers, fit, parts
@@ -180,6 +181,22 @@ def test_nothing_is_synthesised_for_real_rows(
         for one in (generator, None)
     )
     assert same(model, expected[0])
+
+
+def test_one_classifier_stands_for_all_if_nothing_is_random(config, tiny_data):
+    config = config.replace({"classifier": "discriminant"})
+    models = final_classifiers.fit(config, tiny_data, None)
+    (alone,) = models
+    scores = [metrics.score(model, tiny_data) for model in models]
+
+    record = experiment.scores_record(config, scores)
+    assert record["classifier_seeds"] == 1 < config.classifier_seeds
+    assert "±" not in report.scores_table({**record, "variant": "real_only"})
+    # Beside one that is random it is one of each sum.
+    both = config.replace({"classifier": "discriminant+prototype"})
+    first, second = final_classifiers.fit_parts(both, tiny_data, None)
+    assert len(first) == len(second) == config.classifier_seeds
+    assert same(first[0], alone) and first[0] is first[1]
 
 
 def test_a_part_that_comes_again_has_other_seeds(config, tiny_data):
