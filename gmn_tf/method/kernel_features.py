@@ -23,6 +23,9 @@ NEARLY_EQUAL = 1e-9  # of both squared lengths: rounding, or equal rows
 # Of the largest eigenvalue: smaller ones are noise of float32.
 LEAST_EIGENVALUE = 1e-6
 LEAST_SHARE = 0.5  # of what landmarks differ by, in what is left of it
+# Of a number, in units of the width's root: sums of squares stay below the
+# largest number of float32, and so far away all similarities are 0.
+FARTHEST = 1e15
 
 
 @saving.register_keras_serializable("gmn_tf")
@@ -71,7 +74,10 @@ class KernelFeatures(Representation):
         # Divided by the width first: squares of float32 may overflow.
         scale = self.sizes["width"] ** -0.5
         features = ops.cast(features, self.variable_dtype) - self.centre
-        features, landmarks = scale * features, scale * self.landmarks
+        features, landmarks = (
+            ops.clip(scale * one, -FARTHEST, FARTHEST)
+            for one in (features, self.landmarks)
+        )
         products = ops.matmul(features, ops.transpose(landmarks))
         lengths = ops.sum(ops.square(features), axis=1, keepdims=True)
         lengths += ops.sum(ops.square(landmarks), axis=1)

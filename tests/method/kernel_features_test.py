@@ -138,6 +138,23 @@ def test_an_outlier_does_not_make_all_others_equal():
     assert np.square(found).mean() == pytest.approx(1.0, rel=0.1)
 
 
+def test_outliers_whose_squares_float32_cannot_hold_give_numbers():
+    usual = samples(count=60)
+    features = usual.features.copy()
+    features[:3] = [[1e25], [-1e25], [3e38]]
+    made = kernel_features.fit(Samples(features, usual.labels), 3.0)
+    found = made(features).numpy()
+
+    assert np.isfinite(found).all()
+    assert np.isfinite(made(-features).numpy()).all()
+    # Others differ from each other as by the kernel.
+    rows = features[3:]
+    differences = found[3:, np.newaxis] - found[3:]
+    expected = 2.0 - 2.0 * slow_kernel(rows, rows, made.sizes["width"])
+    squares = np.square(differences).sum(axis=2).ravel()
+    assert np.corrcoef(squares, expected.ravel())[0, 1] > 0.999
+
+
 @pytest.mark.parametrize("width", [1e6, 1e12])
 def test_a_kernel_too_wide_to_tell_samples_apart_is_refused(width):
     with pytest.raises(InputError, match="too wide") as error:
