@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import cell_numbers, texts
+from gmn_tf.utils import texts
 from gmn_tf.utils.errors import InputError, counted
 
 _START = 64  # rows that tell which columns are worth a look
@@ -61,17 +61,19 @@ def named(columns: Collection[str]) -> list[str]:
     return [name for name in columns if _is_number(name)]
 
 
-def describe(cells: Sequence[str]) -> bool:
+def describe(numbers: np.ndarray) -> bool:
     """Whether a column says something, whatever it is called.
 
     Such as `index` for a finger, with 0 and 1. Different whole numbers number
-    rows; texts are no description, and neither is one cell in all rows.
+    rows; texts are no description, and neither is one number in all rows.
+
+    Args:
+        numbers: `[n]`, of its cells; NaN for a text.
     """
-    numbers = cell_numbers.plain(cells)
     if not np.isfinite(numbers).all() or _count(numbers):
         return False
     is_whole = bool((numbers == np.rint(numbers)).all())
-    return 1 < len({*cells}) < len(cells) or not is_whole
+    return 1 < len(np.unique(numbers)) < len(numbers) or not is_whole
 
 
 def _is_number(name: str) -> bool:

@@ -110,6 +110,16 @@ def test_a_description_that_is_called_a_number_is_kept(
         assert new.columns[-1] == "index" and not new.notes
 
 
+def test_such_a_column_may_have_decimal_commas(tmp_path):
+    numbers = [0.5, 1.5, 0.5, 0, 2, 0.25, 2, 1]
+    text = with_column(custom_data.classes_csv(), 2, "index", numbers)
+    text = text.replace(",", ";").replace(".", ",")
+    (tmp_path / "classes.csv").write_text(text)
+    found = classes.read(epath.Path(tmp_path))
+    values = found.embeddings[:, found.columns.index("index")]
+    np.testing.assert_array_equal(values, numbers)
+
+
 @pytest.mark.parametrize(
     "numbers",
     [

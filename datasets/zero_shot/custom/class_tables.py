@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from etils import epath
 
-from gmn_tf.utils import tables
+from gmn_tf.utils import cell_numbers, tables
 from gmn_tf.utils.errors import InputError, counted, hint, listed
 from gmn_tf_datasets.zero_shot import counters, source
 
@@ -115,7 +115,20 @@ def _that_describe(rows: tables.Table) -> list[str]:
         return []
     cells = [[row.cells[name] for name in named] for row in rows]
     columns = zip(named, zip(*cells))
-    return [name for name, column in columns if counters.describe(column)]
+    return [
+        name
+        for name, column in columns
+        if counters.describe(_numbers(name, column))
+    ]
+
+
+def _numbers(name: str, cells: Sequence[str]) -> np.ndarray:
+    """The numbers of a column's cells `[n]`; NaN for what is none for sure."""
+    try:
+        style = cell_numbers.Style((name,), cells)
+        return np.concatenate([style.numbers((cell,)) for cell in cells])
+    except cell_numbers.AmbiguousError:
+        return np.full(len(cells), np.nan)
 
 
 def read_new(
