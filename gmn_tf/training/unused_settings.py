@@ -7,6 +7,7 @@ from gmn_tf.method.classifiers import table
 from gmn_tf.method.variants import (
     CLASSIFICATION,
     GUIDANCES,
+    MATCHING,
     OF_CLASSES,
     VARIANTS,
 )
@@ -15,8 +16,8 @@ from gmn_tf.utils.errors import check_choice
 # How settings begin that matter to a generator, to its critic and to SGD.
 OF_GENERATOR = (
     *("noise", "generator_", "activation", "condition_noise", "batch_size"),
-    *("steps", "learning_rate", "beta_", "compatibility", "synthetic_"),
-    *("sampling", "seen_floor"),
+    *("steps", "learning_rate", "beta_", "synthetic_", "sampling"),
+    "seen_floor",
 )
 OF_CRITIC = ("critic_", "gradient_penalty_", "adversarial_")
 # These also train the f that L_CLS freezes.
@@ -25,6 +26,8 @@ OF_SGD = (
     *("classifier_weight_decay", "classifier_batch_size", "classifier_epochs"),
 )
 OF_KERNEL = "kernel_"
+# f, whose gradients L_GM compares and by which L_CLS classifies.
+OF_COMPATIBILITY = "compatibility"
 
 
 def without_effect(
@@ -53,6 +56,12 @@ def without_effect(
         unused += OF_GENERATOR
     if parts.critic is None:
         unused += OF_CRITIC
+    # Those of other packages may have an f, too.
+    if not any(
+        name in (MATCHING, CLASSIFICATION) or GUIDANCES.owner(name)
+        for name in parts.guidance
+    ):
+        unused += (OF_COMPATIBILITY,)
     guided = CLASSIFICATION in parts.guidance
     unused += of_other_classifiers(classifiers, guided)
     if KERNEL not in representations:

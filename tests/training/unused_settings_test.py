@@ -17,8 +17,17 @@ pytestmark = pytest.mark.usefixtures("quick_training")
     [
         ({}, ["matching_weight", "theta_learning_rate", "noise_dim"], []),
         ({"variant": "cwgan"}, ["matching_weight", "steps"], [0]),
-        ({"variant": "gm"}, ["critic_units", "learning_rate"], [0]),
-        ({"variant": "gmmn"}, ["matching_classes", "matching_weight"], [1]),
+        (
+            {"variant": "gm"},
+            ["critic_units", "learning_rate", "compatibility"],
+            [0],
+        ),
+        (
+            {"variant": "gmmn"},
+            ["matching_classes", "matching_weight", "compatibility"],
+            [1, 2],
+        ),
+        ({"variant": "cwgan_cls"}, ["compatibility"], []),
         (
             {"variant": "real_only"},
             ["noise_dim", "steps", "synthetic_per_class", "seed", "seen_floor"],
