@@ -75,8 +75,9 @@ class Config:
         "(each to mean 0, all divided by one number); unit (centred, then each "
         "row to the same length); arcsinh (each by its median and median "
         "absolute deviation, large numbers compressed, then each row to the "
-        "same length); root (square roots of what each exceeds its least "
-        "number by, then as unit). Prediction and export scale alike.",
+        "same length); root (square roots of how far each is from its least "
+        "number, or from its largest if that is nearer to the mean, then as "
+        "unit). Prediction and export scale alike.",
         FEATURE_SCALINGS,
     )
     embedding: str = setting(

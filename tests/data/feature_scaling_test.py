@@ -104,6 +104,12 @@ def test_root_compresses_from_the_nearer_end_of_each_dimension():
     np.testing.assert_allclose(found[1], [1.0, -1.0], rtol=1e-6)
 
 
+def test_root_begins_at_the_least_number_if_both_ends_are_as_near():
+    rows = np.array([[0, 0], [1, -1], [2, -2]], float)
+    scaling = FeatureScaling.fit("root", rows)
+    assert scaling.offset == (0, -2)
+
+
 def test_a_root_without_its_means_is_damaged():
     content = FeatureScaling.fit("root", ROWS).to_dict()
     for other in ({**content, "kind": "unit"}, {**content, "centre": ""}):
