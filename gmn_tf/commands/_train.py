@@ -77,9 +77,6 @@ def train(values) -> None:
         workdir.check_settings_match(config)
     shared.check_training(config, values)
     shared.begin(values, _sentence(config, searched, workdir))
-    given = shared.set_by_flags(values)
-    if not searched and (unused := unused_settings.note(config, given)):
-        log(f"Note: {unused}")
     from gmn_tf import api
     from gmn_tf.runs import mistakes, report
 
@@ -89,6 +86,8 @@ def train(values) -> None:
     if searched:
         config = _choose_settings(config, workdir, values, options, log)
         workdir.check_settings_match(config)
+    if note := unused_settings.note(config, shared.set_by_flags(values)):
+        log(f"Note: {note}")
     data = shared.load_data(config, values)
     run = api.train(
         config,

@@ -6,8 +6,10 @@ import pytest
 
 from gmn_tf import commands
 from gmn_tf.commands import shared
+from gmn_tf.config import Config
 from gmn_tf.runs.workdir import as_begun
 from gmn_tf.search import auto, space, stages
+from gmn_tf.training import unused_settings
 from tests.commands.custom_data_command_test import source_folder
 from tests.support.in_process import fail, succeed
 
@@ -84,6 +86,10 @@ def test_it_chooses_and_trains(run, words):
     assert begun == as_begun(best, begun)
     assert best["precision"] == "auto"
     assert best["steps"] == 2
+    flags = [flag.strip("-").partition("=")[0] for flag in FIXED]
+    given = [name for name in Config().to_dict() if name in flags]
+    note = unused_settings.note(Config().replace(best), given)
+    assert note and f"Note: {note}\n" in scores
     for name in ("choices.csv", "choices.png", "trials.csv"):
         assert (path / "search" / name).exists()
 
