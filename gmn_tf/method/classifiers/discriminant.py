@@ -15,7 +15,10 @@ samples within a class, and the covariance E of those errors,
 
 so that what cannot be predicted counts less. E is known by as few errors as
 there are classes: with bad predictions in many dimensions, less of it is
-better. A class of few samples has a mean between theirs and the predicted one.
+better. W is to be that of classes without samples, so that a few classes of
+very many samples do not make it alone: each sample of a class counts less, once
+there are more than 50. A class of few samples has a mean between theirs and the
+predicted one, and the regression follows it less.
 Everything is in closed form: nothing is random, and it takes seconds. Where
 samples and classes together are fewer than dimensions, V is never written out,
 as large as it would be: V^-1 follows from the products of samples (Woodbury).
@@ -45,6 +48,7 @@ MOST_CLASSES = 2000  # spread evenly, that the regression learns from
 # Dimensions of slopes, at least and at most: few are alike by chance, and the
 # columns of many are a matrix of dx x dx.
 SLOPES = 16, 4096
+MOST_SAMPLES = 50  # as which a class counts in W, however many it has
 LEAST_TRUST = 0.1  # of the error of predicted means: noise may hide it all
 
 
@@ -72,11 +76,22 @@ def class_means(samples: Samples, num_classes: int) -> np.ndarray:
     return means
 
 
-def scatter_within(samples: Samples, means: np.ndarray) -> np.ndarray:
-    """n V `[dx, dx]`, of n samples about the means `[C, dx]` of classes."""
+def scatter_within(
+    samples: Samples, means: np.ndarray, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """n W `[dx, dx]`, of n samples about the means `[C, dx]` of classes.
+
+    Args:
+        samples: labels 0..C-1.
+        means: of the classes.
+        weights: `[C]`, how much each sample of a class counts; default: 1.
+    """
     total = np.zeros((means.shape[1],) * 2, np.float32)
     for block in row_blocks.blocks(len(samples)):
-        rest = samples.features[block] - means[samples.labels[block]]
+        labels = samples.labels[block]
+        rest = samples.features[block] - means[labels]
+        if weights is not None:
+            rest *= np.sqrt(weights[labels], dtype=np.float32)[:, np.newaxis]
         total += rest.T @ rest
     return total
 
@@ -156,13 +171,18 @@ def same_dimensions(embeddings, means) -> np.ndarray | None:
     return common * units if common > 0.0 else None
 
 
-def regression(embeddings: np.ndarray, means: np.ndarray) -> Regression:
+def regression(
+    embeddings: np.ndarray, means: np.ndarray, trust: np.ndarray | None = None
+) -> Regression:
     """The regression whose errors on means left out are smallest.
 
     Args:
         embeddings: `[n, da]`.
         means: `[n, dx]` of the same classes.
+        trust: `[n]`, how much each mean is trusted, above 0 and at most 1: the
+            ridge of one is divided by it; default: 1.
     """
+    roots = np.ones(len(means)) if trust is None else np.sqrt(trust)
     starts = [(None, means)]
     if (slopes := same_dimensions(embeddings, means)) is not None:
         starts.append((slopes, means - slopes * embeddings))
@@ -176,20 +196,24 @@ def regression(embeddings: np.ndarray, means: np.ndarray) -> Regression:
         # that is left out: the mean of all means would give that one away.
         size = np.mean(products.diagonal()) or 1.0
         constant = CONSTANT * size
-        values, vectors = np.linalg.eigh(products + constant)
+        values, vectors = np.linalg.eigh(
+            np.outer(roots, roots) * (products + constant)
+        )
         projected = [
-            vectors.T @ (targets - targets.mean(axis=0))
-            for _, targets in starts
+            vectors.T @ (roots[:, np.newaxis] * (t - t.mean(axis=0)))
+            for _, t in starts
         ]
         for ridge in RIDGES * size:
             # K (K + ridge)^-1 = 1 - R, and errors are R M / diag(R).
             rest = ridge / (np.maximum(values, 0.0) + ridge)
             own = np.square(vectors) @ rest
             for (slopes, targets), target in zip(starts, projected):
-                errors = (vectors * rest) @ target / own[:, np.newaxis]
+                errors = (vectors * rest) @ target
+                errors /= (roots * own)[:, np.newaxis]
                 total = np.sum(np.square(errors))
                 if best is None or total < best[0]:
                     coefficients = (vectors * (rest / ridge)) @ target
+                    coefficients *= roots[:, np.newaxis]
                     centre = targets.mean(axis=0)
                     centre += constant * coefficients.sum(axis=0)
                     found = width, embeddings, centre, coefficients
@@ -299,21 +323,27 @@ def fit(
     means = class_means(samples, len(counts))
     spread = np.linspace(0, len(known) - 1, min(len(known), MOST_CLASSES))
     learned = known[spread.round().astype(int)]
-    freedom = max(len(samples) - len(known), 1)
+    weights = np.minimum(1.0, MOST_SAMPLES / np.maximum(counts, 1))
+    freedom = max(np.sum(weights * np.maximum(counts - 1, 0)), 1.0)
+    weights /= freedom
     dim = means.shape[1]
     in_span = len(samples) + len(learned) < dim
     if in_span:
         rest = samples.features[: len(samples)] - means[samples.labels]
-        rest = rest.astype(np.float64) / np.sqrt(freedom)
+        rest = rest.astype(np.float64)
+        rest *= np.sqrt(weights[samples.labels])[:, np.newaxis]
         within_size = np.sum(np.square(rest))
     else:
-        within = scatter_within(samples, means).astype(np.float64) / freedom
+        within = scatter_within(samples, means, weights).astype(np.float64)
         within_size = np.trace(within)
     means = means.astype(np.float64)
-    found = regression(embeddings[learned], means[learned])
+    described = embeddings[learned], means[learned]
+    found = regression(*described)
+    trust = _trust(_size(found), within_size, counts[learned])
+    if trust.min() < trust.max():  # the same for all is another ridge
+        found = regression(*described, trust)
+    error_size = _size(found)
     errors = found.errors / np.sqrt(len(learned))
-    error_size = np.sum(np.square(errors))
-    trust = _trust(error_size, within_size, counts[learned])
     # Of the same classes as the errors: others keep their own means.
     means[learned] -= (1.0 - trust)[:, np.newaxis] * found.errors
     level = settings.shrinkage * (within_size or error_size or 1.0) / dim
@@ -331,6 +361,11 @@ def fit(
     means[counts == 0] = found(embeddings[counts == 0])
     on_epoch()
     return base.assemble([_term(*columns_of(means))], [embedder])
+
+
+def _size(found: Regression) -> float:
+    """The summed variance of predicted means."""
+    return np.sum(np.square(found.errors)) / len(found.errors)
 
 
 def _trust(errors: float, within: float, counts: np.ndarray) -> np.ndarray:

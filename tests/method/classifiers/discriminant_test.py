@@ -39,7 +39,7 @@ def fit(given, error_weight=1.0):
     return discriminant.fit(given, settings, seed=1)
 
 
-def predicted(embeddings, means, new, width, ridge):
+def predicted(embeddings, means, new, width, ridge, trust=1.0):
     """Kernel ridge regression with a constant, class by class."""
 
     def value(a, b):
@@ -50,33 +50,39 @@ def predicted(embeddings, means, new, width, ridge):
 
     gram = products(embeddings)
     constant = discriminant.CONSTANT * np.mean(np.diag(gram))
-    regular = gram + constant + ridge * np.eye(len(gram))
+    regular = gram + constant + ridge * np.eye(len(gram)) / trust
     return (products(new) + constant) @ np.linalg.inv(regular) @ means
 
 
-def test_regression_predicts_as_the_formula_does():
+TRUST = np.linspace(0.1, 1.0, SEEN)
+
+
+@pytest.mark.parametrize("trust", [None, TRUST])
+def test_regression_predicts_as_the_formula_does(trust):
     means = toys.normal(SEEN, toys.DX)
     known, new = (
         EMBEDDINGS[:SEEN].astype(float),
         EMBEDDINGS[SEEN:].astype(float),
     )
-    found = discriminant.regression(known, means)
+    found = discriminant.regression(known, means, trust)
     centre = means.mean(axis=0)
+    weights = 1.0 if trust is None else trust
     products = discriminant.kernel(known, known, found.width)
     size = np.mean(products.diagonal())
     ridges = [
         ridge
         for ridge in discriminant.RIDGES * size
         if np.allclose(
-            predicted(known, means - centre, new, found.width, ridge),
+            predicted(known, means - centre, new, found.width, ridge, weights),
             found(new) - centre,
         )
     ]
     assert len(ridges) == 1
 
 
+@pytest.mark.parametrize("trust", [None, TRUST])
 @pytest.mark.parametrize("width", [0.0, 0.2])
-def test_errors_are_those_of_classes_left_out(width, monkeypatch):
+def test_errors_are_those_of_classes_left_out(width, trust, monkeypatch):
     """Nothing of the class is known, nor the mean of all means."""
     monkeypatch.setattr(discriminant, "RIDGES", np.array([0.5]))
     known = EMBEDDINGS[:SEEN].astype(float)
@@ -85,14 +91,17 @@ def test_errors_are_those_of_classes_left_out(width, monkeypatch):
     unit = np.median(squares[np.triu_indices(SEEN, 1)])
     monkeypatch.setattr(discriminant, "WIDTHS", [width * unit])
     means = 3.0 + toys.normal(SEEN, toys.DX)
-    found = discriminant.regression(known, means)
+    found = discriminant.regression(known, means, trust)
 
     assert found.width == pytest.approx(width)
+    weights = np.ones(SEEN) if trust is None else trust
     size = np.mean(discriminant.kernel(known, known, width).diagonal())
     for left in range(SEEN):
         rest = np.arange(SEEN) != left
+        ridge = 0.5 * size
         (alone,) = predicted(
-            known[rest], means[rest], known[[left]], width, 0.5 * size
+            *(known[rest], means[rest], known[[left]], width, ridge),
+            weights[rest],
         )
         np.testing.assert_allclose(
             found.errors[left], means[left] - alone, rtol=1e-3, atol=1e-3
@@ -115,24 +124,35 @@ def test_the_best_kernel_and_ridge_are_chosen(monkeypatch):
 @pytest.mark.parametrize(
     ("dim", "error"), [(toys.DX, 1e-4), (sum(COUNTS) + SEEN + 1, 1e-3)]
 )
-@pytest.mark.parametrize("error_weight", [1.0, 0.3, 0.0])
-def test_scores_are_those_of_normal_distributions(dim, error, error_weight):
+@pytest.mark.parametrize(
+    ("error_weight", "most"), [(1.0, 50), (0.3, 50), (0.0, 50), (0.3, 4)]
+)
+def test_scores_are_those_of_normal_distributions(
+    dim, error, error_weight, most, monkeypatch
+):
+    monkeypatch.setattr(discriminant, "MOST_SAMPLES", most)
     given = task(dim=dim)
     new = toys.normal(11, dim).astype(np.float32)
     model = fit(given, error_weight)
     x = given.samples.features.astype(float)
     y = given.samples.labels
     means = np.array([x[y == k].mean(axis=0) for k in range(SEEN)])
+    # A class counts as `most` samples, if it has more.
+    counts = [min(1.0, most / COUNTS[k]) for k in range(SEEN)]
     within = sum(
-        np.outer(row - means[k], row - means[k]) for row, k in zip(x, y)
-    ) / (len(x) - SEEN)
+        counts[k] * np.outer(row - means[k], row - means[k])
+        for row, k in zip(x, y)
+    ) / sum(counts[k] * (COUNTS[k] - 1) for k in range(SEEN))
     embeddings = EMBEDDINGS.astype(float)
     found = discriminant.regression(embeddings[:SEEN], means)
     errors = found.errors.T @ found.errors / SEEN
     noise = np.trace(within) / np.array(COUNTS)
-    error = np.trace(errors) - noise.mean()
-    assert error > 0.1 * np.trace(errors)
-    means -= (noise / (error + noise))[:, None] * found.errors
+    known = np.trace(errors) - noise.mean()
+    assert known > 0.1 * np.trace(errors)
+    trust = known / (known + noise)
+    found = discriminant.regression(embeddings[:SEEN], means, trust)
+    errors = found.errors.T @ found.errors / SEEN
+    means -= (1.0 - trust)[:, None] * found.errors
     means = np.vstack([means, found(embeddings[SEEN:])])
     covariance = within + error_weight * errors
     covariance += SHRINKAGE * np.trace(within) / dim * np.eye(dim)
