@@ -84,7 +84,7 @@ def limits_table(metrics: Mapping) -> str:
         + (
             f"mostly chance ({limits['seen_classes']} seen)"
             if shortfalls.is_few(limits)
-            else "an estimate of T-1"
+            else "a rough estimate of T-1"
         )
         + part,
         "descriptions": f"rank {limits['description_rank']} for "

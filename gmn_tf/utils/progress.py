@@ -40,7 +40,7 @@ def progress(
 
     Args:
         what: is done, as in `classifiers`.
-        total: units in all; None if unknown.
+        total: units in all, or about as many; None if unknown.
         quiet: whether to show nothing.
         unit: what is counted; `B` (bytes) are shown as kB, MB and so on.
         leave: whether the bar stays when the loop has ended. One that does
@@ -67,6 +67,8 @@ def progress(
 
         def advance(units: int = 1, beside: str = "") -> None:
             bar.set_postfix_str(beside, refresh=False)
+            if bar.total is not None:  # which may have been a guess
+                bar.total = max(bar.total, bar.n + units)
             bar.update(units)
 
         yield advance

@@ -25,6 +25,13 @@ def test_a_text_stands_beside_a_bar(capsys):
     assert "4/4" in last and last.endswith(", loss 1.5]")
 
 
+def test_more_than_was_guessed_is_added_to_the_whole(capsys):
+    with progress("A", 2, False) as advance:
+        for _ in range(3):
+            advance()
+    assert "A: 100%" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_file_gets_lines(capsys):
     with progress("A", 2, False) as advance:
         advance()
