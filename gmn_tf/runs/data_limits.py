@@ -26,6 +26,7 @@ from gmn_tf.method import metrics
 from gmn_tf.method.classifiers.discriminant import (
     class_means,
     columns,
+    inverse,
     regression,
     scatter_within,
 )
@@ -147,7 +148,7 @@ def discriminant(
         return means.T, -0.5 * np.sum(np.square(means), axis=1)
     shrunk = within.copy()
     np.fill_diagonal(shrunk, shrunk.diagonal() + shrinkage * variance)
-    return columns(means, shrunk)
+    return columns(means, inverse(shrunk))
 
 
 def best_shrinkage(train: Samples, num_classes: int) -> float | None:

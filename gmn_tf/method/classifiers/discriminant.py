@@ -96,18 +96,23 @@ def scatter_within(
     return total
 
 
-def columns(means: np.ndarray, covariance: np.ndarray):
-    """Weights `[dx, C]` and biases `[C]` for means `[C, dx]` and V."""
-    weights = scipy.linalg.solve(covariance, means.T, assume_a="pos")
-    return weights, -0.5 * np.sum(means.T * weights, axis=0)
+def inverse(covariance: np.ndarray) -> Callable:
+    """V `[dx, dx]` -> the function from `[dx, k]` to V^-1 times it."""
+    factor = scipy.linalg.cho_factor(covariance)
+    return functools.partial(scipy.linalg.cho_solve, factor)
 
 
-def columns_in_span(means: np.ndarray, factors: np.ndarray, level: float):
-    """`columns` for V = A^T A + level I, with the factors A `[m, dx]`."""
+def inverse_in_span(factors: np.ndarray, level: float) -> Callable:
+    """`inverse` of V = A^T A + level I, with the factors A `[m, dx]`."""
     products = factors @ factors.T
     products.flat[:: len(factors) + 1] += level
-    inner = scipy.linalg.solve(products, factors @ means.T, assume_a="pos")
-    weights = (means.T - factors.T @ inner) / level
+    inner = inverse(products)
+    return lambda rows: (rows - factors.T @ inner(factors @ rows)) / level
+
+
+def columns(means: np.ndarray, inverted: Callable):
+    """Weights `[dx, C]` and biases `[C]` for means `[C, dx]` and V^-1."""
+    weights = inverted(means.T)
     return weights, -0.5 * np.sum(means.T * weights, axis=0)
 
 
@@ -183,42 +188,51 @@ def regression(
             ridge of one is divided by it; default: 1.
     """
     roots = np.ones(len(means)) if trust is None else np.sqrt(trust)
+    roots = roots[:, np.newaxis]
     starts = [(None, means)]
     if (slopes := same_dimensions(embeddings, means)) is not None:
         starts.append((slopes, means - slopes * embeddings))
-    distances = scipy.spatial.distance.pdist(embeddings, "sqeuclidean")
-    distances = distances[distances > 0.0]
-    unit = np.median(distances) if distances.size else 1.0
-    best = None
-    for width in np.array(WIDTHS) / unit:
+    targets = [roots * (start - start.mean(axis=0)) for _, start in starts]
+    # As long and as far apart, in no more dimensions than there are classes.
+    small = [np.linalg.qr(one.T, mode="r").T for one in targets]
+
+    def decomposed(width: float):
         products = kernel(embeddings, embeddings, width)
         # A constant that costs nearly no ridge, learned without the class
         # that is left out: the mean of all means would give that one away.
         size = np.mean(products.diagonal()) or 1.0
         constant = CONSTANT * size
-        values, vectors = np.linalg.eigh(
-            np.outer(roots, roots) * (products + constant)
-        )
-        projected = [
-            vectors.T @ (roots[:, np.newaxis] * (t - t.mean(axis=0)))
-            for _, t in starts
-        ]
+        found = np.linalg.eigh(roots * (products + constant) * roots.T)
+        return size, constant, *found
+
+    def left_out(values, vectors, ridge: float, target) -> np.ndarray:
+        # K (K + ridge)^-1 = 1 - R, and errors are R M / diag(R).
+        rest = ridge / (np.maximum(values, 0.0) + ridge)
+        own = np.square(vectors) @ rest
+        return (vectors * rest) @ target / (roots * own[:, np.newaxis])
+
+    distances = scipy.spatial.distance.pdist(embeddings, "sqeuclidean")
+    distances = distances[distances > 0.0]
+    unit = np.median(distances) if distances.size else 1.0
+    best = None
+    for width in np.array(WIDTHS) / unit:
+        size, _, values, vectors = decomposed(width)
+        turned = [vectors.T @ one for one in small]
         for ridge in RIDGES * size:
-            # K (K + ridge)^-1 = 1 - R, and errors are R M / diag(R).
-            rest = ridge / (np.maximum(values, 0.0) + ridge)
-            own = np.square(vectors) @ rest
-            for (slopes, targets), target in zip(starts, projected):
-                errors = (vectors * rest) @ target
-                errors /= (roots * own)[:, np.newaxis]
+            for place, target in enumerate(turned):
+                errors = left_out(values, vectors, ridge, target)
                 total = np.sum(np.square(errors))
                 if best is None or total < best[0]:
-                    coefficients = (vectors * (rest / ridge)) @ target
-                    coefficients *= roots[:, np.newaxis]
-                    centre = targets.mean(axis=0)
-                    centre += constant * coefficients.sum(axis=0)
-                    found = width, embeddings, centre, coefficients
-                    best = total, Regression(*found, slopes, errors)
-    return best[1]
+                    best = total, width, ridge, place
+    _, width, ridge, place = best
+    _, constant, values, vectors = decomposed(width)
+    target = vectors.T @ targets[place]
+    found = (vectors / (np.maximum(values, 0.0) + ridge)) @ target
+    coefficients = roots * found
+    slopes, start = starts[place]
+    centre = start.mean(axis=0) + constant * coefficients.sum(axis=0)
+    errors = left_out(values, vectors, ridge, target)
+    return Regression(width, embeddings, centre, coefficients, slopes, errors)
 
 
 @keras.saving.register_keras_serializable("gmn_tf")
@@ -267,8 +281,8 @@ class DiscriminantEmbedder(base.Embedder):
         self.built = True
 
     @classmethod
-    def of(cls, found: Regression, columns_of: Callable):
-        """The embedder of a regression; its columns are those of its means."""
+    def of(cls, found: Regression, inverted: Callable):
+        """The embedder of a regression; its columns are V^-1 of its means."""
         rows = np.vstack([found.centre, found.coefficients])
         count, dim = found.landmarks.shape
         slopes = 0
@@ -277,7 +291,7 @@ class DiscriminantEmbedder(base.Embedder):
             slopes = dim
         width = float(found.width)
         made = cls(dim, rows.shape[1], count, width, slopes=slopes)
-        made.set_weights([found.landmarks, rows, columns_of(rows)[0].T])
+        made.set_weights([found.landmarks, rows, inverted(rows.T).T])
         return made
 
     def term(self, embeddings) -> base.Term:
@@ -350,17 +364,15 @@ def fit(
     errors *= np.sqrt(settings.error_weight)
     if in_span:
         factors = np.vstack([rest, errors])
-        columns_of = functools.partial(
-            columns_in_span, factors=factors, level=level
-        )
+        inverted = inverse_in_span(factors, level)
     else:
         covariance = within + errors.T @ errors
         covariance.flat[:: dim + 1] += level
-        columns_of = functools.partial(columns, covariance=covariance)
-    embedder = DiscriminantEmbedder.of(found, columns_of)
+        inverted = inverse(covariance)
+    embedder = DiscriminantEmbedder.of(found, inverted)
     means[counts == 0] = found(embeddings[counts == 0])
     on_epoch()
-    return base.assemble([_term(*columns_of(means))], [embedder])
+    return base.assemble([_term(*columns(means, inverted))], [embedder])
 
 
 def _size(found: Regression) -> float:
