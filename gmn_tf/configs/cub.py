@@ -40,8 +40,10 @@ BEST = {
     "att": {
         **_BOTH,
         "embedding_norm": "l2",
+        "feature_scaling": "root",
         "prototype_mask": 0.5,
-        "seen_penalty": 2.303,
-        "temperature": 1.56,
+        "discriminant_error_weight": 0.3,
+        "seen_penalty": 2.354,
+        "temperature": 1.74,
     },
 }
