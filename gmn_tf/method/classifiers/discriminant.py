@@ -216,16 +216,15 @@ def regression(
     unit = np.median(distances) if distances.size else 1.0
     best = None
     for width in np.array(WIDTHS) / unit:
-        size, _, values, vectors = decomposed(width)
-        turned = [vectors.T @ one for one in small]
+        size, constant, *spectrum = decomposed(width)
+        turned = [spectrum[1].T @ one for one in small]
         for ridge in RIDGES * size:
             for place, target in enumerate(turned):
-                errors = left_out(values, vectors, ridge, target)
+                errors = left_out(*spectrum, ridge, target)
                 total = np.sum(np.square(errors))
                 if best is None or total < best[0]:
-                    best = total, width, ridge, place
-    _, width, ridge, place = best
-    _, constant, values, vectors = decomposed(width)
+                    best = total, width, ridge, place, constant, *spectrum
+    _, width, ridge, place, constant, values, vectors = best
     target = vectors.T @ targets[place]
     found = (vectors / (np.maximum(values, 0.0) + ridge)) @ target
     coefficients = roots * found
