@@ -48,8 +48,8 @@ def few(rng, counts):
     return np.minimum(counts, FEW)
 
 
-def unbalanced(rng, counts):
-    shares = UNBALANCE ** -np.linspace(0.0, 1.0, len(counts))
+def unbalanced(rng, counts, ratio=UNBALANCE):
+    shares = ratio ** -np.linspace(0.0, 1.0, len(counts))
     return np.maximum(2, np.round(counts * rng.permutation(shares)))
 
 
@@ -115,7 +115,8 @@ def lost(inner: list[dict], outer: list[dict]) -> list[float]:
     return list(max(scores) - np.interp(chosen, penalties, scores))
 
 
-def main(_) -> None:
+def load() -> tuple[gmn_tf.Config, ZeroShotData]:
+    """A discriminant classifier's settings and the tune splits, by flags."""
     given = {"embedding": FLAGS.embedding, "features_file": FLAGS.features_file}
     config = gmn_tf.configure(
         FLAGS.dataset,
@@ -127,9 +128,13 @@ def main(_) -> None:
         **{name: value for name, value in given.items() if value},
     )
     folders = {"manual_dir": FLAGS.manual_dir, "data_dir": FLAGS.data_dir}
-    data = gmn_tf.load_data(
+    return config, gmn_tf.load_data(
         config, **{name: value for name, value in folders.items() if value}
     )
+
+
+def main(_) -> None:
+    config, data = load()
     losses = []
     print("training samples, seed" + " " * 8, *map("{:>6}".format, SHARES))
 
@@ -147,7 +152,7 @@ def main(_) -> None:
     show("largest", np.max(losses, axis=0))
 
 
-def run() -> None:
+def run(main) -> None:
     try:
         app.run(main)
     except InputError as error:
@@ -155,4 +160,4 @@ def run() -> None:
 
 
 if __name__ == "__main__":
-    run()
+    run(main)
