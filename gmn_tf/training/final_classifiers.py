@@ -144,7 +144,9 @@ def fit_parts(
     tasks, names, models = {}, [], []
     for part in config.classifier_parts:
         name = part.name
+        fits = num_fitted(config, name)
         # Without samples of unseen classes, only embeddings distinguish them.
+        # There are as many of what stands for a part as of the part.
         if generator is None and not table.CLASSIFIERS[name].describes:
             name = "bilinear"
         # A kind that comes again has other seeds, or it would be a twin.
@@ -155,7 +157,7 @@ def fit_parts(
             counts = config.synthetic_per_class, config.seen_floor
         chosen = settings(config, name)
         key = (
-            *(name, chosen, first, config.classifier_seeds, config.seed),
+            *(name, chosen, first, fits, config.seed),
             *(counts, data.embedding_norm, *_of_features(config, data)),
         )
         if key not in fitted:
@@ -168,11 +170,11 @@ def fit_parts(
                     1000 * config.seed + first + number,
                     on_epoch,
                 )
-                for number in range(num_fitted(config, name))
+                for number in range(fits)
             ]
         for model in fitted[key]:
             model.penalise_seen(data.num_seen, 0.0)
-        models.append(fitted[key] * (num_models(config) // len(fitted[key])))
+        models.append(fitted[key] * (num_models(config) // fits))
     return models
 
 

@@ -199,6 +199,22 @@ def test_one_classifier_stands_for_all_if_nothing_is_random(config, tiny_data):
     assert same(first[0], alone) and first[0] is first[1]
 
 
+def test_what_stands_for_one_that_is_not_random_is_one_too(
+    config, tiny_data, monkeypatch
+):
+    """A classifier of a package may need samples of each class."""
+    row = dataclasses.replace(CLASSIFIERS["discriminant"], describes=False)
+    monkeypatch.setitem(CLASSIFIERS._rows, "discriminant", row)
+    config = config.replace({"classifier": "discriminant"})
+    bilinear = config.replace({"classifier": "bilinear"})
+    fitted = {}
+    (alone,) = final_classifiers.fit(config, tiny_data, None, fitted=fitted)
+    expected = final_classifiers.fit(bilinear, tiny_data, None, fitted=fitted)
+
+    assert len(expected) == config.classifier_seeds > 1
+    assert same(alone, expected[0])
+
+
 def test_a_part_that_comes_again_has_other_seeds(config, tiny_data):
     twice = config.replace({"classifier": "prototype+prototype"})
     first, second = final_classifiers.fit_parts(twice, tiny_data, None)
