@@ -72,7 +72,8 @@ def class_means(samples: Samples, num_classes: int) -> np.ndarray:
     stops = np.cumsum(counts)
     for label in np.flatnonzero(counts):
         rows = order[stops[label] - counts[label] : stops[label]]
-        means[label] = samples.features[rows].mean(axis=0)
+        # In float32, the mean of equal samples would differ from them.
+        means[label] = samples.features[rows].mean(axis=0, dtype=np.float64)
     return means
 
 

@@ -264,6 +264,18 @@ def test_few_samples_and_few_classes(counts):
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.parametrize("dim", [20, 60])
+@pytest.mark.parametrize("count", [4, 5, 300])
+def test_samples_of_a_class_may_be_the_same(count, dim):
+    """Their mean is the same too; by float32, that of five would differ."""
+    labels = np.repeat(np.arange(SEEN), count)
+    features = toys.normal(SEEN, dim).astype(np.float32)[labels]
+    samples = Samples(features, labels)
+    model = fit(task(dim=dim)._replace(samples=samples))
+    found = np.asarray(model(features))[:, :SEEN]
+    np.testing.assert_array_equal(found.argmax(axis=1), labels)
+
+
 def test_samples_of_large_classes_are_trusted_more():
     trust = discriminant._trust(2.0, 6.0, np.array([1, 10, 1000]))
     assert trust[0] < trust[1] < trust[2]
