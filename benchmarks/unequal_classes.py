@@ -8,8 +8,8 @@ The classifier follows means of few samples less when it predicts the others,
 and counts a class as at most 50 samples in the covariance. Each line leaves
 out one of the two, or both. Reads the tune splits alone, whose seen classes are
 divided again as in penalties.py, whose flags it takes; samples are as they are,
-or thinned out so that the largest class has 10 or 50 times those of the
-smallest, if that leaves it two.
+or thinned out so that classes keep between all of theirs and a tenth or a
+fiftieth, but two at least.
 
 Prints T-1 and h, the penalty chosen on the same division, and what they gain
 over both left out, with the standard error over divisions.
