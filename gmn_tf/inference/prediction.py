@@ -23,7 +23,7 @@ class Predictor:
 
     Attributes:
         classes: the label map of what they predict.
-        classifiers: one per classifier seed.
+        classifiers: one per classifier seed, or one if nothing is random.
     """
 
     classes: LabelMap
