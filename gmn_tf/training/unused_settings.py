@@ -26,6 +26,7 @@ OF_SGD = (
     *("classifier_weight_decay", "classifier_batch_size", "classifier_epochs"),
 )
 OF_KERNEL = "kernel_"
+OF_SEVERAL = "classifier_seeds"  # one is enough, if nothing is random
 # f, whose gradients L_GM compares and by which L_CLS classifies.
 OF_COMPATIBILITY = "compatibility"
 
@@ -64,6 +65,9 @@ def without_effect(
         unused += (OF_COMPATIBILITY,)
     guided = CLASSIFICATION in parts.guidance
     unused += of_other_classifiers(classifiers, guided)
+    names = {name for one in classifiers for name in str(one).split("+")}
+    if not any(table.CLASSIFIERS[name].random for name in names):
+        unused += (OF_SEVERAL,)
     if KERNEL not in representations:
         unused += (OF_KERNEL,)
     return lambda name: name not in used and name.startswith(unused)

@@ -40,6 +40,8 @@ pytestmark = pytest.mark.usefixtures("quick_training")
             ["prototype_units", "discriminant_shrinkage", "classifier_epochs"],
             [2],
         ),
+        ({"classifier": "discriminant"}, ["classifier_seeds"], [0]),
+        ({"classifier": "discriminant+prototype"}, ["classifier_seeds"], []),
         # L_CLS trains a classifier by SGD, whatever the final one is.
         (
             {"variant": "cwgan_cls", "classifier": "prototype"},
@@ -58,9 +60,15 @@ def test_those_without_effect_are_named(settings, given, unused):
     assert bool(note) == bool(unused)
 
 
-@pytest.mark.parametrize("variant", ["real_only", "gmmn", "cwgan", "cwgan_cls"])
-def test_they_change_nothing(variant, tiny_config, tiny_data):
-    config = tiny_config.replace({"variant": variant, "classifier": "devise"})
+@pytest.mark.parametrize(
+    ("variant", "classifier"),
+    [
+        *((v, "devise") for v in ("real_only", "gmmn", "cwgan", "cwgan_cls")),
+        ("real_only", "discriminant"),
+    ],
+)
+def test_they_change_nothing(variant, classifier, tiny_config, tiny_data):
+    config = tiny_config.replace({"variant": variant, "classifier": classifier})
     unused = unused_settings.without_effect(
         variant, [config.classifier], [config.representation]
     )
