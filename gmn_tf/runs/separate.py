@@ -48,8 +48,8 @@ def run(test: FinishedRun, tune: FinishedRun, quiet: bool) -> dict:
     check_same_runs(test.identity, tune.identity)
     generators = test.load_generator(), tune.load_generator()
     settings = candidates(tune.config, generators[1] is not None)
-    one = test.config.replace({"classifier_seeds": 1})
-    total = len(settings) * final_classifiers.epochs(one)
+    alone = test.config.replace({"classifier_seeds": 1})
+    total = len(settings) * final_classifiers.epochs(alone)
     total += len(TASKS) * final_classifiers.epochs(test.config)
     with progress.progress("classifiers", total, quiet) as advance:
         tried = []  # on the tune splits, with one classifier each

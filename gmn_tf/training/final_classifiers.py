@@ -67,9 +67,8 @@ def epochs(config: Config) -> int:
 
 def unit(config: Config) -> str:
     """What a bar counts: epochs, or classifiers if all are fitted at once."""
-    random = any(
-        table.CLASSIFIERS[part.name].random for part in config.classifier_parts
-    )
+    parts = config.classifier_parts
+    random = any(table.CLASSIFIERS[part.name].random for part in parts)
     return "epoch" if random else "classifier"
 
 
