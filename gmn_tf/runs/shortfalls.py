@@ -8,6 +8,8 @@ s, so that only the balance between these says something about it.
 
 from collections.abc import Mapping
 
+from gmn_tf.config import BOTH
+from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import counted
 from gmn_tf_datasets.zero_shot.splits import FEWEST_TO_CHOOSE
 
@@ -168,7 +170,7 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
             "descriptions that say less about the unseen classes than about "
             "the others, as names often do; describe all classes by more, such "
             "as texts or attributes"
-            if settings.get("classifier") == "discriminant"
+            if "discriminant" in settings.get("classifier", "")
             else "how descriptions or synthetic features are scaled; try "
             "--classifier=discriminant --classifier_rows=real, which predicts "
             "like that, or --preset=auto"
@@ -196,20 +198,34 @@ def _unbalanced(metrics, limits, settings) -> list[str]:
         f"{100.0 * seen_kept:.0f} % once all classes compete"
     )
     if unseen_kept < UNBALANCED * seen_kept:
-        cause = (
-            _cause_in_units(limits)
-            or f"seen classes score too high; to find a --seen_penalty, {how}"
-        )
+        cause = f"seen classes score too high; to find a --seen_penalty, {how}"
+        size = "small"
     elif seen_kept < UNBALANCED * unseen_kept:
+        fewer = ""
+        if _has_synthetic(settings):
+            fewer = "try a smaller --synthetic_per_class; "
         cause = (
-            _cause_in_units(limits)
-            or "unseen classes score too high; try a smaller "
-            "--synthetic_per_class, or a smaller --seen_penalty; to find one, "
-            f"{how}"
+            f"unseen classes score too high; {fewer}to find a --seen_penalty "
+            f"below 0, {how}"
         )
+        size = "large"
     else:
         return []
+    if penalty := settings.get("seen_penalty"):
+        cause = (
+            f"a --seen_penalty ({penalty:.3g}) that is too {size} for these "
+            "classes; if it was chosen on the tune splits, leave it, because "
+            f"nothing may be chosen by scores on test; if not, {how}"
+        )
+    cause = _cause_in_units(limits) or cause
     return [f"{kept[0].upper()}{kept[1:]}. Likely cause: {cause}."]
+
+
+def _has_synthetic(settings) -> bool:
+    """Whether final classifiers learn from synthetic samples."""
+    variant = VARIANTS.get(settings.get("variant"))
+    rows = settings.get("classifier_rows", BOTH)
+    return BOTH in rows and (variant is None or variant.has_generator)
 
 
 def _cause(limits, settings) -> str | None:

@@ -66,7 +66,19 @@ def test_nothing_is_said_without_a_shortfall(changes):
             "with this folder",
         ),
         (dict(t1=55, u=16, s=81.5, **UNITS), "keep 29 %", "_scaling=unit"),
-        (dict(u=68, s=30), "seen classes 36 %", "smaller --seen_penalty"),
+        (dict(u=68, s=30), "seen classes 36 %", "--seen_penalty below 0"),
+        (dict(u=68, s=30), "36 %", "smaller --synthetic_per_class"),
+        (
+            dict(t1=55, u=16, s=81.5, settings={"seen_penalty": 1.5}.items()),
+            "29 %",
+            "--seen_penalty (1.5) that is too small for these",
+        ),
+        (
+            dict(u=68, s=30, settings={"seen_penalty": 5.118}.items()),
+            "36 %",
+            "(5.12) that is too large for these classes; if it was chosen on "
+            "the tune splits, leave it",
+        ),
         (dict(seen_alone=40), "reaches 40.0 and a linear", "_rate or more"),
         (dict(seen_alone=40, **UNITS), "probe 93.9", "--feature_scaling=unit"),
         (
@@ -134,8 +146,26 @@ def test_a_discriminant_is_not_proposed_to_one():
     assert "--classifier=discriminant" not in sentence
 
 
-def test_descriptions_are_the_cause_where_the_classifier_cannot_be():
-    settings = {"classifier": "discriminant"}
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"variant": "real_only"},
+        {"variant": "class_normalisation"},
+        {"variant": "cwgan", "classifier_rows": "real,real"},
+    ],
+)
+def test_fewer_synthetic_samples_are_not_proposed_where_there_are_none(
+    settings,
+):
+    (sentence,) = sentences(u=68, s=30, settings=settings.items())
+    assert "too high" in sentence and "synthetic" not in sentence
+
+
+@pytest.mark.parametrize(
+    "classifier", ["discriminant", "discriminant+prototype"]
+)
+def test_descriptions_are_the_cause_where_the_classifier_cannot_be(classifier):
+    settings = {"classifier": classifier}
     (sentence,) = sentences(t1=40, u=35, settings=settings.items())
     assert "T-1 is 40.0" in sentence and "texts or attributes" in sentence
 
