@@ -2,14 +2,15 @@
 
     score of class k: m_k^T V^-1 x - m_k^T V^-1 m_k / 2
 
-Samples of a class are taken to be normally distributed around its mean m_k,
-with one covariance for all classes. The mean of a class without samples is
-predicted from its embedding by kernel ridge regression, learned from the means
-of the other classes. Where an embedding has as many dimensions as features, it
-may come from the same network, and be near the mean itself; then the regression
-learns the difference. Its kernel and ridge, and whether it does that, are those
-with the smallest error on classes left out one by one. With the covariance W of
-samples within a class, and the covariance E of those errors,
+but for what is the same for all classes of a row. Samples of a class are taken
+to be normally distributed around its mean m_k, with one covariance for all
+classes. The mean of a class without samples is predicted from its embedding by
+kernel ridge regression, learned from the means of the other classes. Where an
+embedding has as many dimensions as features, it may come from the same network,
+and be near the mean itself; then the regression learns the difference. Its
+kernel and ridge, and whether it does that, are those with the smallest error on
+classes left out one by one. With the covariance W of samples within a class,
+and the covariance E of those errors,
 
     V = W + error_weight E + shrinkage tr(W) / dx I,
 
@@ -111,10 +112,15 @@ def inverse_in_span(factors: np.ndarray, level: float) -> Callable:
     return lambda rows: (rows - factors.T @ inner(factors @ rows)) / level
 
 
-def columns(means: np.ndarray, inverted: Callable):
-    """Weights `[dx, C]` and biases `[C]` for means `[C, dx]` and V^-1."""
-    weights = inverted(means.T)
-    return weights, -0.5 * np.sum(means.T * weights, axis=0)
+def columns(means: np.ndarray, inverted: Callable, origin=0.0):
+    """Weights `[dx, C]` and biases `[C]` for means `[C, dx]` and V^-1.
+
+    Scores are those of the means and features less the `origin` `[dx]`, but
+    for what is the same for all classes. Where features are far from 0 beside
+    their spread, float32 has too few digits for scores without one near them.
+    """
+    weights = inverted((means - origin).T)
+    return weights, -0.5 * np.sum((means + origin).T * weights, axis=0)
 
 
 def kernel(embeddings, others, width: float):
@@ -273,7 +279,8 @@ class DiscriminantEmbedder(base.Embedder):
             "means": (rows, feature_dim),
             "columns": (rows, feature_dim),
         }
-        # Centre, coefficients, a diagonal of slopes; and all times V^-1.
+        # Centre, coefficients, a diagonal of slopes; and all times V^-1. The
+        # first has the origin (see `columns`) added here and subtracted there.
         self.landmarks, self.means, self.columns = (
             self.add_weight(shape, "zeros", trainable=False, name=name)
             for name, shape in shapes.items()
@@ -281,8 +288,14 @@ class DiscriminantEmbedder(base.Embedder):
         self.built = True
 
     @classmethod
-    def of(cls, found: Regression, inverted: Callable):
-        """The embedder of a regression; its columns are V^-1 of its means."""
+    def of(cls, found: Regression, inverted: Callable, origin: np.ndarray):
+        """The embedder of a regression; its columns are V^-1 of its means.
+
+        Args:
+            found: the regression.
+            inverted: V^-1.
+            origin: `[dx]`, see `columns`.
+        """
         rows = np.vstack([found.centre, found.coefficients])
         count, dim = found.landmarks.shape
         slopes = 0
@@ -291,7 +304,10 @@ class DiscriminantEmbedder(base.Embedder):
             slopes = dim
         width = float(found.width)
         made = cls(dim, rows.shape[1], count, width, slopes=slopes)
-        made.set_weights([found.landmarks, rows, inverted(rows.T).T])
+        shift = np.zeros_like(rows)
+        shift[0] = origin
+        inverse_rows = inverted((rows - shift).T).T
+        made.set_weights([found.landmarks, rows + shift, inverse_rows])
         return made
 
     def term(self, embeddings) -> base.Term:
@@ -369,10 +385,12 @@ def fit(
         covariance = within + errors.T @ errors
         covariance.flat[:: dim + 1] += level
         inverted = inverse(covariance)
-    embedder = DiscriminantEmbedder.of(found, inverted)
+    origin = means[learned].mean(axis=0)
+    embedder = DiscriminantEmbedder.of(found, inverted, origin)
     means[counts == 0] = found(embeddings[counts == 0])
     on_epoch()
-    return base.assemble([_term(*columns(means, inverted))], [embedder])
+    term = _term(*columns(means, inverted, origin))
+    return base.assemble([term], [embedder])
 
 
 def _size(found: Regression) -> float:

@@ -291,16 +291,22 @@ def test_a_regression_learns_from_classes_spread_evenly(monkeypatch):
     )
 
 
-def test_units_and_shifts_of_features_do_not_matter():
+@pytest.mark.parametrize("shift", [3.0, -300.0, 1000.0])
+def test_units_and_shifts_of_features_do_not_matter(shift):
     given = task()
     scores = np.asarray(fit(given)(FEATURES), float)
     samples = given.samples
     other = given._replace(
-        samples=Samples(1000.0 * (samples.features + 3.0), samples.labels)
+        samples=Samples(1000.0 * (samples.features + shift), samples.labels)
     )
-    found = np.asarray(fit(other)(1000.0 * (FEATURES + 3.0)), float)
+    # And classes to come have the columns of their means, too.
+    larger = base.with_classes(fit(other), EMBEDDINGS[SEEN:])
+    found = np.asarray(larger(1000.0 * (FEATURES + shift)), float)
+    expected = np.hstack([scores, scores[:, SEEN:]])
     np.testing.assert_allclose(
-        found - found[:, :1], scores - scores[:, :1], rtol=1e-2, atol=1e-2
+        *(found - found[:, :1], expected - expected[:, :1]),
+        rtol=1e-2,
+        atol=1e-2,
     )
 
 
