@@ -151,20 +151,25 @@ def fit_parts(
         # A kind that comes again has other seeds, or it would be a twin.
         first = names.count(name) * config.classifier_seeds
         names.append(name)
-        counts = None
+        synthetic = None  # the settings of synthetic samples
         if part.rows == BOTH and generator is not None:
-            counts = config.synthetic_per_class, config.seen_floor
+            synthetic = (
+                *(config.synthetic_per_class, config.seen_floor),
+                config.synthetic_condition_noise,
+            )
         chosen = settings(config, name)
         key = (
             *(name, chosen, first, fits, config.seed),
-            *(counts, data.embedding_norm, *_of_features(config, data)),
+            *(synthetic, data.embedding_norm, *_of_features(config, data)),
         )
         if key not in fitted:
-            if counts not in tasks:
-                tasks[counts] = _task(config, data, generator, seen_as, counts)
+            if synthetic not in tasks:
+                tasks[synthetic] = _task(
+                    config, data, generator, seen_as, synthetic
+                )
             fitted[key] = [
                 table.fit(name)(
-                    tasks[counts],
+                    tasks[synthetic],
                     chosen,
                     1000 * config.seed + first + number,
                     on_epoch,

@@ -231,6 +231,30 @@ def test_a_part_that_comes_again_has_other_seeds(config, tiny_data):
     assert same(whole, by_hand)
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"synthetic_per_class": 3},
+        {"seen_floor": 9},
+        {"synthetic_condition_noise": 0.5},
+    ],
+)
+def test_parts_of_other_synthetic_samples_are_fitted_again(
+    changed, config, tiny_data, generator
+):
+    """As in a search, which tries them on one generator."""
+    config = config.replace({"classifier_seeds": 1})
+    fitted = {}
+    (before,) = final_classifiers.fit(
+        config, tiny_data, generator, fitted=fitted
+    )
+    other = config.replace(changed), tiny_data, generator
+    (found,) = final_classifiers.fit(*other, fitted=fitted)
+    (expected,) = final_classifiers.fit(*other)
+
+    assert same(found, expected) and not same(found, before)
+
+
 def test_weights_are_those_of_the_settings(config, tiny_data):
     features = tiny_data.unseen.features[:5]
     scores = {}
