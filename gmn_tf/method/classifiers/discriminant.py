@@ -39,6 +39,7 @@ from gmn_tf.data import row_blocks
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method.classifiers import base
 from gmn_tf.utils.dimensions import statistics
+from gmn_tf.utils.errors import InputError, first_line
 
 LINEAR = 0.0  # this width stands for the linear kernel
 # Widths of exp(-width |a - b|^2), in units of 1 / the median of |a - b|^2.
@@ -345,6 +346,9 @@ def fit(
         settings: of the covariance.
         seed: not used; nothing is random.
         on_epoch: called at the end.
+
+    Raises:
+        InputError: for a covariance that cannot be inverted.
     """
     samples = task.samples
     counts = np.bincount(samples.labels, minlength=len(task.embeddings))
@@ -378,13 +382,22 @@ def fit(
     means[learned] -= (1.0 - trust)[:, np.newaxis] * found.errors
     level = settings.shrinkage * (within_size or error_size or 1.0) / dim
     errors *= np.sqrt(settings.error_weight)
-    if in_span:
-        factors = np.vstack([rest, errors])
-        inverted = inverse_in_span(factors, level)
-    else:
-        covariance = within + errors.T @ errors
-        covariance.flat[:: dim + 1] += level
-        inverted = inverse(covariance)
+    try:
+        if in_span:
+            factors = np.vstack([rest, errors])
+            inverted = inverse_in_span(factors, level)
+        else:
+            covariance = within + errors.T @ errors
+            covariance.flat[:: dim + 1] += level
+            inverted = inverse(covariance)
+    except ValueError as error:  # numpy.linalg.LinAlgError is one
+        raise InputError(
+            "The covariance of the features cannot be inverted.",
+            "numbers within float32, and more shrinkage than their rounding",
+            f"--discriminant_shrinkage={settings.shrinkage:g}: "
+            f"{first_line(error)}",
+            "Raise --discriminant_shrinkage, or try --feature_scaling=unit.",
+        ) from error
     origin = means[learned].mean(axis=0)
     embedder = DiscriminantEmbedder.of(found, inverted, origin)
     means[counts == 0] = found(embeddings[counts == 0])

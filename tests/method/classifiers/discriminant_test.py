@@ -6,6 +6,7 @@ import pytest
 
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method.classifiers import base, discriminant
+from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
 SHRINKAGE = 0.7
@@ -274,6 +275,20 @@ def test_samples_of_a_class_may_be_the_same(count, dim):
     model = fit(task(dim=dim)._replace(samples=samples))
     found = np.asarray(model(features))[:, :SEEN]
     np.testing.assert_array_equal(found.argmax(axis=1), labels)
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in matmul")
+@pytest.mark.parametrize(("unit", "shrinkage"), [(1.0, 1e-9), (1e25, 3.0)])
+def test_a_covariance_that_cannot_be_inverted_is_reported(unit, shrinkage):
+    """Of fewer dimensions than are written, or beyond float32's squares."""
+    wide = toys.normal(3, 90) * 10.0 ** toys.normal(90, seed=6)
+    labels = np.repeat(np.arange(SEEN), 90)
+    features = unit * toys.normal(len(labels), 3) @ wide
+    samples = Samples(features.astype(np.float32), labels)
+    settings = discriminant.Settings(shrinkage, 0.0)
+    with pytest.raises(InputError, match="cannot be inverted") as error:
+        discriminant.fit(task()._replace(samples=samples), settings, seed=1)
+    assert "--discriminant_shrinkage" in str(error.value)
 
 
 def test_samples_of_large_classes_are_trusted_more():
