@@ -185,7 +185,11 @@ def _epoch(
             loss = tf.reduce_mean(
                 losses(class_scores, tf.gather(labels, rows), settings)
             )
-        gradients = tape.gradient(loss, theta)
+        # In graphs, TensorFlow loses the shape where a sample is one number.
+        gradients = [
+            tf.ensure_shape(gradient, part.shape)
+            for gradient, part in zip(tape.gradient(loss, theta), theta)
+        ]
         velocity = tuple(
             settings.momentum * v + g + settings.weight_decay * t
             for v, g, t in zip(velocity, gradients, theta)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from gmn_tf.data import zero_shot_data
+from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import compatibility, synthesis
 from gmn_tf.method.classifiers import base, bilinear, linear, sgd
 from tests.support import reference, toys
@@ -103,6 +104,21 @@ def test_training_is_plain_sgd_on_w(dim, epochs, recorded):
         np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
     moved = np.abs(expected[0] - np.array(recorded[0].results[0][0]) @ basis.T)
     assert moved.max() > 0.05
+
+
+@pytest.mark.parametrize("dim", [4, None])
+def test_features_may_be_one_number(dim, recorded):
+    embeddings = embeddings_of(dim)
+    kind = linear if dim is None else bilinear
+    rows = np.eye(toys.NUM_CLASSES) if dim is None else embeddings
+    samples = toys.samples(COUNTS)
+    samples = Samples(samples.features[:, 2:3], samples.labels)
+    task = base.Task(samples, rows.astype(np.float32), 4, len(COUNTS))
+    model = kind.fit(task, SGD, 1)
+    expected = by_hand(recorded, samples, rows, np.eye(rows.shape[1]))
+
+    for part, value in zip(theta_of(model), expected):
+        np.testing.assert_allclose(part, value, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("dim", DIMS)
