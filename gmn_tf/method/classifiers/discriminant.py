@@ -357,6 +357,7 @@ def fit(
     means = class_means(samples, len(counts))
     spread = np.linspace(0, len(known) - 1, min(len(known), MOST_CLASSES))
     learned = known[spread.round().astype(int)]
+    others = np.setdiff1d(known, learned)
     weights = np.minimum(1.0, MOST_SAMPLES / np.maximum(counts, 1))
     freedom = max(np.sum(weights * np.maximum(counts - 1, 0)), 1.0)
     weights /= freedom
@@ -373,13 +374,17 @@ def fit(
     means = means.astype(np.float64)
     described = embeddings[learned], means[learned]
     found = regression(*described)
-    trust = _trust(_size(found), within_size, counts[learned])
+    size = _size(found)
+    trust = _trust(size, within_size, counts[learned])
     if trust.min() < trust.max():  # the same for all is another ridge
         found = regression(*described, trust)
     error_size = _size(found)
     errors = found.errors / np.sqrt(len(learned))
-    # Of the same classes as the errors: others keep their own means.
     means[learned] -= (1.0 - trust)[:, np.newaxis] * found.errors
+    if len(others):  # their errors are of classes left out, too
+        away = means[others] - found(embeddings[others])
+        trust = _trust(size, within_size, counts[learned], counts[others])
+        means[others] -= (1.0 - trust)[:, np.newaxis] * away
     level = settings.shrinkage * (within_size or error_size or 1.0) / dim
     errors *= np.sqrt(settings.error_weight)
     try:
@@ -411,7 +416,12 @@ def _size(found: Regression) -> float:
     return np.sum(np.square(found.errors)) / len(found.errors)
 
 
-def _trust(errors: float, within: float, counts: np.ndarray) -> np.ndarray:
+def _trust(
+    errors: float,
+    within: float,
+    counts: np.ndarray,
+    others: np.ndarray | None = None,
+) -> np.ndarray:
     """How much of the mean of the samples goes into the mean of a class, `[n]`.
 
     The variances of the two, as of the product of two normal distributions.
@@ -419,13 +429,14 @@ def _trust(errors: float, within: float, counts: np.ndarray) -> np.ndarray:
     Args:
         errors: the summed variance of predicted means.
         within: the same of samples within a class.
-        counts: `[n]` samples of each class.
+        counts: `[n]` samples of each class that the errors are of.
+        others: `[n]` samples of other classes, if those are meant.
     """
     noise = within / counts  # of the mean of the samples
     error = max(errors - noise.mean(), LEAST_TRUST * errors)
-    return np.divide(
-        error, error + noise, np.ones(len(counts)), where=noise > 0
-    )
+    if others is not None:
+        noise = within / others
+    return np.divide(error, error + noise, np.ones(len(noise)), where=noise > 0)
 
 
 def _term(weights: Sequence, biases: Sequence) -> base.Term:

@@ -306,6 +306,38 @@ def test_a_regression_learns_from_classes_spread_evenly(monkeypatch):
     )
 
 
+def test_means_of_classes_beside_those_spread_are_between_too(monkeypatch):
+    monkeypatch.setattr(discriminant, "MOST_CLASSES", 5)
+    columns, regression, kept = (
+        discriminant.columns,
+        discriminant.regression,
+        {},
+    )
+
+    def recorded(means, *others):
+        kept["means"] = means[:SEEN].copy()
+        return columns(means, *others)
+
+    def learned(*given):
+        kept["found"] = regression(*given)
+        return kept["found"]
+
+    monkeypatch.setattr(discriminant, "columns", recorded)
+    monkeypatch.setattr(discriminant, "regression", learned)
+    given = task()
+    fit(given)
+    own = discriminant.class_means(given.samples, SEEN)
+    predicted = kept["found"](EMBEDDINGS[:SEEN].astype(float))
+    others = [5, 1, 3, 7]  # of 2, 3, 4 and 8 samples
+    own, predicted, means = (
+        part[others] for part in (own, predicted, kept["means"])
+    )
+    shares = (means - predicted) / (own - predicted)
+    np.testing.assert_allclose(shares, shares[:, :1].repeat(toys.DX, 1), 1e-3)
+    assert (np.diff(shares[:, 0]) > 0.0).all()
+    assert 0.0 < shares.min() < shares.max() < 1.0
+
+
 @pytest.mark.parametrize("shift", [3.0, -300.0, 1000.0])
 def test_units_and_shifts_of_features_do_not_matter(shift):
     given = task()
