@@ -126,3 +126,10 @@ def test_precision_is_saved_with_the_generator(rough, tmp_path):
     np.testing.assert_array_equal(
         loaded(noise, embeddings), model(noise, embeddings)
     )
+
+
+def test_calls_share_one_mirrored_strategy():
+    """With two in a process, TensorFlow cannot sum the gradients of both."""
+    first = fit.make_strategy("mirrored")
+    assert isinstance(first, tf.distribute.MirroredStrategy)
+    assert fit.make_strategy("mirrored") is first
