@@ -5,7 +5,7 @@ import json
 import pathlib
 import statistics
 
-from gmn_tf.config import REAL
+from gmn_tf.config import KERNEL, REAL
 from gmn_tf.method import metrics
 from gmn_tf.method.classifiers.table import all_prefixes
 from gmn_tf.runs import report, tables
@@ -23,6 +23,7 @@ OF_BASELINE = (
     *("feature_scaling", "embedding_norm", "seen_penalty", "precision"),
     *("data", "plugins", "plugin_settings"),
 )
+OF_KERNEL = ("representation", "kernel_width")  # with --representation=kernel
 
 
 def table(paths: list[str]) -> list[dict]:
@@ -191,10 +192,13 @@ def _experiments(row: dict) -> list[tuple[dict, int, dict]]:
 
 def _of_baseline(settings: dict) -> dict:
     """The settings that a classifier on real samples only depends on."""
+    # Without a generator it sees the features, unless they are a kernel's.
+    is_kernel = settings.get("representation") == KERNEL
+    of_kernel = OF_KERNEL if is_kernel else ()
     return {
         name: value
         for name, value in settings.items()
-        if name in (*SHOWN, *OF_BASELINE)
+        if name in (*SHOWN, *OF_BASELINE, *of_kernel)
         or name.startswith(("classifier", *all_prefixes()))
     } | {"variant": metrics.BASELINE, "steps": 0, "classifier_rows": REAL}
 

@@ -42,6 +42,25 @@ def test_runs_are_joined_over_seeds_alone(tmp_path):
     ]
 
 
+def test_classifiers_of_kernel_features_are_not_joined_with_others(tmp_path):
+    kernel = {"representation": "kernel"}
+    changes = [{}, {"representation": "features"}]
+    changes += [kernel, {**kernel, "kernel_width": 10.0}]
+    paths = [
+        finished_run(tmp_path / str(number), 10.0, seed=1 + number, **one)
+        for number, one in enumerate(changes)
+    ]
+    rows = over_seeds.table(paths)
+
+    found = [
+        (row["representation"], row["kernel_width"], row["seeds"])
+        for row in rows
+        if row["variant"] == "real_only"
+    ]
+    # Without a generator, `auto` and `features` are the same.
+    assert found == [("", "", 2), ("kernel", 3.0, 1), ("kernel", 10.0, 1)]
+
+
 def test_scores_are_rounded_once(tmp_path):
     path = finished_run(tmp_path / "a", 87.94987)
     rows = over_seeds.table([path])
