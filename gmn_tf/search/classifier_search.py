@@ -23,7 +23,12 @@ from gmn_tf.runs import temperature
 from gmn_tf.search.space import CALIBRATED, PENALTY, as_text
 from gmn_tf.training import final_classifiers
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import InputError, LostDataError, first_line
+from gmn_tf.utils.errors import (
+    InputError,
+    LostDataError,
+    UnwritableError,
+    first_line,
+)
 
 # Settings of the data, which may be in the space if there is no generator.
 NORM = "embedding_norm"
@@ -35,6 +40,8 @@ NO_TEMPERATURE = "no_temperature"  # why none was found for a row
 BESIDE_SETTINGS = (*SCORES, "preset", NO_TEMPERATURE)
 # What ends one of several attempts, which may diverge or need too much memory.
 FAILURES = (InputError, MemoryError, tf.errors.ResourceExhaustedError)
+# Of these, what other settings would not change: it ends all attempts.
+ACCIDENTS = (LostDataError, UnwritableError)
 
 
 def search(
@@ -110,7 +117,7 @@ def search(
             (model,) = final_classifiers.fit(
                 changed, used, generator, on_epoch, fitted
             )
-        except LostDataError:
+        except ACCIDENTS:
             raise
         except FAILURES as error:  # other settings may not
             reasons.append(first_line(error))

@@ -22,7 +22,7 @@ from gmn_tf.search.space import CALIBRATED, MARGIN, PENALTY, as_text
 from gmn_tf.training import final_classifiers, fit
 from gmn_tf.training.callbacks import StepCallback
 from gmn_tf.training.checkpoints import Checkpoints
-from gmn_tf.utils.errors import InputError, LostDataError, first_line
+from gmn_tf.utils.errors import InputError, first_line
 
 OBJECTIVE = "h"
 SNAPSHOTS = 4  # of a generator, evenly over its training, that `peek` scores
@@ -180,7 +180,7 @@ def _choose(entry, config, generators, minutes) -> dict:
                 margin=MARGIN,
                 choose_penalty=calibration.largest,
             )[0]
-        except LostDataError:
+        except classifier_search.ACCIDENTS:
             raise
         except classifier_search.FAILURES as error:
             failure = error
@@ -326,7 +326,7 @@ def _with_reason(measure: Callable, entry: Entry, *arguments) -> dict:
     """What was measured; a failure of one entry is no failure of others."""
     try:
         return measure(entry, *arguments)
-    except LostDataError:
+    except classifier_search.ACCIDENTS:
         raise
     except classifier_search.FAILURES as error:
         return {"reason": first_line(error)}

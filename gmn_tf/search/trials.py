@@ -23,7 +23,7 @@ from gmn_tf.search.space import as_text
 from gmn_tf.training import final_classifiers, monitoring
 from gmn_tf.training.fit import Execution
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import InputError, LostDataError, first_line
+from gmn_tf.utils.errors import InputError, first_line
 from gmn_tf.utils.files import csv_text
 
 
@@ -75,6 +75,7 @@ class TrialRunner:
 
         Raises:
             LostDataError: for data that is lost, which is no trial's failure.
+            UnwritableError: if a disk is full, which is none either.
         """
         workdir = self.folder.trial(name)
         if (workdir.path / RESULT).exists():
@@ -94,7 +95,7 @@ class TrialRunner:
                 deadline=deadline,
                 margin=margin,
             )
-        except LostDataError:
+        except classifier_search.ACCIDENTS:
             raise
         except classifier_search.FAILURES as error:
             result["reason"] = first_line(error)

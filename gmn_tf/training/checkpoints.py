@@ -15,7 +15,7 @@ import keras
 import tensorflow as tf
 
 from gmn_tf.training.callbacks import StepCallback
-from gmn_tf.utils.errors import InputError, StoppedError, first_line
+from gmn_tf.utils.errors import StoppedError, UnwritableError, first_line
 
 KEPT = 2  # the last ones, so that a damaged one has another before it
 
@@ -91,7 +91,7 @@ class Checkpoints:
         """Saves the model given to `restore`, completely or not at all.
 
         Raises:
-            InputError: if it cannot be written.
+            UnwritableError: if it cannot be written.
         """
         if not self.writes:
             return
@@ -99,7 +99,7 @@ class Checkpoints:
         try:
             self._manager.save(checkpoint_number=step)
         except (OSError, tf.errors.OpError) as error:
-            raise InputError(
+            raise UnwritableError(
                 f"Cannot save a checkpoint in {self.folder}.",
                 "a folder with write permission and free space",
                 first_line(error),

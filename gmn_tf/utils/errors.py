@@ -39,6 +39,10 @@ class LostDataError(InputError):
     """Prepared data changed or disappeared while a command was running."""
 
 
+class UnwritableError(InputError):
+    """A file that cannot be written, because a disk is full for example."""
+
+
 class StoppedError(Exception):
     """A signal stopped a run, which has saved what is to be saved.
 

@@ -10,14 +10,14 @@ import pathlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from gmn_tf.utils.errors import InputError, first_line
+from gmn_tf.utils.errors import InputError, UnwritableError, first_line
 
 
 @contextlib.contextmanager
 def reporting_write_errors(
     path, *errors: type[Exception], flag: str = "place"
 ) -> Iterator[None]:
-    """Makes an InputError of an OSError, or other `errors`, in writing.
+    """Makes an UnwritableError of an OSError, or other `errors`, in writing.
 
     Args:
         path: what is written.
@@ -27,7 +27,7 @@ def reporting_write_errors(
     try:
         yield
     except (OSError, *errors) as error:
-        raise InputError(
+        raise UnwritableError(
             f"Cannot write {path}.",
             "a place with write permission and free space",
             first_line(error),

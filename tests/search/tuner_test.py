@@ -24,6 +24,7 @@ from gmn_tf.search.folder import SearchFolder, ranked
 from gmn_tf.search.search import HYPERBAND, TRIALS
 from gmn_tf.training import final_classifiers, fit
 from gmn_tf.utils.errors import InputError, LostDataError
+from tests.support import full_disk
 from tests.support.searches import run, runner_of, without_times
 
 
@@ -179,6 +180,22 @@ def test_data_that_is_lost_ends_the_search(
 
     # No trial was counted as one that failed.
     assert "Trial 1 of 3" not in logged
+    assert without_times(folder) == without_times(whole[0])
+
+
+def test_a_disk_that_is_full_ends_the_search(
+    search_for, whole, tune_data, tmp_path
+):
+    made = runner_of(search_for(), tune_data, tmp_path / "search")
+    with (
+        full_disk.no_file_above(2000),
+        pytest.raises(InputError, match="Cannot save a checkpoint"),
+    ):
+        tuner.run(made, lambda text: None)
+
+    # No trial was counted as one that failed.
+    assert made.folder.results() == []
+    folder, _ = run(search_for(), tune_data, tmp_path / "search")
     assert without_times(folder) == without_times(whole[0])
 
 
