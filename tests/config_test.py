@@ -389,6 +389,12 @@ def test_bad_files_are_refused(content, message, tmp_path):
         read_config_file(written(tmp_path, content))
 
 
+def test_a_file_may_begin_with_a_mark_of_its_encoding(tmp_path):
+    path = tmp_path / "settings.json"
+    path.write_text('{"steps": 5}', encoding="utf-8-sig")
+    assert read_config_file(path) == {"steps": 5}
+
+
 def test_a_missing_file_is_refused(tmp_path):
     for path in (tmp_path / "none.json", tmp_path):
         with pytest.raises(InputError, match="Cannot read") as error:

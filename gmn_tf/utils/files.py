@@ -119,7 +119,8 @@ def read_json(path: pathlib.Path, expected: str, action: str) -> dict:
             file cannot be read or holds something else.
     """
     try:
-        content = parse_json(path.read_text(encoding="utf-8"))
+        # Editors on Windows begin a file with a mark of its encoding.
+        content = parse_json(path.read_text(encoding="utf-8-sig"))
         if not isinstance(content, dict):
             raise ValueError(f"{type(content).__name__}, not an object")
     except (OSError, ValueError) as error:
