@@ -44,8 +44,11 @@ def sentences(metrics: Mapping, settings: Mapping) -> list[str]:
     limits = metrics["limits"]
     probe, chance = limits["linear_probe"], limits["chance_seen"]
     alone = limits["seen_alone"]
-    if _near_chance(probe, chance) and (
-        alone is None or _near_chance(alone, chance)
+    # One seen class is right in any case.
+    if (
+        chance < 100.0
+        and _near_chance(probe, chance)
+        and (alone is None or _near_chance(alone, chance))
     ):
         return [
             f"The features hardly tell seen classes apart: a linear probe "

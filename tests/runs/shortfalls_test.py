@@ -50,6 +50,9 @@ def sentences(t1=68.5, u=60.0, s=67.8, settings=(), **limits):
         dict(left_out=6),  # and unseen ones
         dict(t1=100.0, u=90.0, chance_t1=100.0),  # the only unseen class
         dict(seen_alone=99.0, s=80.0),  # above the probe
+        dict(  # the only seen class
+            chance_seen=100.0, linear_probe=100.0, seen_alone=100.0, s=80.0
+        ),
     ],
 )
 def test_nothing_is_said_without_a_shortfall(changes):
