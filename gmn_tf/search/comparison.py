@@ -22,12 +22,14 @@ from gmn_tf.search.space import CALIBRATED, MARGIN, PENALTY, as_text
 from gmn_tf.training import final_classifiers, fit
 from gmn_tf.training.callbacks import StepCallback
 from gmn_tf.training.checkpoints import Checkpoints
+from gmn_tf.utils import files
 from gmn_tf.utils.errors import InputError, first_line
 
 OBJECTIVE = "h"
 SNAPSHOTS = 4  # of a generator, evenly over its training, that `peek` scores
 CHECKPOINT_EVERY = 500
 TRAINED = "trained.json"
+SECONDS = "seconds.json"  # of training, in the folder of checkpoints
 
 
 class Snapshots(StepCallback):
@@ -47,6 +49,43 @@ class Snapshots(StepCallback):
         if self.passed(self.every, self._kept):
             self.keep(self.step, self.model)
             self._kept = self.step
+
+
+class TimedCheckpoints(Checkpoints):
+    """Checkpoints that know how long it took to get there.
+
+    What an interruption has cost beside that is not known. Takes the arguments
+    of `Checkpoints`.
+    """
+
+    def __init__(self, folder: str, every: int):
+        super().__init__(folder, every)
+        self._times = pathlib.Path(folder) / SECONDS
+        self._begun, self._before = time.monotonic(), 0.0
+
+    @property
+    def seconds(self) -> float:
+        """How long training has taken, without what was lost."""
+        return self._before + time.monotonic() - self._begun
+
+    def restore(self, model) -> int:
+        step = super().restore(model)
+        self._before = self._known().get(f"{step}", 0.0)
+        return step
+
+    def save(self, step: int) -> None:
+        # First: a checkpoint without its time would be one of no time.
+        files.write_json(
+            self._times, {**self._known(), f"{step}": self.seconds}
+        )
+        super().save(step)
+
+    def _known(self) -> dict:
+        """Seconds of training by the step of a checkpoint, as text."""
+        if not self._times.exists():
+            return {}
+        action = f"Remove {self._times.parent}: training begins again."
+        return files.read_json(self._times, "seconds by step", action)
 
 
 class Generators:
@@ -90,27 +129,23 @@ class Generators:
         return Workdir(str(self.folder / name)).decided(config)
 
     def _train(self, workdir: Workdir, config: Config) -> dict:
-        every, done_before = max(1, config.steps // SNAPSHOTS), 0
+        every = max(1, config.steps // SNAPSHOTS)
+        saved = TimedCheckpoints(workdir.checkpoints, CHECKPOINT_EVERY)
 
         def keep(step, model):
             workdir.save_model(f"generator_{step}", model.synthesiser)
 
         def callbacks(first_step):
-            nonlocal done_before
-            done_before = first_step
             return (Snapshots(every, keep, first_step),)
 
-        begun = time.monotonic()
         model = fit.train(
             config,
             self.data,
             fit.make_strategy("one"),
             callbacks,
-            checkpoints=Checkpoints(workdir.checkpoints, CHECKPOINT_EVERY),
+            checkpoints=saved,
         )
-        seconds = time.monotonic() - begun
-        # What an interruption has cost is not known: all at the same rate.
-        seconds *= config.steps / max(config.steps - done_before, 1)
+        seconds = saved.seconds
         keep(config.steps, model)
         kept = [
             int(path.stem.rpartition("_")[2])

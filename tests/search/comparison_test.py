@@ -2,7 +2,7 @@
 
 import dataclasses
 import shutil
-import time
+import types
 
 import numpy as np
 import pytest
@@ -11,6 +11,7 @@ from gmn_tf.data import zero_shot_data
 from gmn_tf.data.zero_shot_data import Samples
 from gmn_tf.method import calibration
 from gmn_tf.runs.entries import ENTRIES, TRIALS
+from gmn_tf.runs.workdir import Workdir
 from gmn_tf.search import classifier_search, comparison, space
 from gmn_tf.training import final_classifiers
 from gmn_tf.utils.errors import InputError
@@ -191,19 +192,39 @@ def test_a_kept_generator_is_that_of_a_plain_training(splits, config, tmp_path):
         np.testing.assert_array_equal(kept, expected)
 
 
-def test_steps_before_an_interruption_count_as_those_after_it(
-    splits, config, tmp_path, monkeypatch
+@pytest.mark.parametrize("killed_after", [None, 3, 4])
+def test_steps_before_an_interruption_count_in_full(
+    killed_after, splits, config, tmp_path, monkeypatch
 ):
-    def continued(config, data, strategy, callbacks, checkpoints):
-        callbacks(config.steps - 1)
-        time.sleep(0.2)
-        return comparison.fit.parts.build_model(config, data)
+    """Each step takes ten seconds, those that were lost not counted."""
+    clock = types.SimpleNamespace(now=0.0, monotonic=lambda: clock.now)
+    after_step = comparison.Snapshots.after_step
+    write_json = Workdir.write_json
 
-    monkeypatch.setattr(comparison.fit, "train", continued)
-    one = config["test"].replace({"steps": 40})
-    record, _ = generators(splits["test"], tmp_path).trained("g", one)
+    def ten_seconds(self, logs):
+        clock.now += 10.0
+        after_step(self, logs)
+        if self.step == killed_after == 3:
+            raise KeyboardInterrupt
 
-    assert record["seconds"] >= 40 * 0.2
+    def killed(self, name, content):
+        if name == comparison.TRAINED:
+            raise KeyboardInterrupt
+        write_json(self, name, content)
+
+    monkeypatch.setattr(comparison, "time", clock)
+    monkeypatch.setattr(comparison, "CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr(comparison.Snapshots, "after_step", ten_seconds)
+    one = config["test"].replace({"steps": 4})
+    side = generators(splits["test"], tmp_path)
+    if killed_after:
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Workdir, "write_json", killed)
+            side.trained("g", one)
+        killed_after = None
+    record, _ = side.trained("g", one)
+
+    assert record["seconds"] == 40.0
 
 
 def test_other_settings_are_not_taken_for_those_of_a_generator(
