@@ -50,6 +50,7 @@ def text(
             version=run["versions"]["gmn_tf"],
             scores=report.scores_table(metrics),
             calibration=metrics.get("calibration"),
+            classifiers=metrics["classifier_seeds"],
             classes=classes,
             counts={k: classes.kinds.count(k) for k in (SEEN, UNSEEN, ADDED)},
             backbone=classes.backbone,

@@ -401,6 +401,28 @@ def test_the_card_names_classes_data_and_scores(finished_run, predictor):
     assert "added" not in text
 
 
+def test_the_card_knows_that_there_may_be_one_classifier(
+    finished_run, predictor, tmp_path
+):
+    config, metrics = (
+        finished_run.workdir.read_json(f"{name}.json")
+        for name in ("config", "metrics")
+    )
+    several = model_card.text(
+        finished_run.workdir, predictor.classes, False, 3, WRITTEN
+    )
+    alone = Workdir(tmp_path)
+    alone.write_json("config.json", config)
+    alone.write_json("metrics.json", {**metrics, "classifier_seeds": 1})
+    one = model_card.text(alone, predictor.classes, False, 3, WRITTEN)
+
+    count = metrics["classifier_seeds"]
+    assert f"probabilities: the mean\nover {count} classifiers." in several
+    assert "mean of these\nclassifiers, which was not scored." in several
+    assert "and their probabilities. A call" in one
+    assert ": the mean" not in one and "was not scored" not in one
+
+
 @pytest.mark.parametrize("backbone", [None, {"name": "mobilenet"}])
 def test_the_card_speaks_of_images_where_features_are_of_images(
     backbone, finished_run, predictor
