@@ -102,6 +102,8 @@ class Results:
         Raises:
             InputError: if nothing is known yet.
         """
+        # A job that ended after the command that began it is in no table yet.
+        self._collect(dataclasses.replace(part, stage=TUNE, seed=1))
         found = {}
         for name in part.entries:
             row = self.rows[TUNE].get((part.dataset, name, 1))

@@ -307,6 +307,18 @@ def test_tables_stand_in_for_the_folders(tmp_path):
         assert path.read_bytes() == content, path.name
 
 
+def test_what_is_in_no_table_yet_was_chosen_too(tmp_path):
+    """As if the command was killed, and the job that it had begun went on."""
+    asked = request(tmp_path)
+    finish(asked, stages=(TUNE,))
+    assert not (tmp_path / "leaderboard" / "chosen.csv").exists()
+
+    for part in leaderboard.parts(asked):
+        if part.stage == TEST:
+            chosen = Results(asked).chosen(part)
+            assert set(chosen) == set(part.entries)
+
+
 def test_a_new_entry_leaves_what_is_known_of_its_group(tmp_path):
     asked = request(tmp_path, entries=("cwgan_cls",))
     finish(asked)
