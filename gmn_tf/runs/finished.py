@@ -17,7 +17,7 @@ from gmn_tf.runs import experiment, mistakes, plots, report
 from gmn_tf.runs.workdir import Workdir, identity
 from gmn_tf.training import checks, final_classifiers
 from gmn_tf.utils import progress
-from gmn_tf.utils.errors import check_same
+from gmn_tf.utils.errors import InputError, check_same
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,8 +194,8 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
         What `calibration.curve` does, over the classifiers of all runs.
 
     Raises:
-        InputError: for runs on the test splits, or runs that differ in more
-            than their seed.
+        InputError: for runs on the test splits, runs that differ in more
+            than their seed, or two of the same seed.
     """
     for run in runs:
         checks.check_calibration(run.config, run.workdir)
@@ -208,6 +208,7 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
             {**other.identity, "seed": None},
             "Calibrate them one by one.",
         )
+    check_other_seeds(runs)
     models = [model for run in runs for model in run.load_classifiers()]
     for model in models:
         model.penalise_seen(first.data.num_seen, 0.0)
@@ -219,6 +220,21 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
         run.workdir.write_text("calibration.csv", text)
         run.workdir.save_picture("calibration.png", figure)
     return rows
+
+
+def check_other_seeds(runs: Sequence[FinishedRun]) -> None:
+    """Raises InputError for two runs of one seed, which would count twice."""
+    by_seed = {}
+    for run in runs:
+        seed = run.config.seed
+        if seed in by_seed:
+            raise InputError(
+                "Two of these runs have the same seed.",
+                "runs of different seeds, each named once",
+                f"seed {seed}: {by_seed[seed].workdir} and {run.workdir}",
+                "Leave one of them out.",
+            )
+        by_seed[seed] = run
 
 
 @on_disk.reporting_data_loss()

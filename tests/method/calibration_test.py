@@ -163,6 +163,9 @@ def test_several_seeds_have_one_penalty(plain_run, make_run, tmp_path):
     other.start(config, SOURCE)
     with pytest.raises(InputError, match="steps="):
         finished.calibrate([*runs, FinishedRun(other, config, plain_run.data)])
+    # It would count twice.
+    with pytest.raises(InputError, match="the same seed"):
+        finished.calibrate([plain_run, *runs])
 
 
 def test_nothing_is_chosen_on_test_samples(tiny_config, tiny_data, tmp_path):
