@@ -23,6 +23,7 @@ from gmn_tf.search.folder import (
 )
 from gmn_tf.search.search import AUTO
 from gmn_tf.search.space import as_text
+from gmn_tf.settings import absolute_data_dir
 from gmn_tf.utils import progress
 from gmn_tf.utils.files import csv_text
 
@@ -114,10 +115,22 @@ def write(folder: SearchFolder, validation: int = 0) -> str:
         f"{conclusion}.\nIt is {count} by these scores, "
         "with one seed each; expect lower ones elsewhere.\nThe test splits "
         "were not touched. To score it there: "
-        f"bin/train {shlex.quote(f'--config={folder.path / BEST}')} "
-        f"--workdir=runs/{config.dataset}-tuned-{config.seed}",
+        + shlex.join(_training(folder, config)),
     ]
     return "\n\n".join(parts)
+
+
+def _training(folder: SearchFolder, config) -> list[str]:
+    """The command that trains with the best settings."""
+    words = [
+        "bin/train",
+        f"--config={folder.path / BEST}",
+        f"--workdir=runs/{config.dataset}-tuned-{config.seed}",
+    ]
+    data_dir = folder.read_config()[1]["data_dir"]
+    if data_dir != absolute_data_dir(None):
+        words.append(f"--data_dir={data_dir}")
+    return words
 
 
 def notes(best: Mapping, validation: int) -> list[str]:

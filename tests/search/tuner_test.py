@@ -55,7 +55,8 @@ def check_found(folder, logged, search):
     assert ("Settings of the preset:" in text) == (best[0]["trial"] == "preset")
     assert "The test splits were not touched" in text
     run_folder = f"runs/{search.config.dataset}-tuned-{search.config.seed}"
-    assert text.endswith(f"best.json --workdir={run_folder}")
+    # It finds the data where the search has found it.
+    assert text.endswith(f"best.json --workdir={run_folder} --data_dir=here")
     chosen = Config(**json.loads((folder.path / "best.json").read_text()))
     assert chosen == search.config.replace(
         {**best[0]["generator"], **best[0]["classifier"], "split": "test"}
