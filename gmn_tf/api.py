@@ -29,7 +29,6 @@ from gmn_tf.search import auto, sharing, stages, trials
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import absolute_data_dir
 from gmn_tf.training import final_classifiers, fit, parts, precision, workers
-from gmn_tf.utils import locks
 from gmn_tf_datasets.zero_shot.custom.dataset import check_name
 from gmn_tf_datasets.zero_shot.custom.summary import Prepared
 from gmn_tf_datasets.zero_shot.prepare import (
@@ -327,9 +326,9 @@ def choose_settings(
             search.config.replace(as_loaded), data, strategy, execution
         )
     place = SearchFolder(str(folder))
-    place.start_search(search.config, data.source, search.to_dict())
     runner = trials.TrialRunner(
         search, data, place, strategy, execution, monitoring_options
     )
-    with locks.exclusive(place.path):
+    with place.exclusive():
+        place.start_search(search.config, data.source, search.to_dict())
         return auto.choose(runner, fixed, minutes, log)

@@ -126,7 +126,6 @@ def tune(values) -> None:
     )
     from gmn_tf.search import report, trials, tuner
     from gmn_tf.training import fit
-    from gmn_tf.utils import locks
 
     # A bar for each trial would fill a file.
     options = shared.training_options(
@@ -148,12 +147,14 @@ def tune(values) -> None:
     for settings in different:
         config = search.config.replace(settings)
         fit.check_feasible(config, data, strategy, execution)
-    folder.start_search(search.config, data.source, search.to_dict())
+    begun = search.config, data.source, search.to_dict()
     runner = trials.TrialRunner(search, data, folder, **options)
     if sharing.is_worker():  # it shares the folder with its chief
+        folder.start_search(*begun)
         tuner.run(runner, log, values.wait_minutes)
         return
-    with locks.exclusive(folder.path):
+    with folder.exclusive():
+        folder.start_search(*begun)
         tuner.run(runner, log, values.wait_minutes)
         folder.remove_trial_checkpoints()
         held_back = data.num_classes - data.num_seen

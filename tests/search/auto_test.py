@@ -26,6 +26,7 @@ from gmn_tf.search import (
 from gmn_tf.search.folder import SearchFolder
 from gmn_tf.settings import configure
 from gmn_tf.training import workers
+from gmn_tf.utils import locks
 from gmn_tf.utils.errors import InputError
 
 QUICK = {"prototype_epochs": 2, "classifier_epochs": 2, "prototype_units": (8,)}
@@ -470,6 +471,18 @@ def test_other_settings_need_another_folder(quick, config, tune_data, tmp_path):
     search(config, tune_data, tmp_path / "search")
     with pytest.raises(InputError, match="synthetic_per_class"):
         search(config, tune_data, tmp_path / "search", synthetic_per_class=9)
+
+
+def test_nothing_is_written_where_another_process_searches(
+    quick, config, tune_data, tmp_path
+):
+    folder = tmp_path / "search"
+    with (
+        locks.exclusive(folder),
+        pytest.raises(InputError, match="Another process works in"),
+    ):
+        search(config, tune_data, folder)
+    assert [path.name for path in folder.iterdir()] == [".lock"]
 
 
 def test_what_cannot_be_searched_is_refused(
