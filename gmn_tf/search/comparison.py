@@ -330,6 +330,8 @@ def peek(
 def _peek(entry, config, generators, chosen) -> dict:
     if "reason" in chosen:
         return {"reason": f"no settings: {chosen['reason']}"}
+    if not len(generators.data.unseen):
+        return {"reason": "no unseen class has a sample to score"}
     settled, record, load = _settled(entry, config, generators, chosen)
     tried = {PENALTY: (CALIBRATED,), **entry.tried}
     settled = settled.replace(entry.classifier_settings())

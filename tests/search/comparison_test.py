@@ -144,6 +144,21 @@ def test_peeking_is_no_worse_and_changes_nothing(
     )
 
 
+def test_without_unseen_samples_there_is_nothing_to_peek_at(
+    chosen, splits, config, tmp_path
+):
+    test = splits["test"]
+    nothing = Samples(test.unseen.features[:0], test.unseen.labels[:0])
+    side = generators(dataclasses.replace(test, unseen=nothing), tmp_path)
+    given = REAL, real_only(config["test"]), side, chosen
+
+    found = comparison.score(*given)["discriminant"]
+    assert found["s"] > 0.0 and found["h"] is None
+    assert comparison.peek(*given)["discriminant"] == {
+        "reason": "no unseen class has a sample to score"
+    }
+
+
 def test_entries_share_a_generator_that_is_trained_once(
     splits, config, tmp_path, monkeypatch
 ):
