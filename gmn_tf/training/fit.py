@@ -167,6 +167,9 @@ def train(
         around.enter_context(on_disk.reporting_data_loss())
         if checkpoints is not None:
             first_step = checkpoints.restore(model)
+            if (config.steps - first_step) % execution.steps:
+                # Begun with other executions: Keras would take more steps.
+                model.steps_per_execution = 1
             saving = [CheckpointMonitor(checkpoints, first_step)]
             around.enter_context(saving[0].listening())
         workers.check_same_step(strategy, first_step)

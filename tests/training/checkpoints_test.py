@@ -103,6 +103,21 @@ def copy_of_crashed(crashed, tmp_path):
     return pathlib.Path(shutil.copytree(crashed, tmp_path / "copy"))
 
 
+def test_no_step_is_taken_beyond_the_last(tmp_path):
+    """A checkpoint is of an odd step, and executions are of two now."""
+    crash(tmp_path, 4, every=3, steps=6)
+
+    with quick.training():
+        model = fit.train(
+            Config(**SMALL).replace({"steps": 6}),
+            toys.zero_shot_data(),
+            ONE,
+            execution=fit.Execution(steps=2),
+            checkpoints=Checkpoints(tmp_path, 3),
+        )
+    assert_same(model, uninterrupted(6))
+
+
 @pytest.mark.parametrize(
     "settings",
     [
