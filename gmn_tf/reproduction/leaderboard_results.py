@@ -284,7 +284,8 @@ def rows_of(results: Results, request: Request, dataset: str) -> list[dict]:
             clean = [scored[seed]["h"] for seed in both]
             row["peeked_seeds"] = len(both)
             row["peeked_h"] = float(np.mean(highest))
-            row["peeked_h_std"] = float(np.std(highest))
+            several = len(both) > 1
+            row["peeked_h_std"] = float(np.std(highest)) if several else None
             row["peeked_gain"] = float(np.mean(highest - clean))
         rows.append(row)
     return sorted(rows, key=lambda row: -row.get("h", -1.0))

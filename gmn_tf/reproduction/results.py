@@ -174,8 +174,6 @@ def table_rows(
         if runs:
             row = {"variant": variant + mark, "source": "measured"}
             row |= {"seeds": len(runs), **tables.over_seeds(runs)}
-            if len(runs) == 1:
-                row |= {f"{score}_std": None for score in SCORES}
             rows.append(row)
         for line in published:
             if (

@@ -164,7 +164,9 @@ def write(rows: list[dict], out: str, paths: list[str] = ()) -> None:
     # Rounded only here: the Markdown table rounds the scores themselves.
     rounded = [
         {
-            name: round(value, 3) if name in _SCORE_COLUMNS else value
+            name: round(value, 3)
+            if name in _SCORE_COLUMNS and value is not None
+            else value
             for name, value in row.items()
         }
         for row in rows

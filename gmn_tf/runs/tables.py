@@ -75,18 +75,20 @@ def scores(row: Mapping, start: str = "") -> dict[str, float | None]:
     return {score: number(row.get(f"{start}{score}_mean")) for score in SCORES}
 
 
-def over_seeds(runs: Collection[Mapping]) -> dict[str, float]:
+def over_seeds(runs: Collection[Mapping]) -> dict[str, float | None]:
     """Mean and standard deviation of each score, as in `h` and `h_std`.
 
     Args:
-        runs: from `scores`, one for each generator seed.
+        runs: from `scores`, one for each generator seed; one alone has no
+            deviation, which is None.
     """
     columns = {}
     for score in SCORES:
         # As floats: None, for a score that is unknown, becomes NaN.
         values = np.array([run[score] for run in runs], float)
         columns[score] = float(np.mean(values))
-        columns[f"{score}_std"] = float(np.std(values))
+        deviation = float(np.std(values)) if len(values) > 1 else None
+        columns[f"{score}_std"] = deviation
     return columns
 
 
