@@ -9,6 +9,7 @@ import numpy as np
 from gmn_tf.data import prepared
 from gmn_tf.data.label_map import LabelMap
 from gmn_tf.descriptions.word_forms import readable
+from gmn_tf.runs.mistakes import MOST_CLASSES
 from gmn_tf.runs.workdir import Workdir
 from gmn_tf.settings import absolute_data_dir
 from gmn_tf.utils import tables
@@ -75,10 +76,15 @@ class Catalogue:
                 if row["class"] != row["taken_for"]
             ]
             taken.sort(key=lambda one: -one[2])
-        else:
+        elif len(classes.names) <= MOST_CLASSES:
             notes.append(
                 "This run does not say which classes are confused; "
                 "bin/evaluate writes it."
+            )
+        else:  # which it is not written of
+            notes.append(
+                "Which classes are confused is not recorded of more than "
+                f"{MOST_CLASSES} classes."
             )
         return cls(
             classes, descriptions, missing, accuracies, taken, tuple(notes)

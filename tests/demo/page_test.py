@@ -319,7 +319,9 @@ def test_a_class_of_a_run(with_data, finished_run):
     assert client.post("/class", json={"name": "none"}).status_code == 400
 
 
-def test_a_run_whose_data_is_gone_still_answers(finished_run, tmp_path):
+def test_a_run_whose_data_is_gone_still_answers(
+    finished_run, tmp_path, monkeypatch
+):
     folder = tmp_path / "run"
     shutil.copytree(finished_run.workdir.path, folder)
     (folder / "confusions.csv").unlink()
@@ -331,6 +333,12 @@ def test_a_run_whose_data_is_gone_still_answers(finished_run, tmp_path):
     found = client.post("/class", json={"name": "class_001"}).json
     assert found["strongest"] == [] and "data" in found["missing"]
     assert "bin/evaluate" in found["notes"][0]
+    # Of so many classes it does not write which are confused.
+    monkeypatch.setattr(catalogue, "MOST_CLASSES", 8)
+    found = (
+        app_of(folder).test_client().post("/class", json={"name": "class_001"})
+    )
+    assert "more than 8 classes" in found.json["notes"][0]
     assert client.post("/sliders", json={"like": ""}).status_code == 400
 
 
