@@ -117,12 +117,7 @@ class Catalogue:
         if name == AVERAGE:
             return self._moments[0]
         if name not in self.classes.names:
-            raise InputError(
-                "There is no such class.",
-                "a class of the run",
-                repr(name),
-                "Choose another class.",
-            )
+            raise _unknown(name)
         return self.descriptions[self.classes.names.index(name)]
 
     def strongest(self, values: Sequence[float]) -> list[dict]:
@@ -161,10 +156,12 @@ class Catalogue:
         Raises:
             InputError: for a class that the run does not have.
         """
-        strongest, missing = [], self.missing
-        if self.descriptions is not None or name not in self.classes.names:
-            strongest = self.strongest(self.description(name))
         kinds = dict(zip(self.classes.names, self.classes.kinds))
+        if name not in kinds:
+            raise _unknown(name)
+        strongest, missing = [], self.missing
+        if self.descriptions is not None:
+            strongest = self.strongest(self.description(name))
         pairs = {
             "taken_for": [(b, p) for a, b, p in self.taken if a == name],
             "taken_from": [(a, p) for a, b, p in self.taken if b == name],
@@ -192,6 +189,15 @@ class Catalogue:
         }
 
 
+def _unknown(name: str) -> InputError:
+    return InputError(
+        "There is no such class.",
+        "a class of the run",
+        repr(name),
+        "Choose another class.",
+    )
+
+
 def _in_order(found: prepared.Prepared, classes: LabelMap) -> np.ndarray:
     """Recorded descriptions by label; InputError for those of other classes."""
     names = list(found.metadata["class_names"])
@@ -204,7 +210,8 @@ def _in_order(found: prepared.Prepared, classes: LabelMap) -> np.ndarray:
             f"{len(names)} classes, described by {values.shape[1]} numbers",
             "Name the folder of the run's data with --data_dir.",
         )
-    return values[[names.index(name) for name in classes.names]]
+    places = {name: place for place, name in enumerate(names)}
+    return values[[places[name] for name in classes.names]]
 
 
 def shown(name: str) -> str:
