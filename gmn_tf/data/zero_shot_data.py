@@ -152,7 +152,8 @@ class ZeroShotData:
                 changes[part] = Samples(features, one.labels)
         if embedding_norm != self.embedding_norm:
             names = self.metadata["class_names"]
-            order = [names.index(name) for name in self.class_names]
+            places = {name: place for place, name in enumerate(names)}
+            order = [places[name] for name in self.class_names]
             parts = self.metadata["embeddings"]
             raw = self.raw_embeddings
             scalings = embeddings.scalings(

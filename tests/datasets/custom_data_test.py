@@ -315,7 +315,7 @@ def test_descriptions_of_the_same_direction_are_noted(tmp_path):
     for words in (
         "The unseen class rail is described as kite is",
         "apart from the length",
-        "nothing can tell them apart, unless --embedding_norm=none is given.",
+        "nothing can tell them apart with --embedding_norm=l2.",
     ):
         assert words in note
 

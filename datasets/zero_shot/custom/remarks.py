@@ -207,7 +207,7 @@ def on_similar(classes: Classes) -> list[str]:
                 if kind == "unseen"
                 else ": they cannot be told apart by their description"
             )
-            + ("." if is_same else ", unless --embedding_norm=none is given.")
+            + ("." if is_same else " with --embedding_norm=l2.")
         )
     more = len(notes) - _MOST
     if more > 1:
