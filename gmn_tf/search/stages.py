@@ -71,7 +71,7 @@ STAGES = (
                 feature_scaling.ROOT,
             ),
             "discriminant_error_weight": (0.3, 1.0),
-            "discriminant_shrinkage": (3.0, 1.0, 10.0),
+            "discriminant_shrinkage": (3.0, 1.0, 10.0, 0.3, 0.1),
             PENALTY: (CALIBRATED,),
         },
         1.0,
