@@ -19,7 +19,7 @@ from gmn_tf.utils.errors import counted
 
 with epy.lazy_imports():  # they take seconds
     from gmn_tf.runs import shortfalls
-    from gmn_tf.search import report, trials
+    from gmn_tf.search import classifier_search, report, trials
 
 MINUTES = 5.0
 
@@ -85,13 +85,22 @@ def _result(
     log: Callable[[str], None],
 ) -> dict:
     """That of a trial, which is run if it was not before."""
-    # The first values come first, not those of an earlier trial.
-    first = {n: v[0] for n, v in stage.space.items() if n != PENALTY}
+    before = runner.folder.results()
+    settings, space = {}, dict(stage.space)
+    earlier = [result for result in before if result["trial"] <= number]
+    for best in succeeded(earlier, OBJECTIVE)[:1]:
+        settings = {**best["generator"], **best["classifier"]}
+    # The first values come first, not those of an earlier trial, but for how
+    # data is scaled.
+    first = {n: v[0] for n, v in space.items() if n != PENALTY}
+    for name in classifier_search.SCALINGS & settings.keys() & first.keys():
+        first[name] = settings[name]
+        if first[name] not in space[name]:  # a part weighs less
+            del first[name], space[name]
 
     def log_choice(choice):
         log(f"  {_line(choice, first)}")
 
-    before = runner.folder.results()
     for result in before:
         if result["trial"] == number + 1:
             for choice in result.get("choices", ()):
@@ -108,14 +117,11 @@ def _result(
             f"{_minutes(spent / stage.share)} or more",
             recorded,
         )
-    settings = {}
-    for best in succeeded(before, OBJECTIVE)[:1]:
-        settings = {**best["generator"], **best["classifier"]}
     return runner.run(
         str(number),
         {**settings, **stage.settings, **first},
         runner.search.config.steps,
-        stage.space,
+        space,
         on_choice=log_choice,
         deadline=time.monotonic() + seconds - spent,
         margin=MARGIN,

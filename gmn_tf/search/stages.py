@@ -28,6 +28,7 @@ OBJECTIVE = "h"
 # of 256, and what is left of the learning rate at the end.
 STEPS, RATE_LEFT = 600, 0.3
 EPOCHS = 2, 300  # at least and at most
+NORMS = embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD
 
 
 class Stage(NamedTuple):
@@ -37,7 +38,7 @@ class Stage(NamedTuple):
         name: what it tries, for the user.
         settings: what it begins with, on top of the best so far.
         space: what it tries, in this order, each beginning with the first
-            value.
+            value, but for how data is scaled: with what was best so far.
         share: of all the time, after which it is not begun any more.
         eligible: whether its settings may be chosen; those of other variants
             than the user's only show where the next trial begins.
@@ -62,9 +63,7 @@ STAGES = (
             "discriminant_error_weight": 0.3,
         },
         {
-            "embedding_norm": (
-                *(embeddings.STANDARD_L2, embeddings.L2, embeddings.STANDARD),
-            ),
+            "embedding_norm": NORMS,
             # `arcsinh` also for columns with units of their own.
             "feature_scaling": (
                 *(feature_scaling.UNIT, feature_scaling.ARCSINH),
@@ -86,6 +85,7 @@ STAGES = (
             "representation": KERNEL,
         },
         {
+            "embedding_norm": NORMS,
             # Many more dimensions, which need less to be added to each.
             "discriminant_shrinkage": (0.3, 1.0),
             "kernel_width": (3.0, 10.0),

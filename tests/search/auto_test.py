@@ -348,6 +348,31 @@ def test_a_trial_begins_with_settings_that_are_named(
         ]
 
 
+@pytest.mark.parametrize(("norm", "tried"), [("l2", True), ("0.2*l2", False)])
+def test_a_kernel_begins_with_the_norm_that_was_best(
+    quick, config, tune_data, tmp_path, monkeypatch, norm, tried
+):
+    begun, search_one = [], classifier_search.search
+
+    def best_with(config, data, generator, space, *others, **options):
+        begun.append((config.embedding_norm, "embedding_norm" in space))
+        (row,) = search_one(config, data, generator, space, *others, **options)
+        if len(begun) == 1:
+            row["embedding_norm"] = norm
+        return [row]
+
+    monkeypatch.setattr(classifier_search, "search", best_with)
+    *_, text = search(config, tune_data, tmp_path / "search")
+
+    first = stages.NORMS[0]
+    assert begun[:2] == [(first, True), (norm, tried)]
+    of_kernel = text.split(f"{KERNEL}:\n")[1].splitlines()[0]
+    assert (f"embedding_norm={norm}, " in of_kernel) == tried
+    # Shown again, the lines are the same.
+    *_, again = search(config, tune_data, tmp_path / "search")
+    assert of_kernel in again
+
+
 def test_why_there_is_no_temperature_is_said(
     quick, config, tune_data, tmp_path, monkeypatch
 ):
