@@ -271,13 +271,20 @@ def _check_known(config: ZeroShotConfig, data_dir: epath.Path) -> None:
     known = dataset_names.custom_names(data_dir)
     if dataset in known:
         there = storage.custom_embeddings(data_dir, dataset)
+        if features_file != folders.FEATURES_FILE:
+            raise InputError(
+                f"{dataset} is custom data, which has the features that it was "
+                "prepared with.",
+                "no --features_file",
+                f"--features_file={features_file}",
+                "Prepare other features under another name.",
+            )
         raise InputError(
-            f"{dataset} is custom data, prepared as a whole.",
-            f"no features_file, and the embedding {' or '.join(there)}",
-            f"features_file={features_file}, embedding={embedding}",
-            "Name one of these with --embedding, or prepare other descriptions "
-            "with bin/prepare_data --embedding, other features under another "
-            "name.",
+            f"{dataset} was not prepared with this embedding.",
+            f"the embedding {' or '.join(there)}",
+            f"--embedding={embedding}",
+            "Name one of these with --embedding, or prepare this one as well "
+            "with bin/prepare_data --embedding.",
         )
     if dataset not in dataset_names.PUBLISHED:
         raise dataset_names.unknown_dataset(dataset, known)

@@ -247,9 +247,17 @@ def test_prepared_data_is_found_by_its_name(tmp_path):
     assert (
         prepare("birds", data_dir=tmp_path / "data", quiet=True) == result.name
     )
-    for other in ({"embedding": "sent"}, {"features_file": "other.mat"}):
-        with pytest.raises(InputError, match="birds is custom data"):
+    refused = (
+        ({"features_file": "other.mat"}, "birds is custom data"),
+        ({"embedding": "sent"}, "birds was not prepared with this embedding"),
+    )
+    for other, words in refused:
+        with pytest.raises(InputError, match=words) as caught:
             prepare("birds", data_dir=tmp_path / "data", quiet=True, **other)
+        # A file that was not given is not named.
+        assert ("features_file" in str(caught.value)) == (
+            "features_file" in other
+        )
     with pytest.raises(InputError, match="Did you mean 'birds'"):
         prepare("brids", data_dir=tmp_path / "data", quiet=True)
 
