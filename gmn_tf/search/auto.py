@@ -71,6 +71,8 @@ def choose(
         folder.trial(str(number)).remove_checkpoints()
         if "reason" in result:
             log(f"  {report.without_scores(result)}")
+        elif kept := _named(result["classifier"], stage.space):
+            log(f"  Kept: {kept}")
     report.write(folder)
     log("\n" + _conclusion(folder, held_back))
     best = folder.read_json(BEST)
@@ -138,7 +140,7 @@ def _minutes(seconds: float) -> str:
 
 def _line(choice: Mapping, first: Mapping) -> str:
     """A choice, as text; the one that a trial begins with by its settings."""
-    begun = ", ".join(f"{n}={as_text(value)}" for n, value in first.items())
+    begun = _named(first, first)
     text = f"{begun}: " if begun else ""
     if choice["setting"]:
         text = "{setting}={value} instead of {instead_of}: ".format(**choice)
@@ -146,6 +148,15 @@ def _line(choice: Mapping, first: Mapping) -> str:
         return text + choice["reason"]
     text += f"h {choice['h']:.1f}, T-1 {choice['t1']:.1f}"
     return text + gain_text(choice["gain"])
+
+
+def _named(settings: Mapping, names: Container[str]) -> str:
+    """Those of some names but the penalty, as text."""
+    return ", ".join(
+        f"{name}={as_text(value)}"
+        for name, value in settings.items()
+        if name in names and name != PENALTY
+    )
 
 
 def _conclusion(folder: SearchFolder, validation: int) -> str:

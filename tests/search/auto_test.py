@@ -368,6 +368,9 @@ def test_a_kernel_begins_with_the_norm_that_was_best(
     assert begun[:2] == [(first, True), (norm, tried)]
     of_kernel = text.split(f"{KERNEL}:\n")[1].splitlines()[0]
     assert (f"embedding_norm={norm}, " in of_kernel) == tried
+    kept = text.split(f"{KERNEL}:\n")[1].split("Kept: ")[1].splitlines()[0]
+    assert f"embedding_norm={norm}, " in f"{kept}, " or not tried
+    assert "kernel_width=" in kept and space.PENALTY not in kept
     # Shown again, the lines are the same.
     *_, again = search(config, tune_data, tmp_path / "search")
     assert of_kernel in again
