@@ -189,6 +189,22 @@ def test_rows_are_means_over_seeds_and_the_best_comes_first(tmp_path):
     assert not any(row["peeked_reason"] for row in rows)
 
 
+def test_one_seed_has_no_deviation(tmp_path):
+    asked = request(tmp_path, seeds=1)
+    finish(asked)
+    leaderboard_page.write(asked, Results(asked), ["bin/reproduce"])
+
+    with (tmp_path / "leaderboard.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["seeds"], row["peeked_seeds"]) for row in rows} == {("1", "1")}
+    assert {(row["h_std"], row["peeked_h_std"]) for row in rows} == {("", "")}
+    assert "±" not in "".join(
+        line
+        for line in (tmp_path / "leaderboard.md").read_text().splitlines()
+        if line.startswith("| ")
+    )
+
+
 def test_what_peeks_changes_no_clean_number(tmp_path):
     """Neither the choice nor the scores know what was found on test."""
     rows = []
