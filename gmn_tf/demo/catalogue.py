@@ -81,10 +81,10 @@ class Catalogue:
                 "This run does not say which classes are confused; "
                 "bin/evaluate writes it."
             )
-        else:  # which it is not written of
+        else:  # bin/evaluate does not write it then
             notes.append(
-                "Which classes are confused is not recorded of more than "
-                f"{MOST_CLASSES} classes."
+                "Which classes are confused is not recorded for runs with more "
+                f"than {MOST_CLASSES} classes."
             )
         return cls(
             classes, descriptions, missing, accuracies, taken, tuple(notes)

@@ -97,7 +97,8 @@ def _result(
     first = {n: v[0] for n, v in space.items() if n != PENALTY}
     for name in classifier_search.SCALINGS & settings.keys() & first.keys():
         first[name] = settings[name]
-        if first[name] not in space[name]:  # a part weighs less
+        # With less weight of a part it is none of these, and is kept.
+        if first[name] not in space[name]:
             del first[name], space[name]
 
     def log_choice(choice):
