@@ -245,10 +245,7 @@ def test_the_second_run_of_two_is_refused(command, synthetic_flags, tmp_path):
     with Workdir(tmp_path / "run").exclusive():
         message = in_process.fail(command, *synthetic_flags, *flags)
     assert "Another process works in" in message
-    # A search notes beforehand what it is, so that others can join it.
-    is_search = command is commands.tune
-    left = {"config.json", "search.json"} if is_search else set()
-    assert files(tmp_path / "run") == left
+    assert files(tmp_path / "run") == set()
 
 
 @pytest.fixture
