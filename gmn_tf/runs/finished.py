@@ -208,7 +208,7 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
             {**other.identity, "seed": None},
             "Calibrate them one by one.",
         )
-    check_other_seeds(runs)
+    _check_other_seeds(runs)
     models = [model for run in runs for model in run.load_classifiers()]
     for model in models:
         model.penalise_seen(first.data.num_seen, 0.0)
@@ -222,7 +222,7 @@ def calibrate(runs: Sequence[FinishedRun]) -> list[dict]:
     return rows
 
 
-def check_other_seeds(runs: Sequence[FinishedRun]) -> None:
+def _check_other_seeds(runs: Sequence[FinishedRun]) -> None:
     """Raises InputError for two runs of one seed, which would count twice."""
     by_seed = {}
     for run in runs:
