@@ -38,6 +38,21 @@ class ClassifierPart(NamedTuple):
     weight: float
 
 
+def classifier_parts(
+    classifier: str, rows: str, weights: str = "1"
+) -> tuple[ClassifierPart, ...]:
+    """The parts of a final classifier, from the settings that describe it."""
+    names = classifier.split("+")
+    columns = [names]
+    for text in (rows, weights):
+        each = text.split(",")
+        columns.append(each * len(names) if len(each) == 1 else each)
+    return tuple(
+        ClassifierPart(name, row, float(weight))
+        for name, row, weight in zip(*columns)
+    )
+
+
 def setting(default, help_text: str, choices: Collection[str] = (), **bounds):
     """A field with the text of its flag and its allowed values.
 
@@ -474,14 +489,8 @@ class Config:
     @property
     def classifier_parts(self) -> tuple[ClassifierPart, ...]:
         """The parts of the final classifier, in the order of their names."""
-        names = self.classifier.split("+")
-        columns = [names]
-        for text in (self.classifier_rows, self.classifier_weights):
-            each = text.split(",")
-            columns.append(each * len(names) if len(each) == 1 else each)
-        return tuple(
-            ClassifierPart(name, rows, float(weight))
-            for name, rows, weight in zip(*columns)
+        return classifier_parts(
+            self.classifier, self.classifier_rows, self.classifier_weights
         )
 
     def replace(self, settings: Mapping) -> "Config":

@@ -8,7 +8,7 @@ s, so that only the balance between these says something about it.
 
 from collections.abc import Mapping
 
-from gmn_tf.config import BOTH
+from gmn_tf.config import BOTH, REAL, classifier_parts
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import counted
 from gmn_tf_datasets.zero_shot.splits import FEWEST_TO_CHOOSE
@@ -173,7 +173,7 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
             "descriptions that say less about the unseen classes than about "
             "the others, as names often do; describe all classes by more, such "
             "as texts or attributes"
-            if "discriminant" in settings.get("classifier", "")
+            if _predicts_means(settings)
             else "how descriptions or synthetic features are scaled; try "
             "--classifier=discriminant --classifier_rows=real, which predicts "
             "like that, or --preset=auto"
@@ -215,20 +215,41 @@ def _unbalanced(metrics, limits, settings) -> list[str]:
     else:
         return []
     if penalty := settings.get("seen_penalty"):
+        leave = ""
+        if settings.get("split") != "tune":
+            leave = (
+                "if it was chosen on the tune splits, leave it, because "
+                "nothing may be chosen by scores on test; if not, "
+            )
         cause = (
             f"a --seen_penalty ({penalty:.3g}) that is too {size} for these "
-            "classes; if it was chosen on the tune splits, leave it, because "
-            f"nothing may be chosen by scores on test; if not, {how}"
+            f"classes; {leave}{how}"
         )
     cause = _cause_in_units(limits) or cause
     return [f"{kept[0].upper()}{kept[1:]}. Likely cause: {cause}."]
 
 
+def _has_generator(settings) -> bool:
+    variant = VARIANTS.get(settings.get("variant"))
+    return variant is None or variant.has_generator
+
+
 def _has_synthetic(settings) -> bool:
     """Whether final classifiers learn from synthetic samples."""
-    variant = VARIANTS.get(settings.get("variant"))
     rows = settings.get("classifier_rows", BOTH)
-    return BOTH in rows and (variant is None or variant.has_generator)
+    return BOTH in rows and _has_generator(settings)
+
+
+def _predicts_means(settings) -> bool:
+    """Whether a part predicts unseen classes as the estimate of T-1 does."""
+    parts = classifier_parts(
+        settings.get("classifier", ""), settings.get("classifier_rows", REAL)
+    )
+    return any(
+        part.name == "discriminant"
+        and (part.rows == REAL or not _has_generator(settings))
+        for part in parts
+    )
 
 
 def _cause(limits, settings) -> str | None:

@@ -164,6 +164,24 @@ def test_fewer_synthetic_samples_are_not_proposed_where_there_are_none(
     assert "too high" in sentence and "synthetic" not in sentence
 
 
+def test_on_the_tune_splits_nothing_is_said_of_test():
+    settings = {"seen_penalty": 1.5, "split": "tune"}
+    (sentence,) = sentences(u=68, s=30, settings=settings.items())
+    assert "(1.5) that is too large" in sentence
+    assert "with this folder" in sentence and "on test" not in sentence
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_cause"), [("both,real", True), ("real,both", False)]
+)
+def test_real_rows_are_proposed_to_a_discriminant_without_them(rows, is_cause):
+    settings = {"classifier": "bilinear+discriminant", "variant": "cwgan_gm"}
+    settings["classifier_rows"] = rows
+    (sentence,) = sentences(t1=40, u=35, settings=settings.items())
+    assert ("texts or attributes" in sentence) == is_cause
+    assert ("--classifier_rows=real" in sentence) != is_cause
+
+
 @pytest.mark.parametrize(
     "classifier", ["discriminant", "discriminant+prototype"]
 )
