@@ -32,8 +32,7 @@ include_patterns = [
     "docs/api/*.md",
     "docs/notebooks/*.ipynb",
     "results/*.md",
-    "results/leaderboard/*.md",
-    "results/paper/*.md",
+    "results/*/*.md",
     "datasets/zero_shot/*.md",
 ]
 myst_enable_extensions = ["colon_fence", "fieldlist"]
@@ -72,20 +71,25 @@ def tree(index: str) -> str:
     text = "```{toctree}\n:hidden:\n\ndocs/README\n```\n"
     for part in re.split(r"\n\n(?=[^\n]+:\n\n- )", index)[1:]:
         heading = part.partition(":\n")[0]
-        text += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n"
-        for title, page in LISTED.findall(part):
-            page = posixpath.normpath(f"docs/{page}")
-            # The name of a file is no title; that of the page is taken.
-            named = title.endswith(".md")
-            text += f"{page}\n" if named else f"{title} <{page}>\n"
-            if page == "docs/architecture":
-                text += "docs/api/index\n"
-        text += "```\n"
+        text += branch(part, "docs", f":caption: {heading}\n")
     return text
 
 
+def branch(index: str, folder: str, options: str = "") -> str:
+    """A part of the menu: the list in a page of a folder."""
+    text = f"\n```{{toctree}}\n:hidden:\n{options}\n"
+    for title, page in LISTED.findall(index):
+        page = posixpath.normpath(f"/{folder}/{page}")
+        # The name of a file is no title; that of the page is taken.
+        named = title.endswith(".md")
+        text += f"{page}\n" if named else f"{title} <{page}>\n"
+        if page == "/docs/architecture":
+            text += "/docs/api/index\n"
+    return text + "```\n"
+
+
 def read(app, name, source) -> None:
-    """Adds the menu to the first page; a link to a folder becomes text."""
+    """Adds the menu to its pages; a link to a folder becomes text."""
     if app.env.doc2path(name).suffix == ".ipynb":
         return
     folder = (ROOT / name).parent
@@ -99,6 +103,8 @@ def read(app, name, source) -> None:
     if name == root_doc:
         index = (ROOT / "docs" / "README.md").read_text("utf-8")
         source[0] += "\n" + tree(index)
+    if name == "results/README":
+        source[0] += branch(source[0], "results")
 
 
 def unbroken_scores(row) -> str:

@@ -17,7 +17,7 @@ ROOT = next(
 )
 DOCUMENTS = sorted(
     path
-    for pattern in ("*.md", "docs/*.md", "datasets/**/*.md", "results/*.md")
+    for pattern in ("*.md", "docs/*.md", "datasets/**/*.md", "results/**/*.md")
     for path in ROOT.glob(pattern)
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]

@@ -150,11 +150,11 @@ def test_the_menu_has_the_lists_of_the_index():
     assert lines.count(":hidden:") == 5  # the index itself, and four lists
     for line in (
         "docs/README",
-        "Quick start <docs/quick_start>",
-        "Notebook: your own images <docs/notebooks/custom_images>",
-        "docs/api/index",
-        "CONTRIBUTING",
-        "Measured results <results/README>",
+        "Quick start </docs/quick_start>",
+        "Notebook: your own images </docs/notebooks/custom_images>",
+        "/docs/api/index",
+        "/CONTRIBUTING",
+        "Measured results </results/README>",
     ):
         assert line in lines
 
