@@ -70,7 +70,7 @@ def steps_to_score(
 
 
 def main(_):
-    # As in results/README.md, "The authors' release, on equal terms".
+    # As in results/release_settings.
     config = configure(
         FLAGS.dataset,
         steps=FLAGS.steps,

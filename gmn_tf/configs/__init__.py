@@ -32,7 +32,7 @@ PAPER = {
 
 # A quarter of the networks and batches, few steps and a rate to match: on two
 # cores a run takes well under a minute. Rate and steps were chosen on the tune
-# splits of CUB and FLO (results/README.md). Features are scaled, so that their
+# splits of CUB and FLO (results/cpu_preset). Features are scaled, so that their
 # unit does not matter.
 CPU = {
     "precision": "auto",
