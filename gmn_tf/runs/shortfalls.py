@@ -8,7 +8,8 @@ s, so that only the balance between these says something about it.
 
 from collections.abc import Mapping
 
-from gmn_tf.config import BOTH, REAL, classifier_parts
+from gmn_tf.config import BOTH, REAL, Config, classifier_parts
+from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import counted
 from gmn_tf_datasets.zero_shot.splits import FEWEST_TO_CHOOSE
@@ -153,10 +154,7 @@ def _weak_classifier(metrics, limits, settings) -> list[str]:
             f"among seen classes this run reaches {alone:.1f} and a linear "
             f"probe {probe:.1f}"
         )
-        default.append(
-            "a final classifier that is not trained long enough; try a larger "
-            "--classifier_learning_rate or more --classifier_epochs"
-        )
+        default.append(_loose_fit(settings))
     if (
         t1 is not None
         and estimate is not None
@@ -249,6 +247,24 @@ def _predicts_means(settings) -> bool:
         part.name == "discriminant"
         and (part.rows == REAL or not _has_generator(settings))
         for part in parts
+    )
+
+
+def _loose_fit(settings) -> str:
+    """Why the classifier may be far below a linear probe."""
+    names = settings.get("classifier", Config.classifier).split("+")
+    for name in filter(CLASSIFIERS.get, names):
+        rate = f"{CLASSIFIERS.prefixes(name)[-1]}learning_rate"
+        if hasattr(Config, rate):
+            epochs = rate.replace("learning_rate", "epochs")
+            return (
+                "a final classifier that is not trained long enough; try a "
+                f"larger --{rate} or more --{epochs}"
+            )
+    return (
+        "a final classifier, solved in closed form, that is too simple for "
+        "these features; try --representation=kernel, a smaller "
+        "--discriminant_shrinkage, or --preset=auto, which tries both"
     )
 
 

@@ -172,6 +172,23 @@ def test_on_the_tune_splits_nothing_is_said_of_test():
 
 
 @pytest.mark.parametrize(
+    ("classifier", "advice"),
+    [
+        ("bilinear", "--classifier_learning_rate or more --classifier_epochs"),
+        ("discriminant+prototype", "--prototype_learning_rate or more --prot"),
+        ("discriminant", "--representation=kernel, a smaller --discriminant_s"),
+    ],
+)
+def test_what_is_proposed_to_a_loose_classifier_is_a_setting_of_it(
+    classifier, advice
+):
+    settings = {"classifier": classifier}
+    (sentence,) = sentences(seen_alone=40, settings=settings.items())
+    assert advice in sentence
+    assert ("trained" in sentence) == (classifier != "discriminant")
+
+
+@pytest.mark.parametrize(
     ("rows", "is_cause"), [("both,real", True), ("real,both", False)]
 )
 def test_real_rows_are_proposed_to_a_discriminant_without_them(rows, is_cause):
