@@ -61,6 +61,7 @@ LEADERBOARD = "leaderboard"
         None,
         "Some of the systems of the leaderboard; default: all.",
     ),
+    define.rule("entries", lambda names: names != [], "--entries is empty."),
     define.number(
         "minutes",
         15.0,
@@ -179,7 +180,13 @@ def _compare(values, arguments, given) -> list:
         leaderboard_page.write, request, results, ["bin/reproduce", *given]
     )
     written = "leaderboard.html, leaderboard.md and what they are made of"
-    return _run(values, jobs, results, write, describe, written)
+    failed = _run(values, jobs, results, write, describe, written)
+    if reasons := results.failures():
+        print(
+            f"{counted(len(reasons), 'system')} failed: {listed(reasons)}. The "
+            "notes in leaderboard.md say why."
+        )
+    return failed
 
 
 def _run(values, jobs, results, write, describe, written: str) -> list:

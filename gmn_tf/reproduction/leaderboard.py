@@ -174,7 +174,8 @@ def jobs(request: Request) -> list[Job]:
             f"--out={request.out}",
         ]
         if request.entries:
-            command.append(f"--entries={','.join(request.entries)}")
+            # Others may be of plugins that the job does not import.
+            command.append(f"--entries={','.join(part.entries)}")
         modules = [config.plugins, *map(ENTRIES.owner, part.entries)]
         if modules := list(dict.fromkeys(filter(None, modules))):
             command.append(f"--plugins={','.join(modules)}")

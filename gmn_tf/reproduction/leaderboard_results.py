@@ -24,11 +24,12 @@ from gmn_tf.reproduction.leaderboard import (
     parts,
 )
 from gmn_tf.reproduction.plan import Job
+from gmn_tf.reproduction.runner import log_file
 from gmn_tf.runs import tables
 from gmn_tf.runs.entries import ENTRIES
 from gmn_tf.utils import files
 from gmn_tf.utils import tables as csv_tables
-from gmn_tf.utils.errors import InputError, check_same
+from gmn_tf.utils.errors import InputError, check_same, first_line
 from gmn_tf.utils.versions import versions
 
 # The table of each stage's results, one row for each entry and seed.
@@ -53,8 +54,9 @@ class Results:
         self.tried = {}
         for stage, name in FILES.items():
             for row in self._read(name):
-                key = row["dataset"], row["entry"], int(row["seed"])
-                self.rows[stage][key] = _typed(row)
+                self.rows[stage][row["dataset"], row["entry"], row["seed"]] = (
+                    row
+                )
         for row in self._read("tried"):
             key = row["dataset"], row["entry"]
             self.tried.setdefault(key, []).append(row)
@@ -66,16 +68,50 @@ class Results:
 
     def _read(self, name: str) -> list[dict]:
         path = self.place / f"{name}.csv"
-        return csv_tables.read(path) if path.exists() else []
+        if not path.exists():
+            return []
+        seed = ("seed",) * (name in FILES.values())
+        rows = csv_tables.read(path, ("dataset", "entry", *seed))
+        try:
+            return [_typed(row) if seed else row for row in rows]
+        except ValueError as error:
+            raise InputError(
+                f"{path} is damaged.",
+                "a table as a command of the leaderboard writes it",
+                first_line(error),
+                "Put back the file, or remove it: it is written again from "
+                "the folders of jobs, as far as these were kept.",
+            ) from error
 
     def missing(self, part: Part) -> list[str]:
-        """The entries of a part that have no result yet."""
+        """The entries of a part that have no result yet.
+
+        Of a job that ran here, and whose folder was removed, those that have
+        failed are tried again.
+        """
         self._collect(part)
+        again = log_file(self.out, part.name).exists()
+        again = again and not (part.folder(self.out) / RESULT).exists()
+        found = {
+            name: self.rows[part.stage].get((part.dataset, name, part.seed))
+            for name in part.entries
+        }
         return [
             name
-            for name in part.entries
-            if (part.dataset, name, part.seed) not in self.rows[part.stage]
+            for name, row in found.items()
+            if row is None or (again and "reason" in row)
         ]
+
+    def failures(self) -> list[str]:
+        """Data set and entry of what has failed in any stage."""
+        return list(
+            dict.fromkeys(
+                f"{dataset} {name}"
+                for rows in self.rows.values()
+                for (dataset, name, _), row in rows.items()
+                if "reason" in row
+            )
+        )
 
     def has(self, job: Job) -> bool:
         """Whether a job is done: all of its entries have a result."""
@@ -208,7 +244,7 @@ def _typed(row: Mapping) -> dict:
             row[name] = json.loads(row[name])
     for kind, names in (
         (float, (*SCORES, "minutes", "peeked_h")),
-        (int, ("parameters", "trials")),
+        (int, ("seed", "parameters", "trials")),
     ):
         for name in names:
             if name in row:  # empty where an entry has failed

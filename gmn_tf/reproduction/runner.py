@@ -151,7 +151,7 @@ def run(
                     job, seconds = futures[future], future.result()
                     if not results.has(job):
                         failed.append(job)
-                        place = _log(out, job)
+                        place = log_file(out, job.name)
                         log(f"FAILED {job.name}: see {place}.")
                         if not succeeded and len(failed) >= HOPELESS:
                             raise _hopeless(place)
@@ -194,7 +194,7 @@ def _pool(at_once: int, running: set) -> Iterator[concurrent.futures.Executor]:
 def _run_one(
     job: Job, out: pathlib.Path, at_once: int, lock: int, running: set
 ) -> float:
-    log = _log(out, job)
+    log = log_file(out, job.name)
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = dict(os.environ)
     if at_once > 1:
@@ -224,5 +224,6 @@ def _run_one(
     return time.monotonic() - begun
 
 
-def _log(out: pathlib.Path, job: Job) -> pathlib.Path:
-    return out / "logs" / f"{job.name.replace(' ', '-')}.log"
+def log_file(out: pathlib.Path, name: str) -> pathlib.Path:
+    """Where the job of this name writes what it prints."""
+    return out / "logs" / f"{name.replace(' ', '-')}.log"

@@ -13,7 +13,7 @@ from gmn_tf.config import Config
 from gmn_tf.reproduction import leaderboard, leaderboard_page, runner
 from gmn_tf.reproduction.leaderboard import PEEK, TEST, TUNE, Request
 from gmn_tf.reproduction.leaderboard_results import Results, rows_of
-from gmn_tf.runs.entries import ENTRIES, TRIALS, Entry
+from gmn_tf.runs.entries import ENTRIES, OF_SGD, TRIALS, Entry
 from gmn_tf.utils.errors import InputError
 from tests.commands.scaling_command_test import source_folder
 from tests.support import in_process, quick
@@ -321,6 +321,57 @@ def test_tables_stand_in_for_the_folders(tmp_path):
     leaderboard_page.write(asked, again, ["bin/reproduce"])
     for path, content in written.items():
         assert path.read_bytes() == content, path.name
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [(",1,", ",one,"), ("entry,seed", "entry,sead")]
+)
+def test_damaged_tables_are_named(old, new, tmp_path):
+    asked = request(tmp_path)
+    finish(asked)
+    leaderboard_page.write(asked, Results(asked), ["bin/reproduce"])
+    path = tmp_path / leaderboard.NAME / "scores.csv"
+    path.write_text(path.read_text().replace(old, new, 1))
+
+    with pytest.raises(InputError, match="scores"):
+        Results(asked)
+
+
+def test_a_failure_is_tried_again_without_its_folder(tmp_path):
+    asked = request(tmp_path, datasets=("flo",))
+    finish(asked, failed={(PEEK, "discriminant")})
+    leaderboard_page.write(asked, Results(asked), ["bin/reproduce"])
+    parts = [p for p in leaderboard.parts(asked) if "discriminant" in p.entries]
+    part = next(p for p in parts if p.stage == PEEK)
+    log = runner.log_file(tmp_path, part.name)
+    log.parent.mkdir()
+    log.touch()
+    assert not Results(asked).missing(part)
+    text = in_process.succeed(
+        *(commands.reproduce, "--tables=leaderboard", "--datasets=flo"),
+        *("--seeds=2", f"--entries={','.join(ASKED)}", f"--out={tmp_path}"),
+        *("--plan", "--", *asked.flags),
+    )
+    assert "1 system failed: flo discriminant." in text
+
+    shutil.rmtree(part.folder(tmp_path))
+    again = Results(asked)
+    assert [p.name for p in parts if again.missing(p)] == [part.name]
+    finish(asked, stages=(PEEK,))
+    assert not any(map(again.missing, parts)) and not again.failures()
+
+
+def test_a_job_names_no_entry_of_a_plugin_that_it_does_not_import(
+    tmp_path, monkeypatch
+):
+    rows = {**ENTRIES._rows, "own": Entry("own", "x", tried=OF_SGD)}
+    monkeypatch.setattr(ENTRIES, "_rows", rows)
+    monkeypatch.setitem(ENTRIES._owners, "own", "elsewhere")
+    asked = request(tmp_path, entries=("own", "discriminant", "cwgan"))
+    for job in leaderboard.jobs(asked):
+        plugin = "--plugins=elsewhere" in job.command
+        named = "discriminant,own" if plugin else "cwgan"
+        assert f"--entries={named}" in job.command
 
 
 def test_what_is_in_no_table_yet_was_chosen_too(tmp_path):

@@ -115,6 +115,7 @@ def test_unknown_parts_are_refused(changes, tmp_path):
         (["--figures=2"], "--figures must"),
         (["--tables=", "--figures="], "both empty"),
         (["--datasets="], "--datasets is empty"),
+        (["--entries=", "--plan"], "--entries is empty"),
     ],
 )
 def test_other_tables_and_figures_are_refused(flags, message):
