@@ -50,7 +50,7 @@ def test_the_distance_is_that_of_two_gaussians():
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("step", [0, 15, 99])
+@pytest.mark.parametrize("step", [0, 15, 40, 99])
 def test_the_loss_is_the_sum_of_its_terms(step):
     networks = [toys.randomise(one) for one in parts_of()]
     generator = toys.generator()

@@ -1,5 +1,7 @@
 """Eq. 5: the training step."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -338,3 +340,58 @@ def test_every_variant_takes_a_step(variant):
     for part, old in frozen:
         np.testing.assert_array_equal(part, old)
     np.testing.assert_array_equal(model.embeddings, data.embeddings)
+
+
+UNITS_OF_SYSTEMS = (
+    *("vae_units", "regressor_units"),
+    *("alignment_units", "alignment_embedding_units"),
+)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize(
+    ("variant", "settings"),
+    [
+        ("cwgan_cycle", {}),
+        ("gmmn_gm", {"matching_weight": 1.0}),
+        ("cvae", {"vae_prior_weight": 0.5, "vae_code_weight": 0.5}),
+        ("tfvaegan", {"regressor_weight": 1.0}),
+        ("cadavae", {}),
+    ],
+)
+def test_all_that_a_loss_depends_on_is_moved_by_its_slope(variant, settings):
+    """What is detached by mistake changes no loss, but what is learned."""
+    small = dict.fromkeys(UNITS_OF_SYSTEMS, (11,))
+    config = tiny_config(variant).replace({**small, **settings, "steps": 10})
+    keras.utils.set_random_seed(1)  # far from where an activation bends
+    data = toys.zero_shot_data()
+    data = dataclasses.replace(data, embeddings=data.embeddings.astype(float))
+    model = parts.build_model(config, data)
+    strategy = fit.make_strategy("one")
+    # All weights of CADA-VAE have begun to grow.
+    batches = parts.make_batches(config, data, strategy, first_step=8)
+    batch = toys.as_float64(next(iter(batches)))
+    targets = [guidance.targets(batch) for guidance in model.guidances]
+    samples = batch["generator"]
+
+    def loss():
+        fake = model.synthesise(samples["noise"], samples["labels"])
+        return sum(
+            guidance.loss(fake, model.synthesise, batch, target)[0]
+            for guidance, target in zip(model.guidances, targets)
+        )
+
+    def moved(step):
+        for variable, way in zip(variables, ways):
+            variable.assign_add(step * way)
+        return float(loss())
+
+    variables = model.generator_variables
+    with tf.GradientTape() as tape:
+        value = loss()
+    gradients = tape.gradient(value, variables)
+    ways = [toys.normal(*v.shape, seed=n) for n, v in enumerate(variables)]
+    found = sum(np.sum(g * way) for g, way in zip(gradients, ways))
+
+    expected = (moved(1e-7) - moved(-2e-7)) / 2e-7
+    assert float(found) == pytest.approx(expected, rel=1e-5)

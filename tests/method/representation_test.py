@@ -69,6 +69,7 @@ def test_codes_are_means_and_in_training_draws():
         (drawn.mean(axis=0) - mean[0]) / stddev, 0.0, atol=0.1
     )
     np.testing.assert_allclose(drawn.std(axis=0) / stddev, 1.0, atol=0.1)
+    assert len(np.unique(drawn, axis=0)) == 5000  # more than are read at once
     np.testing.assert_array_equal(made.of_training(many, 1), drawn)
     assert np.abs(made.of_training(many, 2) - drawn).min() > 0.0
     generator = toys.generator()
