@@ -46,6 +46,9 @@ def kernel(first, second, widths: Sequence[float]):
 
 def discrepancy(real, fake, widths: Sequence[float]):
     """MMD of each class: `[K, n, dx]` and `[K, m, dx]` -> `[K]`."""
+    # Of numbers far from 0, rounded squares would hide the distances.
+    origin = tf.reduce_mean(real, axis=1, keepdims=True)
+    real, fake = real - origin, fake - origin
 
     def mean(first, second):
         return tf.reduce_mean(kernel(first, second, widths), axis=(1, 2))

@@ -32,6 +32,16 @@ def test_it_is_the_root_of_mmd_squared_of_each_class():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+def test_features_may_be_far_from_zero():
+    real, fake = toys.normal(2, 4, toys.DX), 0.5 + toys.normal(2, 6, toys.DX)
+    expected = [slow_discrepancy(*both) for both in zip(real, fake)]
+
+    far = [(1e4 + features).astype("f4") for features in (real, fake)]
+    found = moments.discrepancy(*far, WIDTHS)
+
+    np.testing.assert_allclose(found, expected, rtol=1e-2)
+
+
 def test_equal_sets_differ_by_nothing_and_shifted_ones_by_more_and_more():
     real = toys.normal(1, 40, 2)
     shifted = np.concatenate(
@@ -76,6 +86,12 @@ def test_widths_without_two_samples_of_a_class():
 
     assert min(moments.widths_for(alone)) > 0.0
     assert moments.widths_for(same) == moments.WIDTHS
+    # Of four equal samples and another one, six distances do not count.
+    features = np.array([[1.0], [1.0], [1.0], [1.0], [3.0]], np.float32)
+    widths = moments.widths_for(Samples(features, np.zeros(5, np.int32)))
+    assert 2.0 * np.exp(np.mean(np.log(widths))) == pytest.approx(4.0)
+    expected = [1.0, 2.5, 5.0, 10.0, 20.0, 40.0]  # of Bucher et al.
+    np.testing.assert_allclose(np.divide(widths, widths[0]), expected)
 
 
 def test_the_loss_weighs_classes_by_their_share():
