@@ -121,6 +121,7 @@ _SYSTEMS = {
             "generator_units": (2048,),
             "learning_rate": 3e-4,
             "matching_classes": 5,
+            "matching_weight": 500.0,  # of L_GM: 100 for each of them
             "matching_real": 60,
             "matching_fake": 120,
             "steps": 8000,
@@ -190,6 +191,7 @@ _SYSTEMS = {
             "sun": {"synthetic_per_class": 32},
             "awa": {"synthetic_per_class": 1000},
             "awa2": {"synthetic_per_class": 1200},
+            "apy": {"synthetic_per_class": 600},
         },
         {"": 100},
         {
