@@ -234,6 +234,24 @@ def test_a_standardised_prototype_in_plain_numpy():
     assert not np.allclose(before[0], 0.0)  # running statistics have moved
 
 
+@pytest.mark.parametrize("normalisation", ["none", "class"])
+def test_initial_values(normalisation):
+    embedder = prototype.PrototypeEmbedder(90, 80, (60, 70), 1, normalisation)
+    embedder.initialise(1)
+    kernels, biases = ([np.array(w) for w in ws] for ws in zip(*embedder.dense))
+
+    deviations = [math.sqrt(2.0 / dim) for dim in (90, 60, 70)]  # He's
+    if normalisation == "class":  # uniform, with the variance 1 / (h dx)
+        deviations[2] = math.sqrt(1.0 / (70 * 80))
+        limit = math.sqrt(3.0) * deviations[2]
+        assert 0.99 * limit < np.abs(kernels[2]).max() <= limit
+    found = [kernel.std() for kernel in kernels]
+    np.testing.assert_allclose(found, deviations, rtol=0.05)
+    assert not any(bias.any() for bias in biases)
+    for mean, variance in embedder.statistics:
+        assert not np.array(mean).any() and (np.array(variance) == 1.0).all()
+
+
 def test_another_activation_after_hidden_layers_and_after_the_last():
     model = fit(activation="relu", output="relu")
     layers, names = layers_of(model), ["relu", "relu"]
