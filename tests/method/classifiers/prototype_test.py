@@ -165,6 +165,8 @@ def test_training_is_adam_with_decoupled_decay(competing, monkeypatch):
         max(np.abs(part - begun).max() for part, begun in zip(parts, initial))
         > 5e-3
     )
+    # Of the last moment the few steps here show too little.
+    assert prototype.BETA_2 == 0.999
 
 
 def test_the_prior_of_zlap():
@@ -232,6 +234,34 @@ def test_a_standardised_prototype_in_plain_numpy():
         expected = found / np.linalg.norm(found) / 0.25
         np.testing.assert_allclose(column, expected, rtol=1e-3, atol=1e-4)
     assert not np.allclose(before[0], 0.0)  # running statistics have moved
+
+
+def test_training_standardises_by_the_statistics_of_a_step():
+    embedder = fit(normalisation="class", units=(6, 11)).embedders[0]
+    layers = [[np.array(p) for p in one] for one in embedder.dense]
+    old = [[np.array(p) for p in one] for one in embedder.statistics]
+    places = []
+
+    def standardised(hidden):
+        places.append((hidden.mean(axis=0), hidden.var(axis=0)))
+        return (hidden - places[-1][0]) / (places[-1][1] + 1e-5)
+
+    rows = math.sqrt(toys.DA) * EMBEDDINGS
+    rows = reference.activate(rows @ layers[0][0] + layers[0][1], "leaky_relu")
+    rows = standardised(rows @ layers[1][0] + layers[1][1])
+    rows = standardised(reference.activate(rows, "leaky_relu"))
+    expected = rows @ layers[2][0] + layers[2][1]
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+
+    found = prototype.prototypes(
+        tf.constant(EMBEDDINGS), *embedder.variables_of(), seed=[1, 2]
+    )
+
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    for before, now, place in zip(old, embedder.statistics, places):
+        for running, moved, part in zip(before, now, place):
+            expected = 0.9 * running + 0.1 * part
+            np.testing.assert_allclose(moved, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("normalisation", ["none", "class"])
@@ -330,6 +360,14 @@ def test_masks_and_dropout_change_from_step_to_step(monkeypatch):
         seeds.append((np.array(seed).tolist(), int(data)))
         return fold_in(seed, data)
 
+    masks = []
+    masked = prototype.masked
+
+    def remember_mask(embeddings, share, seed):
+        masks.append(np.array(masked(embeddings, share, seed)) == 0.0)
+        return masked(embeddings, share, seed)
+
+    monkeypatch.setattr(prototype, "masked", remember_mask)
     monkeypatch.setattr(tf.random, "fold_in", remember)
     tf.config.run_functions_eagerly(True)
     try:
@@ -339,6 +377,7 @@ def test_masks_and_dropout_change_from_step_to_step(monkeypatch):
     # Of each epoch, of its three steps, and of the one hidden layer in these.
     assert len(seeds) == 4 + 4 * 3 * 2
     assert len({str(one) for one in seeds}) == len(seeds)
+    assert len({mask.tobytes() for mask in masks}) == len(masks) == 4 * 3
 
 
 def test_unseen_classes_are_recognised_where_the_map_is_simple():
