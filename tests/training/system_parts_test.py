@@ -7,8 +7,9 @@ import pytest
 
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import metrics
-from gmn_tf.training import final_classifiers, fit, system_parts
+from gmn_tf.method import autoencoding, metrics, moments, representation
+from gmn_tf.method.adam import Adam
+from gmn_tf.training import final_classifiers, fit, parts, system_parts
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
 
@@ -53,6 +54,120 @@ def test_the_noise_may_be_as_wide_as_the_embedding():
 
     assert system_parts.noise_dim(Config(noise_dim=0), data) == toys.DA
     assert system_parts.noise_dim(Config(noise_dim=9), data) == 9
+
+
+# All different, so that none can take the place of another.
+DIFFERENT = {
+    "vae_weight": 2.0,
+    "vae_kl_weight": 3.0,
+    "vae_prior_weight": 4.0,
+    "vae_code_weight": 5.0,
+    "regressor_weight": 6.0,
+    "regressor_fake_weight": 7.0,
+    "regressor_distance": "absolute",
+    "moments_weight": 8.0,
+    "alignment_kl_weight": 9.0,
+    "alignment_cross_weight": 10.0,
+    "alignment_distance_weight": 11.0,
+    "steps": 12,
+    "adversarial_weight": 13.0,
+    "condition_noise": 14.0,
+    "learning_rate": 0.5,
+    "critic_learning_rate": 0.25,
+    "theta_learning_rate": 0.125,
+    "beta_1": 0.75,
+    "beta_2": 0.875,
+    "noise_dim": 3,
+    "vae_units": (8, 9),
+    "regressor_units": (10, 11),
+    "alignment_units": (12, 13),
+    "alignment_embedding_units": (14, 15),
+}
+
+
+def build(variant, **settings):
+    config = Config(**{**DIFFERENT, "variant": variant, **settings})
+    return parts.build_model(config, toys.zero_shot_data())
+
+
+def test_settings_reach_the_losses():
+    data, config = toys.zero_shot_data(), Config(**DIFFERENT)
+    moment = system_parts.moment_matching(config, data)
+    vae, regression = build("tfvaegan").guidances
+    (alignment,) = build("cadavae").guidances
+
+    assert moment.weight == 8.0
+    assert moment.widths == moments.widths_for(data.train)
+    assert (vae.weight, vae.kl_weight) == (2.0, 3.0)
+    assert (vae.prior_weight, vae.code_weight) == (4.0, 5.0)
+    assert vae.error is autoencoding.squared_error
+    assert (regression.weight, regression.fake_weight) == (6.0, 7.0)
+    assert regression.distance is autoencoding.absolute_error
+    assert (alignment.kl_weight, alignment.cross_weight) == (9.0, 10.0)
+    assert (alignment.distance_weight, alignment.steps) == (11.0, 12)
+    for layer in (vae, regression, alignment):
+        np.testing.assert_array_equal(layer.embeddings, data.embeddings)
+
+
+def test_settings_reach_the_networks():
+    vae, regression = build("tfvaegan").guidances
+    (alignment,) = build("cadavae").guidances
+    (alone,) = build("fvaegan", vae_reads="features").guidances
+    found = [
+        tuple(one.sizes.values())[:4]
+        for one in (
+            *(vae.encoder, alone.encoder, regression.regressor),
+            *(alignment.encoder, alignment.decoder),
+        )
+    ]
+
+    assert found == [
+        (toys.DX, toys.DA, 3, (8, 9)),
+        (toys.DX, 0, 3, (8, 9)),
+        (toys.DX, toys.DA, (10, 11), "leaky_relu"),
+        (toys.DX, 0, 3, (12, 13)),
+        (3, toys.DA, (14, 15), "leaky_relu"),
+    ]
+
+
+def test_settings_reach_the_model_and_its_optimizers():
+    model = build("tfvaegan")
+    optimizers = model.optimizer, model.critic_optimizer
+    networks, theta = model.network_optimizer, model.theta_optimizer
+
+    assert (model.adversarial_weight, model.condition_stddev) == (13.0, 14.0)
+    rates = [float(o.learning_rate) for o in (*optimizers, networks, theta)]
+    assert rates == [0.5, 0.25, 0.5, 0.125]
+    for one in (*optimizers, networks):
+        assert isinstance(one, Adam)
+        assert (one.beta_1, one.beta_2, one.epsilon) == (0.75, 0.875, 1e-8)
+    assert build("cadavae").network_optimizer is None
+    same = build("cwgan", critic_learning_rate=0.0)
+    assert float(same.critic_optimizer.learning_rate) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("variant", "kind"),
+    [
+        ("tfvaegan", representation.DecodedFeatures),
+        ("cadavae_gm", representation.Codes),
+        ("fvaegan", None),
+    ],
+)
+def test_what_classifiers_see_is_of_the_network_that_is_trained(variant, kind):
+    model = build(variant)
+    seen_as = model.synthesiser.representation
+    as_they_are = build(variant, representation="features").synthesiser
+
+    assert as_they_are.representation is None
+    if kind is None:
+        assert seen_as is None
+        return
+    assert isinstance(seen_as, kind)
+    own = {"tfvaegan": "regressor"}.get(variant, "encoder")
+    assert seen_as.network in [
+        getattr(one, own, None) for one in model.guidances
+    ]
 
 
 NUM_SEEN, NUM_UNSEEN = 12, 2
