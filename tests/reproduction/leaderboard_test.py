@@ -101,6 +101,21 @@ def test_every_entry_has_the_same_number_of_trials():
         assert not repeated
 
 
+def test_a_dagger_marks_what_was_written_from_memory():
+    page = pathlib.Path(__file__).parents[2] / "docs" / "systems.md"
+    rows = [
+        [cell.strip() for cell in line.split("|")]
+        for line in page.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `")
+    ]
+    said = {row[1].strip("`") for row in rows if row[4].startswith("memory")}
+
+    assert said == {"cwgan_cls", "gmmn", "cvae"}
+    for name, entry in ENTRIES.items():
+        is_said = entry.variant.removesuffix("_gm") in said
+        assert entry.from_memory == is_said, name
+
+
 def test_another_number_of_trials_is_refused():
     rates = {"classifier_learning_rate": (0.1, 0.2)}
     with pytest.raises(InputError, match="number of trials"):
