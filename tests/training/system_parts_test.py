@@ -7,7 +7,13 @@ import pytest
 
 from gmn_tf.config import Config
 from gmn_tf.data.zero_shot_data import Samples, ZeroShotData
-from gmn_tf.method import autoencoding, metrics, moments, representation
+from gmn_tf.method import (
+    autoencoding,
+    guidance,
+    metrics,
+    moments,
+    representation,
+)
 from gmn_tf.method.adam import Adam
 from gmn_tf.training import final_classifiers, fit, parts, system_parts
 from gmn_tf.utils.errors import InputError
@@ -66,6 +72,10 @@ DIFFERENT = {
     "regressor_fake_weight": 7.0,
     "regressor_distance": "absolute",
     "moments_weight": 8.0,
+    "cycle_weight": 15.0,
+    "cycle_ridge": 0.375,
+    "classification_weight": 16.0,
+    "classifier_epochs": 2,
     "alignment_kl_weight": 9.0,
     "alignment_cross_weight": 10.0,
     "alignment_distance_weight": 11.0,
@@ -95,7 +105,13 @@ def test_settings_reach_the_losses():
     moment = system_parts.moment_matching(config, data)
     vae, regression = build("tfvaegan").guidances
     (alignment,) = build("cadavae").guidances
+    classification, cycle = build("cwgan_cls_cycle").guidances
+    seen = data.embeddings[: data.num_seen]
+    regressor = guidance.fit_regressor(data.train, seen, 0.375)
 
+    assert (classification.weight, cycle.weight) == (16.0, 15.0)
+    for found, expected in zip(cycle.model, regressor):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert moment.weight == 8.0
     assert moment.widths == moments.widths_for(data.train)
     assert (vae.weight, vae.kl_weight) == (2.0, 3.0)
