@@ -15,6 +15,7 @@ from gmn_tf.method import (
     representation,
 )
 from gmn_tf.method.adam import Adam
+from gmn_tf.method.feedback import FeedbackGenerator
 from gmn_tf.training import final_classifiers, fit, parts, system_parts
 from gmn_tf.utils.errors import InputError
 from tests.support import toys
@@ -144,6 +145,16 @@ def test_settings_reach_the_networks():
         (toys.DX, 0, 3, (12, 13)),
         (3, toys.DA, (14, 15), "leaky_relu"),
     ]
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.375])
+def test_a_second_pass_is_asked_for(weight):
+    model = build("tfvaegan", regressor_feedback=weight)
+
+    assert isinstance(model.generator, FeedbackGenerator) == bool(weight)
+    if weight:
+        assert model.generator.weight == weight
+        assert model.generator.regressor is model.guidances[1].regressor
 
 
 def test_settings_reach_the_model_and_its_optimizers():
