@@ -123,8 +123,8 @@ def _table(dataset: str, rows, asked: bool) -> page.Table:
             )
     if not asked:
         note += (
-            " Measured by another command, perhaps with other minutes; its "
-            f"settings are in {NAME}/{FILES[TUNE]}.csv."
+            " Measured by another command, perhaps with other minutes and "
+            f"flags; its settings are in {NAME}/{FILES[TUNE]}.csv."
         )
     return page.Table(
         number=NAME,

@@ -11,6 +11,7 @@ import numpy as np
 from gmn_tf.data.embeddings import STANDARD
 from gmn_tf.data.feature_scaling import NONE
 from gmn_tf.data.zero_shot_data import ZeroShotData
+from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.method.metrics import BASELINE, SCORES
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.runs import shortfalls
@@ -55,6 +56,12 @@ def scores_table(
             parts.append(
                 f"{BASELINE} has no penalty; one could improve it, too."
             )
+        for name in metrics.get("classifier", "").split("+"):
+            if name in CLASSIFIERS and not CLASSIFIERS[name].describes:
+                parts.append(
+                    f"{BASELINE} has bilinear in place of {name}, which needs "
+                    "samples of every class."
+                )
     return "\n".join(parts)
 
 

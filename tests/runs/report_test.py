@@ -102,6 +102,18 @@ def test_one_classifier_has_no_spread():
     assert "1 classifier\n" in table
 
 
+@pytest.mark.parametrize(
+    ("classifier", "replaced"),
+    [("linear+prototype", ["linear"]), ("devise", []), ("unknown", [])],
+)
+def test_another_classifier_of_the_baseline_is_named(classifier, replaced):
+    table = report.scores_table(make_metrics(classifier=classifier))
+    lines = [line for line in table.splitlines() if "bilinear" in line]
+    assert [line.split("place of ")[1].split(",")[0] for line in lines] == (
+        replaced
+    )
+
+
 def test_the_baseline_itself_is_compared_with_nothing():
     table = report.scores_table(real_only())
 
