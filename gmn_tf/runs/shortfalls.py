@@ -8,7 +8,7 @@ s, so that only the balance between these says something about it.
 
 from collections.abc import Mapping
 
-from gmn_tf.config import BOTH, REAL, Config, classifier_parts
+from gmn_tf.config import BOTH, KERNEL, REAL, Config, classifier_parts
 from gmn_tf.method.classifiers.table import CLASSIFIERS
 from gmn_tf.method.variants import VARIANTS
 from gmn_tf.utils.errors import counted
@@ -261,10 +261,14 @@ def _loose_fit(settings) -> str:
                 "a final classifier that is not trained long enough; try a "
                 f"larger --{rate} or more --{epochs}"
             )
+    tries = ["--preset=auto"]
+    if "discriminant" in names:
+        tries.insert(0, "a smaller --discriminant_shrinkage")
+    if settings.get("representation") != KERNEL:
+        tries.insert(0, "--representation=kernel")
     return (
         "a final classifier, solved in closed form, that is too simple for "
-        "these features; try --representation=kernel, a smaller "
-        "--discriminant_shrinkage, or --preset=auto, which tries both"
+        f"these features; what may help: {', '.join(tries)}"
     )
 
 

@@ -188,6 +188,12 @@ def test_what_is_proposed_to_a_loose_classifier_is_a_setting_of_it(
     assert ("trained" in sentence) == (classifier != "discriminant")
 
 
+def test_a_kernel_is_not_proposed_to_a_run_that_has_one():
+    settings = {"classifier": "discriminant", "representation": "kernel"}
+    (sentence,) = sentences(seen_alone=40, settings=settings.items())
+    assert "help: a smaller --discriminant_shrinkage" in sentence
+
+
 @pytest.mark.parametrize(
     ("rows", "is_cause"), [("both,real", True), ("real,both", False)]
 )
